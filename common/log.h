@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The one place that writes messages of a program. To stderr with an sd-daemon(3) "<N>" priority prefix when
+ * stderr is the journal's stream (JOURNAL_STREAM matches), plain "program: text" otherwise. Events of a lease
+ * go to the journal as structured entries by log_event(), where there is a journal.
+ */
+
+#include <syslog.h>
+
+#include "util.h"
+
+/* program must outlive the process (argv[0]'s last part, a literal). */
+void log_open(const char *program);
+
+/* level as in syslog(3), LOG_ERR … LOG_DEBUG; debug only where RAWNET_DEBUG is set when log_open() ran. */
+void log_at(int level, const char *format, ...) _printf_(2, 3);
+
+#define log_error(...) log_at(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_at(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* What the journal entry is about; NULL and 0 leave a field out. */
+typedef struct LogEvent {
+        int level;
+        const char *message_id; /* 32 hex digits, names.h */
+        const char *network;
+        const char *kind;
+        const char *mac;
+        const char *error; /* D-Bus error name */
+        uint32_t lease;
+        int64_t uid; /* -1: none */
+} LogEvent;
+
+/* One line by log_at() and, where systemd's journal runs, one entry with MESSAGE_ID= and RAWNET_* fields. */
+void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);

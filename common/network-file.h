@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The administrator's word: /etc/rawnet/networks/NAME.conf. Both daemons read it at every open, each by
+ * itself, so this parser is the one place that says what a network file may contain. It trusts nothing:
+ * owner, mode, size, every key and every value are checked, and a file with any mistake is refused whole,
+ * with file:line and the reason.
+ */
+
+#include <net/if.h>
+
+#include "mac.h"
+#include "names.h"
+#include "refusal.h"
+
+typedef enum NetworkMode { MODE_BRIDGE, MODE_PRIVATE, MODE_VEPA, MODE_EXCLUSIVE } NetworkMode;
+typedef enum LeaseKind { KIND_TAP, KIND_PACKET } LeaseKind;
+typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
+
+#define KIND_BIT(kind) (1u << (kind))
+
+/* A network as its file has it, all defaults filled in. */
+typedef struct Network {
+        char name[RAWNET_NETWORK_NAME_MAX + 1]; /* NAME of the file */
+        char path[192];                         /* the file that was read, for messages */
+        char description[256];
+        char parent[IFNAMSIZ];
+        uint16_t vlan_first, vlan_last; /* 0, 0: untagged (VLAN=none); equal: one VLAN; else a range */
+        uint16_t protocol;              /* ETH_P_8021Q or ETH_P_8021AD, host byte order */
+        NetworkMode mode;
+        unsigned kinds; /* KIND_BIT()s */
+        Isolation isolation;
+        bool anti_spoof;
+        bool pass_control; /* ControlFrames=pass */
+        uint32_t mtu;      /* 0: the parent's */
+        MacPrefix mac_prefix;
+        uint32_t max_leases, max_leases_per_user;
+} Network;
+
+/* A request's network name taken apart: "lab" or "lab.100". */
+typedef struct NetworkName {
+        char name[RAWNET_NETWORK_NAME_MAX + 1];
+        uint16_t vlan; /* 0: no ".VID" */
+} NetworkName;
+
+/* Syntax only: NAME is 1..32 of [A-Za-z0-9_-], an optional ".VID" is 1..4094 with no leading zero. Too long is
+ * refused, never cut. Returns 0 or RAWNET_INVALID_ARGS. */
+int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal);
+
+/* Reads the network's file from the search path (names.h). Returns 0, RAWNET_NO_SUCH_NETWORK (no file, or masked),
+ * RAWNET_BAD_NETWORK_FILE (with file:line: reason), or -errno. ret is untouched unless 0; on BAD_NETWORK_FILE
+ * ret->name and ret->path are set. */
+int network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
+
+/* The same over other directories (NULL-terminated), and with the required owner: for tests. */
+int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
+                         Refusal *ret_refusal);
+
+/* Parses one file's text, already read; path is for messages. Returns 0 or RAWNET_BAD_NETWORK_FILE. A fuzz target. */
+int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,
+                       Refusal *ret_refusal);
+
+/* Names of all networks of the search path that are not masked, sorted, each once, whether their files are good or
+ * not; a file whose NAME is not allowed is left out and logged. The caller frees with network_names_free(). 0 or -errno. */
+int network_file_list(char ***ret_names, size_t *ret_count);
+int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret_count);
+void network_names_free(char **names, size_t count);
+
+/* What a request may ask of a network, the same rule in both daemons. name is as given by network_name_parse().
+ * Sets *ret_vlan to the lease's VID (0 untagged). Returns 0, RAWNET_NO_SUCH_NETWORK (VID missing or out of range;
+ * a single-VLAN network does not take ".VID"). */
+int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t *ret_vlan,
+                      Refusal *ret_refusal);
+
+/* 0 or RAWNET_KIND_NOT_OFFERED. */
+int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal);
+
+/* The isolation that a lease of this kind gets: direct only for packet with vnet_hdr on an Isolation=direct network. */
+Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr);
+
+const char *network_mode_to_string(NetworkMode mode);       /* "bridge" … */
+const char *lease_kind_to_string(LeaseKind kind);           /* "tap", "packet" */
+int lease_kind_from_string(const char *text, LeaseKind *ret); /* 0 or -EINVAL */
+const char *isolation_to_string(Isolation isolation);       /* "strict", "direct" */
+const char *vlan_protocol_to_string(uint16_t protocol);     /* "802.1Q", "802.1ad" */
+/* "none" or the decimal VID, as polkit's detail "vlan" has it. */
+const char *vlan_to_string(uint16_t vlan, char buffer[static 8]);

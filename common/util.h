@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Scope-bound clean-up and the few macros that every room uses. Nothing here knows what rawnet does.
+ */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
+#define _printf_(fmt, first) __attribute__((__format__(__printf__, fmt, first)))
+#define _cleanup_(f) __attribute__((__cleanup__(f)))
+#define _unused_ __attribute__((__unused__))
+
+/* Closes fd if it is one (>= 0), keeps errno, returns -1 so that fd = safe_close(fd) forgets it. */
+static inline int safe_close(int fd) {
+        if (fd >= 0) {
+                int saved = errno;
+
+                close(fd);
+                errno = saved;
+        }
+        return -1;
+}
+
+static inline void closep(int *fd) {
+        safe_close(*fd);
+}
+
+static inline void freep(void *p) {
+        free(*(void **)p);
+}
+
+static inline void fclosep(FILE **f) {
+        if (*f)
+                fclose(*f);
+}
+
+#define _cleanup_close_ _cleanup_(closep)
+#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_fclose_ _cleanup_(fclosep)
+
+/* Hand a resource on: the variable forgets it, the value goes to the new owner. */
+#define TAKE_FD(fd)                                                                                \
+        ({                                                                                         \
+                int *_fdp = &(fd), _taken = *_fdp;                                                 \
+                *_fdp = -1;                                                                        \
+                _taken;                                                                            \
+        })
+#define TAKE_PTR(p)                                                                                \
+        ({                                                                                         \
+                __typeof__(p) *_pp = &(p), _taken = *_pp;                                          \
+                *_pp = NULL;                                                                       \
+                _taken;                                                                            \
+        })

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What rawnetd and rawnet-helper say to each other: fixed-size structs over SOCK_SEQPACKET on
+ * /run/rawnet/helper.sock, both on one machine and of one build (WIRE_VERSION guards an upgrade in between).
+ *
+ *   rawnetd → helper   one WireRequest a message, no descriptors
+ *   helper → rawnetd   one WireReply a message, with the lease's descriptors on WIRE_OPENED
+ *
+ * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE, WIRE_STATISTICS or
+ * WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then WIRE_DONE. From its first WIRE_LIST on a
+ * connection also hears, with serial 0: WIRE_ENDED, WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this
+ * connection did not know), in the order in which they happened. Replies to different requests come in any order.
+ */
+
+#include "mac.h"
+#include "names.h"
+#include "network-file.h"
+#include "refusal.h"
+
+#define WIRE_VERSION UINT32_C(0x726e0001)
+#define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
+
+typedef enum WireOperation {
+        WIRE_OPEN = 1,
+        WIRE_CLOSE,
+        WIRE_LIST,
+        WIRE_STATISTICS_OF,
+} WireOperation;
+
+typedef enum WireMacMode {
+        WIRE_MAC_GIVEN = 1, /* the caller's, or derived by rawnetd */
+        WIRE_MAC_RANDOM,    /* the helper picks one that nobody has */
+        WIRE_MAC_LEARN,     /* the guest's first frame says it (tap only) */
+} WireMacMode;
+
+typedef struct WireOpen {
+        char network[RAWNET_FULL_NAME_MAX + 1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
+        char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
+        uint32_t uid;                               /* owner: rawnetd's word */
+        uint32_t kind;                              /* LeaseKind */
+        uint32_t queues;                            /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
+        uint32_t mac_mode;                          /* WireMacMode */
+        MacAddress mac;                             /* WIRE_MAC_GIVEN, else zero */
+        uint8_t vhost;                              /* 0 or 1; tap only */
+        uint8_t vnet_hdr;                           /* 0 or 1 */
+        /* What polkit was asked about. The helper compares it with the file it reads itself and refuses a
+         * difference (RAWNET_ACCESS_DENIED), so that an edit in between cannot widen a yes. */
+        char parent[IFNAMSIZ];
+        uint16_t vlan;
+        uint32_t mode;      /* NetworkMode */
+        uint32_t isolation; /* Isolation of this lease */
+} WireOpen;
+
+typedef struct WireRequest {
+        uint32_t version;   /* WIRE_VERSION */
+        uint32_t operation; /* WireOperation */
+        uint64_t serial;    /* not 0; the caller's, comes back in the reply */
+        uint32_t lease;     /* WIRE_CLOSE, WIRE_STATISTICS_OF; else 0 */
+        WireOpen open;      /* WIRE_OPEN; else all zero */
+} WireRequest;
+
+/* A lease as the kernel holds it (alias of its namespace's lo; helper/record.c is the only reader and writer of that text). */
+typedef struct WireLease {
+        uint32_t id;
+        uint32_t uid;
+        uint32_t kind;      /* LeaseKind */
+        uint32_t isolation; /* Isolation */
+        uint32_t mtu;
+        uint16_t vlan;
+        uint8_t gone;    /* 1: port or uplink no longer exist (closed, revoked, parent lost); lives on by its fds only */
+        uint8_t vnet_hdr;
+        uint64_t since; /* µs, CLOCK_REALTIME */
+        MacAddress mac; /* zero while learning */
+        char network[RAWNET_FULL_NAME_MAX + 1];
+        char parent[IFNAMSIZ];
+        char lease_name[RAWNET_LEASE_NAME_MAX + 1];
+} WireLease;
+
+typedef enum WireReplyType {
+        WIRE_OPENED = 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
+        WIRE_LEASE,      /* lease */
+        WIRE_STATISTICS, /* statistics, already turned to the guest's side */
+        WIRE_DONE,       /* nothing more; after WIRE_LIST: features is set */
+        WIRE_REFUSED,    /* refusal */
+        WIRE_ENDED,      /* lease.id, reason */
+} WireReplyType;
+
+typedef enum WireEndReason {
+        WIRE_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed */
+        WIRE_END_CLOSED,      /* by WIRE_CLOSE; ports gone now, the namespace when the holder lets go */
+        WIRE_END_LINK_GONE,   /* parent or VLAN interface was deleted; likewise */
+        WIRE_END_NAMESPACE,   /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease no longer counts */
+} WireEndReason;
+
+/* Bits of WireReply.features */
+#define WIRE_FEATURE_VLAN 1u           /* the kernel has 802.1Q (or will load it) */
+#define WIRE_FEATURE_VHOST_NET 2u      /* /dev/vhost-net can be opened */
+#define WIRE_FEATURE_EGRESS 4u         /* nft netdev egress hook: packet leases possible */
+#define WIRE_FEATURE_CHECKSUM_TRICK 8u /* this kernel has the checksum trick: frames pass a completing veth first */
+#define WIRE_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
+
+typedef struct WireReply {
+        uint32_t version;
+        uint32_t type; /* WireReplyType */
+        uint64_t serial;
+        uint32_t reason; /* WireEndReason */
+        uint32_t features;
+        WireLease lease;
+        union {
+                uint64_t statistics[WIRE_STATISTICS_COUNT];
+                struct {
+                        uint32_t error; /* RawnetError */
+                        int32_t kernel_errno;
+                        char text[REFUSAL_TEXT_MAX];
+                } refusal;
+        };
+} WireReply;
+
+/* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums and counts in range, everything
+ * that the operation does not use zero? size is what was received. 0 or -EBADMSG. Pure functions, fuzz targets. */
+int wire_request_check(const WireRequest *request, size_t size);
+int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
+
+/* rtnl_link_stats64's field name of statistics[i], as GetStatistics() shows it ("rx_packets" …). */
+const char *wire_statistics_name(size_t i);
