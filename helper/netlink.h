@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * One netlink socket and the two ways it is talked to: a request and its answer, a batch and its acks. The kernel's
+ * extended-ack text (NETLINK_EXT_ACK, netlink(7)) is kept for the person who reads the refusal.
+ *
+ * A request blocks as long as the kernel holds its locks (RTNL): only ever called from a worker or a child, never from
+ * the daemon's loop.
+ */
+
+#include <libmnl/libmnl.h>
+
+#include "common/refusal.h"
+
+/* Room for one message or one nftables batch. */
+#define NETLINK_BUFFER_SIZE 16384u
+
+typedef struct Netlink {
+        struct mnl_socket *socket;
+        uint32_t port_id;
+        uint32_t sequence;
+} Netlink;
+
+#define _cleanup_netlink_ _cleanup_(netlink_close)
+
+/* protocol: NETLINK_ROUTE or NETLINK_NETFILTER. In the caller's network namespace, CLOEXEC, strict checking on where the
+ * kernel has it. Returns 0 or -errno (-EPROTONOSUPPORT: no such netlink family here). */
+int netlink_open(Netlink *ret, int protocol);
+void netlink_close(Netlink *netlink);
+
+/* Starts a message in buffer (NETLINK_BUFFER_SIZE bytes): type, flags (NLM_F_REQUEST and NLM_F_ACK are added, but no NLM_F_ACK
+ * with NLM_F_DUMP), next sequence number. */
+struct nlmsghdr *netlink_start(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags);
+
+/* Sends message and reads to the end of its answer. Each message of the answer that is not an ack goes to callback (may be NULL;
+ * MNL_CB_OK to go on, MNL_CB_ERROR with errno set to stop). Returns 0; RAWNET_KERNEL_REFUSED with "what: extack text: strerror"
+ * and ret_refusal->kernel_errno (branch on that); or -errno where the socket itself failed. */
+int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
+                 Refusal *ret_refusal, const char *what, ...) _printf_(6, 7);
+
+/* Sends an nftables batch (size bytes from the first message to NFNL_MSG_BATCH_END) and reads until the kernel has answered it: every
+ * message in it that carries NLM_F_ACK is waited for, the first error is the result. n_acks: how many carry it. As netlink_talk(). */
+int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
+                       Refusal *ret_refusal, const char *what, ...) _printf_(6, 7);
