@@ -31,7 +31,7 @@ typedef struct Guard {
         GuardLink check; /* GUARD_TAP_CHECKED: the end with tx offload off where the port's frames go in */
         bool anti_spoof;
         bool pass_control;
-        bool learning;  /* nothing passes yet (tap shapes only): the guest-to-wire rules are left out */
+        bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out, the chains drop */
         MacAddress mac; /* zero while learning */
 } Guard;
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What the guard says, as one nftables batch; guard.c sends it. Pure functions: no system call is
+ * made here, so that tests can read the messages.
+ */
+
+#include "helper/guard.h"
+#include "helper/nft.h"
+
+#define GUARD_TABLE "rawnet"
+/* "rawn". Set by the guard behind a packet lease's port, asked for by the gate on its uplink. A
+ * holder cannot set a mark (SO_MARK asks for CAP_NET_ADMIN, socket(7)). */
+#define GUARD_MARK UINT32_C(0x7261776e)
+/* Before conntrack (-200), raw (-300) and defragmentation (-400), linux/netfilter_ipv4.h. */
+#define GUARD_HOST_PRIORITY (-450)
+/* Interfaces of that prefix are rawnet's: RAWNET_VLAN_NAME_FORMAT without its number. */
+#define GUARD_HOST_PREFIX "rnv"
+
+/* The whole guard in one transaction; with guard->learning the chains alone, and policy drop
+ * refuses everything. 0 or -errno. */
+int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence);
+/* The rules that guard_build() left out for guard->learning. 0 or -errno. */
+int guard_build_admission(NftBatch *batch, const Guard *guard, uint32_t sequence);
+/* The host's table, replaced whole. 0 or -errno. */
+int guard_build_host(NftBatch *batch, uint32_t sequence);
+int guard_build_host_removal(NftBatch *batch, uint32_t sequence);
+extern const NftChain guard_host_chain;
+/* The one rule of guard_host_chain, NULL without memory; the caller frees. */
+struct nftnl_rule *guard_host_rule(void);
+
+/* One thing of nf_tables that the guard needs, made on lo and taken away again in the same
+ * transaction. */
+typedef enum GuardNeed {
+        GUARD_NEED_TABLES,
+        GUARD_NEED_INGRESS,
+        GUARD_NEED_FORWARD,
+        GUARD_NEED_EGRESS
+} GuardNeed;
+int guard_build_probe(NftBatch *batch, GuardNeed need, uint32_t sequence);
