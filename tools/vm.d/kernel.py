@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kernel, fetched and unpacked under build/vm, and an initramfs that brings up the 9p root.
+
+Never installs anything: no boot loader, hook or file of this machine is touched.
+"""
+
+import dataclasses
+import fcntl
+import glob
+import os
+import re
+import shutil
+import tempfile
+
+import cpio
+from common import Trouble, output_of
+
+META_PACKAGE = "linux-image-amd64"  # the cloud kernel is smaller, but has no 9p
+BUSYBOX = "/bin/busybox"
+INIT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "init.sh")
+# What must be there before the root file system is; everything else is loaded from it on demand.
+EARLY_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+
+
+@dataclasses.dataclass
+class Kernel:
+    directory: str  # build/vm/linux-VERSION
+    version: str    # as uname -r in the guest
+
+    @property
+    def image(self):
+        return os.path.join(self.directory, "boot", f"vmlinuz-{self.version}")
+
+    @property
+    def initrd(self):
+        return os.path.join(self.directory, "initrd.cpio")
+
+
+def resolve():
+    """The package that the distribution's meta package points at today."""
+    text = output_of(["apt-cache", "depends", META_PACKAGE], "finding Debian's kernel")
+    match = re.search(r"Depends: (linux-image-\d\S+)", text)
+    if not match:
+        raise Trouble(f"apt-cache knows no {META_PACKAGE}: run apt-get update first")
+    return match.group(1)
+
+
+def unpack(package, target):
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix="fetch-") as work:
+        output_of(["apt-get", "-q", "download", "-o", "APT::Sandbox::User=root", package],
+                  f"fetching {package}", cwd=work)
+        (archive,) = glob.glob(os.path.join(work, "*.deb"))
+        tree = os.path.join(work, "tree")
+        output_of(["dpkg-deb", "-x", archive, tree], f"unpacking {package}")
+        version = package.removeprefix("linux-image-")
+        # "root" is laid over the guest's root, where /lib is a link to usr/lib.
+        os.makedirs(os.path.join(tree, "root", "usr"))
+        os.rename(os.path.join(tree, "lib"), os.path.join(tree, "root", "usr", "lib"))
+        shutil.rmtree(os.path.join(tree, "usr"))
+        os.symlink("usr/lib", os.path.join(tree, "root", "lib"))
+        output_of(["depmod", "-b", os.path.join(tree, "root"), version], "listing the modules")
+        os.remove(os.path.join(tree, "root", "lib"))
+        os.chmod(tree, 0o755)
+        os.rename(tree, target)
+
+
+def modules_in_order(kernel, names):
+    """Paths of the named modules and of all that they need, in the order of loading."""
+    base = os.path.join(kernel.directory, "root/usr/lib/modules", kernel.version)
+    needs = {}
+    with open(os.path.join(base, "modules.dep"), encoding="utf-8") as table:
+        for line in table:
+            path, _, wanted = line.strip().partition(":")
+            needs[os.path.basename(path).split(".")[0].replace("-", "_")] = (path, wanted.split())
+    order = []
+    for name in names:
+        if name not in needs:
+            raise Trouble(f"{kernel.version} has no module {name}")
+        path, wanted = needs[name]
+        # modules.dep lists the nearest first; what they need comes behind them.
+        for module in list(reversed(wanted)) + [path]:
+            if module not in order:
+                order.append(module)
+    return [os.path.join(base, module) for module in order]
+
+
+def build_initrd(kernel):
+    if not os.path.exists(BUSYBOX):
+        raise Trouble(f"{BUSYBOX} is missing: install busybox-static")
+    archive = cpio.Archive()
+    for directory in ("bin", "dev", "proc", "sys", "modules", "lower", "lower/root", "lower/modules", "upper",
+                      "root"):
+        archive.directory(directory)
+    archive.device("dev/console", 5, 1)
+    archive.file("bin/busybox", BUSYBOX, 0o755)
+    archive.file("init", INIT, 0o755)
+    paths = modules_in_order(kernel, EARLY_MODULES)
+    for path in paths:
+        archive.file(f"modules/{os.path.basename(path)}", path, 0o644)
+    archive.text("modules/order", "".join(f"{os.path.basename(path)}\n" for path in paths))
+    unfinished = kernel.initrd + ".new"
+    with open(unfinished, "wb") as out:
+        out.write(archive.finish())
+    os.rename(unfinished, kernel.initrd)
+
+
+def is_current(kernel):
+    if not os.path.exists(kernel.initrd):
+        return False
+    made = os.path.getmtime(kernel.initrd)
+    return all(os.path.getmtime(source) < made for source in (INIT, __file__, cpio.__file__, BUSYBOX))
+
+
+def prepare(state):
+    """The kernel that the guest runs; made on the first call, and again when Debian has a newer one."""
+    os.makedirs(state, exist_ok=True)
+    with open(os.path.join(state, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second finds what the first made
+        for stale in glob.glob(os.path.join(state, "fetch-*")):
+            shutil.rmtree(stale)  # of a run that was killed
+        package = resolve()
+        kernel = Kernel(os.path.join(state, package), package.removeprefix("linux-image-"))
+        if not os.path.isdir(kernel.directory):
+            for stale in glob.glob(os.path.join(state, "linux-image-*")):
+                shutil.rmtree(stale)
+            unpack(package, kernel.directory)
+        if not is_current(kernel):
+            build_initrd(kernel)
+        return kernel

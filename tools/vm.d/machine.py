@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest machine: stock QEMU, its streams carried here, cut off when it hangs.
+
+Leaves no file: the initramfs is a memfd, the streams are socket pairs, and QEMU dies with this process.
+"""
+
+import collections
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import cpio
+from common import Trouble
+
+QEMU = "qemu-system-x86_64"
+LOG_LINES = 60          # of the guest's console, shown when something went wrong
+PROBE_SECONDS = 8       # KVM that boots at all boots within one
+STREAMS = ("stdout", "stderr", "status")
+
+
+def initrd_with(kernel, texts):
+    """The cached initramfs and a second archive with this run's words, as an fd that has no name."""
+    archive = cpio.Archive()
+    for name, text in texts.items():
+        archive.text(name, text)
+    fd = os.memfd_create("initrd", os.MFD_CLOEXEC)
+    with open(kernel.initrd, "rb") as base, os.fdopen(os.dup(fd), "wb") as out:
+        out.write(base.read())
+        out.write(archive.finish())
+    return fd
+
+
+def qemu_line(kernel, initrd, accel, cpus, memory):
+    cpu = "host" if accel == "kvm" else "max,la57=off"
+    return ["setpriv", "--pdeathsig", "KILL", "--", QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
+            "-display", "none", "-machine", "q35", "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi",
+            "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
+            "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{initrd}",
+            "-append", "console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on"]
+
+
+def stream(name):
+    """A socket pair for one of QEMU's character devices: (ours, QEMU's)."""
+    ours, theirs = socket.socketpair()
+    return ours, theirs, ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
+
+
+def start(line, inherited, stderr=None):
+    try:
+        return subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=stderr, pass_fds=inherited)
+    except FileNotFoundError as error:
+        raise Trouble(f"{error.filename} is not installed: install qemu-system-x86") from None
+
+
+def end(process):
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def kvm_boots(kernel, state):
+    """Does a guest really boot with KVM here? Tried once in each boot of this machine: it may be there and hang."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as text:
+        this_boot = f"{text.read().strip()} {kernel.version}"
+    verdict = os.path.join(state, "kvm")
+    if os.path.exists(verdict):
+        with open(verdict, encoding="ascii") as text:
+            boot, _, answer = text.read().rpartition(" ")
+        if boot == this_boot:
+            return answer == "yes"
+    initrd = initrd_with(kernel, {"job.probe": ""})
+    ours, theirs, arguments = stream("console")
+    with ours, theirs:
+        process = start(qemu_line(kernel, initrd, "kvm", 2, 256) + arguments + ["-serial", "chardev:console"],
+                        (initrd, theirs.fileno()), subprocess.DEVNULL)
+        theirs.close()
+        seen = b""
+        deadline = time.monotonic() + PROBE_SECONDS
+        try:
+            while b"probe booted" not in seen:
+                ours.settimeout(max(0.001, deadline - time.monotonic()))
+                data = ours.recv(4096)
+                if not data:
+                    break
+                seen += data
+        except TimeoutError:
+            pass
+        finally:
+            end(process)
+            os.close(initrd)
+    boots = b"probe booted" in seen
+    with open(verdict, "w", encoding="ascii") as text:
+        text.write(f"{this_boot} {'yes' if boots else 'no'}")
+    return boots
+
+
+class Console:
+    """The guest's log: its last lines are kept for the case that something goes wrong."""
+
+    def __init__(self, verbose):
+        self._verbose = verbose
+        self._lines = collections.deque(maxlen=LOG_LINES)
+        self._rest = b""
+
+    def feed(self, data):
+        if self._verbose:
+            sys.stderr.buffer.write(data)
+            sys.stderr.buffer.flush()
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._lines.extend(lines)
+
+    def show(self, why):
+        print(f"tools/vm: {why}; the guest's log ends with:", file=sys.stderr)
+        for line in [*self._lines, self._rest]:
+            print(f"    {line.decode(errors='replace').rstrip()}", file=sys.stderr)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+def carry(ours, console, deadline):
+    """Moves the guest's streams until QEMU closes them. Returns the exit status it reported (bytes), None when late."""
+    selector = selectors.DefaultSelector()
+    for name, end_point in ours.items():
+        selector.register(end_point, selectors.EVENT_READ, name)
+    status = b""
+    while selector.get_map():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return None
+        for key, _ in selector.select(left):
+            try:
+                data = key.fileobj.recv(1 << 16)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                selector.unregister(key.fileobj)
+            elif key.data == "console":
+                console.feed(data)
+            elif key.data == "status":
+                status += data
+            else:
+                write_all(1 if key.data == "stdout" else 2, data)
+    return status
+
+
+def run(kernel, job, *, cpus, memory, timeout, verbose, state):
+    """Boots, runs job, powers off. Returns the command's exit status, or 124 when it was cut off."""
+    accel = "kvm" if kvm_boots(kernel, state) else "tcg"
+    initrd = initrd_with(kernel, {"job.json": json.dumps(job), "job.runner": job["runner"]})
+    line = qemu_line(kernel, initrd, accel, cpus, memory)
+    # The root: read-only for QEMU too, so nothing that runs in the guest can change this machine. Owners and setuid
+    # bits are as they are; inode numbers of several file systems are kept apart.
+    # overlayfs refuses two layers of one file system that lie in each other: the modules come by a second device.
+    for tag, path in (("root", "/"), ("modules", os.path.join(kernel.directory, "root"))):
+        line += ["-fsdev", f"local,id={tag},path={path},security_model=none,readonly=on,multidevs=remap",
+                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+    line += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
+    console = Console(verbose)
+    ours, theirs = {}, []
+    for name in ("console", *STREAMS):
+        ours[name], their_end, arguments = stream(name)
+        theirs.append(their_end)
+        line += arguments
+        line += (["-serial", "chardev:console"] if name == "console" else
+                 ["-device", f"virtserialport,chardev={name},name={name}"])
+    # One that breaks off the reader of our output must end the guest too.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    process = start(line, (initrd, *(end_point.fileno() for end_point in theirs)))
+    try:
+        for end_point in theirs:
+            end_point.close()
+        status = carry(ours, console, time.monotonic() + timeout)
+        if status is None:
+            console.show(f"cut off after {timeout:g} s")
+            return 124
+        if not status.strip().isdigit():
+            console.show("the guest ended without a result")
+            return 125
+        return int(status)
+    finally:
+        end(process)
+        os.close(initrd)
+        for end_point in ours.values():
+            end_point.close()
