@@ -35,5 +35,6 @@ typedef struct LogEvent {
         int64_t uid; /* -1: none */
 } LogEvent;
 
-/* One line by log_at() and, where systemd's journal runs, one entry with MESSAGE_ID= and RAWNET_* fields. */
+/* One line as log_at() writes it and, where systemd's journal runs, one entry with MESSAGE_ID= and RAWNET_* fields; where
+ * stderr is the journal itself, the entry only: not the same twice. */
 void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);

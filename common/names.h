@@ -38,6 +38,16 @@
 #define RAWNET_NETWORK_NAME_MAX 32u /* of a file's NAME */
 #define RAWNET_FULL_NAME_MAX 37u    /* NAME.4094 */
 #define RAWNET_LEASE_NAME_MAX 64u
+#define VLAN_ID_MAX 4094u      /* IEEE 802.1Q-2018, 9.6: 4095 is reserved, 0 means no VLAN */
+#define NETWORK_MTU_MIN 68u    /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
+#define NETWORK_MTU_MAX 65535u /* linux/if_ether.h: ETH_MAX_MTU */
 #define RAWNET_QUEUES_MAX 16u
 /* dbus-daemon's default max_message_unix_fds for a system bus connection, dbus-daemon(1) */
 #define RAWNET_FDS_MAX 16u
+
+/* Journal events, the MESSAGE_ID= of log_event() (sd_journal_send(3)); explained in systemd/rawnet.catalog. */
+#define RAWNET_EVENT_OPENED "d8141f479581476994268bf323dadbb4"
+#define RAWNET_EVENT_REFUSED "6adb09ff20f549539a2a4bdebe7732fd"
+#define RAWNET_EVENT_ENDED "797cad538a664f4090b5e7fa4592af89"
+#define RAWNET_EVENT_REVOKED "f0f8c2f44a4c42e7a964fbe18938bf53"
+#define RAWNET_EVENT_KERNEL_REFUSED "153303ee7bb342f1bdbe66a8d63dbc52"

@@ -20,6 +20,10 @@ typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
 
 #define KIND_BIT(kind) (1u << (kind))
 
+#define NETWORK_FILE_SIZE_MAX 65536u
+#define NETWORK_FILE_LINE_MAX 1024u /* without the line's end */
+#define NETWORK_LEASES_MAX 65536u   /* what MaxLeases= and MaxLeasesPerUser= may say */
+
 /* A network as its file has it, all defaults filled in. */
 typedef struct Network {
         char name[RAWNET_NETWORK_NAME_MAX + 1]; /* NAME of the file */
@@ -43,6 +47,13 @@ typedef struct NetworkName {
         char name[RAWNET_NETWORK_NAME_MAX + 1];
         uint16_t vlan; /* 0: no ".VID" */
 } NetworkName;
+
+/* A network interface's name as the kernel takes it (net/core/dev.c, dev_valid_name()), and ASCII: 1..15 characters, no
+ * '/', ':' or blank, not "." or "..". */
+bool interface_name_is_valid(const char *name);
+
+/* How many of text's first characters may be in a network's NAME. */
+size_t network_name_length(const char *text);
 
 /* Syntax only: NAME is 1..32 of [A-Za-z0-9_-], an optional ".VID" is 1..4094 with no leading zero. Too long is
  * refused, never cut. Returns 0 or RAWNET_INVALID_ARGS. */

@@ -12,6 +12,8 @@
  * WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then WIRE_DONE. From its first WIRE_LIST on a
  * connection also hears, with serial 0: WIRE_ENDED, WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this
  * connection did not know), in the order in which they happened. Replies to different requests come in any order.
+ *
+ * The reserved members are the compiler's padding given names, so that an initializer makes every byte zero.
  */
 
 #include "mac.h"
@@ -38,6 +40,7 @@ typedef enum WireMacMode {
 typedef struct WireOpen {
         char network[RAWNET_FULL_NAME_MAX + 1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
+        uint8_t reserved_1;
         uint32_t uid;                               /* owner: rawnetd's word */
         uint32_t kind;                              /* LeaseKind */
         uint32_t queues;                            /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
@@ -49,6 +52,7 @@ typedef struct WireOpen {
          * difference (RAWNET_ACCESS_DENIED), so that an edit in between cannot widen a yes. */
         char parent[IFNAMSIZ];
         uint16_t vlan;
+        uint8_t reserved_2[2];
         uint32_t mode;      /* NetworkMode */
         uint32_t isolation; /* Isolation of this lease */
 } WireOpen;
@@ -76,6 +80,7 @@ typedef struct WireLease {
         char network[RAWNET_FULL_NAME_MAX + 1];
         char parent[IFNAMSIZ];
         char lease_name[RAWNET_LEASE_NAME_MAX + 1];
+        uint8_t reserved[3];
 } WireLease;
 
 typedef enum WireReplyType {
@@ -109,12 +114,13 @@ typedef struct WireReply {
         uint32_t features;
         WireLease lease;
         union {
-                uint64_t statistics[WIRE_STATISTICS_COUNT];
+                /* The larger one first: an initializer that names neither makes all of it zero. */
                 struct {
                         uint32_t error; /* RawnetError */
                         int32_t kernel_errno;
                         char text[REFUSAL_TEXT_MAX];
                 } refusal;
+                uint64_t statistics[WIRE_STATISTICS_COUNT];
         };
 } WireReply;
 

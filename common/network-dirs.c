@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The search path: which file is a network's, may it be believed, which networks are there. A file is judged by the
+ * open descriptor, never by its name a second time. Never writes, never follows a name outside the directories except by an
+ * administrator's own symbolic link, whose target must pass the same checks.
+ */
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "log.h"
+#include "network-file.h"
+
+#define SUFFIX ".conf"
+
+static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS, NULL};
+
+/* The file that was found first. */
+typedef struct Found {
+        char path[sizeof(((Network *)NULL)->path)];
+        int fd;
+        struct stat st;
+} Found;
+
+static void found_close(Found *found) {
+        found->fd = safe_close(found->fd);
+}
+
+/* linux/major.h: MEM_MAJOR 1, Documentation/admin-guide/devices.txt: 3 is /dev/null. */
+static bool is_dev_null(const struct stat *st) {
+        return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+static bool is_mask(const struct stat *st) {
+        return is_dev_null(st) || (S_ISREG(st->st_mode) && st->st_size == 0);
+}
+
+/* Trouble of this process or of the whole system, not of the file. */
+static bool is_our_trouble(int errnum) {
+        return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EINTR;
+}
+
+/* The first NAME.conf of dirs, opened. The path stays set where the file cannot be opened. Returns 1, 0 (there is none), or
+ * -errno. */
+static int find_file(const char *const *dirs, const char *name, Found *ret) {
+        for (; *dirs; dirs++) {
+                struct stat st;
+                int n;
+
+                n = snprintf(ret->path, sizeof(ret->path), "%s/%s" SUFFIX, *dirs, name);
+                if (n < 0 || (size_t)n >= sizeof(ret->path))
+                        return -ENAMETOOLONG;
+                /* NONBLOCK, NOCTTY: a FIFO or terminal somebody left there must not hold up or be taken by a daemon. */
+                ret->fd = open(ret->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                if (ret->fd >= 0) {
+                        if (fstat(ret->fd, &ret->st) < 0) {
+                                int r = -errno;
+
+                                found_close(ret);
+                                return r;
+                        }
+                        return 1;
+                }
+                if (errno != ENOENT && errno != ENOTDIR)
+                        return -errno;
+                /* A link that leads nowhere is a mistake to be told, not the absence of a file. */
+                if (lstat(ret->path, &st) == 0)
+                        return -ENOENT;
+        }
+        return 0;
+}
+
+static int bad_file(const char *name, const char *path, Network *ret, Refusal *ret_refusal,
+                    const char *reason) {
+        int r;
+
+        r = refuse(ret_refusal, RAWNET_BAD_NETWORK_FILE, "network %s: %s: %s", name, path, reason);
+        memset(ret->name, 0, sizeof(ret->name));
+        memcpy(ret->name, name, strlen(name));
+        memcpy(ret->path, path, strlen(path) + 1);
+        return r;
+}
+
+/* The whole text, at most one byte more than is allowed. Returns its size or -errno. */
+static ssize_t read_text(int fd, char *buffer, size_t size) {
+        size_t used = 0;
+
+        while (used < size) {
+                ssize_t n = read(fd, buffer + used, size - used);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                used += (size_t)n;
+        }
+        return (ssize_t)used;
+}
+
+static int not_found(const char *name, const char *const *dirs, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                      "network %.40s: there is no such network; rawnetctl networks shows what there is, "
+                      "and an administrator adds one as %s/%.40s" SUFFIX,
+                      name, dirs[0], name);
+}
+
+/* May the file be believed? NULL, or why not and what to do. */
+static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, size_t size) {
+        if (!S_ISREG(st->st_mode))
+                return "it is not a regular file; write the network's settings into one";
+        if (st->st_uid != owner) {
+                snprintf(buffer, size, "it belongs to uid %u; an administrator must look through it "
+                                       "and then chown it to uid %u",
+                         st->st_uid, owner);
+                return buffer;
+        }
+        if (st->st_mode & (S_IWGRP | S_IWOTH))
+                return "users other than its owner may write to it; an administrator must look "
+                       "through it and then chmod 644 it";
+        return NULL;
+}
+
+int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
+                         Refusal *ret_refusal) {
+        _cleanup_(found_close) Found found = {.fd = -1};
+        _cleanup_free_ char *text = NULL;
+        char buffer[160];
+        const char *reason;
+        size_t length = network_name_length(name);
+        ssize_t size;
+        int r;
+
+        /* Nothing else may become a part of a path. */
+        if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || name[length] != '\0')
+                return not_found(name, dirs, ret_refusal);
+        r = find_file(dirs, name, &found);
+        if (r == 0)
+                return not_found(name, dirs, ret_refusal);
+        if (r == -ENAMETOOLONG || is_our_trouble(-r))
+                return r;
+        if (r < 0) {
+                snprintf(buffer, sizeof(buffer), "it cannot be opened: %s; %s", strerrordesc_np(-r),
+                         r == -EACCES ? "chmod 644 it, and 755 its directory" : "mend or remove it");
+                return bad_file(name, found.path, ret, ret_refusal, buffer);
+        }
+        if (is_mask(&found.st))
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                              "network %s: it is masked by %s; an administrator removes that file to "
+                              "have the network",
+                              name, found.path);
+        reason = untrusted(&found.st, owner, buffer, sizeof(buffer));
+        if (reason)
+                return bad_file(name, found.path, ret, ret_refusal, reason);
+
+        text = malloc(NETWORK_FILE_SIZE_MAX + 1);
+        if (!text)
+                return -ENOMEM;
+        size = read_text(found.fd, text, NETWORK_FILE_SIZE_MAX + 1);
+        if (size < 0)
+                return (int)size;
+        return network_file_parse(found.path, name, text, (size_t)size, ret, ret_refusal);
+}
+
+int network_file_load(const char *name, Network *ret, Refusal *ret_refusal) {
+        return network_file_load_at(network_dirs, 0, name, ret, ret_refusal);
+}
+
+/* Names while they are gathered. */
+typedef struct Names {
+        char **name;
+        size_t count, room;
+} Names;
+
+static void names_free(Names *names) {
+        network_names_free(names->name, names->count);
+}
+
+void network_names_free(char **names, size_t count) {
+        while (count > 0)
+                free(names[--count]);
+        free(names);
+}
+
+static int names_add(Names *names, const char *name, size_t length) {
+        char *copy;
+
+        if (names->count == names->room) {
+                size_t room = names->room ? 2 * names->room : 16;
+                char **more = reallocarray(names->name, room, sizeof(*more));
+
+                if (!more)
+                        return -ENOMEM;
+                names->name = more;
+                names->room = room;
+        }
+        copy = strndup(name, length);
+        if (!copy)
+                return -ENOMEM;
+        names->name[names->count++] = copy;
+        return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void closedirp(DIR **dir) {
+        if (*dir)
+                closedir(*dir);
+}
+
+/* Adds the NAME of every NAME.conf in dir; a directory that is not there has none. */
+static int read_dir(const char *path, Names *names) {
+        _cleanup_(closedirp) DIR *dir = NULL;
+
+        dir = opendir(path); /* CLOEXEC, opendir(3) */
+        if (!dir)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+        for (;;) {
+                const struct dirent *entry;
+                size_t length, good;
+                int r;
+
+                errno = 0;
+                entry = readdir(dir);
+                if (!entry)
+                        return -errno;
+                length = strlen(entry->d_name);
+                if (length < strlen(SUFFIX) ||
+                    strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) != 0)
+                        continue;
+                length -= strlen(SUFFIX);
+                good = network_name_length(entry->d_name);
+                if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || good != length) {
+                        log_warning("%s/%s: left out: a network's name is 1 to %u letters, digits, '-' "
+                                    "and '_'; rename the file",
+                                    path, entry->d_name, RAWNET_NETWORK_NAME_MAX);
+                        continue;
+                }
+                r = names_add(names, entry->d_name, length);
+                if (r < 0)
+                        return r;
+        }
+}
+
+/* Is there a network of that name? A file that cannot be opened is one, with a mistake. 1, 0 or -errno. */
+static int is_there(const char *const *dirs, const char *name) {
+        _cleanup_(found_close) Found found = {.fd = -1};
+        int r;
+
+        r = find_file(dirs, name, &found);
+        if (r == -ENAMETOOLONG || is_our_trouble(-r))
+                return r;
+        if (r < 0)
+                return 1;
+        return r > 0 && !is_mask(&found.st);
+}
+
+int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret_count) {
+        _cleanup_(names_free) Names names = {0};
+        size_t kept = 0;
+        int r;
+
+        for (size_t i = 0; dirs[i]; i++) {
+                r = read_dir(dirs[i], &names);
+                if (r < 0)
+                        return r;
+        }
+        if (names.count > 0)
+                qsort(names.name, names.count, sizeof(*names.name), compare_names);
+        /* Keeps the first of equal names that are there, in place. What is dropped is freed at once and forgotten, so that
+         * an error in the middle frees every name once. */
+        for (size_t i = 0; i < names.count; i++) {
+                bool again = kept > 0 && strcmp(names.name[kept - 1], names.name[i]) == 0;
+
+                r = again ? 0 : is_there(dirs, names.name[i]);
+                if (r < 0)
+                        return r;
+                if (r > 0 && kept != i) {
+                        char *dropped = names.name[kept];
+
+                        names.name[kept] = names.name[i];
+                        names.name[i] = dropped;
+                }
+                kept += r > 0;
+        }
+        while (names.count > kept)
+                free(names.name[--names.count]);
+        *ret_names = TAKE_PTR(names.name);
+        *ret_count = names.count;
+        names.count = 0;
+        return 0;
+}
+
+int network_file_list(char ***ret_names, size_t *ret_count) {
+        return network_file_list_at(network_dirs, ret_names, ret_count);
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The text of one network file becomes a Network, or a refusal with file:line, the reason and what to write instead.
+ * Reads no file itself (network-dirs.c does), changes nothing, allocates nothing.
+ */
+
+#include <assert.h>
+#include <linux/if_ether.h>
+#include <string.h>
+
+#include "network-file.h"
+#include "text.h"
+
+typedef enum Key {
+        KEY_DESCRIPTION,
+        KEY_PARENT,
+        KEY_VLAN,
+        KEY_PROTOCOL,
+        KEY_MODE,
+        KEY_KINDS,
+        KEY_ISOLATION,
+        KEY_ANTI_SPOOF,
+        KEY_CONTROL_FRAMES,
+        KEY_MTU,
+        KEY_MAC_PREFIX,
+        KEY_MAX_LEASES,
+        KEY_MAX_LEASES_PER_USER,
+        KEY_COUNT,
+} Key;
+
+typedef struct Parser {
+        Network network;
+        unsigned line;              /* being read, from 1 */
+        unsigned section;           /* line of [Network], 0 before it */
+        unsigned seen[KEY_COUNT];   /* line of each key, 0 where absent */
+        Refusal *refusal;
+} Parser;
+
+/* "network NAME: PATH:LINE: sentence" */
+_printf_(3, 4) static int bad(Parser *p, unsigned line, const char *format, ...) {
+        char sentence[REFUSAL_TEXT_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(sentence, sizeof(sentence), format, ap);
+        va_end(ap);
+        return refuse(p->refusal, RAWNET_BAD_NETWORK_FILE, "network %s: %s:%u: %s",
+                      p->network.name, p->network.path, line, sentence);
+}
+
+/* "KEY=VALUE: write ...", the form of every complaint about a value. */
+static int bad_value(Parser *p, const char *key, const char *value, const char *instead) {
+        if (value[0] == '\0')
+                return bad(p, p->line, "%s= has no value; write %s", key, instead);
+        /* A value of any length would push the advice out of the sentence. */
+        return bad(p, p->line, "%s=%.80s%s is not allowed; write %s", key, value,
+                   strlen(value) > 80 ? "..." : "", instead);
+}
+
+typedef struct Choice {
+        const char *word;
+        unsigned value;
+} Choice;
+
+static bool choose(const Choice *choices, size_t n, const char *word, unsigned *ret) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(choices[i].word, word) == 0) {
+                        *ret = choices[i].value;
+                        return true;
+                }
+        return false;
+}
+
+static int parse_description(Parser *p, const char *key, const char *value) {
+        size_t length = strlen(value);
+
+        if (length >= sizeof(p->network.description))
+                return bad(p, p->line, "%s= is longer than %zu bytes; shorten it", key,
+                           sizeof(p->network.description) - 1);
+        if (!text_is_printable_utf8(value, length))
+                return bad(p, p->line, "%s= is not plain UTF-8 text; save the file as UTF-8", key);
+        memcpy(p->network.description, value, length + 1);
+        return 0;
+}
+
+static int parse_parent(Parser *p, const char *key, const char *value) {
+        if (!interface_name_is_valid(value))
+                return bad_value(p, key, value, "the name of a network interface, as ip link shows it");
+        memcpy(p->network.parent, value, strlen(value) + 1);
+        return 0;
+}
+
+static int parse_vlan(Parser *p, const char *key, const char *value) {
+        static const char instead[] = "a number from 1 to 4094, none, or a range such as 100-199";
+        char first_text[8];
+        uint32_t first, last;
+        const char *dash = strchr(value, '-');
+        size_t length = dash ? (size_t)(dash - value) : strlen(value);
+
+        if (strcmp(value, "none") == 0) {
+                p->network.vlan_first = p->network.vlan_last = 0;
+                return 0;
+        }
+        if (length >= sizeof(first_text))
+                return bad_value(p, key, value, instead);
+        memcpy(first_text, value, length);
+        first_text[length] = '\0';
+        if (text_parse_u32(first_text, 1, VLAN_ID_MAX, &first) < 0)
+                return bad_value(p, key, value, instead);
+        last = first;
+        if (dash) {
+                if (text_parse_u32(dash + 1, 1, VLAN_ID_MAX, &last) < 0)
+                        return bad_value(p, key, value, instead);
+                if (first >= last)
+                        return bad_value(p, key, value,
+                                         "a range from a smaller to a larger number, such as 100-199");
+        }
+        p->network.vlan_first = (uint16_t)first;
+        p->network.vlan_last = (uint16_t)last;
+        return 0;
+}
+
+static int parse_protocol(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"802.1Q", ETH_P_8021Q}, {"802.1ad", ETH_P_8021AD}};
+        unsigned protocol;
+
+        if (!choose(choices, ARRAY_SIZE(choices), value, &protocol))
+                return bad_value(p, key, value, "802.1Q or 802.1ad");
+        p->network.protocol = (uint16_t)protocol;
+        return 0;
+}
+
+static int parse_mode(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"bridge", MODE_BRIDGE},
+                                         {"private", MODE_PRIVATE},
+                                         {"vepa", MODE_VEPA},
+                                         {"exclusive", MODE_EXCLUSIVE}};
+        unsigned mode;
+
+        if (!choose(choices, ARRAY_SIZE(choices), value, &mode))
+                return bad_value(p, key, value, "exclusive, private, vepa or bridge");
+        p->network.mode = (NetworkMode)mode;
+        return 0;
+}
+
+static int parse_kinds(Parser *p, const char *key, const char *value) {
+        static const char instead[] = "tap, packet, or both with a blank between";
+        static const Choice choices[] = {{"tap", KIND_BIT(KIND_TAP)},
+                                         {"packet", KIND_BIT(KIND_PACKET)}};
+        unsigned kinds = 0;
+
+        for (const char *at = value + strspn(value, " \t"); *at; at += strspn(at, " \t")) {
+                size_t length = strcspn(at, " \t");
+                char word[8];
+                unsigned kind;
+
+                if (length >= sizeof(word))
+                        return bad_value(p, key, value, instead);
+                memcpy(word, at, length);
+                word[length] = '\0';
+                if (!choose(choices, ARRAY_SIZE(choices), word, &kind))
+                        return bad_value(p, key, value, instead);
+                if (kinds & kind)
+                        return bad(p, p->line, "%s= names %s twice; once is enough", key, word);
+                kinds |= kind;
+                at += length;
+        }
+        if (kinds == 0)
+                return bad_value(p, key, value, instead);
+        p->network.kinds = kinds;
+        return 0;
+}
+
+static int parse_isolation(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"strict", ISOLATION_STRICT}, {"direct", ISOLATION_DIRECT}};
+        unsigned isolation;
+
+        if (!choose(choices, ARRAY_SIZE(choices), value, &isolation))
+                return bad_value(p, key, value, "strict or direct");
+        p->network.isolation = (Isolation)isolation;
+        return 0;
+}
+
+static int parse_anti_spoof(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"yes", true}, {"no", false}};
+        unsigned on;
+
+        if (!choose(choices, ARRAY_SIZE(choices), value, &on))
+                return bad_value(p, key, value, "yes or no");
+        p->network.anti_spoof = on;
+        return 0;
+}
+
+static int parse_control_frames(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"drop", false}, {"pass", true}};
+        unsigned pass;
+
+        if (!choose(choices, ARRAY_SIZE(choices), value, &pass))
+                return bad_value(p, key, value, "drop or pass");
+        p->network.pass_control = pass;
+        return 0;
+}
+
+static int parse_mac_prefix(Parser *p, const char *key, const char *value) {
+        if (mac_prefix_parse(value, &p->network.mac_prefix) < 0)
+                return bad_value(p, key, value,
+                                 "up to three octets of locally administered unicast addresses, "
+                                 "such as 52:54:00, or nothing for any such address");
+        return 0;
+}
+
+static int parse_count(Parser *p, const char *key, const char *value, uint32_t min, uint32_t max,
+                       uint32_t *ret) {
+        char instead[48];
+
+        if (text_parse_u32(value, min, max, ret) == 0)
+                return 0;
+        snprintf(instead, sizeof(instead), "a number from %u to %u", min, max);
+        return bad_value(p, key, value, instead);
+}
+
+static int parse_mtu(Parser *p, const char *key, const char *value) {
+        return parse_count(p, key, value, NETWORK_MTU_MIN, NETWORK_MTU_MAX, &p->network.mtu);
+}
+
+static int parse_max_leases(Parser *p, const char *key, const char *value) {
+        return parse_count(p, key, value, 1, NETWORK_LEASES_MAX, &p->network.max_leases);
+}
+
+static int parse_max_leases_per_user(Parser *p, const char *key, const char *value) {
+        return parse_count(p, key, value, 1, NETWORK_LEASES_MAX, &p->network.max_leases_per_user);
+}
+
+static const struct {
+        const char *name;
+        int (*parse)(Parser *p, const char *key, const char *value);
+} keys[KEY_COUNT] = {
+        [KEY_DESCRIPTION] = {"Description", parse_description},
+        [KEY_PARENT] = {"Parent", parse_parent},
+        [KEY_VLAN] = {"VLAN", parse_vlan},
+        [KEY_PROTOCOL] = {"Protocol", parse_protocol},
+        [KEY_MODE] = {"Mode", parse_mode},
+        [KEY_KINDS] = {"Kinds", parse_kinds},
+        [KEY_ISOLATION] = {"Isolation", parse_isolation},
+        [KEY_ANTI_SPOOF] = {"AntiSpoof", parse_anti_spoof},
+        [KEY_CONTROL_FRAMES] = {"ControlFrames", parse_control_frames},
+        [KEY_MTU] = {"MTU", parse_mtu},
+        [KEY_MAC_PREFIX] = {"MACPrefix", parse_mac_prefix},
+        [KEY_MAX_LEASES] = {"MaxLeases", parse_max_leases},
+        [KEY_MAX_LEASES_PER_USER] = {"MaxLeasesPerUser", parse_max_leases_per_user},
+};
+
+/* text without the blanks around it, which are overwritten. */
+static char *trim(char *text) {
+        size_t length;
+
+        text += strspn(text, " \t");
+        length = strlen(text);
+        while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+                text[--length] = '\0';
+        return text;
+}
+
+static int parse_section(Parser *p, const char *header) {
+        if (strcmp(header, "[Network]") != 0)
+                return bad(p, p->line, "unknown section %.80s; a network file has [Network] only",
+                           header);
+        if (p->section != 0)
+                return bad(p, p->line, "a second [Network] (the first is in line %u); "
+                                       "write one file for each network",
+                           p->section);
+        p->section = p->line;
+        return 0;
+}
+
+static int parse_assignment(Parser *p, char *line) {
+        char *equals = strchr(line, '=');
+        const char *name;
+
+        if (!equals)
+                return bad(p, p->line, "\"%.80s\" is not understood; write Key=value", line);
+        *equals = '\0';
+        name = trim(line);
+        if (p->section == 0)
+                return bad(p, p->line, "%.80s= stands before [Network]; put it below that line", name);
+        for (Key key = 0; key < KEY_COUNT; key++) {
+                if (strcmp(keys[key].name, name) != 0)
+                        continue;
+                if (p->seen[key] != 0)
+                        return bad(p, p->line, "%s= a second time (the first is in line %u); "
+                                               "remove one of them",
+                                   name, p->seen[key]);
+                p->seen[key] = p->line;
+                return keys[key].parse(p, name, trim(equals + 1));
+        }
+        return bad(p, p->line, "unknown key %.80s=; rawnet-network(5) has the list", name);
+}
+
+/* Control bytes have no business in any line, comments included: an editor hides what they do to a terminal. */
+static int check_bytes(Parser *p, const char *line, size_t size) {
+        if (size > NETWORK_FILE_LINE_MAX)
+                return bad(p, p->line, "the line is longer than %u bytes; shorten it",
+                           NETWORK_FILE_LINE_MAX);
+        for (size_t i = 0; i < size; i++) {
+                unsigned char c = (unsigned char)line[i];
+
+                if (c == '\r')
+                        return bad(p, p->line, "a carriage return; save the file with Unix line ends");
+                if ((c < ' ' && c != '\t') || c == 0x7f)
+                        return bad(p, p->line, "a control character (0x%02x); remove it", c);
+        }
+        return 0;
+}
+
+static int parse_line(Parser *p, const char *line, size_t size) {
+        char copy[NETWORK_FILE_LINE_MAX + 1];
+        char *text;
+        int r;
+
+        r = check_bytes(p, line, size);
+        if (r != 0)
+                return r;
+        memcpy(copy, line, size);
+        copy[size] = '\0';
+        text = trim(copy);
+        if (text[0] == '\0' || text[0] == '#' || text[0] == ';')
+                return 0;
+        if (text[0] == '[')
+                return parse_section(p, text);
+        return parse_assignment(p, text);
+}
+
+/* What no line shows alone. */
+static int check_whole(Parser *p) {
+        const Network *n = &p->network;
+
+        if (p->section == 0)
+                return bad(p, 1, "no [Network] section; rawnet-network(5) has an example");
+        if (p->seen[KEY_PARENT] == 0)
+                return bad(p, p->section, "Parent= is missing; "
+                                          "add it with the interface that leads to the network");
+        if (p->seen[KEY_VLAN] == 0)
+                return bad(p, p->section,
+                           "VLAN= is missing; add it with the VLAN's number, or none for no tag");
+        /* The uplink of an exclusive lease is the interface itself: untagged that would be the host's own NIC. */
+        if (n->mode == MODE_EXCLUSIVE && n->vlan_first == 0)
+                return bad(p, p->seen[KEY_MODE],
+                           "Mode=exclusive with VLAN=none would take %s away from the host; "
+                           "use bridge, private or vepa, or a VLAN",
+                           n->parent);
+        if (n->protocol == ETH_P_8021AD && n->vlan_first == 0)
+                return bad(p, p->seen[KEY_PROTOCOL],
+                           "Protocol=802.1ad with VLAN=none: without a tag there is no protocol of "
+                           "the tag; remove Protocol=, or name a VLAN");
+        if (n->isolation == ISOLATION_DIRECT && !(n->kinds & KIND_BIT(KIND_PACKET)))
+                return bad(p, p->seen[KEY_ISOLATION],
+                           "Isolation=direct is for packet leases, which Kinds= does not offer; "
+                           "add packet to Kinds=, or remove Isolation=");
+        return 0;
+}
+
+static int parse_text(Parser *p, const char *text, size_t size) {
+        const char *end = text + size;
+
+        if (size > NETWORK_FILE_SIZE_MAX)
+                return bad(p, 1, "the file is larger than %u bytes; shorten it", NETWORK_FILE_SIZE_MAX);
+        while (text < end) {
+                const char *newline = memchr(text, '\n', (size_t)(end - text));
+                const char *line_end = newline ? newline : end;
+                int r;
+
+                p->line++;
+                r = parse_line(p, text, (size_t)(line_end - text));
+                if (r != 0)
+                        return r;
+                text = newline ? newline + 1 : end;
+        }
+        return check_whole(p);
+}
+
+int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,
+                       Refusal *ret_refusal) {
+        Parser parser = {
+                .network = {
+                        .protocol = ETH_P_8021Q,
+                        .mode = MODE_BRIDGE,
+                        .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
+                        .isolation = ISOLATION_STRICT,
+                        .anti_spoof = true,
+                        .mac_prefix = {.octet = {0x52, 0x54, 0x00}, .length = 3},
+                        .max_leases = 4096,
+                        .max_leases_per_user = 64,
+                },
+                .refusal = ret_refusal,
+        };
+        int r;
+
+        /* Both are the caller's own: network_file_load_at() has checked them. */
+        assert(strlen(name) < sizeof(parser.network.name));
+        assert(strlen(path) < sizeof(parser.network.path));
+        memcpy(parser.network.name, name, strlen(name) + 1);
+        memcpy(parser.network.path, path, strlen(path) + 1);
+
+        r = parse_text(&parser, text, size);
+        if (r != 0) {
+                memcpy(ret->name, parser.network.name, sizeof(ret->name));
+                memcpy(ret->path, parser.network.path, sizeof(ret->path));
+                return r;
+        }
+        *ret = parser.network;
+        return 0;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Questions about a network that has been read: its name, what of it may be asked for, its values in words. The
+ * same rule for rawnetd and for the helper, which both ask. Reads no file.
+ */
+
+#include <linux/if_ether.h>
+#include <string.h>
+
+#include "network-file.h"
+#include "text.h"
+
+static bool is_name_character(char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_';
+}
+
+size_t network_name_length(const char *text) {
+        size_t n = 0;
+
+        while (is_name_character(text[n]))
+                n++;
+        return n;
+}
+
+bool interface_name_is_valid(const char *name) {
+        size_t n = strnlen(name, IFNAMSIZ);
+
+        if (n == 0 || n == IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                return false;
+        for (; *name; name++)
+                if (*name <= ' ' || *name > '~' || *name == '/' || *name == ':')
+                        return false;
+        return true;
+}
+
+int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal) {
+        size_t length = network_name_length(text);
+        NetworkName name = {0};
+        uint32_t vlan = 0;
+
+        if (length > RAWNET_NETWORK_NAME_MAX)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network %.40s...: the name is longer than %u characters; "
+                              "rawnetctl networks shows the names that there are",
+                              text, RAWNET_NETWORK_NAME_MAX);
+        if (length == 0 || (text[length] != '\0' && text[length] != '.'))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network \"%.80s\": not a network name; letters, digits, '-' and '_' "
+                              "make one, with .VID behind for one VLAN of a range, as in lab.100",
+                              text);
+        if (text[length] == '.' && text_parse_u32(text + length + 1, 1, VLAN_ID_MAX, &vlan) < 0)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network \"%.80s\": what follows the dot is not a VLAN number; write "
+                              "one from 1 to %u, as in lab.100",
+                              text, VLAN_ID_MAX);
+        memcpy(name.name, text, length);
+        name.vlan = (uint16_t)vlan;
+        *ret = name;
+        return 0;
+}
+
+int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t *ret_vlan,
+                      Refusal *ret_refusal) {
+        if (network->vlan_first == network->vlan_last) {
+                if (name->vlan != 0)
+                        return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                                      "network %s.%u: %s is not a range of VLANs; ask for %s alone",
+                                      name->name, name->vlan, network->name, network->name);
+                *ret_vlan = network->vlan_first;
+                return 0;
+        }
+        if (name->vlan == 0)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                              "network %s: it is a range of VLANs, %u to %u; ask for one of them, as "
+                              "in %s.%u",
+                              network->name, network->vlan_first, network->vlan_last, network->name,
+                              network->vlan_first);
+        if (name->vlan < network->vlan_first || name->vlan > network->vlan_last)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                              "network %s.%u: %s has the VLANs %u to %u; ask for one of them",
+                              name->name, name->vlan, network->name, network->vlan_first,
+                              network->vlan_last);
+        *ret_vlan = name->vlan;
+        return 0;
+}
+
+int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal) {
+        const char *asked = lease_kind_to_string(kind);
+        const char *other = lease_kind_to_string(kind == KIND_TAP ? KIND_PACKET : KIND_TAP);
+
+        if (network->kinds & KIND_BIT(kind))
+                return 0;
+        return refuse(ret_refusal, RAWNET_KIND_NOT_OFFERED,
+                      "network %s offers %s leases only, not %s; ask for %s, or have the administrator "
+                      "add %s to Kinds= in %s",
+                      network->name, other, asked, other, asked, network->path);
+}
+
+Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr) {
+        if (network->isolation == ISOLATION_DIRECT && kind == KIND_PACKET && vnet_hdr)
+                return ISOLATION_DIRECT;
+        return ISOLATION_STRICT;
+}
+
+const char *network_mode_to_string(NetworkMode mode) {
+        switch (mode) {
+        case MODE_BRIDGE:
+                return "bridge";
+        case MODE_PRIVATE:
+                return "private";
+        case MODE_VEPA:
+                return "vepa";
+        case MODE_EXCLUSIVE:
+                return "exclusive";
+        }
+        return "?";
+}
+
+const char *lease_kind_to_string(LeaseKind kind) {
+        switch (kind) {
+        case KIND_TAP:
+                return "tap";
+        case KIND_PACKET:
+                return "packet";
+        }
+        return "?";
+}
+
+int lease_kind_from_string(const char *text, LeaseKind *ret) {
+        for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
+                if (strcmp(text, lease_kind_to_string(kind)) == 0) {
+                        *ret = kind;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+const char *isolation_to_string(Isolation isolation) {
+        switch (isolation) {
+        case ISOLATION_STRICT:
+                return "strict";
+        case ISOLATION_DIRECT:
+                return "direct";
+        }
+        return "?";
+}
+
+const char *vlan_protocol_to_string(uint16_t protocol) {
+        return protocol == ETH_P_8021AD ? "802.1ad" : "802.1Q";
+}
+
+const char *vlan_to_string(uint16_t vlan, char buffer[static 8]) {
+        if (vlan == 0)
+                snprintf(buffer, 8, "none");
+        else
+                snprintf(buffer, 8, "%u", vlan);
+        return buffer;
+}

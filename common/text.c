@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "text.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The length of the character at s (size >= 1 bytes are there) and its code point, 0 where it is not UTF-8. */
+static size_t utf8_decode(const unsigned char *s, size_t size, uint32_t *ret_code) {
+        /* RFC 3629, 3: the smallest code point that needs this many bytes; a smaller one is an overlong form. */
+        static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+        uint32_t code;
+        size_t length;
+
+        if (s[0] < 0x80) {
+                *ret_code = s[0];
+                return 1;
+        }
+        if ((s[0] & 0xe0) == 0xc0) {
+                length = 2;
+                code = s[0] & 0x1fu;
+        } else if ((s[0] & 0xf0) == 0xe0) {
+                length = 3;
+                code = s[0] & 0x0fu;
+        } else if ((s[0] & 0xf8) == 0xf0) {
+                length = 4;
+                code = s[0] & 0x07u;
+        } else
+                return 0;
+        if (length > size)
+                return 0;
+        for (size_t i = 1; i < length; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                code = code << 6 | (s[i] & 0x3fu);
+        }
+        if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+                return 0;
+        *ret_code = code;
+        return length;
+}
+
+/* The length of the printable character at s, 0 where there is none. */
+static size_t printable_length(const unsigned char *s, size_t size) {
+        uint32_t code;
+        size_t length = utf8_decode(s, size, &code);
+
+        if (length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f))
+                return 0;
+        return length;
+}
+
+bool text_is_printable_utf8(const char *text, size_t size) {
+        const unsigned char *s = (const unsigned char *)text;
+
+        while (size > 0) {
+                size_t length = printable_length(s, size);
+
+                if (length == 0)
+                        return false;
+                s += length;
+                size -= length;
+        }
+        return true;
+}
+
+bool text_is_printable_ascii(const char *text) {
+        for (; *text; text++)
+                if (*text < ' ' || *text > '~')
+                        return false;
+        return true;
+}
+
+void text_make_printable(char *text) {
+        size_t size = strlen(text);
+
+        while (size > 0) {
+                size_t length = printable_length((const unsigned char *)text, size);
+
+                if (length == 0) {
+                        *text = '?';
+                        length = 1;
+                }
+                text += length;
+                size -= length;
+        }
+}
+
+void text_shorten(char *text, size_t max) {
+        size_t size = strlen(text), keep;
+
+        assert(max >= 3);
+        keep = MIN_OF(size, max - 3);
+        /* Not between a character's first byte and its followers. */
+        while (keep > 0 && ((unsigned char)text[keep] & 0xc0) == 0x80)
+                keep--;
+        memcpy(text + keep, "...", 4);
+}
+
+int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret) {
+        uint64_t value = 0;
+
+        if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+                return -EINVAL;
+        for (const char *p = text; *p; p++) {
+                if (*p < '0' || *p > '9')
+                        return -EINVAL;
+                /* Stays above every max once it is there, and cannot overflow. */
+                if (value <= UINT32_MAX)
+                        value = value * 10 + (uint64_t)(*p - '0');
+        }
+        if (value < min || value > max)
+                return -ERANGE;
+        *ret = (uint32_t)value;
+        return 0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "wire.h"
+
+#include <linux/if_link.h>
+#include <string.h>
+
+#include "text.h"
+
+/* No byte without a name: what is not used can be held to be zero. */
+_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4, "padding");
+_Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
+_Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3, "padding");
+_Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + REFUSAL_TEXT_MAX,
+               "padding");
+
+#define FEATURES_KNOWN                                                                             \
+        (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
+         WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_USER_NAMESPACE)
+
+/* The largest errno, include/linux/err.h */
+#define ERRNO_MAX 4095
+
+static bool is_zero(const void *data, size_t size) {
+        const unsigned char *p = data;
+
+        while (size > 0 && *p == 0) {
+                p++;
+                size--;
+        }
+        return size == 0;
+}
+
+/* Terminated inside its member, with nothing but NULs behind. */
+static bool is_padded(const char *text, size_t size) {
+        size_t length = strnlen(text, size);
+
+        return length < size && is_zero(text + length, size - length);
+}
+
+/* Who the lease is for and what it is on, the same in a request and in a lease. */
+static bool party_is_valid(const char network[static RAWNET_FULL_NAME_MAX + 1],
+                           const char parent[static IFNAMSIZ],
+                           const char lease_name[static RAWNET_LEASE_NAME_MAX + 1], uint16_t vlan,
+                           uint32_t uid) {
+        NetworkName name;
+
+        if (!is_padded(network, RAWNET_FULL_NAME_MAX + 1) || !is_padded(parent, IFNAMSIZ) ||
+            !is_padded(lease_name, RAWNET_LEASE_NAME_MAX + 1))
+                return false;
+        if (network_name_parse(network, &name, NULL) != 0 || !interface_name_is_valid(parent) ||
+            !text_is_printable_ascii(lease_name))
+                return false;
+        if (vlan > VLAN_ID_MAX || (name.vlan != 0 && name.vlan != vlan))
+                return false;
+        return uid != UINT32_MAX; /* (uid_t) -1 is nobody, chown(2) */
+}
+
+static bool kind_is_valid(uint32_t kind, uint32_t isolation, uint8_t vnet_hdr) {
+        if (kind > KIND_PACKET || isolation > ISOLATION_DIRECT || vnet_hdr > 1)
+                return false;
+        return isolation == ISOLATION_STRICT || (kind == KIND_PACKET && vnet_hdr);
+}
+
+static bool lease_id_is_valid(uint32_t id) {
+        return id >= RAWNET_ID_MIN && id <= RAWNET_ID_MAX;
+}
+
+static bool open_is_valid(const WireOpen *o) {
+        if (!party_is_valid(o->network, o->parent, o->lease_name, o->vlan, o->uid) ||
+            !kind_is_valid(o->kind, o->isolation, o->vnet_hdr))
+                return false;
+        if (o->vhost > 1 || (o->vhost && o->kind != KIND_TAP))
+                return false;
+        if (o->queues < 1 || o->queues > RAWNET_QUEUES_MAX ||
+            o->queues * (o->vhost ? 2 : 1) > RAWNET_FDS_MAX)
+                return false;
+        if (o->mac_mode < WIRE_MAC_GIVEN || o->mac_mode > WIRE_MAC_LEARN ||
+            (o->mac_mode == WIRE_MAC_GIVEN) == mac_is_zero(&o->mac))
+                return false;
+        if (o->mac_mode == WIRE_MAC_LEARN && o->kind != KIND_TAP)
+                return false;
+        if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
+                return false;
+        return o->reserved_1 == 0 && is_zero(o->reserved_2, sizeof(o->reserved_2));
+}
+
+int wire_request_check(const WireRequest *request, size_t size) {
+        bool good;
+
+        if (size != sizeof(*request) || request->version != WIRE_VERSION || request->serial == 0)
+                return -EBADMSG;
+        switch (request->operation) {
+        case WIRE_OPEN:
+                good = request->lease == 0 && open_is_valid(&request->open);
+                break;
+        case WIRE_CLOSE:
+        case WIRE_STATISTICS_OF:
+                good = lease_id_is_valid(request->lease) &&
+                       is_zero(&request->open, sizeof(request->open));
+                break;
+        case WIRE_LIST:
+                good = request->lease == 0 && is_zero(&request->open, sizeof(request->open));
+                break;
+        default:
+                good = false;
+        }
+        return good ? 0 : -EBADMSG;
+}
+
+static bool lease_is_valid(const WireLease *l) {
+        if (!lease_id_is_valid(l->id) ||
+            !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid) ||
+            !kind_is_valid(l->kind, l->isolation, l->vnet_hdr))
+                return false;
+        if (l->mtu > NETWORK_MTU_MAX || l->gone > 1)
+                return false;
+        return (l->mac.octet[0] & 1) == 0 && is_zero(l->reserved, sizeof(l->reserved));
+}
+
+/* Of the lease nothing but its id. */
+static bool lease_is_id_only(const WireLease *l) {
+        WireLease id_only = {.id = l->id};
+
+        return lease_id_is_valid(l->id) && memcmp(l, &id_only, sizeof(id_only)) == 0;
+}
+
+static bool refusal_is_valid(const WireReply *reply) {
+        const char *text = reply->refusal.text;
+        int32_t kernel_errno = reply->refusal.kernel_errno;
+
+        if (reply->refusal.error == RAWNET_OK || reply->refusal.error >= RAWNET_ERROR_COUNT)
+                return false;
+        if (kernel_errno < 0 || kernel_errno > ERRNO_MAX ||
+            (kernel_errno != 0 && reply->refusal.error != RAWNET_KERNEL_REFUSED))
+                return false;
+        return text[0] != '\0' && is_padded(text, sizeof(reply->refusal.text)) &&
+               text_is_printable_utf8(text, strlen(text));
+}
+
+/* The part of a reply that its type says is there; what must be absent is the caller's to check. */
+static bool body_is_valid(const WireReply *reply, size_t n_fds) {
+        switch (reply->type) {
+        case WIRE_OPENED:
+                return lease_is_valid(&reply->lease) && n_fds >= 1 && n_fds <= RAWNET_FDS_MAX;
+        case WIRE_LEASE:
+                return lease_is_valid(&reply->lease);
+        case WIRE_STATISTICS:
+                return is_zero((const char *)&reply->refusal + sizeof(reply->statistics),
+                               sizeof(reply->refusal) - sizeof(reply->statistics));
+        case WIRE_DONE:
+                return (reply->features & ~FEATURES_KNOWN) == 0;
+        case WIRE_REFUSED:
+                return refusal_is_valid(reply);
+        case WIRE_ENDED:
+                return lease_is_id_only(&reply->lease) && reply->reason >= WIRE_END_LAST_FD &&
+                       reply->reason <= WIRE_END_NAMESPACE;
+        default:
+                return false;
+        }
+}
+
+int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds) {
+        uint32_t type;
+
+        if (size != sizeof(*reply) || reply->version != WIRE_VERSION)
+                return -EBADMSG;
+        type = reply->type;
+        /* Pushed: with serial 0. Answers: with the request's. A lease may come as either. */
+        if (type != WIRE_LEASE && (reply->serial == 0) != (type == WIRE_ENDED))
+                return -EBADMSG;
+        if (n_fds > 0 && type != WIRE_OPENED)
+                return -EBADMSG;
+        if (type != WIRE_ENDED && reply->reason != 0)
+                return -EBADMSG;
+        if (type != WIRE_DONE && reply->features != 0)
+                return -EBADMSG;
+        if (type != WIRE_OPENED && type != WIRE_LEASE && type != WIRE_ENDED &&
+            !is_zero(&reply->lease, sizeof(reply->lease)))
+                return -EBADMSG;
+        if (type != WIRE_STATISTICS && type != WIRE_REFUSED &&
+            !is_zero(&reply->refusal, sizeof(reply->refusal)))
+                return -EBADMSG;
+        return body_is_valid(reply, n_fds) ? 0 : -EBADMSG;
+}
+
+const char *wire_statistics_name(size_t i) {
+        static const char *const names[WIRE_STATISTICS_COUNT] = {
+                "rx_packets",        "tx_packets",       "rx_bytes",
+                "tx_bytes",          "rx_errors",        "tx_errors",
+                "rx_dropped",        "tx_dropped",       "multicast",
+                "collisions",        "rx_length_errors", "rx_over_errors",
+                "rx_crc_errors",     "rx_frame_errors",  "rx_fifo_errors",
+                "rx_missed_errors",  "tx_aborted_errors", "tx_carrier_errors",
+                "tx_fifo_errors",    "tx_heartbeat_errors", "tx_window_errors",
+                "rx_compressed",     "tx_compressed",    "rx_nohandler",
+        };
+
+        _Static_assert(offsetof(struct rtnl_link_stats64, rx_nohandler) ==
+                               (WIRE_STATISTICS_COUNT - 1) * sizeof(uint64_t),
+                       "the list is the kernel's");
+        return i < WIRE_STATISTICS_COUNT ? names[i] : NULL;
+}
