@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The clients' way to rawnetd over the system bus.
+ */
+
+#include "bus.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent.h"
+
+#define QUERY_USEC UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not change it */
+#define NO_TIME_LIMIT UINT64_MAX
+
+static int refuse_connection(int r, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "cannot reach the D-Bus system bus: %s; is dbus running?",
+                      strerror(-r));
+}
+
+int bus_connect(sd_bus **ret, Refusal *ret_refusal) {
+        int r = sd_bus_open_system(ret);
+
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return refuse_connection(r, ret_refusal);
+        return 0;
+}
+
+static RawnetError error_code(const char *name) {
+        for (int i = 1; i < RAWNET_ERROR_COUNT; i++)
+                if (strcmp(rawnet_error_to_dbus((RawnetError)i), name) == 0)
+                        return (RawnetError)i;
+        return RAWNET_HELPER_UNAVAILABLE;
+}
+
+int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
+        const char *name = error->name, *message = error->message ? error->message : strerror(-r);
+
+        if (!name)
+                return r == -ENOMEM ? r : refuse_connection(r, ret_refusal);
+        if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 || strcmp(name, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "the service %s is not on the system bus: rawnetd is not installed, or dbus does not know it yet "
+                              "(systemctl reload dbus)",
+                              RAWNET_BUS_NAME);
+        if (strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
+            strncmp(name, "org.freedesktop.systemd1.", 25) == 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "rawnetd could not be started: %s (journalctl -u rawnetd says why)", message);
+        if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 || strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "rawnetd went away without an answer (journalctl -u rawnetd says why)");
+        return refuse(ret_refusal, error_code(name), "%s", *message ? message : name);
+}
+
+int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member, sd_bus_message **ret_reply,
+              Refusal *ret_refusal, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        va_list arguments;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, path, interface, member);
+        if (r < 0)
+                return r;
+        if (types) {
+                va_start(arguments, types);
+                r = sd_bus_message_appendv(m, types, arguments);
+                va_end(arguments);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_call(bus, m, QUERY_USEC, &error, ret_reply);
+        return r < 0 ? bus_refuse(&error, r, ret_refusal) : 0;
+}
+
+int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata, sd_bus_message **ret_reply,
+                        Refusal *ret_refusal) {
+        Agent agent = {};
+        int r = 0;
+
+        for (int interactive = 0; interactive <= 1; interactive++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                r = build(bus, userdata, &m);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_set_allow_interactive_authorization(m, interactive);
+                if (r < 0)
+                        return r;
+                if (interactive)
+                        agent_start(&agent);
+                r = sd_bus_call(bus, m, NO_TIME_LIMIT, &error, ret_reply);
+                if (interactive)
+                        agent_stop(&agent);
+                if (r >= 0)
+                        return 0;
+                r = bus_refuse(&error, r, ret_refusal);
+                if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                        return r;
+        }
+        return r;
+}
+
+static int append_option(sd_bus_message *m, const char *key, const char *type, ...) {
+        va_list arguments;
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', type);
+        if (r >= 0) {
+                va_start(arguments, type);
+                r = sd_bus_message_appendv(m, type, arguments);
+                va_end(arguments);
+        }
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+/* Only what the user said goes into the message: the service owns the defaults and the rules. */
+static int append_options(sd_bus_message *m, const PortRequest *request) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0 && request->mac && *request->mac)
+                r = append_option(m, "mac", "s", request->mac);
+        if (r >= 0 && request->name && *request->name)
+                r = append_option(m, "name", "s", request->name);
+        if (r >= 0 && request->queues > 0)
+                r = append_option(m, "queues", "u", request->queues);
+        if (r >= 0 && request->vhost >= 0)
+                r = append_option(m, "vhost", "b", request->vhost);
+        if (r >= 0 && request->vnet_hdr >= 0)
+                r = append_option(m, "vnet-hdr", "b", request->vnet_hdr);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+static int build_open(sd_bus *bus, const void *userdata, sd_bus_message **ret) {
+        const PortRequest *request = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                           request->kind == KIND_TAP ? "OpenTap" : "OpenPacket");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', request->network);
+        if (r >= 0)
+                r = append_options(m, request);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+/* The message keeps its own descriptors; ours are copies above the standard three. */
+static int read_descriptors(sd_bus_message *m, Port *port, size_t *count) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "h");
+        while (r >= 0) {
+                int fd, copy;
+
+                r = sd_bus_message_read_basic(m, 'h', &fd);
+                if (r <= 0)
+                        break;
+                if (port->n_queues + port->n_vhosts >= RAWNET_FDS_MAX)
+                        return -EBADMSG;
+                copy = fcntl(fd, F_DUPFD_CLOEXEC, PORT_FIRST_NUMBER);
+                if (copy < 0)
+                        return -errno;
+                port->fds[port->n_queues + port->n_vhosts] = copy;
+                (*count)++;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_opened(sd_bus_message *m, Port *port) {
+        static const BusField fields[] = {
+                { "id", NULL, "u", offsetof(Port, lease) },
+                { "mac", NULL, "s", offsetof(Port, mac) },
+                { "mtu", NULL, "u", offsetof(Port, mtu) },
+                { "interface", NULL, "s", offsetof(Port, interface) },
+                { "vlan", NULL, "u", offsetof(Port, vlan) },
+        };
+        const char *path;
+        int r;
+
+        r = read_descriptors(m, port, &port->n_queues);
+        if (r >= 0 && port->request.kind == KIND_TAP)
+                r = read_descriptors(m, port, &port->n_vhosts);
+        if (r >= 0)
+                r = sd_bus_message_read_basic(m, 'o', &path);
+        if (r >= 0)
+                r = bus_read_fields(m, fields, ARRAY_SIZE(fields), port);
+        if (r >= 0 && (port->n_queues == 0 || port->lease == 0))
+                r = -EBADMSG;
+        return r < 0 ? r : 0;
+}
+
+int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = bus_call_authorized(bus, build_open, &port->request, &reply, ret_refusal);
+        if (r != 0)
+                return r;
+        r = read_opened(reply, port);
+        if (r < 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "rawnetd's answer for network %s makes no sense: %s",
+                              port->request.network, strerror(-r));
+        return 0;
+}
+
+char *bus_lease_path(uint32_t lease) {
+        char *path;
+
+        return asprintf(&path, "%s/%u", RAWNET_PATH_LEASE, lease) < 0 ? NULL : path;
+}
+
+static int build_close(sd_bus *bus, const void *userdata, sd_bus_message **ret) {
+        const uint32_t *lease = userdata;
+        _cleanup_free_ char *path = bus_lease_path(*lease);
+
+        if (!path)
+                return -ENOMEM;
+        return sd_bus_message_new_method_call(bus, ret, RAWNET_BUS_NAME, path, RAWNET_IFACE_LEASE, "Close");
+}
+
+int bus_close_lease(sd_bus *bus, uint32_t lease, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        return bus_call_authorized(bus, build_close, &lease, &reply, ret_refusal);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * rawnetd's network and lease objects.
+ */
+
+#include "objects.h"
+
+#include <string.h>
+
+#include "parse.h"
+
+#define FIELD(type, bus_name, json_name, signature, member) { bus_name, json_name, signature, offsetof(type, member) }
+
+const BusField network_fields[] = {
+        FIELD(NetworkObject, "Name", "name", "s", name),
+        FIELD(NetworkObject, "Description", "description", "s", description),
+        FIELD(NetworkObject, "Parent", "parent", "s", parent),
+        FIELD(NetworkObject, "VLANs", "vlans", "(uu)", vlans),
+        FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
+        FIELD(NetworkObject, "Mode", "mode", "s", mode),
+        FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
+        FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
+        FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
+        FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
+        FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
+        FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
+        FIELD(NetworkObject, "Error", "error", "s", error),
+        FIELD(NetworkObject, "Leases", "leases", "u", leases),
+};
+const size_t n_network_fields = ARRAY_SIZE(network_fields);
+
+const BusField lease_fields[] = {
+        FIELD(LeaseObject, "Id", "id", "u", id),
+        FIELD(LeaseObject, "Interface", "interface", "s", interface),
+        FIELD(LeaseObject, "Network", "network", "s", network),
+        FIELD(LeaseObject, "Kind", "kind", "s", kind),
+        FIELD(LeaseObject, "Owner", "owner", "u", owner),
+        FIELD(LeaseObject, "MAC", "mac", "s", mac),
+        FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
+        FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
+        FIELD(LeaseObject, "Parent", "parent", "s", parent),
+        FIELD(LeaseObject, "Name", "name", "s", name),
+        FIELD(LeaseObject, "Since", "since", "t", since),
+};
+const size_t n_lease_fields = ARRAY_SIZE(lease_fields);
+
+/* Room for one more, zeroed; doubles. NULL without memory. */
+static void *grow(void **array, size_t *n, size_t size) {
+        if ((*n & (*n - 1)) == 0) {
+                void *bigger = reallocarray(*array, *n ? *n * 2 : 1, size);
+
+                if (!bigger)
+                        return NULL;
+                *array = bigger;
+        }
+        return memset((char *)*array + size * (*n)++, 0, size);
+}
+
+/* The value of a{sa{sv}} at m's position: reads what belongs to interfaces that we know. */
+static int read_interfaces(sd_bus_message *m, Objects *objects) {
+        const char *interface;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+                void *object = NULL;
+
+                r = sd_bus_message_read_basic(m, 's', &interface);
+                if (r < 0)
+                        break;
+                if (strcmp(interface, RAWNET_IFACE_NETWORK) == 0) {
+                        object = grow((void **)&objects->networks, &objects->n_networks, sizeof(NetworkObject));
+                        r = object ? bus_read_fields(m, network_fields, n_network_fields, object) : -ENOMEM;
+                } else if (strcmp(interface, RAWNET_IFACE_LEASE) == 0) {
+                        object = grow((void **)&objects->leases, &objects->n_leases, sizeof(LeaseObject));
+                        r = object ? bus_read_fields(m, lease_fields, n_lease_fields, object) : -ENOMEM;
+                } else
+                        r = sd_bus_message_skip(m, "a{sv}");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_objects(sd_bus_message *m, Objects *objects) {
+        const char *path;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
+                r = sd_bus_message_read_basic(m, 'o', &path);
+                if (r >= 0)
+                        r = read_interfaces(m, objects);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int compare_networks(const void *a, const void *b) {
+        return strcmp(((const NetworkObject *)a)->name, ((const NetworkObject *)b)->name);
+}
+
+static int compare_leases(const void *a, const void *b) {
+        const LeaseObject *x = a, *y = b;
+
+        if (x->since != y->since)
+                return x->since < y->since ? -1 : 1;
+        return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(objects_done) Objects objects = {};
+        int r;
+
+        r = bus_query(bus, RAWNET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &reply, ret_refusal,
+                      NULL);
+        if (r != 0)
+                return r;
+        r = read_objects(reply, &objects);
+        if (r < 0)
+                return r;
+        if (objects.n_networks > 0)
+                qsort(objects.networks, objects.n_networks, sizeof(NetworkObject), compare_networks);
+        if (objects.n_leases > 0)
+                qsort(objects.leases, objects.n_leases, sizeof(LeaseObject), compare_leases);
+        *ret = objects;
+        objects = (Objects){};
+        return 0;
+}
+
+int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(lease_object_done) LeaseObject lease = {};
+        _cleanup_free_ char *path = bus_lease_path(id);
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = bus_query(bus, path, "org.freedesktop.DBus.Properties", "GetAll", &reply, ret_refusal, "s",
+                      RAWNET_IFACE_LEASE);
+        if (r != 0)
+                return r;
+        r = bus_read_fields(reply, lease_fields, n_lease_fields, &lease);
+        if (r < 0)
+                return r;
+        *ret = lease;
+        lease = (LeaseObject){};
+        return 0;
+}
+
+void lease_object_done(LeaseObject *lease) {
+        bus_fields_done(lease_fields, n_lease_fields, lease);
+}
+
+void objects_done(Objects *objects) {
+        for (size_t i = 0; i < objects->n_networks; i++)
+                bus_fields_done(network_fields, n_network_fields, &objects->networks[i]);
+        for (size_t i = 0; i < objects->n_leases; i++)
+                lease_object_done(&objects->leases[i]);
+        free(objects->networks);
+        free(objects->leases);
+        *objects = (Objects){};
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * rawnetd's network and lease objects, read with one GetManagedObjects call however many there are.
+ */
+
+#include "bus.h"
+
+typedef struct NetworkObject {
+        char *name, *description, *parent, *protocol, *mode, *kinds, *isolation, *mac_prefix, *error;
+        uint32_t vlans[2]; /* 0, 0: untagged; equal: one; else a range */
+        uint32_t mtu, max_leases, leases;
+        bool anti_spoof;
+} NetworkObject;
+
+typedef struct LeaseObject {
+        char *network, *kind, *mac, *parent, *interface, *name;
+        uint32_t id, owner, mtu, vlan;
+        uint64_t since; /* µs, CLOCK_REALTIME */
+} LeaseObject;
+
+typedef struct Objects {
+        NetworkObject *networks; /* sorted by name */
+        size_t n_networks;
+        LeaseObject *leases; /* oldest first */
+        size_t n_leases;
+} Objects;
+
+extern const BusField network_fields[];
+extern const size_t n_network_fields;
+extern const BusField lease_fields[];
+extern const size_t n_lease_fields;
+
+int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal);
+/* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with lease_object_done(). */
+int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal);
+void lease_object_done(LeaseObject *lease);
+void objects_done(Objects *objects);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A port that a command asks for, and what it got.
+ */
+
+#include "port.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "common/fd-pass.h"
+
+void port_init(Port *port, const char *name, const PortRequest *request) {
+        *port = (Port){ .request = *request };
+        if (name) {
+                port->name = strdup(name);
+                if (!port->name)
+                        abort(); /* a name of at most 32 bytes, at start-up */
+        }
+        for (size_t i = 0; i < RAWNET_FDS_MAX; i++)
+                port->fds[i] = port->numbers[i] = -1;
+}
+
+void port_done(Port *port) {
+        fd_pass_close_all(port->fds, port->n_queues + port->n_vhosts);
+        free(port->name);
+        free(port->mac);
+        free(port->interface);
+        *port = (Port){};
+}
+
+bool port_name_valid(const char *name) {
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+        size_t length = strlen(name);
+
+        return length >= 1 && length <= 32 && strspn(name, allowed) == length;
+}
+
+size_t ports_number_from_three(Port *ports, size_t n_ports) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++)
+                        ports[i].numbers[k] = PORT_FIRST_NUMBER + (int)n++;
+        return n;
+}
+
+int ports_find_free(int *ret_numbers, size_t wanted) {
+        int number = PORT_FIRST_NUMBER;
+
+        for (size_t i = 0; i < wanted; number++)
+                if (fcntl(number, F_GETFD) < 0) {
+                        if (errno != EBADF)
+                                return -errno;
+                        ret_numbers[i++] = number;
+                }
+        return 0;
+}
+
+void ports_number_from(Port *ports, size_t n_ports, const int *numbers) {
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++)
+                        ports[i].numbers[k] = *numbers++;
+}
+
+static int highest_number(const Port *ports, size_t n_ports) {
+        int highest = PORT_FIRST_NUMBER;
+
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++)
+                        if (ports[i].numbers[k] > highest)
+                                highest = ports[i].numbers[k];
+        return highest;
+}
+
+int ports_place(Port *ports, size_t n_ports) {
+        int above = highest_number(ports, n_ports) + 1;
+
+        /* First all out of the way, or one descriptor's new place could be another's present one. */
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++) {
+                        int moved = fcntl(ports[i].fds[k], F_DUPFD_CLOEXEC, above);
+
+                        if (moved < 0)
+                                return -errno;
+                        safe_close(ports[i].fds[k]);
+                        ports[i].fds[k] = moved;
+                }
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++) {
+                        if (dup2(ports[i].fds[k], ports[i].numbers[k]) < 0)
+                                return -errno;
+                        safe_close(ports[i].fds[k]);
+                        ports[i].fds[k] = ports[i].numbers[k];
+                }
+        return 0;
+}
+
+static char *join_numbers(const int *numbers, size_t n, char separator) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0)
+                        fputc(separator, out);
+                fprintf(out, "%d", numbers[i]);
+        }
+        if (fclose(out) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+/* The text of one word for one port; NULL for a word that there is not (errno 0) or no memory (ENOMEM). */
+static char *port_word(const Port *port, const char *word) {
+        char *text;
+
+        errno = 0;
+        if (strcmp(word, "fd") == 0)
+                return join_numbers(port->numbers, 1, ':');
+        if (strcmp(word, "fds") == 0)
+                return join_numbers(port->numbers, port->n_queues, ':');
+        if (strcmp(word, "fds,") == 0)
+                return join_numbers(port->numbers, port->n_queues, ',');
+        if (strcmp(word, "vhostfds") == 0)
+                return join_numbers(port->numbers + port->n_queues, port->n_vhosts, ':');
+        if (strcmp(word, "mac") == 0)
+                return strdup(port->mac);
+        if (strcmp(word, "ifname") == 0)
+                return strdup(port->interface);
+        if (strcmp(word, "mtu") == 0)
+                return asprintf(&text, "%u", port->mtu) < 0 ? NULL : text;
+        return NULL;
+}
+
+static Port *find_port(const PortList *list, const char *name, size_t length) {
+        for (size_t i = 0; i < list->n_ports; i++) {
+                const char *candidate = list->ports[i].name;
+
+                if (candidate && strlen(candidate) == length && memcmp(candidate, name, length) == 0)
+                        return &list->ports[i];
+        }
+        return NULL;
+}
+
+int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_refusal) {
+        PortList *list = userdata;
+        const char *dot = strchr(word, '.');
+        Port *port = &list->ports[0];
+        _cleanup_free_ char *text = NULL;
+
+        if (dot) {
+                port = find_port(list, word, (size_t)(dot - word));
+                if (!port)
+                        return 0;
+                word = dot + 1;
+        }
+        text = port_word(port, word);
+        if (!text)
+                return errno == ENOMEM ? -ENOMEM : 0;
+        if (!dot && list->n_ports > 1)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "{%s} could be any of %zu ports: write {%s.%s}, with the name given to --port", word,
+                              list->n_ports, list->ports[0].name, word);
+        if (strcmp(word, "mac") == 0) {
+                if (!*text)
+                        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                                      "{mac} has no value on a port with --mac learn: the guest's first frame says it");
+                port->mac_used = true;
+        }
+        if (strcmp(word, "vhostfds") == 0 && port->n_vhosts == 0)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "{vhostfds} has no value without --vhost on network %s", port->request.network);
+        *ret_text = TAKE_PTR(text);
+        return 1;
+}
+
+/* RAWNET_MAC, or RAWNET_MAC_WAN for the port "wan". */
+static int set_variable(const char *variable, const char *port_name, const char *value) {
+        _cleanup_free_ char *name = NULL;
+
+        if (asprintf(&name, "%s%s%s", variable, port_name ? "_" : "", port_name ? port_name : "") < 0)
+                return -ENOMEM;
+        for (char *p = name; *p; p++)
+                if (*p >= 'a' && *p <= 'z')
+                        *p = (char)(*p - 'a' + 'A');
+                else if (*p == '-')
+                        *p = '_';
+        return setenv(name, value, 1) < 0 ? -errno : 0;
+}
+
+static int set_port_variables(const Port *port, const char *name) {
+        _cleanup_free_ char *lease = NULL, *mtu = NULL;
+        int r;
+
+        if (asprintf(&lease, "%u", port->lease) < 0 || asprintf(&mtu, "%u", port->mtu) < 0)
+                return -ENOMEM;
+        r = set_variable("RAWNET_LEASE", name, lease);
+        if (r >= 0)
+                r = set_variable("RAWNET_MAC", name, port->mac);
+        if (r >= 0)
+                r = set_variable("RAWNET_IFNAME", name, port->interface);
+        if (r >= 0)
+                r = set_variable("RAWNET_MTU", name, mtu);
+        return r;
+}
+
+static int set_listen_variables(const Port *ports, size_t n_ports) {
+        _cleanup_free_ char *names = NULL, *count = NULL, *pid = NULL;
+        size_t n = 0, size = 0;
+        FILE *out = open_memstream(&names, &size);
+
+        if (!out)
+                return -errno;
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++)
+                        fprintf(out, "%s%s%s", n++ > 0 ? ":" : "",
+                                ports[i].name ? ports[i].name : ports[i].request.network,
+                                k < ports[i].n_queues ? "" : ".vhost");
+        if (fclose(out) != 0)
+                return -errno;
+        if (asprintf(&count, "%zu", n) < 0 || asprintf(&pid, "%ld", (long)getpid()) < 0)
+                return -ENOMEM;
+        if (setenv("LISTEN_FDS", count, 1) < 0 || setenv("LISTEN_PID", pid, 1) < 0 ||
+            setenv("LISTEN_FDNAMES", names, 1) < 0)
+                return -errno;
+        return 0;
+}
+
+int ports_set_environment(const Port *ports, size_t n_ports) {
+        static const char *const plain[] = { "RAWNET_LEASE", "RAWNET_MAC", "RAWNET_IFNAME", "RAWNET_MTU",
+                                             "LISTEN_PIDFDID" };
+        int r;
+
+        for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+                if (unsetenv(plain[i]) < 0)
+                        return -errno;
+        for (size_t i = 0; i < n_ports; i++) {
+                if (ports[i].name) {
+                        r = set_port_variables(&ports[i], ports[i].name);
+                        if (r < 0)
+                                return r;
+                }
+                if (n_ports == 1) {
+                        r = set_port_variables(&ports[i], NULL);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return set_listen_variables(ports, n_ports);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The command line of `rawnetctl run`. Its errors are its own failures, 125: CMD's status may be 1 or 2.
+ */
+
+#include "run-options.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "client.h"
+#include "common/text.h"
+#include "parse.h"
+
+enum { OPTION_KIND = 0x100, OPTION_MAC, OPTION_NAME, OPTION_QUEUES, OPTION_VHOST, OPTION_VNET_HDR, OPTION_PORT };
+
+static const struct option run_long_options[] = {
+        { "kind", required_argument, NULL, OPTION_KIND },
+        { "mac", required_argument, NULL, OPTION_MAC },
+        { "name", required_argument, NULL, OPTION_NAME },
+        { "queues", required_argument, NULL, OPTION_QUEUES },
+        { "vhost", optional_argument, NULL, OPTION_VHOST },
+        { "vnet-hdr", required_argument, NULL, OPTION_VNET_HDR },
+        { "port", required_argument, NULL, OPTION_PORT },
+        {},
+};
+
+/* Sets one of the options that belong to the next port. Returns false, after one line, if the value is wrong. */
+static bool set_option(PortRequest *request, int option, const char *value) {
+        bool flag = true;
+
+        switch (option) {
+        case OPTION_KIND:
+                if (lease_kind_from_string(value, &request->kind) >= 0)
+                        return true;
+                log_error("--kind is tap or packet, not '%s'", value);
+                return false;
+        case OPTION_MAC:
+                request->mac = value;
+                return true;
+        case OPTION_NAME:
+                request->name = value;
+                return true;
+        case OPTION_QUEUES:
+                if (text_parse_u32(value, 1, RAWNET_QUEUES_MAX, &request->queues) >= 0)
+                        return true;
+                log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, value);
+                return false;
+        default:
+                if (value && parse_bool(value, &flag) < 0) {
+                        log_error("--%s is yes or no, not '%s'", option == OPTION_VHOST ? "vhost" : "vnet-hdr", value);
+                        return false;
+                }
+                *(option == OPTION_VHOST ? &request->vhost : &request->vnet_hdr) = flag;
+                return true;
+        }
+}
+
+/* In the environment "a-b" and "A_b" would be one. */
+static bool same_variable(const char *a, const char *b) {
+        for (; *a && *b; a++, b++) {
+                char ca = *a == '-' ? '_' : *a, cb = *b == '-' ? '_' : *b;
+
+                if (strncasecmp(&ca, &cb, 1) != 0)
+                        return false;
+        }
+        return *a == *b;
+}
+
+/* Takes NAME=NETWORK apart in place. */
+static bool add_port(RunOptions *options, const PortRequest *request, char *text) {
+        PortRequest with_network = *request;
+        char *equals = strchr(text, '=');
+
+        if (!equals || !equals[1]) {
+                log_error("--port is NAME=NETWORK, not '%s'", text);
+                return false;
+        }
+        *equals = '\0';
+        with_network.network = equals + 1;
+        if (!port_name_valid(text)) {
+                log_error("--port's name is 1 to 32 letters, digits, - and _, not '%s'", text);
+                return false;
+        }
+        for (size_t i = 0; i < options->n_ports; i++)
+                if (same_variable(options->ports[i].name, text)) {
+                        log_error("two ports are named alike: %s and %s", options->ports[i].name, text);
+                        return false;
+                }
+        if (options->n_ports >= RUN_PORTS_MAX) {
+                log_error("more than %u ports", RUN_PORTS_MAX);
+                return false;
+        }
+        port_init(&options->ports[options->n_ports++], text, &with_network);
+        return true;
+}
+
+/* What is left after the options: [NETWORK] [--] CMD ARG… */
+static bool take_command(RunOptions *options, PortRequest *request, char **rest) {
+        if (options->n_ports == 0) {
+                if (!*rest) {
+                        log_error("run: which network? (rawnetctl run NETWORK -- CMD ARG...)");
+                        return false;
+                }
+                request->network = *rest++;
+                port_init(&options->ports[options->n_ports++], NULL, request);
+        }
+        if (*rest && strcmp(*rest, "--") == 0)
+                rest++;
+        else if (*rest && **rest == '-') {
+                log_error("%s comes after the network: options stand before it, and -- before the command", *rest);
+                return false;
+        }
+        if (!*rest) {
+                log_error("run: which command? (rawnetctl run NETWORK -- CMD ARG...)");
+                return false;
+        }
+        options->command = rest;
+        return true;
+}
+
+int run_options_parse(int argc, char **argv, RunOptions *ret) {
+        PortRequest request = PORT_REQUEST_INIT;
+        const char *pending = NULL; /* an option with no port behind it yet */
+        int c, i;
+
+        *ret = (RunOptions){};
+        while ((c = getopt_long(argc, argv, "+:", run_long_options, &i)) >= 0) {
+                if (c == '?' || c == ':') {
+                        say_bad_option(c, argv);
+                        return EXIT_OWN_FAILURE;
+                }
+                if (c == OPTION_PORT) {
+                        if (!add_port(ret, &request, optarg))
+                                return EXIT_OWN_FAILURE;
+                        pending = NULL;
+                        continue;
+                }
+                if (!set_option(&request, c, optarg))
+                        return EXIT_OWN_FAILURE;
+                pending = run_long_options[i].name;
+        }
+        if (pending && ret->n_ports > 0) {
+                log_error("--%s comes after the last --port and would apply to none: options stand before their --port", pending);
+                return EXIT_OWN_FAILURE;
+        }
+        if (!take_command(ret, &request, argv + optind))
+                return EXIT_OWN_FAILURE;
+        return 0;
+}
