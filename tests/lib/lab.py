@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab as tests see it: users, daemons, processes, namespaces, network files, polkit. Only inside `tools/lab exec`, as root."""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pwd
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import tap
+
+LAB = "/run/lab"
+SOURCE = f"{LAB}/src"
+FAR = "rawnet-far"
+SYSLOG = f"{LAB}/log/syslog"
+NETWORKS_DIR = "/etc/rawnet/networks"
+RULES_DIR = "/etc/polkit-1/rules.d"
+HELPER_SOCKET = "/run/rawnet/helper.sock"
+LEASE_ID_MIN = 0x10000  # common/names.h
+
+build_dir = os.environ.get("RAWNET_BUILD") or f"{SOURCE}/build"
+
+sys.path.append(f"{SOURCE}/tools/lab.d")
+from ctl import request  # noqa: E402  pylint: disable=wrong-import-position,import-error
+import kernel  # noqa: E402  pylint: disable=wrong-import-position,import-error
+
+# -- waiting
+
+
+def wait_for(predicate, seconds, what="it"):
+    """Polls predicate until it is true and returns its value; AssertionError after `seconds`.
+    For conditions that have no event; where there is one (a frame, a signal, a process's end), wait for that."""
+    deadline = time.monotonic() + seconds
+    while not (value := predicate()):
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        select.select([], [], [], 0.003)
+    return value
+
+
+def wait_for_exit(pid, seconds=10):
+    """Until a process (also one that is not our child) has ended."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([fd], [], [], seconds)[0], f"process {pid} still runs after {seconds} s"
+    finally:
+        os.close(fd)
+
+
+# -- users and their processes
+
+
+def popen_as(user, command, **options):
+    """subprocess.Popen as user: supplementary groups, no capabilities, no_new_privs. `pass_fds` works."""
+    account = pwd.getpwnam(user)
+    words = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups",
+             "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"]  # fmt: skip
+    home = f"{LAB}/home/{user}"
+    environment = {**os.environ, "HOME": home if os.path.isdir(home) else "/", "USER": user,
+                   "LOGNAME": user, "XDG_RUNTIME_DIR": f"/run/user/{account.pw_uid}",
+                   **options.pop("env", {})}  # fmt: skip
+    options.setdefault("text", True)
+    return subprocess.Popen([*words, "--", *command], env=environment, **options)
+
+
+def run_as(user, command, timeout=30, check=False, **options):
+    """Runs command to its end and captures its output: CompletedProcess. `input=` is its stdin."""
+    given = options.pop("input", None)
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    options["stdin"] = subprocess.PIPE if given is not None else subprocess.DEVNULL
+    with popen_as(user, command, **options) as process:
+        try:
+            out, err = process.communicate(given, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    result = subprocess.CompletedProcess(command, process.returncode, out, err)
+    if check:
+        assert result.returncode == 0, f"{command} as {user}: {result}"
+    return result
+
+
+def uid_of(user):
+    return pwd.getpwnam(user).pw_uid
+
+
+@contextlib.contextmanager
+def identity(user):
+    """This thread is `user` for a moment (effective and real ids and groups): for connect() and open()."""
+    account = pwd.getpwnam(user)
+    groups = os.getgroups()
+    os.setgroups(os.getgrouplist(user, account.pw_gid))
+    os.setresgid(account.pw_gid, account.pw_gid, 0)
+    os.setresuid(account.pw_uid, account.pw_uid, 0)
+    try:
+        yield account
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
+
+
+# -- daemons
+
+
+def daemons():
+    """{name: {'pid', 'status', 'ready', 'stopped', 'arguments'}} of dbus-daemon, polkitd, rawnet-helper, dnsmasq, neighbour."""
+    return request(operation="status")
+
+
+def stop(name):
+    """SIGTERM, and wait for the end. rawnet-helper's socket does not start it again until start()."""
+    return request(operation="stop", name=name)
+
+
+def start(name):
+    """Starts a stopped daemon; rawnet-helper only by its socket, at the next request."""
+    return request(operation="start", name=name)
+
+
+def restart(name):
+    stop(name)
+    start(name)
+
+
+def helper_arguments(*words):
+    """rawnet-helper's arguments from its next start on. Stops a running one, so that the next request starts it anew."""
+    request(operation="arguments", name="rawnet-helper", arguments=list(words))
+    restart("rawnet-helper")
+
+
+def helper_pid():
+    """0 while it does not run."""
+    return daemons()["rawnet-helper"]["pid"]
+
+
+def service_pid():
+    """rawnetd's process id, 0 while it does not run. Never starts it."""
+    out = subprocess.run(["busctl", "--system", "--json=short", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                          "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", "org.rawnet1"],
+                         capture_output=True, text=True, check=False)  # fmt: skip
+    return json.loads(out.stdout)["data"][0] if out.returncode == 0 else 0
+
+
+def kill_helper(number=signal.SIGKILL):
+    """Kills rawnet-helper and waits for its end; its socket starts it again at the next request."""
+    return _kill(helper_pid(), number)
+
+
+def kill_service(number=signal.SIGKILL):
+    """Kills rawnetd and waits for its end; the bus starts it again at the next call."""
+    return _kill(service_pid(), number)
+
+
+def _kill(pid, number):
+    assert pid, "it does not run"
+    os.kill(pid, number)
+    wait_for_exit(pid)
+    return pid
+
+
+def resident_kib(pid):
+    """RssAnon+RssFile+RssShmem of a process, KiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
+
+
+def fd_count(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def log_of(name):
+    """What a daemon wrote to stderr: rawnet-helper, dbus-daemon (rawnetd's as well), polkitd, dnsmasq, neighbour."""
+    try:
+        with open(f"{LAB}/log/{name}", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+# -- polkit
+
+
+def questions():
+    """polkit's questions so far, oldest first: [{'action', 'user', and the details}]. The lab's rule writes them down."""
+    found = []
+    for line in log_of("syslog").splitlines():
+        _, mark, text = line.partition("question ")
+        if mark and "polkitd" in line:
+            action, *words = text.split(" ")
+            found.append({"action": action} | dict(word.partition("=")[::2] for word in words))
+    return found
+
+
+@contextlib.contextmanager
+def polkit_rule(javascript, name="10-test.rules"):
+    """A rule file while the block runs; polkitd has loaded it when the block begins, and dropped it afterwards."""
+    path = f"{RULES_DIR}/{name}"
+    loads = _polkit_loads()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(javascript)
+    os.chmod(path, 0o644)
+    wait_for(lambda: _polkit_loads() > loads, 20, "polkitd's reload")
+    try:
+        yield
+    finally:
+        loads = _polkit_loads()
+        os.unlink(path)
+        wait_for(lambda: _polkit_loads() > loads, 20, "polkitd's reload")
+
+
+def _polkit_loads():
+    return log_of("syslog").count("Finished loading, compiling and executing")
+
+
+# -- network files
+
+
+@contextlib.contextmanager
+def network(name, text=None, mode=0o644, uid=0, **keys):
+    """A network file while the block runs: network('x', VLAN='none', Mode='private'); Parent= is wire0 if not given.
+    text is written as it is instead."""
+    path = f"{NETWORKS_DIR}/{name}.conf"
+    if text is None:
+        keys = {"Parent": "wire0", "VLAN": "none", **keys}
+        text = "[Network]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
+    # Written aside and renamed: a watcher never sees half a file.
+    with open(f"{NETWORKS_DIR}/.new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(f"{NETWORKS_DIR}/.new", mode)
+    os.chown(f"{NETWORKS_DIR}/.new", uid, 0)
+    os.rename(f"{NETWORKS_DIR}/.new", path)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def has_vlan():
+    """Has this kernel 802.1Q? (The lab found out.)"""
+    return os.path.exists(f"{NETWORKS_DIR}/vlan100.conf")
+
+
+def need_vlan():
+    if not has_vlan():
+        tap.skip("no 802.1Q in this kernel")
+
+
+# -- namespaces and links
+
+
+@contextlib.contextmanager
+def in_namespace(where):
+    """This thread is in another network namespace while the block runs: a name (lab.FAR), a namespace fd, or a lease's fd."""
+    opened = _namespace_fd(where)
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kernel.setns(opened, kernel.CLONE_NEWNET)
+        yield
+    finally:
+        kernel.setns(here, kernel.CLONE_NEWNET)
+        os.close(here)
+        os.close(opened)
+
+
+def _namespace_fd(where):
+    if isinstance(where, str):
+        return os.open(f"/run/netns/{where}", os.O_RDONLY | os.O_CLOEXEC)
+    for operation in (0x54E3, 0x894C):  # TUNGETDEVNETNS (linux/if_tun.h), SIOCGSKNS (linux/sockios.h)
+        with contextlib.suppress(OSError):
+            return fcntl.ioctl(where, operation, 0)
+    return os.dup(where)
+
+
+def ip(*words, where=None):
+    """ip -j WORDS, parsed; where as for in_namespace()."""
+    with in_namespace(where) if where is not None else contextlib.nullcontext():
+        out = subprocess.run(["ip", "-j", "-d", *words], capture_output=True, text=True, check=True).stdout
+    return json.loads(out) if out.strip() else []
+
+
+def links(where=None):
+    """{name: ip -d link's record}."""
+    return {link["ifname"]: link for link in ip("link", where=where)}
+
+
+def run_far(command, **options):
+    """Runs a command in the neighbour's namespace, captured: CompletedProcess."""
+    options.setdefault("timeout", 30)
+    return subprocess.run(["ip", "netns", "exec", FAR, *command], capture_output=True, text=True, check=False, **options)
+
+
+def lease_ids():
+    """Ids of all leases alive, as the kernel has them (nsids of the host's namespace)."""
+    return sorted(entry["nsid"] for entry in ip("netns", "list-id") if entry["nsid"] >= LEASE_ID_MIN)
+
+
+def wait_no_leases(seconds=10):
+    wait_for(lambda: not lease_ids(), seconds, "the end of all leases")
+
+
+_links_at_start = set()
+
+
+def note_start():
+    """What is there before the first test (tap calls it)."""
+    _links_at_start.update(links())
+
+
+def check_nothing_left():
+    """After every test (tap calls it): no lease, and no interface in the host's namespace that was not there before."""
+    wait_no_leases()
+    wait_for(lambda: not set(links()) - _links_at_start, 10, f"the end of new interfaces ({', '.join(links())})")
+
+
+def unshare_net():
+    """This process gets a network namespace of its own (for a child process to call)."""
+    kernel.unshare(kernel.CLONE_NEWNET)
+
+
+def prctl(option, *values):
+    """prctl(2) with up to four integers."""
+    return ctypes.CDLL(None, use_errno=True).prctl(option, *[*values, 0, 0, 0, 0][:4])
+
+
+def helper_connection():
+    """A connected SOCK_SEQPACKET socket to rawnet-helper, made as rawnetd's user."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with identity("_rawnet"):
+        sock.connect(HELPER_SOCKET)
+    return sock
