@@ -7,14 +7,10 @@
 
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
-#include <libnftnl/expr.h>
-#include <libnftnl/rule.h>
 #include <libnftnl/table.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
-#include <string.h>
 
 #include "helper/guard-rules.h"
 
@@ -33,17 +29,17 @@ static void table_freep(struct nftnl_table **table) {
                 nftnl_table_free(*table);
 }
 
-static void iter_freep(struct nftnl_expr_iter **iter) {
-        if (*iter)
-                nftnl_expr_iter_destroy(*iter);
+static void host_chain_done(HostChain *host) {
+        rule_freep(&host->rule);
 }
 
-/* What was found of ours, one thing a callback. */
+/* What was found of a chain. */
 typedef struct Found {
+        const HostChain *want;
         bool table; /* and awake */
-        bool chain; /* on our hook, at our priority */
+        bool chain; /* on its hook, at its priority */
         unsigned rules;
-        bool rule; /* the last one seen is ours */
+        bool rule; /* the last one seen is the wanted one */
 } Found;
 
 static int see_table(const struct nlmsghdr *m, void *data) {
@@ -65,39 +61,9 @@ static int see_chain(const struct nlmsghdr *m, void *data) {
                 return MNL_CB_ERROR;
         found->chain = nftnl_chain_nlmsg_parse(m, chain) == 0 &&
                        nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) &&
-                       nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == guard_host_chain.hook &&
-                       nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == guard_host_chain.priority;
+                       nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == found->want->chain.hook &&
+                       nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == found->want->chain.priority;
         return MNL_CB_OK;
-}
-
-static bool expr_is(struct nftnl_expr *e, const char *name) {
-        return e && strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), name) == 0;
-}
-
-/* Is it guard_host_rule()? Register numbers are not compared: the kernel answers with other ones
- * than it was given (nft_dump_register()). */
-static bool is_host_rule(struct nftnl_rule *rule) {
-        _cleanup_(iter_freep) struct nftnl_expr_iter *iter = nftnl_expr_iter_create(rule);
-        struct nftnl_expr *e;
-        const void *name;
-        uint32_t length;
-
-        if (!iter)
-                return false;
-        e = nftnl_expr_iter_next(iter);
-        if (!expr_is(e, "meta") || nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) != NFT_META_IIFNAME)
-                return false;
-        e = nftnl_expr_iter_next(iter);
-        if (!expr_is(e, "cmp") || nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP) != NFT_CMP_EQ)
-                return false;
-        name = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &length);
-        if (!name || length != sizeof(GUARD_HOST_PREFIX) - 1 ||
-            memcmp(name, GUARD_HOST_PREFIX, length) != 0)
-                return false;
-        e = nftnl_expr_iter_next(iter);
-        return expr_is(e, "immediate") && nftnl_expr_is_set(e, NFTNL_EXPR_IMM_VERDICT) &&
-               nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_VERDICT) == NF_DROP &&
-               !nftnl_expr_iter_next(iter);
 }
 
 static int see_rule(const struct nlmsghdr *m, void *data) {
@@ -107,14 +73,9 @@ static int see_rule(const struct nlmsghdr *m, void *data) {
         if (!rule)
                 return MNL_CB_ERROR;
         found->rules++;
-        found->rule = nftnl_rule_nlmsg_parse(m, rule) == 0 && is_host_rule(rule);
+        found->rule = nftnl_rule_nlmsg_parse(m, rule) == 0 &&
+                      nft_rule_equal(rule, found->want->rule);
         return MNL_CB_OK;
-}
-
-/* Starts a question about our table in buffer. */
-static struct nlmsghdr *question(Netlink *netlink, char *buffer, uint16_t type, uint16_t flags) {
-        return nftnl_nlmsg_build_hdr(buffer, type, guard_host_chain.family, flags,
-                                     ++netlink->sequence);
 }
 
 /* As netlink_talk(); that nothing is there (ENOENT) is an answer, not a refusal. */
@@ -124,7 +85,7 @@ static int ask(Netlink *netlink, const struct nlmsghdr *m, mnl_cb_t callback, Fo
         int r;
 
         r = netlink_talk(netlink, m, callback, found, &refusal,
-                         "reading nftables' table %s of the host", guard_host_chain.table);
+                         "reading nftables' table %s of the host", found->want->chain.table);
         if (r > 0 && refusal.kernel_errno == ENOENT)
                 return 0;
         if (r > 0 && ret_refusal)
@@ -132,66 +93,124 @@ static int ask(Netlink *netlink, const struct nlmsghdr *m, mnl_cb_t callback, Fo
         return r;
 }
 
+/* Starts a question about our table in buffer. */
+static struct nlmsghdr *question(Netlink *netlink, char *buffer, uint16_t type, uint16_t flags,
+                                 const NftChain *chain) {
+        return nftnl_nlmsg_build_hdr(buffer, type, chain->family, flags, ++netlink->sequence);
+}
+
 static int look(Netlink *netlink, Found *found, Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NFT_MESSAGE_MAX];
+        const NftChain *chain = &found->want->chain;
         struct nlmsghdr *m;
         int r;
 
-        m = question(netlink, buffer, NFT_MSG_GETTABLE, NLM_F_ACK);
-        mnl_attr_put_strz(m, NFTA_TABLE_NAME, guard_host_chain.table);
+        m = question(netlink, buffer, NFT_MSG_GETTABLE, NLM_F_ACK, chain);
+        mnl_attr_put_strz(m, NFTA_TABLE_NAME, chain->table);
         r = ask(netlink, m, see_table, found, ret_refusal);
         if (r != 0 || !found->table)
                 return r;
-        m = question(netlink, buffer, NFT_MSG_GETCHAIN, NLM_F_ACK);
-        mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, guard_host_chain.table);
-        mnl_attr_put_strz(m, NFTA_CHAIN_NAME, guard_host_chain.name);
+        m = question(netlink, buffer, NFT_MSG_GETCHAIN, NLM_F_ACK, chain);
+        mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, chain->table);
+        mnl_attr_put_strz(m, NFTA_CHAIN_NAME, chain->name);
         r = ask(netlink, m, see_chain, found, ret_refusal);
         if (r != 0 || !found->chain)
                 return r;
-        m = question(netlink, buffer, NFT_MSG_GETRULE, NLM_F_DUMP);
-        mnl_attr_put_strz(m, NFTA_RULE_TABLE, guard_host_chain.table);
-        mnl_attr_put_strz(m, NFTA_RULE_CHAIN, guard_host_chain.name);
+        m = question(netlink, buffer, NFT_MSG_GETRULE, NLM_F_DUMP, chain);
+        mnl_attr_put_strz(m, NFTA_RULE_TABLE, chain->table);
+        mnl_attr_put_strz(m, NFTA_RULE_CHAIN, chain->name);
         return ask(netlink, m, see_rule, found, ret_refusal);
 }
 
-/* The host's nf_tables may be missing where a port's is not asked for: both say the same. */
-static int host_send(int (*build)(NftBatch *, uint32_t), Refusal *ret_refusal) {
+static int host_open(Netlink *ret, Refusal *ret_refusal) {
+        int r = netlink_open(ret, NETLINK_NETFILTER);
+
+        if (r == -EPROTONOSUPPORT)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "this kernel has no netfilter (nfnetlink); a kernel with "
+                              "CONFIG_NF_TABLES is needed");
+        return r;
+}
+
+/* Is the chain there, awake, with its one rule? *ret is untouched on failure. */
+static int host_check(const HostChain *want, bool *ret, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        Found found = {.want = want};
+        int r;
+
+        if (!want->rule)
+                return -ENOMEM;
+        r = host_open(&netlink, ret_refusal);
+        if (r == 0)
+                r = look(&netlink, &found, ret_refusal);
+        if (r == 0)
+                *ret = found.table && found.chain && found.rules == 1 && found.rule;
+        return r;
+}
+
+static int send_batch(Netlink *netlink, const NftBatch *batch, Refusal *ret_refusal) {
+        return netlink_talk_batch(netlink, batch->data, batch->size, 1, ret_refusal,
+                                  "writing nftables' table " GUARD_TABLE " of the host");
+}
+
+static int host_put(const HostChain *host, bool replace, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        NftBatch batch;
+        int r;
+
+        r = host_open(&netlink, ret_refusal);
+        if (r != 0)
+                return r;
+        r = guard_build_host(&batch, host, replace, ++netlink.sequence);
+        return r < 0 ? r : send_batch(&netlink, &batch, ret_refusal);
+}
+
+/* Nearly always nothing is there. Replacing costs some 10 ms even then, because the kernel waits
+ * for readers of what goes. */
+static int host_restore(const HostChain *host, Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r;
+
+        r = host_put(host, false, &refusal);
+        if (r > 0 && refusal.kernel_errno == EEXIST)
+                return host_put(host, true, ret_refusal);
+        if (r > 0 && ret_refusal)
+                *ret_refusal = refusal;
+        return r;
+}
+
+int guard_host_install(Refusal *ret_refusal) {
+        _cleanup_(host_chain_done) HostChain host = guard_host_prerouting();
+        bool there;
+        int r;
+
+        r = host_check(&host, &there, ret_refusal);
+        return r != 0 || there ? r : host_restore(&host, ret_refusal);
+}
+
+int guard_host_filter_check(const char *device, const MacAddress *mac, bool *ret,
+                            Refusal *ret_refusal) {
+        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac);
+
+        return host_check(&host, ret, ret_refusal);
+}
+
+int guard_host_filter_install(const char *device, const MacAddress *mac, Refusal *ret_refusal) {
+        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac);
+
+        return host_restore(&host, ret_refusal);
+}
+
+int guard_host_remove(Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         NftBatch batch;
         int r;
 
         r = netlink_open(&netlink, NETLINK_NETFILTER);
-        if (r < 0)
-                return r;
-        r = build(&batch, ++netlink.sequence);
-        if (r < 0)
-                return r;
-        return netlink_talk_batch(&netlink, batch.data, batch.size, 1, ret_refusal,
-                                  "writing nftables' table %s of the host", guard_host_chain.table);
-}
-
-int guard_host_install(Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        Found found = {};
-        int r;
-
-        r = netlink_open(&netlink, NETLINK_NETFILTER);
         if (r == -EPROTONOSUPPORT)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "this kernel has no netfilter (nfnetlink); a kernel with "
-                              "CONFIG_NF_TABLES is needed");
+                return 0;
         if (r < 0)
                 return r;
-        r = look(&netlink, &found, ret_refusal);
-        if (r != 0)
-                return r;
-        if (found.table && found.chain && found.rules == 1 && found.rule)
-                return 0;
-        return host_send(guard_build_host, ret_refusal);
-}
-
-int guard_host_remove(Refusal *ret_refusal) {
-        int r = host_send(guard_build_host_removal, ret_refusal);
-
-        return r == -EPROTONOSUPPORT ? 0 : r;
+        r = guard_build_host_removal(&batch, ++netlink.sequence);
+        return r < 0 ? r : send_batch(&netlink, &batch, ret_refusal);
 }

@@ -226,41 +226,66 @@ int guard_build_admission(NftBatch *batch, const Guard *guard, uint32_t sequence
         return nft_batch_end(batch);
 }
 
-const NftChain guard_host_chain = {
-                .family = NFPROTO_INET,
-                .table = GUARD_TABLE,
-                .name = "prerouting",
-                .hook = NF_INET_PRE_ROUTING,
-                .priority = GUARD_HOST_PRIORITY,
-                .policy = NF_ACCEPT,
-};
-
-struct nftnl_rule *guard_host_rule(void) {
+HostChain guard_host_prerouting(void) {
         struct nftnl_rule *rule = nft_rule_new();
 
         /* A name compared without its end is nft's wildcard: iifname "rnv*". */
         nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);
         nft_rule_compare(&rule, 0, false, GUARD_HOST_PREFIX, sizeof(GUARD_HOST_PREFIX) - 1);
         nft_rule_verdict(&rule, NF_DROP);
-        return rule;
+        return (HostChain){.chain = {.family = NFPROTO_INET,
+                                     .table = GUARD_TABLE,
+                                     .name = "prerouting",
+                                     .hook = NF_INET_PRE_ROUTING,
+                                     .priority = GUARD_HOST_PRIORITY,
+                                     .policy = NF_ACCEPT},
+                           .rule = rule};
 }
 
-int guard_build_host(NftBatch *batch, uint32_t sequence) {
+HostChain guard_host_own_address(const char *device, const MacAddress *mac) {
+        struct nftnl_rule *rule = nft_rule_new();
+
+        nft_rule_link_header(&rule, 0, 0, sizeof(mac->octet));
+        nft_rule_compare(&rule, 0, false, mac->octet, sizeof(mac->octet));
+        nft_rule_verdict(&rule, NF_DROP);
+        return (HostChain){.chain = {.family = NFPROTO_NETDEV,
+                                     .table = GUARD_TABLE,
+                                     .name = device,
+                                     .device = device,
+                                     .hook = NF_NETDEV_INGRESS,
+                                     .priority = GUARD_HOST_PRIORITY,
+                                     .policy = NF_ACCEPT},
+                           .rule = rule};
+}
+
+int guard_build_host(NftBatch *batch, const HostChain *host, bool replace, uint32_t sequence) {
+        const NftChain *chain = &host->chain;
+
         nft_batch_begin(batch, sequence);
-        /* Made, removed and made again: whatever was there before goes, and its absence is no
-         * error. */
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, GUARD_TABLE);
-        nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_INET, GUARD_TABLE);
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, GUARD_TABLE);
-        nft_batch_chain(batch, &guard_host_chain);
-        nft_batch_rule(batch, &guard_host_chain, guard_host_rule());
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, chain->family, chain->table);
+        if (replace && chain->family == NFPROTO_INET) {
+                /* The whole table, since it may have been put to sleep (NFT_TABLE_F_DORMANT). */
+                nft_batch_table(batch, NFT_MSG_DELTABLE, chain->family, chain->table);
+                nft_batch_table(batch, NFT_MSG_NEWTABLE, chain->family, chain->table);
+                nft_batch_chain(batch, chain);
+        } else if (replace) {
+                /* The netdev table holds other interfaces' chains as well. */
+                nft_batch_chain_anew(batch, chain);
+        } else {
+                nft_batch_chain(batch, chain);
+        }
+        nft_batch_rule_of(batch, chain, host->rule);
         return nft_batch_end(batch);
 }
 
 int guard_build_host_removal(NftBatch *batch, uint32_t sequence) {
+        static const uint8_t families[] = {NFPROTO_INET, NFPROTO_NETDEV};
+
         nft_batch_begin(batch, sequence);
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, GUARD_TABLE);
-        nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_INET, GUARD_TABLE);
+        for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+                nft_batch_table(batch, NFT_MSG_NEWTABLE, families[i], GUARD_TABLE);
+                nft_batch_table(batch, NFT_MSG_DELTABLE, families[i], GUARD_TABLE);
+        }
         return nft_batch_end(batch);
 }
 

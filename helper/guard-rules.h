@@ -23,12 +23,19 @@
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence);
 /* The rules that guard_build() left out for guard->learning. 0 or -errno. */
 int guard_build_admission(NftBatch *batch, const Guard *guard, uint32_t sequence);
-/* The host's table, replaced whole. 0 or -errno. */
-int guard_build_host(NftBatch *batch, uint32_t sequence);
+/* One chain of the host's namespace and its only rule. */
+typedef struct HostChain {
+        NftChain chain;
+        struct nftnl_rule *rule; /* NULL without memory; the caller frees */
+} HostChain;
+/* Everything from rnv* is dropped, priority GUARD_HOST_PRIORITY. */
+HostChain guard_host_prerouting(void);
+/* What arrives on device for mac is dropped. */
+HostChain guard_host_own_address(const char *device, const MacAddress *mac);
+/* Puts the chain in: where there must be none of that name (EEXIST), or, with replace, in its place. 0 or -errno. */
+int guard_build_host(NftBatch *batch, const HostChain *host, bool replace, uint32_t sequence);
+/* Takes all tables of the host's namespace away that are ours; those that are not there are no error. 0 or -errno. */
 int guard_build_host_removal(NftBatch *batch, uint32_t sequence);
-extern const NftChain guard_host_chain;
-/* The one rule of guard_host_chain, NULL without memory; the caller frees. */
-struct nftnl_rule *guard_host_rule(void);
 
 /* One thing of nf_tables that the guard needs, made on lo and taken away again in the same
  * transaction. */

@@ -45,8 +45,13 @@ int guard_admit(const Guard *guard, Refusal *ret_refusal);
 /* The host's side, called by a worker in the host's namespace: the prerouting drop for rawnet's shared VLAN interfaces (rnv*), table "rawnet" of
  * family inet, chain prerouting, priority -450, idempotent, checked and restored at every open. As above. */
 int guard_host_install(Refusal *ret_refusal);
-/* Removes that table; called when the last shared VLAN interface goes. Absence is no error. */
+/* Removes the host's tables; called when the last shared VLAN interface goes. Absence is no error. */
 int guard_host_remove(Refusal *ret_refusal);
+
+/* For host-filter.c, where tc cannot: drops what arrives on device for mac, in table "rawnet" of family netdev of the host's namespace,
+ * which guard_host_remove() takes away as well. check: *ret says whether it is there and whole. As above. */
+int guard_host_filter_check(const char *device, const MacAddress *mac, bool *ret, Refusal *ret_refusal);
+int guard_host_filter_install(const char *device, const MacAddress *mac, Refusal *ret_refusal);
 
 /* Can this kernel filter on netdev egress? Tried with a throw-away chain on lo in the caller's namespace (a child's own, at start). 1, 0 or -errno. */
 int guard_probe_egress(void);

@@ -45,9 +45,14 @@ typedef uint32_t NftRegister;
 void nft_batch_begin(NftBatch *batch, uint32_t sequence);
 /* message: NFT_MSG_NEWTABLE or NFT_MSG_DELTABLE. NEWTABLE of one that exists is no error. */
 void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *table);
+/* A chain that must not exist yet. */
 void nft_batch_chain(NftBatch *batch, const NftChain *chain);
+/* The same in place of one that may exist, with its rules. */
+void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain);
 /* Appends rule to the end of chain; takes rule, which may be NULL (no memory). */
 void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
+/* The same; rule stays the caller's. */
+void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
 /* Closes the batch; its last message asks for the one ack (netlink_talk_batch(), n_acks = 1). 0 or
  * the first -errno. */
 int nft_batch_end(NftBatch *batch);
@@ -74,3 +79,7 @@ void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t m
 void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index);
 /* verdict: NF_ACCEPT, NF_DROP */
 void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);
+
+/* Do two rules say the same? Only for what is built above without registers of their own meaning: register numbers are not compared,
+ * since the kernel answers with other ones than it was given (nft_dump_register()), nor are masks known. */
+bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);
