@@ -204,7 +204,9 @@ static int read_opened(sd_bus_message *m, Port *port) {
                 r = sd_bus_message_read_basic(m, 'o', &path);
         if (r >= 0)
                 r = bus_read_fields(m, fields, ARRAY_SIZE(fields), port);
-        if (r >= 0 && (port->n_queues == 0 || port->lease == 0))
+        /* Callers have places for exactly what they asked for. */
+        if (r >= 0 && (port->n_queues != (port->request.queues ? port->request.queues : 1) ||
+                       port->n_vhosts != (port->request.vhost > 0 ? port->n_queues : 0)))
                 r = -EBADMSG;
         return r < 0 ? r : 0;
 }

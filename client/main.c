@@ -34,7 +34,7 @@ typedef struct Verb {
 
 static const Verb verbs[] = {
         { "networks", verb_networks }, { "list", verb_list },   { "stat", verb_stat }, { "close", verb_close },
-        { "run", verb_run },
+        { "run", verb_run },           { "qemu", verb_qemu },
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * rawnetctl qemu: opens a lease for each `-netdev raw,…` and becomes QEMU. No process stays in between, so signals and the exit
+ * status are QEMU's own.
+ */
+
+#include <string.h>
+
+#include "bus.h"
+#include "client.h"
+#include "parse.h"
+#include "qemu-line.h"
+
+/* Returns 0, or the exit status. */
+static int parse_options(int argc, char **argv, bool *ret_dry_run, char ***ret_command) {
+        static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' }, {} };
+        int c;
+
+        *ret_dry_run = false;
+        while ((c = getopt_long(argc, argv, "+:", options, NULL)) >= 0) {
+                if (c != 'n') {
+                        say_bad_option(c, argv);
+                        return EXIT_OWN_FAILURE;
+                }
+                *ret_dry_run = true;
+        }
+        if (optind >= argc) {
+                log_error("qemu: which QEMU? (rawnetctl qemu [--dry-run] -- qemu-system-x86_64 ARG...)");
+                return EXIT_OWN_FAILURE;
+        }
+        *ret_command = argv + optind;
+        return 0;
+}
+
+static int open_ports(QemuLine *line, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r = 0;
+
+        if (line->n_ports > 0)
+                r = bus_connect(&bus, ret_refusal);
+        for (size_t i = 0; i < line->n_ports && r == 0; i++)
+                r = bus_open_port(bus, &line->ports[i], ret_refusal);
+        return r;
+}
+
+/* What would be there after open_ports(). A MAC that only rawnet can say stands as {ID.mac}. */
+static int pretend_ports(QemuLine *line) {
+        for (size_t i = 0; i < line->n_ports; i++) {
+                Port *port = &line->ports[i];
+                const char *mac = port->request.mac;
+
+                port->n_queues = port->request.queues ? port->request.queues : 1;
+                port->n_vhosts = port->request.vhost > 0 ? port->n_queues : 0;
+                if (mac && *mac)
+                        port->mac = strdup(strcmp(mac, "learn") == 0 ? "" : mac);
+                else if (asprintf(&port->mac, "{%s.mac}", port->name) < 0)
+                        port->mac = NULL;
+                if (!port->mac)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static void print_command(char **argv) {
+        for (size_t i = 0; argv[i]; i++) {
+                if (i > 0)
+                        fputc(' ', stdout);
+                shell_quote(stdout, argv[i]);
+        }
+        fputc('\n', stdout);
+}
+
+static void warn_unused(const QemuLine *line) {
+        for (size_t i = 0; i < line->n_ports; i++) {
+                const Port *port = &line->ports[i];
+                bool used = false;
+
+                for (size_t k = 0; k < line->n_devices; k++)
+                        used = used || line->devices[k].port == i;
+                if (!used)
+                        log_warning("no -device has netdev=%s: a guest device that is plugged in later must have the MAC %s",
+                                    port->name, *port->mac ? port->mac : "that the lease learns first");
+        }
+}
+
+/* Everything up to the command line that QEMU gets. */
+static int prepare(QemuLine *line, bool dry_run, char ***ret_command, Refusal *ret_refusal) {
+        size_t wanted = qemu_line_descriptors(line);
+        _cleanup_free_ int *numbers = calloc(wanted + 1, sizeof(*numbers));
+        int r;
+
+        if (!numbers)
+                return -ENOMEM;
+        /* Chosen before we open anything: QEMU finds its caller's descriptors (-add-fd, fd=) where they were. */
+        r = ports_find_free(numbers, wanted);
+        if (r < 0)
+                return r;
+        r = dry_run ? pretend_ports(line) : open_ports(line, ret_refusal);
+        if (r != 0)
+                return r;
+        ports_number_from(line->ports, line->n_ports, numbers);
+        warn_unused(line);
+        r = qemu_line_rewrite(line, ret_command);
+        if (r < 0 || dry_run)
+                return r;
+        return ports_place(line->ports, line->n_ports);
+}
+
+int verb_qemu(int argc, char **argv) {
+        char **command;
+        Refusal refusal = {};
+        QemuLine line;
+        bool dry_run;
+        int r;
+
+        r = parse_options(argc, argv, &dry_run, &command);
+        if (r != 0)
+                return r;
+        r = qemu_line_parse(command, &line, &refusal);
+        if (r == 0)
+                r = prepare(&line, dry_run, &command, &refusal);
+        if (r != 0) {
+                say_failure(r, &refusal);
+                return EXIT_OWN_FAILURE;
+        }
+        if (!dry_run)
+                return run_program(command);
+        print_command(command);
+        qemu_line_done(&line);
+        return EXIT_SUCCESS;
+}
