@@ -32,7 +32,8 @@
 #define RAWNET_ID_MIN UINT32_C(0x10000)
 #define RAWNET_ID_MAX UINT32_C(0x7fffffff)
 #define RAWNET_PORT_NAME_FORMAT "rn%x"  /* a lease's port */
-#define RAWNET_VLAN_NAME_FORMAT "rnv%x" /* a shared VLAN interface in the host's namespace */
+#define RAWNET_VLAN_NAME_FORMAT "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
+#define RAWNET_VLAN_NAME_PREFIX "rnv"
 
 /* Limits */
 #define RAWNET_NETWORK_NAME_MAX 32u /* of a file's NAME */

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/lease.h"
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "common/fd-pass.h"
+#include "helper/clock.h"
+#include "helper/namespace.h"
+#include "helper/parent.h"
+#include "helper/record.h"
+#include "helper/validate.h"
+
+/* The child of one try. */
+typedef struct Child {
+        pid_t pid;
+        int socket_fd;
+} Child;
+
+static int start_child(LeasePlan *plan, int report_fd, Child *ret) {
+        _cleanup_close_ int ours = -1, theirs = -1;
+        pid_t parent = getpid(), pid;
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = pair[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                namespace_run(plan, theirs, report_fd, parent);
+        *ret = (Child){pid, TAKE_FD(ours)};
+        return 0;
+}
+
+/* Waits for the child's next word. On CHILD_FAILED the child's own reason is returned. */
+static int hear_child(const Child *child, ChildStep expected, WireLease *ret_lease, int *ret_fds,
+                      size_t *ret_n_fds, Refusal *ret_refusal) {
+        ChildMessage message;
+        ssize_t n = fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
+
+        if (n < 0)
+                return (int)n;
+        if (n == sizeof(message) && message.step == expected) {
+                *ret_lease = message.lease;
+                return 0;
+        }
+        fd_pass_close_all(ret_fds, *ret_n_fds);
+        *ret_n_fds = 0;
+        if (n == sizeof(message) && message.step == CHILD_FAILED && message.refusal.error != RAWNET_OK) {
+                *ret_refusal = message.refusal;
+                return (int)message.refusal.error;
+        }
+        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -ECHILD;
+}
+
+static const uint32_t macvlan_modes[] = {
+        [MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,
+        [MODE_PRIVATE] = MACVLAN_MODE_PRIVATE,
+        [MODE_VEPA] = MACVLAN_MODE_VEPA,
+};
+
+/* The uplink, made straight in the child's namespace: it is never in the host's. */
+static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        const LinkPlan link = {
+                .name = record_uplink_name(&plan->lease, name),
+                .lower = plan->lower,
+                .mac = plan->lease.mac,
+                .mtu = plan->lease.mtu,
+                .namespace_of = child,
+        };
+
+        if (plan->network.mode == MODE_EXCLUSIVE)
+                return link_add_vlan(netlink, &link, plan->lease.vlan, plan->network.protocol,
+                                     ret_refusal);
+        return link_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
+}
+
+static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, WireLease *ret_lease,
+                      int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
+        const ChildMessage go = {.step = CHILD_GO};
+        int r;
+
+        r = hear_child(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        if (r == 0)
+                r = add_uplink(plan, netlink, child->pid, ret_refusal);
+        if (r == 0)
+                r = link_nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
+        if (r == 0)
+                r = fd_pass_send(child->socket_fd, &go, sizeof(go), NULL, 0, 0);
+        if (r == 0)
+                r = hear_child(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        return r;
+}
+
+static int random_id(uint32_t *ret) {
+        uint32_t value;
+
+        do {
+                if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+                        return -EIO;
+                value &= RAWNET_ID_MAX;
+        } while (value < RAWNET_ID_MIN);
+        *ret = value;
+        return 0;
+}
+
+static int try_open(LeasePlan *plan, Netlink *netlink, int report_fd, WireLease *ret_lease, int *ret_fds,
+                    size_t *ret_n_fds, Refusal *ret_refusal) {
+        Child child = {.socket_fd = -1};
+        int r;
+
+        r = random_id(&plan->lease.id);
+        if (r == 0 && plan->mac_mode == WIRE_MAC_RANDOM)
+                r = mac_random(&plan->network.mac_prefix, &plan->lease.mac);
+        if (r < 0)
+                return r;
+        plan->lease.since = clock_usec(CLOCK_REALTIME);
+        r = start_child(plan, report_fd, &child);
+        if (r < 0)
+                return r;
+        r = talk_child(plan, netlink, &child, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        safe_close(child.socket_fd);
+        /* A child that failed is gone, and with it the namespace and the uplink, before the next try. */
+        if (r != 0)
+                (void)waitpid(child.pid, NULL, 0);
+        return r;
+}
+
+static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, Refusal *ret_refusal) {
+        LinkInfo lower;
+        int r;
+
+        r = parent_find(netlink, &plan->network, ret_parent, ret_refusal);
+        if (r != 0)
+                return r;
+        lower = *ret_parent;
+        if (plan->network.mode != MODE_EXCLUSIVE)
+                r = parent_lower(netlink, &plan->network, ret_parent, plan->lease.vlan, &lower,
+                                 ret_refusal);
+        if (r == 0) {
+                plan->lower = lower.index;
+                plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
+        }
+        return r;
+}
+
+/* The reasons for another try, until the deadline: what an ending lease still holds for a moment, a number or address drawn twice. */
+static bool is_passing(const LeasePlan *plan, int r, const Refusal *refusal) {
+        if (r == RAWNET_NETWORK_BUSY)
+                return true;
+        if (r == RAWNET_ADDRESS_IN_USE)
+                return plan->mac_mode == WIRE_MAC_RANDOM;
+        return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == EEXIST;
+}
+
+/* EEXIST at an exclusive lease's uplink: somebody has the VLAN. EOPNOTSUPP: no 802.1Q. */
+static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *parent, int r,
+                   Refusal *refusal) {
+        if (r != RAWNET_KERNEL_REFUSED || plan->network.mode != MODE_EXCLUSIVE)
+                return r;
+        if (refusal->kernel_errno == EEXIST)
+                return parent_vlan_taken(netlink, &plan->network, parent, plan->lease.vlan, refusal);
+        if (refusal->kernel_errno == EOPNOTSUPP)
+                return parent_no_vlan(&plan->network, plan->lease.vlan, refusal);
+        return r;
+}
+
+/* The kernel's words say what; the network's name says where. */
+static int name_network(const LeasePlan *plan, int r, Refusal *refusal) {
+        Refusal kernel = *refusal;
+
+        if (r != RAWNET_KERNEL_REFUSED)
+                return r;
+        refuse(refusal, RAWNET_KERNEL_REFUSED, "network '%s' on %s: the kernel refused: %s",
+               plan->lease.network, plan->network.parent, kernel.text);
+        refusal->kernel_errno = kernel.kernel_errno;
+        return r;
+}
+
+int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        LinkInfo parent;
+        LeasePlan plan;
+        int r;
+
+        r = validate_open(context, request, &plan, ret_refusal);
+        if (r != 0)
+                return r;
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        for (;;) {
+                r = find_lower(&plan, &netlink, &parent, ret_refusal);
+                if (r == 0)
+                        r = try_open(&plan, &netlink, context->report_fd, ret_lease, ret_fds,
+                                     ret_n_fds, ret_refusal);
+                if (r == 0)
+                        return report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
+                if (r < 0)
+                        return r;
+                r = explain(&plan, &netlink, &parent, r, ret_refusal);
+                if (!is_passing(&plan, r, ret_refusal) ||
+                    clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
+                        return name_network(&plan, r, ret_refusal);
+                if (r == RAWNET_NETWORK_BUSY)
+                        clock_pause(PLAN_PAUSE_USEC);
+        }
+}
+
+static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
+        int r = link_delete(netlink, (int32_t)id, name, ret_refusal);
+
+        return r > 0 && ret_refusal->kernel_errno == ENODEV ? 0 : r;
+}
+
+int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        char name[IFNAMSIZ];
+        WireLease lease;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = record_read(&netlink, id, &lease, ret_refusal);
+        if (r == 0 && lease.gone)
+                r = refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                           "lease %u has ended already; its holder still has the descriptor open", id);
+        /* The wire first: an exclusive VLAN is free at once. */
+        if (r == 0)
+                r = delete_link(&netlink, id, record_uplink_name(&lease, name), ret_refusal);
+        if (r == 0)
+                r = delete_link(&netlink, id, record_port_name(id, name), ret_refusal);
+        if (r == 0) {
+                lease.gone = true;
+                r = report_send(context->report_fd, REPORT_CLOSED, &lease, 0);
+        }
+        return r;
+}
+
+/* A tap transmits what the guest receives; a packet port receives what its holder receives. */
+static void turn_round(struct rtnl_link_stats64 *s) {
+        const struct rtnl_link_stats64 seen = *s;
+
+        s->rx_packets = seen.tx_packets;
+        s->tx_packets = seen.rx_packets;
+        s->rx_bytes = seen.tx_bytes;
+        s->tx_bytes = seen.rx_bytes;
+        s->rx_errors = seen.tx_errors;
+        s->tx_errors = seen.rx_errors;
+        s->rx_dropped = seen.tx_dropped;
+        s->tx_dropped = seen.rx_dropped;
+        s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
+}
+
+int lease_statistics(const LeaseContext *context, uint32_t id,
+                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        char name[IFNAMSIZ];
+        WireLease lease;
+        LinkInfo port;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = record_read(&netlink, id, &lease, ret_refusal);
+        if (r != 0)
+                return r;
+        if (lease.gone)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "lease %u has ended; its holder still has the descriptor open", id);
+        r = link_get(&netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
+        if (r != 0)
+                return r;
+        if (lease.kind == KIND_TAP)
+                turn_round(&port.statistics);
+        memcpy(ret, &port.statistics,
+               MIN_OF(sizeof(port.statistics), WIRE_STATISTICS_COUNT * sizeof(uint64_t)));
+        return 0;
+}
+
+typedef struct NsidList {
+        uint32_t *ids;
+        size_t n, n_allocated;
+        int failed;
+} NsidList;
+
+static void collect_nsid(int32_t nsid, void *data) {
+        NsidList *list = data;
+
+        if (nsid < (int32_t)RAWNET_ID_MIN)
+                return;
+        if (list->n == list->n_allocated) {
+                size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
+                uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
+
+                if (!ids) {
+                        list->failed = -ENOMEM;
+                        return;
+                }
+                list->ids = ids;
+                list->n_allocated = n;
+        }
+        list->ids[list->n++] = (uint32_t)nsid;
+}
+
+static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id) {
+        char name[IFNAMSIZ];
+        LinkInfo uplink = {};
+        Refusal refusal;
+        WireLease lease;
+        int r;
+
+        r = record_read(netlink, id, &lease, &refusal);
+        /* Another program's namespace, one being made, or one that is ending. */
+        if (r != 0)
+                return r < 0 ? r : 0;
+        if (!lease.gone)
+                (void)link_get(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink, &refusal);
+        return report_send(context->report_fd, REPORT_LEASE, &lease, uplink.lower);
+}
+
+int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        NsidList list = {};
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = link_nsid_dump(&netlink, collect_nsid, &list, ret_refusal);
+        if (r == 0)
+                r = list.failed;
+        for (size_t i = 0; r == 0 && i < list.n; i++)
+                r = report_lease(context, &netlink, list.ids[i]);
+        free(list.ids);
+        return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What one request does, from the network file to the descriptors. Runs in a worker process in the host's namespace, one
+ * request a worker, and may block. It trusts nothing that rawnetd says but the owner's uid.
+ */
+
+#include "helper/plan.h"
+#include "helper/registry.h"
+
+typedef struct LeaseContext {
+        Privilege privilege;
+        uint32_t features;        /* WIRE_FEATURE_* as probed at start */
+        bool assume_checksum_trick; /* whatever the probe says: frames are completed before the guard */
+        const Registry *registry; /* as it was at the fork */
+        int report_fd;
+} LeaseContext;
+
+/* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for, the caller's. Returns 0, a refusal, or -errno. */
+int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
+
+/* Deletes the lease's port and uplink under its holder; its namespace lives on until the holder lets go. RAWNET_NO_SUCH_LEASE, also
+ * where the links were gone before. */
+int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal);
+
+/* The port's counters, turned to the guest's side: what it received is rx. */
+int lease_statistics(const LeaseContext *context, uint32_t id,
+                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal);
+
+/* Reports every lease the kernel holds, then REPORT_SCANNED. */
+int lease_scan(const LeaseContext *context, Refusal *ret_refusal);

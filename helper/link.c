@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/link.h"
+
+#include <arpa/inet.h>
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/veth.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define MESSAGE_BUFFER(name) _Alignas(struct nlmsghdr) char name[NETLINK_BUFFER_SIZE]
+
+static struct nlmsghdr *start_link(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags,
+                                   uint32_t index) {
+        struct nlmsghdr *m = netlink_start(netlink, buffer, type, flags);
+        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+
+        i->ifi_family = AF_UNSPEC;
+        i->ifi_index = (int)index;
+        return m;
+}
+
+/* Every attribute goes through here: all strings are bounded by their types, so the buffer always has room. */
+static void put(struct nlmsghdr *m, uint16_t type, const void *data, size_t size) {
+        bool fits = mnl_attr_put_check(m, NETLINK_BUFFER_SIZE, type, size, data);
+
+        if (!fits)
+                abort();
+}
+
+static void put_u32(struct nlmsghdr *m, uint16_t type, uint32_t value) {
+        put(m, type, &value, sizeof(value));
+}
+
+static void put_text(struct nlmsghdr *m, uint16_t type, const char *text) {
+        put(m, type, text, strlen(text) + 1);
+}
+
+static int copy_text(const struct nlattr *a, char *ret, size_t size) {
+        if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0 || mnl_attr_get_payload_len(a) > size)
+                return -EBADMSG;
+        memcpy(ret, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+        return 0;
+}
+
+static void parse_vlan(const struct nlattr *data, LinkInfo *info) {
+        const struct nlattr *a;
+
+        mnl_attr_for_each_nested(a, data) {
+                if (mnl_attr_get_payload_len(a) < sizeof(uint16_t))
+                        continue;
+                if (mnl_attr_get_type(a) == IFLA_VLAN_ID)
+                        info->vlan = mnl_attr_get_u16(a);
+                if (mnl_attr_get_type(a) == IFLA_VLAN_PROTOCOL)
+                        info->vlan_protocol = ntohs(mnl_attr_get_u16(a));
+        }
+}
+
+static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
+        const struct nlattr *a, *data = NULL;
+
+        mnl_attr_for_each_nested(a, linkinfo) {
+                if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
+                    copy_text(a, info->kind, sizeof(info->kind)) < 0)
+                        return -EBADMSG;
+                if (mnl_attr_get_type(a) == IFLA_INFO_DATA)
+                        data = a;
+        }
+        if (data && strcmp(info->kind, "vlan") == 0)
+                parse_vlan(data, info);
+        return 0;
+}
+
+static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
+        size_t size = mnl_attr_get_payload_len(a);
+
+        switch (mnl_attr_get_type(a)) {
+        case IFLA_IFNAME:
+                return copy_text(a, info->name, sizeof(info->name));
+        case IFLA_IFALIAS:
+                return copy_text(a, info->alias, sizeof(info->alias));
+        case IFLA_ADDRESS:
+                if (size == sizeof(info->mac))
+                        memcpy(&info->mac, mnl_attr_get_payload(a), size);
+                return 0;
+        case IFLA_LINK:
+        case IFLA_MASTER:
+        case IFLA_MTU:
+                if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+                        return -EBADMSG;
+                *(mnl_attr_get_type(a) == IFLA_LINK     ? &info->lower
+                  : mnl_attr_get_type(a) == IFLA_MASTER ? &info->master
+                                                        : &info->mtu) = mnl_attr_get_u32(a);
+                return 0;
+        case IFLA_STATS64:
+                memcpy(&info->statistics, mnl_attr_get_payload(a),
+                       MIN_OF(size, sizeof(info->statistics)));
+                return 0;
+        case IFLA_LINKINFO:
+                return parse_kind(a, info);
+        default:
+                return 0;
+        }
+}
+
+static int parse_link(const struct nlmsghdr *m, LinkInfo *ret) {
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        LinkInfo info = {};
+        const struct nlattr *a;
+
+        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
+                return -EBADMSG;
+        info.index = (uint32_t)i->ifi_index;
+        info.flags = i->ifi_flags;
+        info.hardware = i->ifi_type;
+        mnl_attr_for_each(a, m, sizeof(*i)) {
+                if (parse_attribute(a, &info) < 0)
+                        return -EBADMSG;
+        }
+        *ret = info;
+        return 0;
+}
+
+static int got_link(const struct nlmsghdr *m, void *data) {
+        int r = parse_link(m, data);
+
+        if (r < 0) {
+                errno = -r;
+                return MNL_CB_ERROR;
+        }
+        return MNL_CB_OK;
+}
+
+int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_GETLINK, 0, 0);
+        LinkInfo info = {};
+        int r;
+
+        if (nsid >= 0)
+                put_u32(m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
+        put_text(m, IFLA_IFNAME, name);
+        r = netlink_talk(netlink, m, got_link, &info, ret_refusal, "interface %s", name);
+        if (r != 0)
+                return r;
+        *ret = info;
+        return 0;
+}
+
+typedef struct DumpWalk {
+        LinkEach each;
+        void *data;
+        int result;
+} DumpWalk;
+
+static int walk_link(const struct nlmsghdr *m, void *data) {
+        DumpWalk *walk = data;
+        LinkInfo info;
+
+        /* A link that cannot be read is none of ours. */
+        if (walk->result == 0 && parse_link(m, &info) == 0)
+                walk->result = walk->each(&info, walk->data);
+        return MNL_CB_OK;
+}
+
+int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_GETLINK, NLM_F_DUMP, 0);
+        DumpWalk walk = {.each = each, .data = data};
+        struct nlattr *linkinfo;
+        int r;
+
+        put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
+        put_text(m, IFLA_INFO_KIND, kind);
+        mnl_attr_nest_end(m, linkinfo);
+        r = netlink_talk(netlink, m, walk_link, &walk, ret_refusal, "listing %s interfaces", kind);
+        return r != 0 ? r : walk.result;
+}
+
+static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {
+        struct nlmsghdr *m =
+                start_link(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+
+        put_text(m, IFLA_IFNAME, plan->name);
+        if (plan->lower > 0)
+                put_u32(m, IFLA_LINK, plan->lower);
+        if (!mac_is_zero(&plan->mac))
+                put(m, IFLA_ADDRESS, &plan->mac, sizeof(plan->mac));
+        if (plan->mtu > 0)
+                put_u32(m, IFLA_MTU, plan->mtu);
+        if (plan->namespace_of > 0)
+                put_u32(m, IFLA_NET_NS_PID, (uint32_t)plan->namespace_of);
+        return m;
+}
+
+int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode,
+                     Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_add(netlink, buffer, plan);
+        struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data;
+
+        put_text(m, IFLA_INFO_KIND, "macvlan");
+        data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+        put_u32(m, IFLA_MACVLAN_MODE, macvlan_mode);
+        mnl_attr_nest_end(m, data);
+        mnl_attr_nest_end(m, linkinfo);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the macvlan interface");
+}
+
+int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
+                  Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_add(netlink, buffer, plan);
+        struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data;
+        uint16_t wire_protocol = htons(protocol);
+
+        put_text(m, IFLA_INFO_KIND, "vlan");
+        data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+        put(m, IFLA_VLAN_ID, &vlan, sizeof(vlan));
+        put(m, IFLA_VLAN_PROTOCOL, &wire_protocol, sizeof(wire_protocol));
+        mnl_attr_nest_end(m, data);
+        mnl_attr_nest_end(m, linkinfo);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the interface of VLAN %u",
+                            vlan);
+}
+
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_add(netlink, buffer, plan);
+        struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data, *other;
+        struct ifinfomsg none = {};
+
+        put_text(m, IFLA_INFO_KIND, "veth");
+        data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+        /* The peer is described by a whole link message inside: linux/veth.h. */
+        other = mnl_attr_nest_start(m, VETH_INFO_PEER);
+        memcpy(mnl_nlmsg_get_payload_tail(m), &none, sizeof(none));
+        m->nlmsg_len += MNL_ALIGN(sizeof(none));
+        put_text(m, IFLA_IFNAME, peer);
+        if (plan->mtu > 0)
+                put_u32(m, IFLA_MTU, plan->mtu);
+        mnl_attr_nest_end(m, other);
+        mnl_attr_nest_end(m, data);
+        mnl_attr_nest_end(m, linkinfo);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the veth pair");
+}
+
+int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, 0, index);
+        struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+
+        i->ifi_flags = change->flags_on;
+        i->ifi_change = change->flags_on;
+        if (change->mac)
+                put(m, IFLA_ADDRESS, change->mac, sizeof(*change->mac));
+        if (change->mtu > 0)
+                put_u32(m, IFLA_MTU, change->mtu);
+        if (change->alias)
+                put(m, IFLA_IFALIAS, change->alias, strlen(change->alias));
+        if (change->no_ipv6_address) {
+                struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC),
+                              *inet6 = mnl_attr_nest_start(m, AF_INET6);
+                uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+
+                put(m, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+                mnl_attr_nest_end(m, inet6);
+                mnl_attr_nest_end(m, spec);
+        }
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "setting interface %u up", index);
+}
+
+int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_DELLINK, 0, 0);
+
+        if (nsid >= 0)
+                put_u32(m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
+        put_text(m, IFLA_IFNAME, name);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s", name);
+}
+
+int link_offload_off(const char *name, Refusal *ret_refusal) {
+        static const uint32_t commands[] = {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO};
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return -errno;
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                struct ethtool_value value = {.cmd = commands[i], .data = 0};
+                struct ifreq request = {.ifr_data = (void *)&value};
+
+                memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+                if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+                        return refuse_errno(ret_refusal, errno, "turning offloads of %s off", name);
+        }
+        return 0;
+}
+
+static struct nlmsghdr *start_nsid(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags) {
+        struct nlmsghdr *m = netlink_start(netlink, buffer, type, flags);
+        struct rtgenmsg *g = mnl_nlmsg_put_extra_header(m, sizeof(*g));
+
+        g->rtgen_family = AF_UNSPEC;
+        return m;
+}
+
+int link_nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_NEWNSID, 0);
+
+        put_u32(m, NETNSA_PID, (uint32_t)pid);
+        put_u32(m, NETNSA_NSID, nsid);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "naming the lease's namespace");
+}
+
+int32_t link_nsid_of(const struct nlmsghdr *message) {
+        const struct nlattr *a;
+
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(struct rtgenmsg))
+                return -1;
+        mnl_attr_for_each(a, message, sizeof(struct rtgenmsg)) {
+                if (mnl_attr_get_type(a) == NETNSA_NSID && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+                        return (int32_t)mnl_attr_get_u32(a);
+        }
+        return -1;
+}
+
+typedef struct NsidWalk {
+        LinkNsidEach each;
+        void *data;
+} NsidWalk;
+
+static int walk_nsid(const struct nlmsghdr *m, void *data) {
+        NsidWalk *walk = data;
+        int32_t nsid = link_nsid_of(m);
+
+        if (m->nlmsg_type == RTM_NEWNSID && nsid >= 0)
+                walk->each(nsid, walk->data);
+        return MNL_CB_OK;
+}
+
+int link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP);
+        NsidWalk walk = {.each = each, .data = data};
+
+        return netlink_talk(netlink, m, walk_nsid, &walk, ret_refusal, "listing namespaces");
+}

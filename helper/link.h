@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * rtnetlink, the messages rawnet needs and no more: links here and in a lease's namespace, nsids.
+ * Every function blocks on RTNL: workers and children only. Sources: rtnetlink(7), linux/if_link.h,
+ * linux/net_namespace.h.
+ *
+ * An existing link of another namespace is only ever read or deleted from outside: RTM_NEWLINK with
+ * IFLA_TARGET_NETNSID *moves* a host interface of that index (net/core/rtnetlink.c, do_setlink).
+ */
+
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sys/types.h>
+
+#include "common/mac.h"
+#include "common/refusal.h"
+#include "helper/netlink.h"
+
+#define LINK_HERE (-1) /* instead of an nsid: the socket's own namespace */
+#define LINK_ALIAS_SIZE 256u /* IFALIASZ of linux/if.h */
+
+typedef struct LinkInfo {
+        uint32_t index;
+        uint32_t lower;  /* IFLA_LINK; 0: none */
+        uint32_t master; /* 0: none */
+        uint32_t mtu;
+        unsigned flags;         /* IFF_* */
+        uint16_t hardware;      /* ARPHRD_* */
+        uint16_t vlan;          /* kind "vlan": VID */
+        uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */
+        MacAddress mac;
+        char name[IFNAMSIZ];
+        char kind[16]; /* IFLA_INFO_KIND, "" for a plain NIC */
+        char alias[LINK_ALIAS_SIZE];
+        struct rtnl_link_stats64 statistics;
+} LinkInfo;
+
+/* A link to be made. mac zero: the kernel's choice. mtu 0: the kernel's default. */
+typedef struct LinkPlan {
+        const char *name;
+        uint32_t lower;
+        MacAddress mac;
+        uint32_t mtu;
+        pid_t namespace_of; /* made in this process's network namespace; 0: here */
+} LinkPlan;
+
+typedef struct LinkChange {
+        const MacAddress *mac; /* NULL: as it is; the link must be down */
+        const char *alias;     /* NULL: as it is */
+        uint32_t mtu;          /* 0: as it is */
+        unsigned flags_on;     /* IFF_* to be set */
+        bool no_ipv6_address;  /* IFLA_INET6_ADDR_GEN_MODE none */
+} LinkChange;
+
+/* All return 0; RAWNET_KERNEL_REFUSED with the kernel's words and kernel_errno; or -errno. */
+
+/* One link by name. kernel_errno ENODEV: no such link; EINVAL with an nsid: no such (living) namespace. */
+int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
+
+/* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk (the rest is
+ * still read) and is returned. */
+typedef int (*LinkEach)(const LinkInfo *info, void *data);
+int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
+
+int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode, Refusal *ret_refusal);
+int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
+                  Refusal *ret_refusal);
+/* Both ends here; the peer has the same MTU. */
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal);
+
+int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
+
+/* Deletes the link of that name here or in a lease's namespace. kernel_errno ENODEV: there was none. */
+int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal);
+
+/* Turns transmit checksumming and segmentation of a link of this namespace off (SIOCETHTOOL, ethtool(8) tx/tso/gso), so that
+ * the kernel completes checksums and cuts segments before the peer sees a frame. */
+int link_offload_off(const char *name, Refusal *ret_refusal);
+
+/* Gives the network namespace of process pid the id nsid in this namespace. kernel_errno EEXIST: taken. */
+int link_nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal);
+typedef void (*LinkNsidEach)(int32_t nsid, void *data);
+int link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal);
+/* The nsid in an RTM_NEWNSID or RTM_DELNSID message, or -1. */
+int32_t link_nsid_of(const struct nlmsghdr *message);

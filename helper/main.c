@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN). It speaks to rawnetd alone, reads the network files
+ * itself, and leaves when nothing is left to do. rawnet-helper(8).
+ */
+
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/log.h"
+#include "helper/server.h"
+
+static unsigned arg_idle_seconds = 30;
+static bool arg_assume_checksum_trick = false;
+
+static int parse_seconds(const char *text, unsigned *ret) {
+        unsigned value = 0;
+
+        if (!text[0])
+                return -EINVAL;
+        for (; *text; text++) {
+                if (*text < '0' || *text > '9' || value > 100000)
+                        return -EINVAL;
+                value = value * 10 + (unsigned)(*text - '0');
+        }
+        *ret = value;
+        return 0;
+}
+
+/* 1: go on, 0: done, negative: usage. */
+static int parse_arguments(int argc, char **argv) {
+        enum { OPTION_IDLE = 256, OPTION_TRICK, OPTION_VERSION, OPTION_HELP };
+        static const struct option options[] = {
+                {"idle-seconds", required_argument, NULL, OPTION_IDLE},
+                {"assume-checksum-trick", no_argument, NULL, OPTION_TRICK},
+                {"version", no_argument, NULL, OPTION_VERSION},
+                {"help", no_argument, NULL, OPTION_HELP},
+                {},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                switch (c) {
+                case OPTION_IDLE:
+                        if (parse_seconds(optarg, &arg_idle_seconds) < 0) {
+                                log_error("--idle-seconds=%s is not a number of seconds", optarg);
+                                return -EINVAL;
+                        }
+                        break;
+                case OPTION_TRICK:
+                        arg_assume_checksum_trick = true;
+                        break;
+                case OPTION_VERSION:
+                        puts("rawnet-helper " RAWNET_VERSION);
+                        return 0;
+                case OPTION_HELP:
+                        puts("rawnet-helper [--idle-seconds=N] [--assume-checksum-trick] [--version]\n"
+                             "Started by rawnet-helper.socket; see rawnet-helper(8).");
+                        return 0;
+                default:
+                        return -EINVAL;
+                }
+        }
+        if (optind < argc) {
+                log_error("unexpected argument '%s'", argv[optind]);
+                return -EINVAL;
+        }
+        return 1;
+}
+
+static int find_socket(int *ret) {
+        if (sd_listen_fds(true) != 1 ||
+            sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
+                log_error("no listening SOCK_SEQPACKET socket was passed; start rawnet-helper.socket");
+                return -EINVAL;
+        }
+        *ret = SD_LISTEN_FDS_START;
+        return 0;
+}
+
+static int find_peer(uid_t *ret) {
+        const struct passwd *user = getpwnam(RAWNET_USER_SERVICE);
+
+        if (!user) {
+                log_error("there is no user " RAWNET_USER_SERVICE "; install rawnet (sysusers.d)");
+                return -ENOENT;
+        }
+        *ret = user->pw_uid;
+        return 0;
+}
+
+static int block_signals(sd_event *event) {
+        sigset_t mask;
+        int r;
+
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGCHLD);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        return r < 0 ? r : 0;
+}
+
+static int serve(int listen_fd, const Privilege *privilege, uid_t peer) {
+        Server server = {
+                .context = {.privilege = *privilege,
+                            .assume_checksum_trick = arg_assume_checksum_trick},
+                .peer_uid = peer,
+                .idle_seconds = arg_idle_seconds,
+        };
+        int r;
+
+        r = sd_event_new(&server.event);
+        if (r < 0)
+                return r;
+        r = block_signals(server.event);
+        if (r == 0)
+                r = server_start(&server, listen_fd);
+        if (r == 0)
+                r = sd_event_loop(server.event);
+        (void)sd_notify(false, "STOPPING=1");
+        server_stop(&server);
+        sd_event_unref(server.event);
+        return r;
+}
+
+int main(int argc, char **argv) {
+        Privilege privilege;
+        Refusal refusal = {};
+        int listen_fd, r;
+        uid_t peer;
+
+        log_open("rawnet-helper");
+        r = parse_arguments(argc, argv);
+        if (r <= 0)
+                return r == 0 ? EXIT_SUCCESS : 2;
+        r = privilege_check(&privilege, &refusal);
+        if (r != 0) {
+                log_error("%s", r > 0 ? refusal.text : strerror(-r));
+                return EXIT_FAILURE;
+        }
+        if (find_socket(&listen_fd) < 0 || find_peer(&peer) < 0)
+                return EXIT_FAILURE;
+        r = serve(listen_fd, &privilege, peer);
+        if (r < 0)
+                log_error("stopped: %s", strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/namespace.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/netlink.h>
+#include <string.h>
+
+#include "common/fd-pass.h"
+#include "helper/clock.h"
+#include "helper/learn.h"
+#include "helper/port.h"
+#include "helper/record.h"
+
+/* Links of the namespace, by index. */
+typedef struct Links {
+        char port_name[IFNAMSIZ];
+        char uplink_name[IFNAMSIZ];
+        LinkInfo uplink, port, inner, check;
+} Links;
+
+static int find(Netlink *netlink, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+        return link_get(netlink, LINK_HERE, name, ret, ret_refusal);
+}
+
+/* Before it is up: an IPv6 link-local address would speak with the guest's MAC and collide with the guest's own. */
+static int hush(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange change = {.no_ipv6_address = true};
+
+        return link_change(netlink, link->index, &change, ret_refusal);
+}
+
+static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange change = {.flags_on = IFF_UP};
+
+        return link_change(netlink, link->index, &change, ret_refusal);
+}
+
+static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const char *peer, LinkInfo *ret,
+                     LinkInfo *ret_peer, Refusal *ret_refusal) {
+        const LinkPlan plan = {.name = name, .mtu = mtu};
+        int r;
+
+        r = link_add_veth(netlink, &plan, peer, ret_refusal);
+        if (r == 0)
+                r = find(netlink, name, ret, ret_refusal);
+        if (r == 0)
+                r = find(netlink, peer, ret_peer, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, ret, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, ret_peer, ret_refusal);
+        return r;
+}
+
+static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds, Refusal *ret_refusal) {
+        const LinkChange quiet = {.mtu = plan->lease.mtu, .no_ipv6_address = true};
+        int r;
+
+        r = port_open_tap(links->port_name, plan->queues, fds, ret_refusal);
+        if (r != 0)
+                return r;
+        r = find(netlink, links->port_name, &links->port, ret_refusal);
+        if (r == 0)
+                r = link_change(netlink, links->port.index, &quiet, ret_refusal);
+        if (r != 0 || plan->shape != GUARD_TAP_CHECKED)
+                goto finish;
+        r = make_pair(netlink, plan->lease.mtu, LINK_NAME_CHECK, LINK_NAME_CHECKED, &links->check,
+                      &links->inner, ret_refusal);
+        if (r == 0)
+                r = link_offload_off(LINK_NAME_CHECK, ret_refusal);
+finish:
+        if (r != 0)
+                fd_pass_close_all(fds, plan->queues);
+        return r;
+}
+
+static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
+        int r;
+
+        r = make_pair(netlink, plan->lease.mtu, links->port_name, LINK_NAME_INNER, &links->port,
+                      &links->inner, ret_refusal);
+        /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is complete and fits the MTU. */
+        if (r == 0 && !plan->lease.vnet_hdr)
+                r = link_offload_off(LINK_NAME_INNER, ret_refusal);
+        /* The sender's checksums are completed on the way to the guard, not after it. */
+        if (r == 0 && plan->checksum_trick)
+                r = link_offload_off(links->port_name, ret_refusal);
+        return r;
+}
+
+static Guard describe_guard(const LeasePlan *plan, const Links *links) {
+        return (Guard){
+                .shape = plan->shape,
+                .uplink = {links->uplink_name, links->uplink.index},
+                .port = {links->port_name, links->port.index},
+                .inner = {links->inner.name, links->inner.index},
+                .check = {links->check.name, links->check.index},
+                .anti_spoof = plan->network.anti_spoof,
+                .pass_control = plan->network.pass_control,
+                .learning = plan->mac_mode == WIRE_MAC_LEARN,
+                .mac = plan->lease.mac,
+        };
+}
+
+int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refusal *ret_refusal) {
+        for (;;) {
+                /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest would get no IPv6 neighbour discovery. */
+                const LinkChange up = {.mac = &plan->lease.mac, .flags_on = IFF_UP | IFF_ALLMULTI};
+                Refusal refusal = {};
+                char mac[MAC_TEXT_SIZE];
+                int r = link_change(netlink, uplink, &up, &refusal);
+
+                if (r <= 0)
+                        return r;
+                if (refusal.kernel_errno != EADDRINUSE) {
+                        *ret_refusal = refusal;
+                        return r;
+                }
+                /* Another random address needs another guard: the worker starts over. */
+                if (plan->mac_mode == WIRE_MAC_RANDOM || clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
+                        return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
+                                      "network '%s': MAC address %s is in use on its wire by another "
+                                      "lease or by the host; choose another",
+                                      plan->lease.network, mac_format(&plan->lease.mac, mac));
+                clock_pause(PLAN_PAUSE_USEC);
+        }
+}
+
+int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
+        char alias[LINK_ALIAS_SIZE];
+        const LinkChange change = {.alias = alias};
+        LinkInfo lo;
+        int r;
+
+        record_format(&plan->lease, alias);
+        r = find(netlink, "lo", &lo, ret_refusal);
+        return r != 0 ? r : link_change(netlink, lo.index, &change, ret_refusal);
+}
+
+/* Everything is down until the guard is in; the uplink comes last. */
+static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *links, Refusal *ret_refusal) {
+        const LinkInfo *inside[] = {&links->check, &links->inner, &links->port};
+
+        for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
+                if (inside[i]->index > 0) {
+                        int r = raise_link(netlink, inside[i], ret_refusal);
+
+                        if (r != 0)
+                                return r;
+                }
+        }
+        if (plan->mac_mode == WIRE_MAC_LEARN)
+                return 0;
+        return namespace_raise_uplink(plan, netlink, links->uplink.index, ret_refusal);
+}
+
+/* fds: plan->queues of the port, then as many of vhost-net. All are closed on failure. */
+static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *ret_guard, int *fds,
+                 Refusal *ret_refusal) {
+        bool tap = plan->lease.kind == KIND_TAP;
+        size_t opened = 0;
+        int r;
+
+        record_port_name(plan->lease.id, links->port_name);
+        record_uplink_name(&plan->lease, links->uplink_name);
+        r = find(netlink, links->uplink_name, &links->uplink, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, &links->uplink, ret_refusal);
+        if (r != 0)
+                return r;
+        if (tap) {
+                r = make_tap(plan, netlink, links, fds, ret_refusal);
+                opened = r == 0 ? plan->queues : 0;
+        } else if (plan->shape == GUARD_PACKET) {
+                r = make_packet(plan, netlink, links, ret_refusal);
+        }
+        if (r == 0) {
+                *ret_guard = describe_guard(plan, links);
+                r = guard_install(ret_guard, ret_refusal);
+        }
+        if (r == 0)
+                r = raise_links(plan, netlink, links, ret_refusal);
+        if (r == 0 && !tap) {
+                r = port_open_packet(plan->shape == GUARD_DIRECT ? links->uplink.index
+                                                                 : links->port.index,
+                                     plan->lease.vnet_hdr, plan->queues, fds, ret_refusal);
+                opened = r == 0 ? plan->queues : 0;
+        }
+        if (r == 0 && plan->vhost) {
+                r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
+                opened += r == 0 ? plan->queues : 0;
+        }
+        if (r == 0)
+                r = namespace_write_record(plan, netlink, ret_refusal);
+        if (r != 0)
+                fd_pass_close_all(fds, opened);
+        return r;
+}
+
+/* Keeps stdio and the two sockets, drops whatever else the daemon had open: other leases' descriptors and connections above all. */
+static int close_strays(int *socket_fd, int *report_fd) {
+        int a = fcntl(*socket_fd, F_DUPFD_CLOEXEC, 256), b = fcntl(*report_fd, F_DUPFD_CLOEXEC, 256);
+
+        if (a < 0 || b < 0 || dup3(a, 3, O_CLOEXEC) < 0 || dup3(b, 4, O_CLOEXEC) < 0 ||
+            close_range(5, UINT_MAX, 0) < 0)
+                return -errno;
+        *socket_fd = 3;
+        *report_fd = 4;
+        return 0;
+}
+
+static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {
+        return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
+}
+
+static int enter(const LeasePlan *plan, int socket_fd, pid_t parent, Refusal *ret_refusal) {
+        ChildMessage message = {.step = CHILD_READY};
+        int fds[RAWNET_FDS_MAX], r;
+        size_t n_fds;
+        ssize_t n;
+
+        r = privilege_enter_lease(&plan->privilege, ret_refusal);
+        if (r == 0)
+                r = privilege_die_with(parent);
+        if (r == 0)
+                r = tell(socket_fd, &message, NULL, 0);
+        if (r != 0)
+                return r;
+        n = fd_pass_receive(socket_fd, &message, sizeof(message), fds, &n_fds, 0);
+        if (n < 0)
+                return (int)n;
+        fd_pass_close_all(fds, n_fds);
+        return n == sizeof(message) && message.step == CHILD_GO ? 0 : -EBADMSG;
+}
+
+_Noreturn void namespace_run(LeasePlan *plan, int socket_fd, int report_fd, pid_t parent) {
+        ChildMessage message = {.step = CHILD_FAILED};
+        Netlink netlink = {};
+        Links links = {};
+        Guard guard;
+        int fds[2 * RAWNET_QUEUES_MAX], r;
+        size_t n_fds = plan->queues * (plan->vhost ? 2 : 1);
+
+        r = privilege_die_with(parent);
+        if (r == 0)
+                r = close_strays(&socket_fd, &report_fd);
+        if (r == 0)
+                r = enter(plan, socket_fd, parent, &message.refusal);
+        if (r == 0)
+                r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = build(plan, &netlink, &links, &guard, fds, &message.refusal);
+        if (r != 0) {
+                message.fatal = r < 0 ? r : 0;
+                (void)tell(socket_fd, &message, NULL, 0);
+                _exit(EXIT_FAILURE);
+        }
+        message.step = CHILD_DONE;
+        message.lease = plan->lease;
+        if (plan->mac_mode == WIRE_MAC_LEARN)
+                learn_run(plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, &message,
+                          fds, n_fds);
+        r = tell(socket_fd, &message, fds, n_fds);
+        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}

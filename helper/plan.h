@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A lease as it is going to be: everything decided and checked by lease.c before anything is made, and all that the child in the
+ * namespace needs to know. A try that meets a taken id or random address is followed by another plan.
+ */
+
+#include "common/wire.h"
+#include "helper/guard.h"
+#include "helper/privilege.h"
+
+typedef struct LeasePlan {
+        WireLease lease; /* id, record; mac zero while it is to be learnt */
+        Network network;
+        WireMacMode mac_mode;
+        unsigned queues;
+        bool vhost;
+        GuardShape shape;
+        bool checksum_trick; /* the kernel has it: frames are completed before the guard */
+        uint32_t lower;      /* what the uplink stands on, in the host's namespace */
+        uint64_t deadline;   /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried again */
+        Privilege privilege;
+} LeasePlan;
+
+/* How long an address or VLAN that an ending lease still holds is waited for. */
+#define PLAN_PATIENCE_USEC UINT64_C(2000000)
+/* The pause between two tries: a dying namespace takes 8 to 30 ms. */
+#define PLAN_PAUSE_USEC UINT64_C(8000)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The port: the interface whose other side is a file descriptor. Made by the child inside the lease's namespace.
+ */
+
+#include "helper/link.h"
+
+/* A tap: queues (1..RAWNET_QUEUES_MAX) descriptors into fds, which are then the caller's. IFF_TAP | IFF_NO_PI | IFF_VNET_HDR. Down, no address.
+ * 0, RAWNET_NOT_SUPPORTED (no /dev/net/tun), RAWNET_KERNEL_REFUSED, or -errno. */
+int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refusal);
+
+/* count sockets AF_PACKET SOCK_RAW on the link `index`, which must be up. Each has, before it can receive: the locked filter (frames that
+ * arrive at this very link, untagged), virtio_net_hdr if vnet_hdr, and with count > 1 one fanout group by flow hash. As above. */
+int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds, Refusal *ret_refusal);
+
+/* count descriptors of /dev/vhost-net. RAWNET_NOT_SUPPORTED where there is none. */
+int port_open_vhost(unsigned count, int *fds, Refusal *ret_refusal);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/privilege.h"
+
+#include <cap-ng.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* Is capability set beyond the documented ones? */
+static bool is_extra(unsigned capability, bool admin_of_system) {
+        if (capability == CAP_NET_ADMIN)
+                return false;
+        return !(admin_of_system && (capability == CAP_SYS_ADMIN || capability == CAP_NET_RAW));
+}
+
+static int check_sets(bool admin_of_system, Refusal *ret_refusal) {
+        static const struct {
+                capng_type_t type;
+                const char *name;
+        } sets[] = {{CAPNG_EFFECTIVE, "effective"},
+                    {CAPNG_PERMITTED, "permitted"},
+                    {CAPNG_INHERITABLE, "inheritable"},
+                    {CAPNG_BOUNDING_SET, "bounding"},
+                    {CAPNG_AMBIENT, "ambient"}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+                for (unsigned c = 0; c <= CAP_LAST_CAP; c++) {
+                        if (capng_have_capability(sets[i].type, c) && is_extra(c, admin_of_system))
+                                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                                              "refusing to run: capability %s is in the %s set, but "
+                                              "only CAP_NET_ADMIN may be; start it by "
+                                              "rawnet-helper.service",
+                                              capng_capability_to_name(c), sets[i].name);
+                }
+        }
+        return 0;
+}
+
+int privilege_check(Privilege *ret, Refusal *ret_refusal) {
+        bool admin;
+        int r;
+
+        if (getuid() == 0 || geteuid() == 0)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "refusing to run as root: a lease's namespace belongs to the helper's "
+                              "uid, and any uid-0 process could take leases over; start it by "
+                              "rawnet-helper.service");
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return -errno;
+        capng_clear(CAPNG_SELECT_ALL);
+        if (capng_get_caps_process() < 0)
+                return -EPERM;
+        if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "refusing to run without CAP_NET_ADMIN; start it by "
+                              "rawnet-helper.service");
+        admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
+        r = check_sets(admin, ret_refusal);
+        if (r != 0)
+                return r;
+        *ret = (Privilege){.admin_of_system = admin};
+        return 0;
+}
+
+/* Over the new namespace the child has everything (user_namespaces(7)): let go of what it does not use. */
+static int keep_network_capabilities(void) {
+        capng_clear(CAPNG_SELECT_BOTH);
+        if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW,
+                          -1) < 0 ||
+            capng_apply(CAPNG_SELECT_CAPS) < 0)
+                return -EPERM;
+        return 0;
+}
+
+int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+                int errnum = errno;
+
+                if (!privilege->admin_of_system || unshare(CLONE_NEWNET) < 0)
+                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                                      "this system does not let rawnet-helper make a user and network "
+                                      "namespace (%s; see user.max_user_namespaces, "
+                                      "user.max_net_namespaces, kernel.unprivileged_userns_clone and "
+                                      "AppArmor's userns rule, or the CAP_SYS_ADMIN drop-in in "
+                                      "rawnet-helper(8))",
+                                      strerror(errnum));
+        }
+        return keep_network_capabilities();
+}
+
+int privilege_die_with(pid_t parent) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+                return -errno;
+        return getppid() == parent ? 0 : -ESRCH;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/registry.h"
+
+#include <string.h>
+
+/* Index of the first entry whose id is not below id. */
+static size_t lower_bound(const Registry *registry, uint32_t id) {
+        size_t low = 0, high = registry->n_entries;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (registry->entries[middle].lease.id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+RegistryEntry *registry_find(const Registry *registry, uint32_t id) {
+        size_t i = lower_bound(registry, id);
+
+        if (i < registry->n_entries && registry->entries[i].lease.id == id)
+                return &registry->entries[i];
+        return NULL;
+}
+
+static bool is_buried(const Registry *registry, uint32_t id) {
+        for (size_t i = 0; i < registry->n_buried; i++) {
+                if (registry->buried[i] == id)
+                        return true;
+        }
+        return false;
+}
+
+static int make_room(Registry *registry) {
+        size_t n = registry->n_allocated ? registry->n_allocated * 2 : 64;
+        RegistryEntry *entries;
+
+        if (registry->n_entries < registry->n_allocated)
+                return 0;
+        entries = reallocarray(registry->entries, n, sizeof(*entries));
+        if (!entries)
+                return -ENOMEM;
+        registry->entries = entries;
+        registry->n_allocated = n;
+        return 0;
+}
+
+int registry_put(Registry *registry, const WireLease *lease, uint32_t lower) {
+        RegistryEntry *known = registry_find(registry, lease->id);
+        size_t i;
+
+        if (known) {
+                uint8_t gone = known->lease.gone | lease->gone;
+                bool same;
+
+                known->generation = registry->generation;
+                known->lower = lower ? lower : known->lower;
+                same = known->lease.gone == gone && mac_equal(&known->lease.mac, &lease->mac);
+                if (same)
+                        return 0;
+                known->lease = *lease;
+                known->lease.gone = gone;
+                return 2;
+        }
+        if (is_buried(registry, lease->id))
+                return 0;
+        if (make_room(registry) < 0)
+                return -ENOMEM;
+        i = lower_bound(registry, lease->id);
+        memmove(&registry->entries[i + 1], &registry->entries[i],
+                (registry->n_entries - i) * sizeof(*registry->entries));
+        registry->entries[i] = (RegistryEntry){*lease, lower, registry->generation};
+        registry->n_entries++;
+        return 1;
+}
+
+static void bury(Registry *registry, uint32_t id) {
+        uint32_t *buried;
+
+        if (!registry->scanning)
+                return;
+        buried = reallocarray(registry->buried, registry->n_buried + 1, sizeof(*buried));
+        /* Without memory the scan may bring a dead lease back, until the next scan. */
+        if (!buried)
+                return;
+        registry->buried = buried;
+        registry->buried[registry->n_buried++] = id;
+}
+
+static void remove_at(Registry *registry, size_t i) {
+        registry->n_entries--;
+        memmove(&registry->entries[i], &registry->entries[i + 1],
+                (registry->n_entries - i) * sizeof(*registry->entries));
+}
+
+bool registry_remove(Registry *registry, uint32_t id, WireLease *ret) {
+        RegistryEntry *entry = registry_find(registry, id);
+
+        bury(registry, id);
+        if (!entry)
+                return false;
+        *ret = entry->lease;
+        remove_at(registry, (size_t)(entry - registry->entries));
+        return true;
+}
+
+void registry_begin_scan(Registry *registry) {
+        registry->scanning = true;
+        registry->generation++;
+}
+
+bool registry_next_lost(Registry *registry, WireLease *ret) {
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                if (registry->entries[i].generation < registry->generation) {
+                        *ret = registry->entries[i].lease;
+                        remove_at(registry, i);
+                        return true;
+                }
+        }
+        registry->scanning = false;
+        free(TAKE_PTR(registry->buried));
+        registry->n_buried = 0;
+        return false;
+}
+
+size_t registry_count(const Registry *registry, const char *network_name) {
+        size_t length = strlen(network_name), n = 0;
+
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const char *network = registry->entries[i].lease.network;
+
+                if (strncmp(network, network_name, length) == 0 &&
+                    (network[length] == '\0' || network[length] == '.'))
+                        n++;
+        }
+        return n;
+}
+
+bool registry_stands_on(const Registry *registry, uint32_t lower) {
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                if (registry->entries[i].lower == lower)
+                        return true;
+        }
+        return false;
+}
+
+void registry_free(Registry *registry) {
+        free(registry->entries);
+        free(registry->buried);
+        *registry = (Registry){};
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What the daemon knows of the leases: a copy of what the kernel holds, so that lists and counts need no netlink. It is filled by
+ * reports of workers and scans, and emptied by RTM_DELNSID. It decides nothing about a lease's life.
+ */
+
+#include "helper/report.h"
+
+typedef struct RegistryEntry {
+        WireLease lease;
+        uint32_t lower;      /* ifindex in the host's namespace that the uplink stands on */
+        uint64_t generation; /* of the scan that saw it last */
+} RegistryEntry;
+
+typedef struct Registry {
+        RegistryEntry *entries; /* sorted by lease.id */
+        size_t n_entries, n_allocated;
+        uint64_t generation;
+        /* Leases that ended while a scan was under way: the scan may still report them as seen. */
+        bool scanning;
+        uint32_t *buried;
+        size_t n_buried;
+} Registry;
+
+RegistryEntry *registry_find(const Registry *registry, uint32_t id);
+/* Puts a lease in or replaces what was known. Returns 1: new; 2: known, and something changed; 0: known as it is, or buried; or -ENOMEM.
+ * A lease that was seen gone stays gone. */
+int registry_put(Registry *registry, const WireLease *lease, uint32_t lower);
+/* Forgets it and sets *ret. Returns whether it was there. */
+bool registry_remove(Registry *registry, uint32_t id, WireLease *ret);
+void registry_begin_scan(Registry *registry);
+/* One lease, after a complete scan, that the scan did not see; removed. False: no more, the scan is over. */
+bool registry_next_lost(Registry *registry, WireLease *ret);
+/* Leases of the network NAME (a range's VLANs together), gone ones included. */
+size_t registry_count(const Registry *registry, const char *network_name);
+/* Does any lease stand on the host's interface with this index? */
+bool registry_stands_on(const Registry *registry, uint32_t lower);
+void registry_free(Registry *registry);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What workers and children tell the daemon's loop, over a socket pair of their own: fixed-size, never a descriptor.
+ */
+
+#include "common/wire.h"
+
+typedef enum ReportType {
+        REPORT_LEASE = 1, /* a lease that lives (opened, read by a scan, or its MAC was learnt) */
+        REPORT_CLOSED,    /* its links were deleted by WIRE_CLOSE */
+        REPORT_ANSWERED,  /* the request's final reply was sent to its connection */
+        REPORT_SCANNED,   /* a scan is complete: what it did not report is gone */
+        REPORT_PROBED,    /* value: WIRE_FEATURE_* of this kernel */
+} ReportType;
+
+typedef struct Report {
+        uint32_t type;
+        uint32_t value;
+        WireLease lease;
+} Report;
+
+/* lease may be NULL; value: features for REPORT_PROBED, ifindex below the uplink (0: not known) for REPORT_LEASE. 0 or -errno. */
+int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
+/* Reads one report without waiting. 1, 0 at the end (all writers are gone), or -errno (-EAGAIN: none there). */
+int report_receive(int fd, Report *ret);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/server.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/fd-pass.h"
+#include "common/log.h"
+#include "helper/watch.h"
+#include "helper/worker.h"
+
+WireReply server_reply(uint64_t serial, WireReplyType type) {
+        return (WireReply){.version = WIRE_VERSION, .type = type, .serial = serial};
+}
+
+/* --- connections --------------------------------------------------------------------------------------------------------------- */
+
+bool server_has_connection(const Server *server, const Connection *connection) {
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+                if (connection && server->connections[i] == connection)
+                        return true;
+        }
+        return false;
+}
+
+static void connection_close(Connection *connection) {
+        Server *server = connection->server;
+
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+                if (server->connections[i] == connection)
+                        server->connections[i] = NULL;
+        }
+        sd_event_source_disable_unref(connection->source);
+        safe_close(connection->fd);
+        free(connection);
+}
+
+/* False: the connection is gone. The loop never waits for a reader. */
+static bool send_to(Connection *connection, const WireReply *reply) {
+        int r = fd_pass_send(connection->fd, reply, sizeof(*reply), NULL, 0, MSG_DONTWAIT);
+
+        if (r == 0)
+                return true;
+        log_notice("rawnetd does not take its messages (%s); closing its connection", strerror(-r));
+        connection_close(connection);
+        return false;
+}
+
+void server_publish(Server *server, const WireReply *reply) {
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+                if (server->connections[i] && server->connections[i]->subscribed)
+                        (void)send_to(server->connections[i], reply);
+        }
+}
+
+void server_publish_lease(Server *server, const WireLease *lease) {
+        WireReply reply = server_reply(0, WIRE_LEASE);
+
+        reply.lease = *lease;
+        server_publish(server, &reply);
+}
+
+void server_publish_end(Server *server, const WireLease *lease, WireEndReason reason) {
+        WireReply reply = server_reply(0, WIRE_ENDED);
+
+        reply.lease.id = lease->id;
+        reply.reason = reason;
+        server_publish(server, &reply);
+}
+
+static bool answer_refusal(Connection *connection, uint64_t serial, const Refusal *refusal) {
+        WireReply reply = server_reply(serial, WIRE_REFUSED);
+
+        reply.refusal.error = refusal->error;
+        reply.refusal.kernel_errno = refusal->kernel_errno;
+        memcpy(reply.refusal.text, refusal->text, sizeof(reply.refusal.text));
+        return send_to(connection, &reply);
+}
+
+void server_answer_failure(Connection *connection, uint64_t serial, const char *why) {
+        Refusal refusal = {};
+
+        refuse(&refusal, RAWNET_HELPER_UNAVAILABLE, "rawnet-helper: %s; try again", why);
+        (void)answer_refusal(connection, serial, &refusal);
+}
+
+/* --- the table of operations --------------------------------------------------------------------------------------------------- */
+
+static bool do_list(Connection *connection, const WireRequest *request) {
+        const Server *server = connection->server;
+        WireReply done = server_reply(request->serial, WIRE_DONE);
+
+        connection->subscribed = true;
+        for (size_t i = 0; i < server->registry.n_entries; i++) {
+                WireReply reply = server_reply(request->serial, WIRE_LEASE);
+
+                reply.lease = server->registry.entries[i].lease;
+                if (!send_to(connection, &reply))
+                        return false;
+        }
+        done.features = server->context.features;
+        return send_to(connection, &done);
+}
+
+static bool start(Connection *connection, JobKind kind, const WireRequest *request) {
+        int r = worker_start(connection->server, kind, connection, request);
+
+        if (r < 0) {
+                log_error("cannot start a worker: %s", strerror(-r));
+                server_answer_failure(connection, request->serial, "it cannot start a process");
+                return false;
+        }
+        return true;
+}
+
+static bool do_open(Connection *connection, const WireRequest *request) {
+        return start(connection, JOB_OPEN, request);
+}
+
+static bool do_close(Connection *connection, const WireRequest *request) {
+        return start(connection, JOB_CLOSE, request);
+}
+
+static bool do_statistics(Connection *connection, const WireRequest *request) {
+        return start(connection, JOB_STATISTICS, request);
+}
+
+/* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
+static bool (*const operations[])(Connection *, const WireRequest *) = {
+        [WIRE_OPEN] = do_open,
+        [WIRE_CLOSE] = do_close,
+        [WIRE_LIST] = do_list,
+        [WIRE_STATISTICS_OF] = do_statistics,
+};
+
+static int on_request(sd_event_source *source, int fd, uint32_t events, void *data) {
+        Connection *connection = data;
+        Server *server = connection->server;
+        int fds[RAWNET_FDS_MAX];
+        WireRequest request;
+        size_t n_fds = 0;
+        ssize_t n;
+
+        n = fd_pass_receive(fd, &request, sizeof(request), fds, &n_fds, MSG_DONTWAIT);
+        if (n == -EAGAIN || n == -EINTR)
+                return 0;
+        if (n > 0)
+                fd_pass_close_all(fds, n_fds);
+        if (n <= 0 || n_fds > 0 || wire_request_check(&request, (size_t)n) < 0 ||
+            request.operation >= ARRAY_SIZE(operations) || !operations[request.operation]) {
+                if (n != 0)
+                        log_warning("a malformed request; closing the connection");
+                connection_close(connection);
+        } else {
+                (void)operations[request.operation](connection, &request);
+        }
+        server_settle(server);
+        return 0;
+}
+
+/* Only rawnetd's user speaks here, whatever the socket's mode says (SO_PEERCRED, unix(7)). */
+static bool is_rawnetd(const Server *server, int fd) {
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return false;
+        if (peer.uid == server->peer_uid)
+                return true;
+        log_warning("refused a connection of uid %u (pid %d): only " RAWNET_USER_SERVICE " may speak here",
+                    peer.uid, peer.pid);
+        return false;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t events, void *data) {
+        Server *server = data;
+        _cleanup_close_ int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        Connection *connection;
+        size_t i = 0;
+
+        if (peer < 0 || !is_rawnetd(server, peer))
+                return 0;
+        while (i < SERVER_CONNECTIONS_MAX && server->connections[i])
+                i++;
+        connection = i < SERVER_CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+        if (!connection) {
+                log_warning("too many connections; refused one");
+                return 0;
+        }
+        *connection = (Connection){.server = server, .fd = peer};
+        if (sd_event_add_io(server->event, &connection->source, peer, EPOLLIN, on_request, connection) < 0 ||
+            (server->paused && sd_event_source_set_enabled(connection->source, SD_EVENT_OFF) < 0)) {
+                sd_event_source_disable_unref(connection->source);
+                free(connection);
+                return 0;
+        }
+        (void)TAKE_FD(peer);
+        server->connections[i] = connection;
+        server_settle(server);
+        return 0;
+}
+
+/* --- what is due --------------------------------------------------------------------------------------------------------------- */
+
+static void pause_reading(Server *server, bool pause) {
+        if (server->paused == pause)
+                return;
+        server->paused = pause;
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+                if (server->connections[i])
+                        (void)sd_event_source_set_enabled(server->connections[i]->source,
+                                                          pause ? SD_EVENT_OFF : SD_EVENT_ON);
+        }
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
+
+        log_debug("idle, no lease alive: leaving");
+        return sd_event_exit(server->event, 0);
+}
+
+static void arm_idle_timer(Server *server) {
+        bool idle = server->ready && server->idle_seconds > 0 && server->n_workers == 0 &&
+                    server->registry.n_entries == 0;
+        uint64_t usec = server->idle_seconds * UINT64_C(1000000);
+
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++)
+                idle = idle && !server->connections[i];
+        if (!idle) {
+                server->idle_timer = sd_event_source_disable_unref(server->idle_timer);
+                return;
+        }
+        if (!server->idle_timer)
+                (void)sd_event_add_time_relative(server->event, &server->idle_timer, CLOCK_MONOTONIC, usec,
+                                                 0, on_idle, server);
+}
+
+static void start_due(Server *server) {
+        if (server->scan_wanted && !server->registry.scanning) {
+                registry_begin_scan(&server->registry);
+                server->scan_wanted = false;
+                if (worker_start(server, JOB_SCAN, NULL, NULL) < 0) {
+                        log_error("cannot start a scan of the leases");
+                        server->registry.scanning = false;
+                }
+        }
+        /* A sweep deletes interfaces that no lease stands on: nothing may be about to stand on one. */
+        if (server->sweep_wanted && server->ready && server->n_opens == 0 && !server->sweeping) {
+                server->sweep_wanted = false;
+                server->sweeping = worker_start(server, JOB_SWEEP, NULL, NULL) == 0;
+        }
+}
+
+void server_settle(Server *server) {
+        start_due(server);
+        if (!server->ready && server->probed && server->scanned) {
+                server->ready = true;
+                (void)sd_notify(false, "READY=1");
+                start_due(server);
+        }
+        pause_reading(server, !server->ready || server->sweeping || server->n_workers >= SERVER_WORKERS_MAX);
+        arm_idle_timer(server);
+}
+
+int server_start(Server *server, int listen_fd) {
+        int r;
+
+        server->context.registry = &server->registry;
+        server->paused = true;
+        r = watch_start(server);
+        if (r < 0)
+                return r;
+        if (!server->probed) {
+                r = worker_start(server, JOB_PROBE, NULL, NULL);
+                if (r < 0)
+                        return r;
+        }
+        server->scan_wanted = true;
+        r = sd_event_add_io(server->event, NULL, listen_fd, EPOLLIN, on_connect, server);
+        if (r < 0)
+                return r;
+        server_settle(server);
+        return 0;
+}
+
+void server_stop(Server *server) {
+        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+                if (server->connections[i])
+                        connection_close(server->connections[i]);
+        }
+        watch_stop(server);
+        registry_free(&server->registry);
+}

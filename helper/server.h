@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The daemon's loop: connections of rawnetd, a closed table of operations, workers that do them, and what the kernel tells of leases
+ * that end. The loop itself never waits: not on netlink, not on a child, not on a close.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "helper/lease.h"
+#include "helper/link.h"
+
+/* rawnetd has one; a second while it is being replaced. */
+#define SERVER_CONNECTIONS_MAX 4u
+/* Opens that wait for an ending lease pause in their worker, so this is also how many of those there may be. */
+#define SERVER_WORKERS_MAX 128u
+
+typedef struct Server Server;
+typedef struct Worker Worker;
+
+typedef struct Connection {
+        Server *server;
+        int fd;
+        bool subscribed; /* it has asked for the list: it hears of changes */
+        sd_event_source *source;
+} Connection;
+
+struct Server {
+        sd_event *event;
+        LeaseContext context; /* registry points to the field below */
+        Registry registry;
+        uid_t peer_uid;
+        unsigned idle_seconds; /* 0: stay */
+        Connection *connections[SERVER_CONNECTIONS_MAX];
+        Worker *workers; /* list */
+        unsigned n_workers, n_opens;
+        bool probed, scanned, ready;
+        bool scan_wanted, sweep_wanted, sweeping;
+        bool paused; /* connections are not read */
+        sd_event_source *idle_timer;
+        Netlink nsids, links;
+};
+
+/* Starts to serve on the listening SOCK_SEQPACKET socket: probes the kernel, scans for leases, then answers. 0 or -errno. */
+int server_start(Server *server, int listen_fd);
+void server_stop(Server *server);
+
+/* Something changed (a worker ended, a lease came or went): starts what was waiting, pauses or resumes reading, arms or stops the idle timer. */
+void server_settle(Server *server);
+
+/* To every subscribed connection; one that does not take it is closed, it will come back and ask for the list. */
+void server_publish(Server *server, const WireReply *reply);
+void server_publish_lease(Server *server, const WireLease *lease);
+void server_publish_end(Server *server, const WireLease *lease, WireEndReason reason);
+
+/* A reply of the given type to serial, everything else zero. */
+WireReply server_reply(uint64_t serial, WireReplyType type);
+/* A worker died before it answered. */
+void server_answer_failure(Connection *connection, uint64_t serial, const char *why);
+/* Where a pointer to a connection was kept: is it still one? */
+bool server_has_connection(const Server *server, const Connection *connection);

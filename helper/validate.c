@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/validate.h"
+
+#include <string.h>
+
+#include "helper/clock.h"
+
+/* rawnetd says what polkit was asked about; the file may have been edited since. */
+static int check_asked(const Network *network, const WireOpen *request, uint16_t vlan,
+                       Isolation isolation, Refusal *ret_refusal) {
+        if (strcmp(request->parent, network->parent) == 0 && request->vlan == vlan &&
+            request->mode == network->mode && request->isolation == isolation)
+                return 0;
+        return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
+                      "network '%s': %s was changed while the request was being authorized; try again",
+                      request->network, network->path);
+}
+
+static int check_mac(const Network *network, const WireOpen *request, Refusal *ret_refusal) {
+        char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
+
+        if (request->mac_mode == WIRE_MAC_LEARN && request->kind != KIND_TAP)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network '%s': mac=learn needs kind tap; a program that takes a packet "
+                              "lease gives its MAC address or lets rawnet choose",
+                              request->network);
+        if (request->mac_mode == WIRE_MAC_GIVEN && !mac_allowed(&request->mac, &network->mac_prefix))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network '%s': MAC address %s is not a locally administered unicast "
+                              "address that begins with '%s' (MACPrefix= in %s)",
+                              request->network, mac_format(&request->mac, mac),
+                              mac_prefix_format(&network->mac_prefix, prefix), network->path);
+        return 0;
+}
+
+static int check_kernel(const LeaseContext *context, const Network *network, const WireOpen *request,
+                        Isolation isolation, Refusal *ret_refusal) {
+        /* Where the probe could not make a namespace, nothing is known of the hook; the child will say what is wrong. */
+        if (request->kind == KIND_PACKET && (context->features & WIRE_FEATURE_USER_NAMESPACE) &&
+            !(context->features & WIRE_FEATURE_EGRESS))
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network '%s': kind packet needs nftables' netdev egress hook (Linux 5.16 "
+                              "with CONFIG_NETFILTER_EGRESS), which this kernel lacks; use kind tap",
+                              request->network);
+        if (request->vhost && !(context->features & WIRE_FEATURE_VHOST_NET))
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network '%s': there is no /dev/vhost-net that rawnet-helper can open; load "
+                              "the vhost_net module, or ask for no vhost",
+                              request->network);
+        if (isolation == ISOLATION_DIRECT && network->anti_spoof &&
+            (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network '%s': Isolation=direct cannot keep AntiSpoof=yes on this kernel, "
+                              "which completes checksums after the guard (mended in Linux 6.12); use "
+                              "Isolation=strict or AntiSpoof=no in %s",
+                              request->network, network->path);
+        return 0;
+}
+
+static GuardShape shape_of(const LeaseContext *context, const WireOpen *request, Isolation isolation) {
+        if (request->kind == KIND_PACKET)
+                return isolation == ISOLATION_DIRECT ? GUARD_DIRECT : GUARD_PACKET;
+        return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+}
+
+int validate_open(const LeaseContext *context, const WireOpen *request, LeasePlan *ret,
+                  Refusal *ret_refusal) {
+        LeasePlan plan = {
+                .mac_mode = (WireMacMode)request->mac_mode,
+                .queues = request->queues,
+                .vhost = request->vhost,
+                .checksum_trick = context->features & WIRE_FEATURE_CHECKSUM_TRICK,
+                .privilege = context->privilege,
+                .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
+        };
+        LeaseKind kind = (LeaseKind)request->kind;
+        Isolation isolation;
+        NetworkName name;
+        uint16_t vlan;
+        int r;
+
+        r = network_name_parse(request->network, &name, ret_refusal);
+        if (r == 0)
+                r = network_file_load(name.name, &plan.network, ret_refusal);
+        if (r == 0)
+                r = network_pick_vlan(&plan.network, &name, &vlan, ret_refusal);
+        if (r == 0)
+                r = network_offers(&plan.network, kind, ret_refusal);
+        if (r != 0)
+                return r;
+        isolation = network_isolation(&plan.network, kind, request->vnet_hdr);
+        r = check_asked(&plan.network, request, vlan, isolation, ret_refusal);
+        if (r == 0)
+                r = check_mac(&plan.network, request, ret_refusal);
+        if (r == 0)
+                r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
+        if (r != 0)
+                return r;
+        if (registry_count(context->registry, plan.network.name) >= plan.network.max_leases)
+                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                              "network '%s': all %u leases (MaxLeases= in %s) are taken",
+                              request->network, plan.network.max_leases, plan.network.path);
+        plan.shape = shape_of(context, request, isolation);
+        plan.lease = (WireLease){.uid = request->uid, .kind = kind, .isolation = isolation, .vlan = vlan,
+                                 .vnet_hdr = request->vnet_hdr, .mac = request->mac};
+        memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
+        memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));
+        memcpy(plan.lease.lease_name, request->lease_name, sizeof(plan.lease.lease_name));
+        *ret = plan;
+        return 0;
+}

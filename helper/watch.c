@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/watch.h"
+
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include "common/log.h"
+
+/* Room for the burst of a thousand leases that end together; what is lost all the same is found by a scan. */
+#define WATCH_BUFFER_BYTES (1024 * 1024)
+
+static int nsid_gone(const struct nlmsghdr *m, void *data) {
+        Server *server = data;
+        int32_t nsid = link_nsid_of(m);
+        WireLease lease;
+
+        if (m->nlmsg_type != RTM_DELNSID || nsid < (int32_t)RAWNET_ID_MIN)
+                return MNL_CB_OK;
+        if (registry_remove(&server->registry, (uint32_t)nsid, &lease)) {
+                server_publish_end(server, &lease, lease.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
+                if (lease.vlan != 0)
+                        server->sweep_wanted = true;
+        }
+        return MNL_CB_OK;
+}
+
+static int link_gone(const struct nlmsghdr *m, void *data) {
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        Server *server = data;
+
+        if (m->nlmsg_type == RTM_DELLINK && mnl_nlmsg_get_payload_len(m) >= sizeof(*i) &&
+            registry_stands_on(&server->registry, (uint32_t)i->ifi_index))
+                server->scan_wanted = true;
+        return MNL_CB_OK;
+}
+
+static int receive(Server *server, Netlink *netlink, mnl_cb_t callback) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+
+        if (n >= 0) {
+                (void)mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server);
+        } else if (errno == ENOBUFS) {
+                log_debug("the kernel's messages came too fast; looking at all leases");
+                server->scan_wanted = true;
+        } else if (errno != EAGAIN && errno != EINTR) {
+                return -errno;
+        }
+        server_settle(server);
+        return 0;
+}
+
+static int on_nsid(sd_event_source *source, int fd, uint32_t events, void *data) {
+        Server *server = data;
+
+        return receive(server, &server->nsids, nsid_gone);
+}
+
+static int on_link(sd_event_source *source, int fd, uint32_t events, void *data) {
+        Server *server = data;
+
+        return receive(server, &server->links, link_gone);
+}
+
+static int subscribe(Server *server, Netlink *netlink, int group, sd_event_io_handler_t handler) {
+        int size = WATCH_BUFFER_BYTES, r;
+
+        r = netlink_open(netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        /* FORCE goes beyond net.core.rmem_max and takes CAP_NET_ADMIN of the initial user namespace (socket(7)). */
+        if (mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+                return -errno;
+        if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
+                       sizeof(size)) < 0)
+                log_debug("SO_RCVBUFFORCE: %m");
+        r = sd_event_add_io(server->event, NULL, mnl_socket_get_fd(netlink->socket), EPOLLIN, handler,
+                            server);
+        return r < 0 ? r : 0;
+}
+
+int watch_start(Server *server) {
+        int r = subscribe(server, &server->nsids, RTNLGRP_NSID, on_nsid);
+
+        return r < 0 ? r : subscribe(server, &server->links, RTNLGRP_LINK, on_link);
+}
+
+void watch_stop(Server *server) {
+        netlink_close(&server->nsids);
+        netlink_close(&server->links);
+}
