@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * org.rawnet1.Lease on the bus. Objects are looked up when somebody asks for them: nothing is registered per lease.
+ */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "service/lease.h"
+#include "service/request.h"
+
+static int refuse_no_lease(Refusal *ret, const char *path) {
+        return refuse(ret, RAWNET_NO_SUCH_LEASE, "there is no lease %s (any more); rawnetctl list shows those that are",
+                      path + sizeof(RAWNET_PATH_LEASE));
+}
+
+static const char *lease_text(const WireLease *wire, const char *property, char buffer[static MAC_TEXT_SIZE]) {
+        if (strcmp(property, "Network") == 0)
+                return wire->network;
+        if (strcmp(property, "Kind") == 0)
+                return lease_kind_to_string(wire->kind);
+        if (strcmp(property, "Parent") == 0)
+                return wire->parent;
+        if (strcmp(property, "Name") == 0)
+                return wire->lease_name;
+        if (strcmp(property, "MAC") == 0)
+                return mac_is_zero(&wire->mac) ? "" : mac_format(&wire->mac, buffer);
+        snprintf(buffer, MAC_TEXT_SIZE, RAWNET_PORT_NAME_FORMAT, wire->id);
+        return buffer; /* Interface */
+}
+
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                    void *userdata, sd_bus_error *ret_error) {
+        const Lease *lease = userdata;
+        char buffer[MAC_TEXT_SIZE];
+
+        return sd_bus_message_append_basic(reply, 's', lease_text(&lease->wire, property, buffer));
+}
+
+static int get_vlan(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                    void *userdata, sd_bus_error *ret_error) {
+        const Lease *lease = userdata;
+
+        return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.vlan);
+}
+
+static int close_question(Request *request, const WireLease *wire, bool *ret_yes, Refusal *ret) {
+        PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
+        char number[16], what[64];
+
+        snprintf(number, sizeof(number), "%" PRIu32, wire->id);
+        polkit_detail(&question, "lease", number);
+        polkit_detail(&question, "network", wire->network);
+        snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
+        polkit_detail(&question, "owner", number);
+        snprintf(what, sizeof(what), "close lease %" PRIu32 " of uid %" PRIu32, wire->id, wire->uid);
+        return polkit_verify(request, &question, what, ret_yes, ret);
+}
+
+static void on_closed(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+        Request *request = userdata;
+        Lease *lease = lease_table_find(&request->service->leases, request->lease);
+
+        closer_close(request->service->closer, fds, n_fds);
+        if (refusal) {
+                if (lease)
+                        lease->owner_closes = false;
+                request_refuse(request, refusal);
+                return;
+        }
+        /* Even if the helper's event is yet to come: signal, then reply. */
+        lease_end(request->service, request->lease, WIRE_END_CLOSED);
+        if (!request->caller_gone)
+                (void)sd_bus_reply_method_return(request->message, NULL);
+        request_free(request);
+}
+
+static int close_step(Request *request, void *userdata, Refusal *ret) {
+        Lease *lease = userdata;
+        WireRequest wire = {.operation = WIRE_CLOSE, .lease = lease->wire.id};
+        bool owner = lease->wire.uid == request->uid, yes = owner;
+        int r;
+
+        request->lease = lease->wire.id;
+        if (lease->wire.gone)
+                return refuse(ret, RAWNET_NO_SUCH_LEASE,
+                              "lease %" PRIu32 " on network %s has ended already; it counts until its holder lets go of "
+                              "its file descriptors",
+                              lease->wire.id, lease->wire.network);
+        if (!owner) {
+                r = close_question(request, &lease->wire, &yes, ret);
+                if (r != 0 || !yes)
+                        return r;
+        }
+        r = helper_call(request->service->helper, &wire, on_closed, request, ret);
+        if (r != 0)
+                return r;
+        lease->owner_closes = owner;
+        request->stage = REQUEST_HELPER;
+        return 0;
+}
+
+static int statistics_reply(sd_bus_message *call, const WireReply *answer) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(call, &m);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, 'a', "{st}");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++) {
+                r = sd_bus_message_append(m, "{st}", wire_statistics_name(i), answer->statistics[i]);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_close_container(m);
+        if (r < 0)
+                return r;
+        return sd_bus_message_send(m);
+}
+
+static void on_statistics(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                          const Refusal *refusal) {
+        Request *request = userdata;
+        int r = -EBADMSG;
+
+        closer_close(request->service->closer, fds, n_fds);
+        if (refusal) {
+                request_refuse(request, refusal);
+                return;
+        }
+        if (reply->type == WIRE_STATISTICS)
+                r = request->caller_gone ? 0 : statistics_reply(request->message, reply);
+        if (r < 0)
+                request_fail(request, r);
+        else
+                request_free(request);
+}
+
+static int statistics_step(Request *request, void *userdata, Refusal *ret) {
+        Lease *lease = userdata;
+        WireRequest wire = {.operation = WIRE_STATISTICS_OF, .lease = lease->wire.id};
+        int r;
+
+        request->lease = lease->wire.id;
+        r = helper_call(request->service->helper, &wire, on_statistics, request, ret);
+        if (r == 0)
+                request->stage = REQUEST_HELPER;
+        return r;
+}
+
+/* The vtable's userdata is the lease; the service is the bus's. */
+static Service *service_of(sd_bus_message *m) {
+        return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));
+}
+
+static int method_close(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        return request_run(m, service_of(m), close_step, userdata);
+}
+
+static int method_statistics(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        return request_run(m, service_of(m), statistics_step, userdata);
+}
+
+static const sd_bus_vtable lease_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{st}", statistics), method_statistics,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Lease, wire.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Network", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Kind", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Name", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, wire.since), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
+        SD_BUS_VTABLE_END,
+};
+
+static int find_lease(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
+                      sd_bus_error *ret_error) {
+        Service *service = userdata;
+        Lease *lease;
+        uint32_t id;
+
+        if (lease_path_to_id(path, &id) < 0)
+                return 0;
+        lease = lease_table_find(&service->leases, id);
+        if (!lease)
+                return 0;
+        *ret_found = lease;
+        return 1;
+}
+
+static int enumerate_leases(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                            sd_bus_error *ret_error) {
+        Service *service = userdata;
+        char **nodes, path[LEASE_PATH_SIZE];
+        size_t n = 0;
+
+        nodes = calloc(service->leases.n_leases + 1, sizeof(*nodes));
+        if (!nodes)
+                return -ENOMEM;
+        for (Lease *l = lease_table_next(&service->leases, NULL); l; l = lease_table_next(&service->leases, l)) {
+                nodes[n] = strdup(lease_path(l->wire.id, path));
+                if (!nodes[n++]) {
+                        network_names_free(nodes, n - 1);
+                        return -ENOMEM;
+                }
+        }
+        *ret_nodes = nodes;
+        return 0;
+}
+
+static int no_lease_step(Request *request, void *userdata, Refusal *ret) {
+        if (!helper_ready(request->service->helper))
+                return request_wait_sync(request, ret);
+        return refuse_no_lease(ret, sd_bus_message_get_path(request->message));
+}
+
+/* Calls to a lease that does not exist: NoSuchLease, instead of sd-bus's UnknownObject; or, before the helper's list is there,
+ * patience. Comes before the vtable and lets it have what exists. */
+static int on_any_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Service *service = userdata;
+        const char *path = sd_bus_message_get_path(m);
+        void *found;
+
+        if (strcmp(path, RAWNET_PATH_LEASE) == 0 ||
+            find_lease(service->bus, path, NULL, service, &found, NULL) > 0)
+                return 0;
+        return request_run(m, service, no_lease_step, NULL);
+}
+
+int lease_object_register(Service *service) {
+        int r;
+
+        r = sd_bus_add_fallback(service->bus, NULL, RAWNET_PATH_LEASE, on_any_call, service);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_fallback_vtable(service->bus, NULL, RAWNET_PATH_LEASE, RAWNET_IFACE_LEASE, lease_vtable,
+                                       find_lease, service);
+        if (r < 0)
+                return r;
+        return sd_bus_add_node_enumerator(service->bus, NULL, RAWNET_PATH_LEASE, enumerate_leases, service);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The live leases as the helper told them, by id. No bus, no side effects.
+ */
+
+#include "common/wire.h"
+
+typedef struct Lease {
+        struct Lease *next; /* in its bucket */
+        WireLease wire;
+        uint32_t generation; /* of the list that last named it */
+        bool ended;          /* Ended was sent; it counts until its namespace is gone */
+        bool owner_closes;   /* the close that is under way was asked by the owner */
+} Lease;
+
+typedef struct LeaseTable {
+        Lease **buckets;
+        size_t n_buckets; /* a power of two, or 0 */
+        size_t n_leases;
+        uint32_t generation;
+} LeaseTable;
+
+Lease *lease_table_find(const LeaseTable *table, uint32_t id);
+/* id must not be in the table. Returns NULL without memory. */
+Lease *lease_table_add(LeaseTable *table, const WireLease *wire);
+/* Frees lease. */
+void lease_table_remove(LeaseTable *table, Lease *lease);
+void lease_table_done(LeaseTable *table);
+
+/* Every lease once, in no order: start with NULL. The table must not change in between. */
+Lease *lease_table_next(const LeaseTable *table, const Lease *previous);
+
+/* Does the full network name ("lab", "lab.100") belong to the network file NAME ("lab")? */
+bool lease_table_same_network(const char *full_name, const char *name);
+
+/* Leases of a network (its file's name; NULL: of all) and, with any_uid false, of one owner. Those that were closed under their
+ * holder count as well: their namespaces still exist. */
+unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid, bool any_uid);

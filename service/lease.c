@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/lease.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/text.h"
+
+const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
+        snprintf(buffer, LEASE_PATH_SIZE, RAWNET_PATH_LEASE "/%" PRIu32, id);
+        return buffer;
+}
+
+int lease_path_to_id(const char *path, uint32_t *ret) {
+        const size_t prefix = sizeof(RAWNET_PATH_LEASE) - 1;
+
+        if (strncmp(path, RAWNET_PATH_LEASE, prefix) != 0 || path[prefix] != '/')
+                return -EINVAL;
+        return text_parse_u32(path + prefix + 1, RAWNET_ID_MIN, RAWNET_ID_MAX, ret);
+}
+
+/* A signal that cannot be sent leaves a client with an old view until it asks again: logged, no more. */
+static void signal_sent(int r, const char *what) {
+        if (r < 0)
+                log_warning("could not send the signal %s: %s", what, strerror(-r));
+}
+
+static void lease_remove(Service *service, Lease *lease) {
+        char path[LEASE_PATH_SIZE];
+        uint32_t id = lease->wire.id;
+
+        lease_table_remove(&service->leases, lease);
+        signal_sent(sd_bus_emit_interfaces_removed(service->bus, lease_path(id, path), RAWNET_IFACE_LEASE, NULL),
+                    "InterfacesRemoved");
+}
+
+/* Ended, once. */
+static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
+        char path[LEASE_PATH_SIZE];
+        LogEvent event = {
+                .level = LOG_INFO,
+                .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
+                .network = lease->wire.network,
+                .kind = lease_kind_to_string(lease->wire.kind),
+                .lease = lease->wire.id,
+                .uid = lease->wire.uid,
+        };
+
+        if (lease->ended)
+                return;
+        lease->ended = true;
+        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s", lease->wire.id,
+                  lease->wire.uid, lease->wire.network, reason);
+        signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path), RAWNET_IFACE_LEASE, "Ended",
+                                       "s", reason),
+                    "Ended");
+}
+
+static int lease_add(Service *service, const WireLease *wire) {
+        char path[LEASE_PATH_SIZE];
+        Lease *lease;
+
+        lease = lease_table_add(&service->leases, wire);
+        if (!lease)
+                return -ENOMEM;
+        /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
+        lease->ended = wire->gone;
+        signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE, NULL),
+                    "InterfacesAdded");
+        return 0;
+}
+
+int lease_put(Service *service, const WireLease *wire) {
+        Lease *lease = lease_table_find(&service->leases, wire->id);
+        char path[LEASE_PATH_SIZE];
+        bool mac_changed;
+
+        /* The same number, but another lease: the old one ended while nobody looked. */
+        if (lease && lease->wire.since != wire->since) {
+                lease_say_ended(service, lease, "last-fd", false);
+                lease_remove(service, lease);
+                lease = NULL;
+        }
+        if (!lease)
+                return lease_add(service, wire);
+
+        mac_changed = !mac_equal(&lease->wire.mac, &wire->mac);
+        lease->wire = *wire;
+        lease->generation = service->leases.generation;
+        if (mac_changed)
+                signal_sent(sd_bus_emit_properties_changed(service->bus, lease_path(wire->id, path),
+                                                           RAWNET_IFACE_LEASE, "MAC", NULL),
+                            "PropertiesChanged");
+        if (wire->gone)
+                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "link-gone", !lease->owner_closes);
+        return 0;
+}
+
+void lease_end(Service *service, uint32_t id, WireEndReason reason) {
+        Lease *lease = lease_table_find(&service->leases, id);
+
+        if (!lease)
+                return;
+        switch (reason) {
+        case WIRE_END_CLOSED:
+                lease->wire.gone = 1;
+                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked", !lease->owner_closes);
+                break;
+        case WIRE_END_LINK_GONE:
+                lease->wire.gone = 1;
+                lease_say_ended(service, lease, "link-gone", true);
+                break;
+        case WIRE_END_LAST_FD:
+        case WIRE_END_NAMESPACE:
+                lease_say_ended(service, lease, "last-fd", false);
+                lease_remove(service, lease);
+                break;
+        }
+}
+
+void lease_list_begins(Service *service) {
+        service->leases.generation++;
+}
+
+void lease_list_complete(Service *service) {
+        Lease *next;
+
+        for (Lease *l = lease_table_next(&service->leases, NULL); l; l = next) {
+                next = lease_table_next(&service->leases, l);
+                if (l->generation == service->leases.generation)
+                        continue;
+                lease_say_ended(service, l, "last-fd", false);
+                lease_remove(service, l);
+        }
+}

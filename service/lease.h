@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Leases as they come and go: what the helper tells becomes objects and signals.
+ */
+
+#include "service/service.h"
+
+#define LEASE_PATH_SIZE (sizeof(RAWNET_PATH_LEASE) + 11) /* and "/4294967295" */
+
+/* The object's path. Returns buffer. */
+const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
+/* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
+int lease_path_to_id(const char *path, uint32_t *ret);
+
+/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for its MAC. 0 or -ENOMEM. */
+int lease_put(Service *service, const WireLease *wire);
+
+/* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */
+void lease_end(Service *service, uint32_t id, WireEndReason reason);
+
+/* Around the helper's list after a (re)connect: what was not named in between has ended unseen. */
+void lease_list_begins(Service *service);
+void lease_list_complete(Service *service);
+
+/* lease-object.c: org.rawnet1.Lease on the bus. 0 or -errno. */
+int lease_object_register(Service *service);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * rawnetd: the D-Bus service org.rawnet1. It reads what strangers say, asks polkit, and passes on what was allowed. It holds no
+ * capability and must never need one: what takes privilege is rawnet-helper's, which checks everything again.
+ */
+
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "service/privilege.h"
+#include "service/service.h"
+
+#define IDLE_SECONDS 30u
+#define IDLE_SECONDS_MAX 86400u
+
+static uint32_t arg_idle_seconds = IDLE_SECONDS;
+
+/* 0: go on; 1: done; -EINVAL: usage. */
+static int parse_arguments(int argc, char **argv) {
+        static const struct option options[] = {
+                {"idle-seconds", required_argument, NULL, 'i'},
+                {"version", no_argument, NULL, 'v'},
+                {"help", no_argument, NULL, 'h'},
+                {},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (c) {
+                case 'i':
+                        if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
+                                log_error("--idle-seconds= takes 0 (never) to %u, not \"%s\"", IDLE_SECONDS_MAX, optarg);
+                                return -EINVAL;
+                        }
+                        break;
+                case 'v':
+                        printf("rawnetd %s\n", RAWNET_VERSION);
+                        return 1;
+                case 'h':
+                        printf("rawnetd [--idle-seconds=N] [--version] [--help]\n\n"
+                               "Gives unprivileged users ports on LANs and VLANs, over D-Bus. Started by the bus.\n"
+                               "  --idle-seconds=N  leave after N seconds without leases and calls (%u); 0: never\n",
+                               IDLE_SECONDS);
+                        return 1;
+                default:
+                        return -EINVAL;
+                }
+        if (optind < argc) {
+                log_error("rawnetd takes no argument \"%s\"", argv[optind]);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+int main(int argc, char **argv) {
+        Service service;
+        Refusal refusal = {};
+        int r;
+
+        log_open("rawnetd");
+        r = parse_arguments(argc, argv);
+        if (r != 0)
+                return r > 0 ? EXIT_SUCCESS : 2;
+        r = privilege_drop(&refusal);
+        if (r != 0) {
+                log_error("%s", r > 0 ? refusal.text : strerror(-r));
+                return EXIT_FAILURE;
+        }
+        (void)signal(SIGPIPE, SIG_IGN);
+        r = service_start(&service, arg_idle_seconds * UINT64_C(1000000));
+        if (r >= 0)
+                r = service_run(&service);
+        service_done(&service);
+        return r < 0 ? EXIT_FAILURE : r;
+}

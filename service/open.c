@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * One rule above all: what is handed to the helper is what polkit was asked about. Both are made from the same WireOpen, which
+ * is made anew from message and network file each time the message comes through here.
+ */
+
+#include "service/open.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+#include "common/log.h"
+#include "service/lease.h"
+#include "service/option.h"
+#include "service/quota.h"
+#include "service/request.h"
+
+/* What makes a machine's id ours (sd_id128_get_machine_app_specific(3)): the id itself is not to be shown around. */
+#define RAWNET_APP_ID SD_ID128_MAKE(7e, 52, 1b, 0e, 6f, 0c, 4f, 9d, 9a, 3a, 51, 6e, c7, 3f, 0a, 68)
+
+static const char *kind_with_article(uint32_t kind) {
+        return kind == KIND_TAP ? "a tap" : "a packet";
+}
+
+/* The network's part of wire and the network itself, from its file as it is now. */
+static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network, WireOpen *wire,
+                        Refusal *ret) {
+        NetworkName name;
+        int r;
+
+        r = network_name_parse(full_name, &name, ret);
+        if (r != 0)
+                return r;
+        snprintf(wire->network, sizeof(wire->network), "%s", full_name);
+        wire->kind = kind;
+        r = network_file_load(name.name, ret_network, ret);
+        if (r != 0)
+                return r;
+        r = network_pick_vlan(ret_network, &name, &wire->vlan, ret);
+        if (r != 0)
+                return r;
+        r = network_offers(ret_network, kind, ret);
+        if (r != 0)
+                return r;
+        wire->vnet_hdr = vnet_hdr;
+        wire->mode = ret_network->mode;
+        wire->isolation = network_isolation(ret_network, kind, vnet_hdr);
+        snprintf(wire->parent, sizeof(wire->parent), "%s", ret_network->parent);
+        return 0;
+}
+
+static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid, WireOpen *wire, Refusal *ret) {
+        char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
+        sd_id128_t machine;
+
+        wire->mac_mode = options->mac_mode;
+        if (options->mac_mode == WIRE_MAC_GIVEN) {
+                if (!mac_allowed(&options->mac, &network->mac_prefix))
+                        return refuse(ret, RAWNET_INVALID_ARGS,
+                                      "network %s: MAC address %s is not allowed; take a locally administered unicast "
+                                      "one%s%s, or leave mac out and take the one that rawnet chooses",
+                                      wire->network, mac_format(&options->mac, mac),
+                                      network->mac_prefix.length ? " that begins with " : "",
+                                      mac_prefix_format(&network->mac_prefix, prefix));
+                wire->mac = options->mac;
+        } else if (options->mac_mode == WIRE_MAC_RANDOM && options->name[0] &&
+                   sd_id128_get_machine_app_specific(RAWNET_APP_ID, &machine) >= 0) {
+                /* A named lease keeps its address. Without a machine id there is nothing to derive it from: random. */
+                mac_derive(&network->mac_prefix, machine.bytes, uid, wire->network, options->name, &wire->mac);
+                wire->mac_mode = WIRE_MAC_GIVEN;
+        }
+        return 0;
+}
+
+static void question_fill(PolkitQuestion *question, const WireOpen *wire, const char *mac) {
+        char vlan[8];
+
+        *question = (PolkitQuestion){
+                .action = wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
+        };
+        polkit_detail(question, "network", wire->network);
+        polkit_detail(question, "parent", wire->parent);
+        polkit_detail(question, "vlan", vlan_to_string(wire->vlan, vlan));
+        polkit_detail(question, "kind", lease_kind_to_string(wire->kind));
+        polkit_detail(question, "mode", network_mode_to_string(wire->mode));
+        polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
+        polkit_detail(question, "mac", mac);
+}
+
+/* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
+static const char *question_mac(const OpenOptions *options, char buffer[static MAC_TEXT_SIZE]) {
+        switch (options->mac_mode) {
+        case WIRE_MAC_GIVEN:
+                return mac_format(&options->mac, buffer);
+        case WIRE_MAC_LEARN:
+                return "learn";
+        case WIRE_MAC_RANDOM:
+                break;
+        }
+        return "";
+}
+
+static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "h");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                r = sd_bus_message_append_basic(m, 'h', &fds[i]);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(m);
+}
+
+static int append_info(sd_bus_message *m, const WireLease *lease) {
+        char interface[16], mac[MAC_TEXT_SIZE] = "";
+
+        snprintf(interface, sizeof(interface), RAWNET_PORT_NAME_FORMAT, lease->id);
+        if (!mac_is_zero(&lease->mac))
+                mac_format(&lease->mac, mac);
+        return sd_bus_message_append(m, "a{sv}", 7, "id", "u", lease->id, "mac", "s", mac, "mtu", "u", lease->mtu,
+                                     "interface", "s", interface, "vlan", "u", (uint32_t)lease->vlan, "vnet-hdr", "b",
+                                     (int)lease->vnet_hdr, "isolation", "s", isolation_to_string(lease->isolation));
+}
+
+/* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the descriptors. */
+static int open_reply(const Request *request, const WireLease *lease, const int *fds) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        const WireOpen *open = &request->open;
+        char path[LEASE_PATH_SIZE];
+        int r;
+
+        r = sd_bus_message_new_method_return(request->message, &m);
+        if (r < 0)
+                return r;
+        r = append_fds(m, fds, open->queues);
+        if (r < 0)
+                return r;
+        if (open->kind == KIND_TAP) {
+                r = append_fds(m, fds + open->queues, open->vhost ? open->queues : 0);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_append_basic(m, 'o', lease_path(lease->id, path));
+        if (r < 0)
+                return r;
+        r = append_info(m, lease);
+        if (r < 0)
+                return r;
+        return sd_bus_message_send(m);
+}
+
+static void log_opened(const Request *request, const WireLease *lease) {
+        char mac[MAC_TEXT_SIZE];
+        LogEvent event = {
+                .level = LOG_INFO,
+                .message_id = RAWNET_EVENT_OPENED,
+                .network = lease->network,
+                .kind = lease_kind_to_string(lease->kind),
+                .mac = mac_is_zero(&lease->mac) ? NULL : mac_format(&lease->mac, mac),
+                .lease = lease->id,
+                .uid = request->uid,
+        };
+
+        log_event(&event, "lease %" PRIu32 " opened: %s port on network %s for uid %" PRIu32 ", MAC %s", lease->id,
+                  kind_with_article(lease->kind), lease->network, request->uid, event.mac ? event.mac : "to be learned");
+}
+
+/* Did the helper open what it was asked for? */
+static bool answer_fits(const WireOpen *open, const WireReply *reply, size_t n_fds) {
+        const WireLease *lease = &reply->lease;
+
+        return reply->type == WIRE_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
+               strcmp(lease->network, open->network) == 0 && lease->kind == open->kind && lease->uid == open->uid &&
+               lease->vlan == open->vlan && lease->isolation == open->isolation &&
+               lease->vnet_hdr == open->vnet_hdr;
+}
+
+static void on_opened(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+        Request *request = userdata;
+        Service *service = request->service;
+        int r = -EBADMSG;
+
+        if (refusal) {
+                request_refuse(request, refusal);
+                return;
+        }
+        if (answer_fits(&request->open, reply, n_fds)) {
+                request->opens = false;
+                request->lease = reply->lease.id;
+                /* Signal, then reply: whoever has the reply finds the object. */
+                r = lease_put(service, &reply->lease);
+                if (r >= 0 && !request->caller_gone) {
+                        r = open_reply(request, &reply->lease, fds);
+                        if (r >= 0)
+                                log_opened(request, &reply->lease);
+                }
+        } else
+                log_error("rawnet-helper opened something else than it was asked for on network %s",
+                          request->open.network);
+        /* Ours go in any case; where the caller has none, the lease ends with them. */
+        closer_close(service->closer, fds, n_fds);
+        if (r < 0)
+                request_fail(request, r);
+        else
+                request_free(request);
+}
+
+static int open_step(Request *request, void *userdata, Refusal *ret) {
+        LeaseKind kind = *(const LeaseKind *)userdata;
+        WireRequest wire = {.operation = WIRE_OPEN};
+        PolkitQuestion question;
+        OpenOptions options;
+        Network network;
+        NetworkName name;
+        const char *full_name;
+        char mac[MAC_TEXT_SIZE], what[96];
+        bool yes = false;
+        int r;
+
+        r = sd_bus_message_read_basic(request->message, 's', &full_name);
+        if (r < 0)
+                return r;
+        r = network_name_parse(full_name, &name, ret);
+        if (r != 0)
+                return r;
+        r = options_read(request->message, kind, full_name, &options, ret);
+        if (r != 0)
+                return r;
+        r = plan_network(full_name, kind, options.vnet_hdr, &network, &wire.open, ret);
+        request->open = wire.open;
+        if (r != 0)
+                return r;
+        r = plan_mac(&network, &options, request->uid, &wire.open, ret);
+        if (r != 0)
+                return r;
+        wire.open.uid = request->uid;
+        wire.open.queues = options.queues;
+        wire.open.vhost = options.vhost;
+        memcpy(wire.open.lease_name, options.name, sizeof(wire.open.lease_name));
+        request->open = wire.open;
+
+        /* Without the list of leases no quota can be counted. */
+        if (!helper_ready(request->service->helper))
+                return request_wait_sync(request, ret);
+        r = quota_check(request, &network, ret);
+        if (r != 0)
+                return r;
+        question_fill(&question, &wire.open, question_mac(&options, mac));
+        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind), full_name);
+        r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+
+        r = helper_call(request->service->helper, &wire, on_opened, request, ret);
+        if (r != 0)
+                return r;
+        request->stage = REQUEST_HELPER;
+        request->opens = true;
+        return 0;
+}
+
+static int can_open_step(Request *request, void *userdata, Refusal *ret) {
+        static const char *const answers[] = {
+                [POLKIT_YES] = "yes",
+                [POLKIT_NO] = "no",
+                [POLKIT_CHALLENGE] = "challenge",
+        };
+        const char *full_name, *kind_text;
+        PolkitAnswer answer = POLKIT_WAIT;
+        PolkitQuestion question;
+        WireOpen open = {};
+        LeaseKind kind;
+        Network network;
+        char what[96];
+        int r;
+
+        r = sd_bus_message_read(request->message, "ss", &full_name, &kind_text);
+        if (r < 0)
+                return r;
+        if (lease_kind_from_string(kind_text, &kind) < 0)
+                return refuse(ret, RAWNET_INVALID_ARGS, "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
+                              full_name, kind_text);
+        r = plan_network(full_name, kind, kind == KIND_TAP, &network, &open, ret);
+        request->open = open;
+        if (r != 0)
+                return r;
+        question_fill(&question, &open, "");
+        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind), full_name);
+        r = polkit_ask(request, &question, false, what, &answer, ret);
+        if (r != 0 || answer == POLKIT_WAIT)
+                return r;
+        request->stage = REQUEST_REPLIED;
+        return sd_bus_reply_method_return(request->message, "s", answers[answer]);
+}
+
+int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        LeaseKind kind = KIND_TAP;
+
+        return request_run(m, userdata, open_step, &kind);
+}
+
+int open_method_packet(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        LeaseKind kind = KIND_PACKET;
+
+        return request_run(m, userdata, open_step, &kind);
+}
+
+int open_method_can_open(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        return request_run(m, userdata, can_open_step, NULL);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/polkit.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/names.h"
+#include "service/request.h"
+
+#define POLKIT_BUS_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_IFACE "org.freedesktop.PolicyKit1.Authority"
+/* CheckAuthorizationFlags of polkit's D-Bus interface */
+#define POLKIT_ALLOW_USER_INTERACTION UINT32_C(1)
+/* A question may wait for a person for as long as that person likes: so many at a time for one user. */
+#define POLKIT_QUESTIONS_MAX 16u
+
+void polkit_detail(PolkitQuestion *question, const char *key, const char *value) {
+        size_t length = strlen(value);
+        PolkitDetail *d;
+
+        assert(question->n_details < POLKIT_DETAILS_MAX && length < sizeof(d->value));
+        d = &question->details[question->n_details++];
+        d->key = key;
+        memcpy(d->value, value, length + 1);
+}
+
+static bool question_equal(const PolkitQuestion *a, const PolkitQuestion *b) {
+        if (!a->action || strcmp(a->action, b->action) != 0 || a->n_details != b->n_details)
+                return false;
+        for (size_t i = 0; i < a->n_details; i++)
+                if (strcmp(a->details[i].key, b->details[i].key) != 0 ||
+                    strcmp(a->details[i].value, b->details[i].value) != 0)
+                        return false;
+        return true;
+}
+
+static void cancellation_id(uint64_t id, char buffer[static 32]) {
+        snprintf(buffer, 32, "rawnetd-%" PRIu64, id);
+}
+
+/* (bba{ss}): is_authorized, is_challenge, details. */
+static int answer_read(sd_bus_message *reply, PolkitAnswer *ret) {
+        int authorized, challenge, r;
+
+        r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+        if (r < 0)
+                return r;
+        *ret = authorized ? POLKIT_YES : challenge ? POLKIT_CHALLENGE : POLKIT_NO;
+        return 0;
+}
+
+static char *trouble_text(const sd_bus_error *e) {
+        char *text;
+
+        if (sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+            sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                return strdup("polkit is not running (see: systemctl status polkit)");
+        if (asprintf(&text, "polkit gave no answer (%s); see: systemctl status polkit",
+                     e->message ? e->message : e->name) < 0)
+                return NULL;
+        return text;
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Request *request = userdata;
+        PolkitState *state = &request->polkit;
+        const sd_bus_error *e = sd_bus_message_get_error(reply);
+
+        state->slot = sd_bus_slot_unref(state->slot);
+        state->answered = true;
+        state->answer = POLKIT_NO;
+        if (e)
+                state->trouble = trouble_text(e);
+        else if (answer_read(reply, &state->answer) < 0) {
+                state->answer = POLKIT_NO;
+                state->trouble = strdup("polkit's answer cannot be read");
+        }
+        request_requeue(request);
+        return 1;
+}
+
+static int question_message(Request *request, const PolkitQuestion *question, bool interact,
+                            sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        char id[32];
+        int r;
+
+        r = sd_bus_message_new_method_call(request->service->bus, &m, POLKIT_BUS_NAME, POLKIT_PATH,
+                                           POLKIT_IFACE, "CheckAuthorization");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(request->message), question->action);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, 'a', "{ss}");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < question->n_details; i++) {
+                r = sd_bus_message_append(m, "{ss}", question->details[i].key, question->details[i].value);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_close_container(m);
+        if (r < 0)
+                return r;
+        cancellation_id(request->polkit.id, id);
+        r = sd_bus_message_append(m, "us", interact ? POLKIT_ALLOW_USER_INTERACTION : 0u, id);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static int question_send(Request *request, const PolkitQuestion *question, bool interact) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        PolkitState *state = &request->polkit;
+        int r;
+
+        state->id = ++request->service->question_id;
+        r = question_message(request, question, interact, &m);
+        if (r < 0)
+                return r;
+        /* No time limit: a person may be typing a password. It ends with the caller. */
+        r = sd_bus_call_async(request->service->bus, &state->slot, m, on_answer, request, UINT64_MAX);
+        if (r < 0)
+                return r;
+        state->question = *question;
+        request->stage = REQUEST_POLKIT;
+        return 0;
+}
+
+int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, const char *what,
+               PolkitAnswer *ret_answer, Refusal *ret) {
+        PolkitState *state = &request->polkit;
+        int r;
+
+        if (state->answered) {
+                if (state->trouble)
+                        return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s", what,
+                                      state->trouble);
+                if (!question_equal(&state->question, question))
+                        return refuse(ret, RAWNET_ACCESS_DENIED,
+                                      "you may not %s: the network file was changed while polkit was being "
+                                      "asked; try again",
+                                      what);
+                *ret_answer = state->answer;
+                return 0;
+        }
+        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >= POLKIT_QUESTIONS_MAX)
+                return refuse(ret, RAWNET_LIMITS_EXCEEDED,
+                              "you may not %s now: %u of your requests wait for polkit already; answer or end "
+                              "them first",
+                              what, POLKIT_QUESTIONS_MAX);
+        r = question_send(request, question,
+                          interact &&
+                                  sd_bus_message_get_allow_interactive_authorization(request->message) > 0);
+        if (r < 0)
+                return r;
+        *ret_answer = POLKIT_WAIT;
+        return 0;
+}
+
+int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
+                  Refusal *ret) {
+        PolkitAnswer answer;
+        int r;
+
+        r = polkit_ask(request, question, true, what, &answer, ret);
+        if (r != 0)
+                return r;
+        if (answer == POLKIT_NO)
+                return refuse(ret, RAWNET_ACCESS_DENIED,
+                              "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
+                              "rule, or to be put in group %s",
+                              what, question->action, request->uid, RAWNET_GROUP);
+        if (answer == POLKIT_CHALLENGE)
+                return refuse(ret, RAWNET_INTERACTIVE_REQUIRED,
+                              "to %s, an administrator's password is needed (action %s, uid %u) and nobody "
+                              "could be asked for it; allow interactive authorization and run an agent such "
+                              "as pkttyagent(1), or ask to be put in group %s",
+                              what, question->action, request->uid, RAWNET_GROUP);
+        *ret_yes = answer == POLKIT_YES;
+        return 0;
+}
+
+void polkit_forget(Request *request) {
+        PolkitState *state = &request->polkit;
+        char id[32];
+
+        if (state->slot) {
+                state->slot = sd_bus_slot_unref(state->slot);
+                cancellation_id(state->id, id);
+                (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME, POLKIT_PATH,
+                                               POLKIT_IFACE, "CancelCheckAuthorization", NULL, NULL, "s", id);
+        }
+        free(state->trouble);
+        *state = (PolkitState){};
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/request.h"
+
+#include <string.h>
+
+#include "common/log.h"
+
+/* One user's calls that are being worked on at a time. */
+#define REQUESTS_PER_USER_MAX 64u
+
+static Request *request_find(Service *service, sd_bus_message *m) {
+        for (Request *q = service->requests; q; q = q->next)
+                if (q->message == m)
+                        return q;
+        return NULL;
+}
+
+static int caller_uid(sd_bus_message *m, uint32_t *ret) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        uid_t uid;
+        int r;
+
+        /* From the daemon, which has it from the socket's SO_PEERCRED at connect: nothing that the caller says. */
+        r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+        if (r < 0)
+                return r;
+        r = sd_bus_creds_get_euid(creds, &uid);
+        if (r < 0)
+                return r;
+        *ret = uid;
+        return 0;
+}
+
+static int request_new(Service *service, sd_bus_message *m, Request **ret, Refusal *ret_refusal) {
+        Request *q;
+        uint32_t uid;
+        int r;
+
+        r = caller_uid(m, &uid);
+        if (r < 0)
+                return r;
+        if (requests_count(service, uid, REQUEST_RUNNING) >= REQUESTS_PER_USER_MAX)
+                return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                              "%s: %u requests of uid %u are being worked on already; wait for one of them to end",
+                              sd_bus_message_get_member(m), REQUESTS_PER_USER_MAX, uid);
+        q = calloc(1, sizeof(*q));
+        if (!q)
+                return -ENOMEM;
+        q->service = service;
+        q->message = sd_bus_message_ref(m);
+        q->uid = uid;
+        q->next = service->requests;
+        if (q->next)
+                q->next->previous = q;
+        service->requests = q;
+        *ret = q;
+        return 0;
+}
+
+void request_free(Request *q) {
+        Service *service = q->service;
+
+        polkit_forget(q);
+        if (q->next)
+                q->next->previous = q->previous;
+        if (q->previous)
+                q->previous->next = q->next;
+        else
+                service->requests = q->next;
+        sd_bus_message_unref(q->message);
+        free(q);
+        service_maybe_leave(service);
+}
+
+static void log_refused(const Request *q, const Refusal *refusal) {
+        char mac[MAC_TEXT_SIZE];
+        bool kernel = refusal->error == RAWNET_KERNEL_REFUSED;
+        LogEvent event = {
+                .level = kernel ? LOG_WARNING : LOG_INFO,
+                .message_id = kernel ? RAWNET_EVENT_KERNEL_REFUSED : RAWNET_EVENT_REFUSED,
+                .error = rawnet_error_to_dbus(refusal->error),
+                .lease = q->lease,
+                .uid = q->uid,
+        };
+
+        if (q->open.network[0]) {
+                event.network = q->open.network;
+                event.kind = lease_kind_to_string(q->open.kind);
+                if (!mac_is_zero(&q->open.mac))
+                        event.mac = mac_format(&q->open.mac, mac);
+        }
+        log_event(&event, "refused %s by uid %u: %s", sd_bus_message_get_member(q->message), q->uid,
+                  refusal->text);
+}
+
+static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {
+        int r;
+
+        r = sd_bus_reply_method_errorf(m, rawnet_error_to_dbus(refusal->error), "%s", refusal->text);
+        if (r < 0)
+                log_warning("could not send a refusal: %s", strerror(-r));
+}
+
+void request_refuse(Request *q, const Refusal *refusal) {
+        if (!q->caller_gone) {
+                log_refused(q, refusal);
+                reply_refusal(q->message, refusal);
+        }
+        request_free(q);
+}
+
+void request_fail(Request *q, int errnum) {
+        if (!q->caller_gone)
+                (void)sd_bus_reply_method_errno(q->message, errnum, NULL);
+        request_free(q);
+}
+
+int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata) {
+        Request *q = request_find(service, m);
+        Refusal refusal = {};
+        int r;
+
+        if (!q) {
+                r = request_new(service, m, &q, &refusal);
+                if (r > 0)
+                        reply_refusal(m, &refusal);
+                if (r != 0)
+                        return MIN_OF(r, 1);
+        }
+        if (q->caller_gone) {
+                request_free(q);
+                return 1;
+        }
+        q->stage = REQUEST_RUNNING;
+        r = step(q, userdata, &refusal);
+        if (r > 0)
+                request_refuse(q, &refusal);
+        else if (r < 0)
+                request_fail(q, r);
+        else if (q->stage == REQUEST_RUNNING || q->stage == REQUEST_REPLIED)
+                request_free(q);
+        return 1;
+}
+
+int request_wait_sync(Request *q, Refusal *ret_refusal) {
+        int r;
+
+        r = helper_connect(q->service->helper, ret_refusal);
+        if (r != 0)
+                return r;
+        q->stage = REQUEST_SYNC;
+        return 0;
+}
+
+void request_requeue(Request *q) {
+        int r;
+
+        q->stage = REQUEST_REQUEUED;
+        r = sd_bus_message_rewind(q->message, true);
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(q->service->bus, q->message);
+        if (r < 0)
+                request_fail(q, r);
+}
+
+void requests_synced(Service *service) {
+        for (Request *q = service->requests, *next; q; q = next) {
+                next = q->next;
+                if (q->stage == REQUEST_SYNC)
+                        request_requeue(q);
+        }
+}
+
+void requests_not_synced(Service *service, const Refusal *refusal) {
+        for (Request *q = service->requests, *next; q; q = next) {
+                next = q->next;
+                if (q->stage == REQUEST_SYNC)
+                        request_refuse(q, refusal);
+        }
+}
+
+void requests_caller_gone(Service *service, const char *unique_name) {
+        for (Request *q = service->requests, *next; q; q = next) {
+                const char *sender = sd_bus_message_get_sender(q->message);
+
+                next = q->next;
+                if (!sender || strcmp(sender, unique_name) != 0)
+                        continue;
+                q->caller_gone = true;
+                /* REQUEUED: its message stands in the bus's queue and would become a new request; request_run() ends it. HELPER:
+                 * the answer may bring descriptors, which must be closed. */
+                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_POLKIT)
+                        request_free(q);
+        }
+}
+
+unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage) {
+        unsigned n = 0;
+
+        for (const Request *q = service->requests; q; q = q->next)
+                n += q->uid == uid && (stage == REQUEST_RUNNING || q->stage == stage);
+        return n;
+}
+
+unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid, bool any_uid) {
+        unsigned n = 0;
+
+        for (const Request *q = service->requests; q; q = q->next)
+                n += q->opens && q->stage == REQUEST_HELPER && (any_uid || q->uid == uid) &&
+                     (!network || lease_table_same_network(q->open.network, network));
+        return n;
+}

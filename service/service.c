@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/service.h"
+
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "service/lease.h"
+#include "service/manager.h"
+#include "service/request.h"
+
+#define FIRST_LIST_USEC (5 * UINT64_C(1000000))
+#define BUS_DAEMON "org.freedesktop.DBus"
+#define BUS_DAEMON_PATH "/org/freedesktop/DBus"
+
+static void on_list_begins(void *userdata) {
+        lease_list_begins(userdata);
+}
+
+static void on_lease(void *userdata, const WireLease *wire) {
+        Service *service = userdata;
+
+        if (lease_put(service, wire) < 0)
+                log_error("out of memory: lease %u on network %s is not shown", wire->id, wire->network);
+}
+
+static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
+        lease_end(userdata, id, reason);
+}
+
+static void on_list_complete(void *userdata) {
+        Service *service = userdata;
+
+        lease_list_complete(service);
+        manager_features_changed(service);
+        requests_synced(service);
+}
+
+static void on_lost(void *userdata, const Refusal *refusal) {
+        requests_not_synced(userdata, refusal);
+}
+
+static bool on_wanted(void *userdata) {
+        Service *service = userdata;
+
+        return service->leases.n_leases > 0;
+}
+
+static const HelperEvents helper_events = {
+        .list_begins = on_list_begins,
+        .lease = on_lease,
+        .ended = on_ended,
+        .list_complete = on_list_complete,
+        .lost = on_lost,
+        .wanted = on_wanted,
+};
+
+static bool is_busy(const Service *service) {
+        return service->requests || service->leases.n_leases > 0;
+}
+
+void service_maybe_leave(Service *service) {
+        if (!service->leaving || !service->released || service->requests)
+                return;
+        /* A call that came just before the name was given up has left a lease. Somebody has to watch it, and it cannot be this
+         * process, which the service manager counts as stopping: its successor is called in by its bus name. */
+        if (service->leases.n_leases > 0)
+                (void)sd_bus_call_method_async(service->bus, NULL, BUS_DAEMON, BUS_DAEMON_PATH, BUS_DAEMON,
+                                               "StartServiceByName", NULL, NULL, "su", RAWNET_BUS_NAME, 0);
+        (void)sd_event_exit(service->event, EXIT_SUCCESS);
+}
+
+static int on_released(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Service *service = userdata;
+
+        /* The bus keeps the order: every call that was sent to us by name has come before this reply. What is being worked on
+         * is finished; new calls start a new rawnetd. */
+        service->released = true;
+        service_maybe_leave(service);
+        return 1;
+}
+
+static void service_leave(Service *service) {
+        int r;
+
+        log_debug("idle, leaving");
+        service->leaving = true;
+        /* systemd has to know it before the bus asks it to start us for the next call, or it would take us for running. */
+        (void)sd_notify(false, "STOPPING=1");
+        (void)sd_notify_barrier(false, 1000000);
+        r = sd_bus_release_name_async(service->bus, NULL, RAWNET_BUS_NAME, on_released, service);
+        if (r < 0) {
+                log_error("cannot give the bus name back: %s", strerror(-r));
+                (void)sd_event_exit(service->event, EXIT_FAILURE);
+        }
+}
+
+static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        Service *service = userdata;
+        uint64_t now, next;
+        int r;
+
+        r = sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+        if (!is_busy(service) && now >= service->last_activity + service->idle_usec) {
+                service_leave(service);
+                return 0;
+        }
+        next = (is_busy(service) ? now : service->last_activity) + service->idle_usec;
+        r = sd_event_source_set_time(source, next);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Sees every message first; lets all of them pass. */
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Service *service = userdata;
+
+        if (sd_bus_message_is_method_call(m, NULL, NULL) > 0)
+                (void)sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
+        return 0;
+}
+
+static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return r;
+        if (name[0] == ':')
+                requests_caller_gone(userdata, name);
+        return 0;
+}
+
+/* One match for all callers, there before the first call is: a caller's leaving can then not be missed, however soon after its
+ * call it comes. */
+static int watch_callers(Service *service) {
+        return sd_bus_add_match(service->bus, NULL,
+                                "type='signal',sender='" BUS_DAEMON "',path='" BUS_DAEMON_PATH "',interface='" BUS_DAEMON
+                                "',member='NameOwnerChanged',arg2=''",
+                                on_name_lost, service);
+}
+
+static int on_first_list_late(sd_event_source *source, uint64_t usec, void *userdata) {
+        bool *late = userdata;
+
+        *late = true;
+        return 0;
+}
+
+/* Before anybody can call: the leases that there are. */
+static int first_list(Service *service) {
+        _cleanup_(sd_event_source_disable_unrefp) sd_event_source *timer = NULL;
+        Refusal refusal = {};
+        bool late = false;
+        int r;
+
+        r = helper_connect(service->helper, &refusal);
+        if (r > 0) {
+                log_warning("%s", refusal.text);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(service->event, &timer, CLOCK_MONOTONIC, FIRST_LIST_USEC, 0, on_first_list_late,
+                                       &late);
+        if (r < 0)
+                return r;
+        while (!helper_ready(service->helper) && helper_connected(service->helper) && !late) {
+                r = sd_event_run(service->event, UINT64_MAX);
+                if (r < 0)
+                        return r;
+        }
+        if (!helper_ready(service->helper))
+                log_warning("rawnet-helper did not list its leases, starting without");
+        return 0;
+}
+
+static int start_bus(Service *service) {
+        int r;
+
+        r = manager_register(service);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_filter(service->bus, NULL, on_message, service);
+        if (r < 0)
+                return r;
+        r = watch_callers(service);
+        if (r < 0)
+                return r;
+        r = sd_bus_attach_event(service->bus, service->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        /* Without the bus there is nobody to serve; leases do not need us. */
+        r = sd_bus_set_exit_on_disconnect(service->bus, true);
+        if (r < 0)
+                return r;
+        return sd_bus_request_name(service->bus, RAWNET_BUS_NAME, 0);
+}
+
+static int start_loop(Service *service) {
+        sigset_t stop;
+        int r;
+
+        (void)sigemptyset(&stop);
+        (void)sigaddset(&stop, SIGTERM);
+        (void)sigaddset(&stop, SIGINT);
+        /* Before the closer's thread exists, which inherits the mask. */
+        if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0)
+                return -errno;
+        r = sd_event_new(&service->event);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(service->event, NULL, SIGTERM, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(service->event, NULL, SIGINT, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = closer_new(&service->closer);
+        if (r < 0)
+                return r;
+        return helper_new(service->event, service->closer, &helper_events, service, &service->helper);
+}
+
+static int start_idle_timer(Service *service) {
+        int r;
+
+        if (service->idle_usec == 0)
+                return 0;
+        r = sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
+        if (r < 0)
+                return r;
+        return sd_event_add_time(service->event, &service->idle_source, CLOCK_MONOTONIC,
+                                 service->last_activity + service->idle_usec, 0, on_idle_time, service);
+}
+
+int service_start(Service *service, uint64_t idle_usec) {
+        int r;
+
+        *service = (Service){.idle_usec = idle_usec};
+        r = start_loop(service);
+        if (r < 0) {
+                log_error("cannot start: %s", strerror(-r));
+                return r;
+        }
+        r = sd_bus_open_system_with_description(&service->bus, "rawnetd");
+        if (r < 0) {
+                log_error("cannot connect to the system bus: %s", strerror(-r));
+                return r;
+        }
+        r = network_table_start(service);
+        if (r < 0) {
+                log_error("cannot read the network files: %s", strerror(-r));
+                return r;
+        }
+        r = first_list(service);
+        if (r < 0) {
+                log_error("cannot ask rawnet-helper: %s", strerror(-r));
+                return r;
+        }
+        r = start_bus(service);
+        if (r < 0) {
+                log_error("cannot take the name %s on the system bus (is its policy org.rawnet1.conf installed, does "
+                          "another rawnetd run?): %s",
+                          RAWNET_BUS_NAME, strerror(-r));
+                return r;
+        }
+        r = start_idle_timer(service);
+        if (r < 0)
+                log_error("cannot start: %s", strerror(-r));
+        return r;
+}
+
+int service_run(Service *service) {
+        (void)sd_notify(false, "READY=1");
+        return sd_event_loop(service->event);
+}
+
+void service_done(Service *service) {
+        while (service->requests)
+                request_free(service->requests);
+        network_table_done(&service->networks);
+        helper_free(service->helper);
+        lease_table_done(&service->leases);
+        sd_event_source_disable_unref(service->idle_source);
+        sd_bus_flush_close_unref(service->bus);
+        closer_free(service->closer);
+        sd_event_unref(service->event);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * rawnetd as a whole: what its parts share. Everything here is rebuilt from the helper and the network files at every
+ * start, nothing is kept on disk.
+ */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "service/closer.h"
+#include "service/helper-client.h"
+#include "service/lease-table.h"
+#include "service/network.h"
+
+typedef struct Request Request;
+
+typedef struct Service {
+        sd_event *event;
+        sd_bus *bus;
+        Closer *closer;
+        Helper *helper;
+        LeaseTable leases;
+        NetworkTable networks;
+        Request *requests;      /* method calls that are not answered yet */
+        uint64_t question_id;   /* last cancellation id given to polkit */
+        uint64_t idle_usec;     /* 0: never leave */
+        uint64_t last_activity; /* µs, CLOCK_MONOTONIC */
+        sd_event_source *idle_source;
+        bool leaving;  /* idle: the bus name is being given back */
+        bool released; /* and is given back */
+} Service;
+
+/* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where it cannot be reached), then
+ * to the system bus, and takes the name. 0 or -errno, logged. */
+int service_start(Service *service, uint64_t idle_usec);
+/* Until idle or told to stop. Returns the exit status or -errno. */
+int service_run(Service *service);
+void service_done(Service *service);
+
+/* To be called when a request has been answered: a service that is leaving may now be free to go. */
+void service_maybe_leave(Service *service);
