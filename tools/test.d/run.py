@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the tiers, passes their TAP on as it comes, counts, and ends with one line of totals."""
+
+import dataclasses
+import fnmatch
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+FILE_SECONDS = 1200
+
+
+@dataclasses.dataclass
+class Result:
+    tier: str
+    name: str
+    outcome: str  # passed, failed, skipped
+    reason: str = ""
+
+
+class Runner:
+    def __init__(self, source_dir, build_dir):
+        self.source_dir = source_dir
+        self.build_dir = build_dir
+        self.results = []
+
+    def add(self, tier, name, outcome, reason=""):
+        self.results.append(Result(tier, name, outcome, reason))
+
+    def path(self, *words):
+        return os.path.join(self.source_dir, *words)
+
+    # -- one program that prints TAP
+
+    def run_tap(self, tier, title, command, seconds=FILE_SECONDS):
+        """Passes its output on and counts. A crash, a missing plan or a cut-off is one more failure."""
+        print(f"\n== {tier}: {title}", flush=True)
+        started = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                   errors="replace", cwd=self.source_dir, start_new_session=True)
+        late = threading.Event()
+
+        def cut_off():
+            late.set()
+            os.killpg(process.pid, signal.SIGKILL)
+
+        timer = threading.Timer(seconds, cut_off)
+        timer.start()
+        planned, seen, failed = None, 0, 0
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if line.startswith("1.."):
+                planned, _, directive = line[3:].partition("#")
+                planned = int(planned)
+                if planned == 0:
+                    self.add(tier, title, "skipped", directive.strip().removeprefix("SKIP").strip())
+            elif line.startswith(("ok", "not ok")):
+                seen += 1
+                failed += self._line(tier, line)
+        status = process.wait()
+        timer.cancel()
+        wrong = None
+        if late.is_set():
+            wrong = f"cut off after {seconds} s"
+        elif planned is None or seen != planned:
+            wrong = f"{seen} results of {'no plan' if planned is None else planned}, exit status {status}"
+        elif status != 0 and not failed:
+            wrong = f"exit status {status}"
+        if wrong:
+            print(f"not ok - {title}: {wrong}", flush=True)
+            self.add(tier, title, "failed", wrong)
+        print(f"# {title}: {time.monotonic() - started:.1f} s", flush=True)
+
+    def _line(self, tier, line):
+        """1 for a failure."""
+        words, _, directive = line.rstrip("\n").partition(" # ")
+        name = words.split(" - ", 1)[-1].strip()
+        if words.startswith("not ok"):
+            self.add(tier, name, "failed")
+            return 1
+        if directive.upper().startswith("SKIP"):
+            self.add(tier, name, "skipped", directive[4:].strip())
+        else:
+            self.add(tier, name, "passed")
+        return 0
+
+    # -- the tiers
+
+    def lint(self):
+        self.run_tap("lint", "lint", [self.path("tests/lint"), self.build_dir])
+
+    def unit(self):
+        self._meson("unit", self.build_dir, [])
+        sanitized = os.path.join(self.build_dir, "sanitized")
+        options = ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=true"]
+        setup = ["meson", "setup", sanitized, self.source_dir, *options]
+        # LeakSanitizer needs ptrace of its own; a finding must fail the test that has it.
+        environment = {"CC": "clang", "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+                       "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}  # fmt: skip
+        os.environ.update(environment)
+        if not os.path.exists(f"{sanitized}/build.ninja") and not self._prepare("sanitized build", setup):
+            return
+        if self._prepare("sanitized build", ["meson", "compile", "-C", sanitized]):
+            self._meson("sanitized", sanitized, ["--timeout-multiplier", "4"])
+        for key in environment:
+            del os.environ[key]
+
+    def _prepare(self, title, command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(done.stdout[-6000:] + done.stderr[-2000:], flush=True)
+            self.add("unit", title, "failed", " ".join(command[:2]))
+        return done.returncode == 0
+
+    def _meson(self, tier, build_dir, options):
+        """meson test; each line of TAP that a test printed counts, or the test as a whole."""
+        print(f"\n== {tier}: meson test", flush=True)
+        log = os.path.join(build_dir, "meson-logs", "testlog.json")
+        if os.path.exists(log):
+            os.unlink(log)
+        command = ["meson", "test", "-C", build_dir, "--no-rebuild", "--print-errorlogs", *options]
+        status = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+        records = []
+        if os.path.exists(log):
+            with open(log, encoding="utf-8") as file:
+                records = [json.loads(line) for line in file]
+        if not records:
+            self.add(tier, "meson test", "failed", "no unit test ran")
+        failures = 0
+        for record in records:
+            lines = [line.strip() for line in (record.get("stdout") or "").splitlines()]
+            lines = [line for line in lines if line.startswith(("ok ", "not ok "))]
+            for line in lines:
+                failures += self._line(tier, line)
+            good = record["result"] in ("OK", "SKIP")
+            if not lines:
+                outcome = {"OK": "passed", "SKIP": "skipped"}.get(record["result"], "failed")
+                self.add(tier, record["name"], outcome, record["result"])
+            elif not good and not any(line.startswith("not ok") for line in lines):
+                self.add(tier, record["name"], "failed", record["result"])
+            failures += not good
+        if status and not failures:
+            self.add(tier, "meson test", "failed", f"exit status {status}")
+
+    def files(self, tier):
+        return sorted(glob.glob(self.path("tests", tier, "test_*.py")))
+
+    def lab(self):
+        for path in self.files("lab"):
+            self.run_tap("lab", os.path.basename(path), ["/usr/bin/python3", "-B", path])
+
+    def in_lab(self, tier):
+        for path in self.files(tier):
+            command = [self.path("tools/lab"), "exec", "--", "/usr/bin/python3", path]
+            self.run_tap(tier, os.path.basename(path), command)
+
+    def program(self, tier, *words):
+        path = self.path(*words)
+        if os.path.exists(path):
+            self.run_tap(tier, os.path.relpath(path, self.source_dir), [path])
+
+    # -- the end
+
+    def summary(self):
+        allowed = allowed_skips(self.path("tests/skips.txt"))
+        strict = os.environ.get("CI") == "true"
+        skips = [result for result in self.results if result.outcome == "skipped"]
+        for result in skips:
+            known = any(fnmatch.fnmatchcase(result.reason, pattern) for pattern in allowed)
+            if strict and not known:
+                result.outcome = "failed"
+                result.reason = f"skipped, and tests/skips.txt does not allow it: {result.reason}"
+        print("\n== summary")
+        for result in self.results:
+            if result.outcome != "passed":
+                reason = f": {result.reason}" if result.reason else ""
+                print(f"{result.outcome}: {result.tier}: {result.name}{reason}")
+        count = {outcome: 0 for outcome in ("passed", "failed", "skipped")}
+        for result in self.results:
+            count[result.outcome] += 1
+        for tier in dict.fromkeys(result.tier for result in self.results):
+            mine = [result.outcome for result in self.results if result.tier == tier]
+            print(f"{tier:10} {mine.count('passed')} passed, {mine.count('failed')} failed, {mine.count('skipped')} skipped")
+        print("{passed} passed, {failed} failed, {skipped} skipped".format(**count), flush=True)
+        return 1 if count["failed"] or not count["passed"] else 0
+
+
+def allowed_skips(path):
+    """Globs of the reasons that may skip a test in CI: the first column of tests/skips.txt, before " -- "."""
+    with open(path, encoding="utf-8") as file:
+        lines = [line.strip() for line in file]
+    return [line.partition(" -- ")[0].strip() for line in lines if line and not line.startswith("#")]
+
+
+# The table of tiers: a name and what runs it, in this order. Each prints TAP, or is counted by what it is.
+TIERS = {
+    "lint": Runner.lint,
+    "unit": Runner.unit,
+    "lab": Runner.lab,
+    "bus": lambda runner: runner.in_lab("bus"),
+    "netns": lambda runner: runner.in_lab("netns"),
+    "attack": lambda runner: runner.in_lab("attack"),
+    "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
+    "vm": lambda runner: runner.program("vm", "tests/vm/run"),
+}
+
+
+def main():
+    source_dir, build_dir, *wanted = sys.argv[1:]
+    unknown = [tier for tier in wanted if tier not in TIERS]
+    if unknown:
+        sys.exit(f"test: no tier {', '.join(unknown)}; there are {', '.join(TIERS)}")
+    runner = Runner(source_dir, build_dir)
+    for tier, run in TIERS.items():
+        if not wanted or tier in wanted:
+            run(runner)
+    sys.exit(runner.summary())
+
+
+main()
