@@ -3,6 +3,7 @@
 #include "helper/port.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -56,7 +57,7 @@ fail:
  */
 static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
         static const uint16_t tags[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
-        struct sock_filter code[8 + ARRAY_SIZE(tags) + 2];
+        struct sock_filter code[7 + ARRAY_SIZE(tags) + 2];
         const uint8_t drop = ARRAY_SIZE(code) - 1;
         struct sock_fprog program = {.filter = code};
         uint8_t n = 0;
@@ -83,6 +84,7 @@ static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
 #undef REFUSE_UNLESS
 #undef REFUSE_IF
 #undef LOAD
+        assert(n == ARRAY_SIZE(code));
         program.len = n;
         if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
             setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0)
