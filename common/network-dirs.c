@@ -71,6 +71,8 @@ static int find_file(const char *const *dirs, const char *name, Found *ret) {
                 /* A link that leads nowhere is a mistake to be told, not the absence of a file. */
                 if (lstat(ret->path, &st) == 0)
                         return -ENOENT;
+                if (errno != ENOENT && errno != ENOTDIR)
+                        return -errno;
         }
         return 0;
 }

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <linux/if_ether.h>
+
+#include "common/network-file.h"
+#include "test.h"
+
+/* Every text of which only one line is of interest begins so; that line is line 4. */
+#define HEAD "[Network]\nParent=eth0\nVLAN=100\n"
+
+static int parse(const char *text, Network *ret, Refusal *ret_refusal) {
+        return network_file_parse("/etc/lab.conf", "lab", text, strlen(text), ret, ret_refusal);
+}
+
+static Network parsed(const char *text) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Network network;
+        int r;
+
+        memset(&network, 0xaa, sizeof(network));
+        r = parse(text, &network, &refusal);
+        if (r != 0)
+                print_error("%s\n", refusal.text);
+        assert_int_equal(r, 0);
+        assert_string_equal(refusal.text, "untouched");
+        return network;
+}
+
+static void check_bad(const char *text, size_t size, unsigned line, const char *word) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Network network, before;
+        char where[64];
+        int r;
+
+        memset(&before, 0xaa, sizeof(before));
+        network = before;
+        snprintf(where, sizeof(where), "network lab: /etc/lab.conf:%u: ", line);
+        r = network_file_parse("/etc/lab.conf", "lab", text, size, &network, &refusal);
+        assert_refused(r, RAWNET_BAD_NETWORK_FILE, &refusal, where, word);
+        /* Name and path for the Network object that shows the error, nothing else. */
+        assert_string_equal(network.name, "lab");
+        assert_string_equal(network.path, "/etc/lab.conf");
+        memcpy(network.name, before.name, sizeof(before.name));
+        memcpy(network.path, before.path, sizeof(before.path));
+        assert_memory_equal(&network, &before, sizeof(before));
+}
+
+#define check_bad_text(text, line, word) check_bad(text, strlen(text), line, word)
+
+static void test_defaults(_unused_ void **state) {
+        Network n = parsed(HEAD);
+
+        assert_string_equal(n.name, "lab");
+        assert_string_equal(n.path, "/etc/lab.conf");
+        assert_string_equal(n.description, "");
+        assert_string_equal(n.parent, "eth0");
+        assert_int_equal(n.vlan_first, 100);
+        assert_int_equal(n.vlan_last, 100);
+        assert_int_equal(n.protocol, ETH_P_8021Q);
+        assert_int_equal(n.mode, MODE_BRIDGE);
+        assert_int_equal(n.kinds, KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET));
+        assert_int_equal(n.isolation, ISOLATION_STRICT);
+        assert_true(n.anti_spoof);
+        assert_false(n.pass_control);
+        assert_int_equal(n.mtu, 0);
+        assert_int_equal(n.mac_prefix.length, 3);
+        assert_memory_equal(n.mac_prefix.octet, ((uint8_t[]){0x52, 0x54, 0x00}), 3);
+        assert_int_equal(n.max_leases, 4096);
+        assert_int_equal(n.max_leases_per_user, 64);
+}
+
+static void test_everything(_unused_ void **state) {
+        Network n = parsed("# a comment\n; another, Büro and \xff\xfe too\n\n  \t\n"
+                           "[Network]  \n"
+                           "Description =  The lab's = own LAN  \n"
+                           "  Parent\t= enp3s0\n"
+                           "VLAN=100-199\n"
+                           "#Mode=private\n"
+                           "Protocol=802.1ad\n"
+                           "Mode=vepa\n"
+                           "Kinds=  packet\t \n"
+                           "Isolation=direct\n"
+                           "AntiSpoof=no\n"
+                           "ControlFrames=pass\n"
+                           "MTU=9000\n"
+                           "MACPrefix=02:Aa\n"
+                           "MaxLeases=10\n"
+                           "MaxLeasesPerUser=2");
+
+        assert_string_equal(n.parent, "enp3s0");
+        assert_int_equal(n.vlan_first, 100);
+        assert_int_equal(n.vlan_last, 199);
+        assert_int_equal(n.protocol, ETH_P_8021AD);
+        assert_int_equal(n.mode, MODE_VEPA);
+        assert_int_equal(n.kinds, KIND_BIT(KIND_PACKET));
+        assert_int_equal(n.isolation, ISOLATION_DIRECT);
+        assert_false(n.anti_spoof);
+        assert_true(n.pass_control);
+        assert_int_equal(n.mtu, 9000);
+        assert_int_equal(n.mac_prefix.length, 2);
+        assert_int_equal(n.mac_prefix.octet[1], 0xaa);
+        assert_int_equal(n.max_leases, 10);
+        assert_int_equal(n.max_leases_per_user, 2);
+}
+
+static void test_description(_unused_ void **state) {
+        char text[512] = HEAD "Description=";
+        size_t head = strlen(text);
+        Network n;
+
+        n = parsed(HEAD "Description=Büro # 3; \\");
+        assert_string_equal(n.description, "Büro # 3; \\");
+        n = parsed(HEAD "Description=\n");
+        assert_string_equal(n.description, "");
+        /* A backslash at the end does not join lines. */
+        n = parsed(HEAD "Description=x\\\nMTU=1500\n");
+        assert_int_equal(n.mtu, 1500);
+
+        memset(text + head, 'x', 255);
+        n = parsed(text);
+        assert_int_equal(strlen(n.description), 255);
+        text[head + 255] = 'x';
+        check_bad_text(text, 4, "longer than 255 bytes");
+        check_bad_text(HEAD "Description=B\xfcro\n", 4, "UTF-8");
+        check_bad_text(HEAD "Description=\xed\xa0\x80\n", 4, "UTF-8");
+        check_bad_text(HEAD "Description=\xc2\x9b" "31m\n", 4, "UTF-8");
+        check_bad_text(HEAD "Description=a\tb\n", 4, "UTF-8");
+}
+
+static void test_values(_unused_ void **state) {
+        assert_int_equal(parsed(HEAD "Mode=bridge").mode, MODE_BRIDGE);
+        assert_int_equal(parsed(HEAD "Mode=private").mode, MODE_PRIVATE);
+        assert_int_equal(parsed(HEAD "Mode=exclusive").mode, MODE_EXCLUSIVE);
+        assert_int_equal(parsed(HEAD "Protocol=802.1Q").protocol, ETH_P_8021Q);
+        assert_int_equal(parsed(HEAD "Kinds=tap").kinds, KIND_BIT(KIND_TAP));
+        assert_int_equal(parsed(HEAD "Kinds=packet tap").kinds, 3);
+        assert_int_equal(parsed(HEAD "Isolation=strict").isolation, ISOLATION_STRICT);
+        assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
+        assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
+        assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefix.length, 0);
+        assert_int_equal(parsed(HEAD "MACPrefix=fe").mac_prefix.length, 1);
+        assert_int_equal(parsed(HEAD "MTU=68").mtu, 68);
+        assert_int_equal(parsed(HEAD "MTU=65535").mtu, 65535);
+        assert_int_equal(parsed(HEAD "MaxLeases=1").max_leases, 1);
+        assert_int_equal(parsed(HEAD "MaxLeases=65536").max_leases, 65536);
+        assert_int_equal(parsed(HEAD "MaxLeasesPerUser=1").max_leases_per_user, 1);
+        assert_int_equal(parsed(HEAD "MaxLeasesPerUser=65536").max_leases_per_user, 65536);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=none\nMode=private").vlan_last, 0);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=none\nProtocol=802.1Q").vlan_first, 0);
+        assert_int_equal(parsed("[Network]\nParent=123456789012345\nVLAN=1").vlan_first, 1);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=4094").vlan_last, 4094);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=1-2").vlan_last, 2);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=4093-4094").vlan_first, 4093);
+        assert_int_equal(parsed("[Network]\nParent=e\nVLAN=1-4094\nMode=exclusive").mode,
+                         MODE_EXCLUSIVE);
+}
+
+static void test_bad_values(_unused_ void **state) {
+        static const struct {
+                const char *key;
+                const char *values[24];
+        } bad[] = {
+                {"Protocol", {"", "802.1q", "802.1AD", "802.1Q 802.1ad", "0x8100"}},
+                {"Mode", {"", "Bridge", "passthru", "bridge private", "0"}},
+                {"Kinds", {"", "tap,packet", "tap, packet", "Tap", "macvtap", "tap tap", "packet tap packet",
+                           "taptaptaptaptaptap", "none"}},
+                {"Isolation", {"", "Strict", "none", "directly"}},
+                {"AntiSpoof", {"", "true", "1", "YES", "on", "yes #", "yes no"}},
+                {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
+                {"MTU", {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo", "0x5dc",
+                         "1e3", "99999999999999999999", "1 500", "1500\\"}},
+                {"MACPrefix", {"52:54:00:12", "00:16:3e", "01", "53:54:00", "52-54-00", "525400", "5", ":",
+                               "52:", "52:54:00:", "zz"}},
+                {"MaxLeases", {"", "0", "65537", "-1", "all", "4294967297", "4096.0", "none"}},
+                {"MaxLeasesPerUser", {"", "0", "65537", "-1", "infinity", "4294967360"}},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                for (const char *const *value = bad[i].values; *value; value++) {
+                        char text[128], word[32];
+
+                        snprintf(text, sizeof(text), HEAD "%s=%s\n", bad[i].key, *value);
+                        snprintf(word, sizeof(word), "%s=", bad[i].key);
+                        check_bad_text(text, 4, word);
+                }
+}
+
+static void test_bad_parent(_unused_ void **state) {
+        static const char *const values[] = {"", ".", "..", "1234567890123456", "a/b", "eth 0", "a:b", "ä",
+                                             "../../x", "eth0 # wan", "eth\t0"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+                char text[128];
+
+                snprintf(text, sizeof(text), "[Network]\nParent=%s\nVLAN=1\n", values[i]);
+                check_bad_text(text, 2, "Parent=");
+        }
+}
+
+static void test_bad_vlan(_unused_ void **state) {
+        static const char *const values[] = {
+                "", "0", "4095", "65536", "-1", "+1", "01", "None", "any", "1,2", "1-", "-", "-5", "5-5",
+                "6-5", "0-5", "1-4095", "1-2-3", "1 - 2", "1- 2", "01-2", "1-02", "1--2", "none-5",
+                "100-200 300-400", "4294967396", "100000000000000000000000-5", "1..5", "1:5"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+                char text[128];
+
+                snprintf(text, sizeof(text), "[Network]\nParent=eth0\nVLAN=%s\n", values[i]);
+                check_bad_text(text, 3, "VLAN=");
+        }
+}
+
+static void test_bad_structure(_unused_ void **state) {
+        check_bad_text("", 1, "no [Network]");
+        check_bad_text("\n\n# nothing\n", 1, "no [Network]");
+        check_bad_text("\n[Network]\nVLAN=1\n", 2, "Parent= is missing");
+        check_bad_text("\n\n[Network]\nParent=eth0\n", 3, "VLAN= is missing");
+        check_bad_text("[Network]\n", 1, "Parent= is missing");
+        check_bad_text("Parent=eth0\n[Network]\n", 1, "before [Network]");
+        check_bad_text("[network]\n", 1, "unknown section [network]");
+        check_bad_text("[Network]x\n", 1, "unknown section");
+        check_bad_text("[Network\n", 1, "unknown section");
+        check_bad_text("[ Network ]\n", 1, "unknown section");
+        check_bad_text("[]\n", 1, "unknown section");
+        check_bad_text("\xef\xbb\xbf[Network]\n", 1, "not understood");
+        check_bad_text(HEAD "[Other]\n", 4, "unknown section [Other]");
+        check_bad_text(HEAD "[Network]\n", 4, "second [Network] (the first is in line 1)");
+        check_bad_text(HEAD "Parent=eth1\n", 4, "Parent= a second time (the first is in line 2)");
+        check_bad_text(HEAD "MTU=1500\n\nMTU=1500\n", 6, "MTU= a second time (the first is in line 4)");
+        check_bad_text(HEAD "mtu=1500\n", 4, "unknown key mtu=");
+        check_bad_text(HEAD "Color=red\n", 4, "unknown key Color=");
+        check_bad_text(HEAD "=1500\n", 4, "unknown key =");
+        check_bad_text(HEAD "VLAN 5=1500\n", 4, "unknown key VLAN 5=");
+        check_bad_text(HEAD "MTU\n", 4, "write Key=value");
+        check_bad_text(HEAD "MTU: 1500\n", 4, "write Key=value");
+        check_bad_text(HEAD "x\xff\xfe=1\n", 4, "unknown key x?" "?=");
+        check_bad_text(HEAD "%s%n=%s%n\n", 4, "unknown key %s%n=");
+        check_bad_text(HEAD "MTU=%s%n\n", 4, "MTU=%s%n");
+        /* The first mistake is the one that is told, whatever comes after it. */
+        check_bad_text(HEAD "MTU=1\nColor=red\n", 4, "MTU=1");
+}
+
+static void test_cross_checks(_unused_ void **state) {
+        check_bad_text("[Network]\nMode=exclusive\nParent=eth0\nVLAN=none\n", 2,
+                       "would take eth0 away from the host");
+        check_bad_text("[Network]\nParent=eth0\nIsolation=direct\nVLAN=none\nKinds=tap\n", 3,
+                       "Isolation=direct is for packet");
+        check_bad_text("[Network]\nParent=eth0\nVLAN=none\nProtocol=802.1ad\n", 4, "Protocol=802.1ad");
+}
+
+static void test_control_bytes(_unused_ void **state) {
+        for (int c = 0; c < 256; c++) {
+                char text[] = HEAD "# a comment\n;?;\n";
+
+                if (c == '\n' || c == '\t' || (c >= ' ' && c != 0x7f))
+                        continue;
+                *strchr(text, '?') = (char)c;
+                check_bad(text, sizeof(text) - 1, 5, c == '\r' ? "Unix line ends" : "control character");
+        }
+        check_bad(HEAD "MTU=15\0" "00\n", strlen(HEAD) + 10, 4, "control character (0x00)");
+        check_bad(HEAD "\0", strlen(HEAD) + 1, 4, "control character (0x00)");
+        check_bad_text("[Network]\r\nParent=eth0\r\n", 1, "Unix line ends");
+}
+
+static void test_long_lines(_unused_ void **state) {
+        char text[2048] = HEAD "#";
+        size_t head = strlen(HEAD);
+
+        memset(text + head, '#', 1024);
+        text[head + 1024] = '\0';
+        parsed(text);
+        text[head + 1024] = '\n';
+        parsed(text);
+        text[head + 1024] = '#';
+        check_bad_text(text, 4, "longer than 1024 bytes");
+        text[head + 1025] = '\n';
+        check_bad_text(text, 4, "longer than 1024 bytes");
+        /* A value that fills a sentence does not hide the advice. */
+        memcpy(text + head, "MTU=", 4);
+        memset(text + head + 4, '9', 1020);
+        text[head + 1024] = '\0';
+        check_bad_text(text, 4, "write a number from 68 to 65535");
+        memcpy(text + head, "[", 1);
+        check_bad_text(text, 4, "has [Network] only");
+}
+
+static void test_long_file(_unused_ void **state) {
+        _cleanup_free_ char *text = malloc(NETWORK_FILE_SIZE_MAX + 2);
+        Network network;
+        Refusal refusal;
+
+        assert_non_null(text);
+        memset(text, '\n', NETWORK_FILE_SIZE_MAX + 1);
+        memcpy(text, HEAD, strlen(HEAD));
+        assert_int_equal(network_file_parse("p", "lab", text, NETWORK_FILE_SIZE_MAX, &network, &refusal), 0);
+        check_bad(text, NETWORK_FILE_SIZE_MAX + 1, 1, "larger than 65536 bytes");
+        /* The last line's number, counted through all of them. */
+        memcpy(text + NETWORK_FILE_SIZE_MAX - 2, "x\n", 2);
+        check_bad(text, NETWORK_FILE_SIZE_MAX, 3 + NETWORK_FILE_SIZE_MAX - 2 - (unsigned)strlen(HEAD) + 1,
+                  "write Key=value");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_defaults),      cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_description),   cmocka_unit_test(test_values),
+                cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_parent),
+                cmocka_unit_test(test_bad_vlan),      cmocka_unit_test(test_bad_structure),
+                cmocka_unit_test(test_cross_checks),  cmocka_unit_test(test_control_bytes),
+                cmocka_unit_test(test_long_lines),    cmocka_unit_test(test_long_file),
+        };
+
+        return cmocka_run_group_tests_name("network-file", tests, NULL, NULL);
+}

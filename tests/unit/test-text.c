@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "common/text.h"
+#include "test.h"
+
+static const struct {
+        const char *text;
+        bool printable;
+        const char *mended;
+} samples[] = {
+        {"", true, ""},
+        {"lab", true, "lab"},
+        {"Büro \xe2\x82\xac \xf0\x9f\x98\x80", true, "Büro \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xf4\x8f\xbf\xbf", true, "\xf4\x8f\xbf\xbf"}, /* U+10FFFF */
+        {"\xef\xbf\xbd", true, "\xef\xbf\xbd"},
+        {"a\nb", false, "a?b"},
+        {"a\tb", false, "a?b"},
+        {"\x1b[31m", false, "?[31m"},
+        {"\x7f", false, "?"},
+        {"\xc2\x9b", false, "??"},             /* U+009B, CSI of 8-bit terminals */
+        {"\xc0\xaf", false, "??"},             /* overlong '/' */
+        {"\xe0\x80\xaf", false, "???"},        /* overlong */
+        {"\xf0\x80\x80\xaf", false, "????"},   /* overlong */
+        {"\xed\xa0\x80", false, "???"},        /* surrogate */
+        {"\xf4\x90\x80\x80", false, "????"},   /* above U+10FFFF */
+        {"\xf8\x88\x80\x80\x80", false, "?????"},
+        {"\xff", false, "?"},
+        {"\x80", false, "?"},
+        {"\xc3", false, "?"},     /* cut off */
+        {"\xe2\x82", false, "??"},
+        {"\xe2\x82x", false, "??x"},
+        {"\xc3" "A", false, "?A"},
+};
+
+static void test_printable_utf8(_unused_ void **state) {
+        for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+                char copy[32];
+
+                assert_int_equal(text_is_printable_utf8(samples[i].text, strlen(samples[i].text)),
+                                 samples[i].printable);
+                strcpy(copy, samples[i].text);
+                text_make_printable(copy);
+                assert_string_equal(copy, samples[i].mended);
+                assert_true(text_is_printable_utf8(copy, strlen(copy)));
+        }
+        assert_false(text_is_printable_utf8("a\0b", 3));
+        /* Only what it was told to look at. */
+        assert_true(text_is_printable_utf8("ab\n", 2));
+        assert_false(text_is_printable_utf8("\xe2\x82\xac", 2));
+}
+
+static void test_printable_ascii(_unused_ void **state) {
+        assert_true(text_is_printable_ascii(""));
+        assert_true(text_is_printable_ascii(" ~!"));
+        assert_false(text_is_printable_ascii("\x1f"));
+        assert_false(text_is_printable_ascii("\x7f"));
+        assert_false(text_is_printable_ascii("\xc3\xa4"));
+        assert_false(text_is_printable_ascii("a\n"));
+}
+
+static void check_shortened(const char *text, size_t max, const char *expected) {
+        char copy[32];
+
+        strcpy(copy, text);
+        text_shorten(copy, max);
+        assert_string_equal(copy, expected);
+        assert_true(strlen(copy) <= max);
+}
+
+static void test_shorten(_unused_ void **state) {
+        check_shortened("abcdefgh", 8, "abcde...");
+        check_shortened("abcdefgh", 3, "...");
+        check_shortened("abc", 16, "abc...");
+        check_shortened("", 3, "...");
+        /* Not in the middle of a character. */
+        check_shortened("ab\xe2\x82\xac" "cdefgh", 8, "ab\xe2\x82\xac...");
+        check_shortened("ab\xe2\x82\xac" "cdefgh", 7, "ab...");
+        check_shortened("ab\xe2\x82\xac" "cdefgh", 6, "ab...");
+        check_shortened("\x80\x80\x80\x80\x80", 4, "...");
+}
+
+static void test_number(_unused_ void **state) {
+        static const char *const wrong[] = {"",   " 1",  "1 ",  "+1", "-1", "01", "00", "0x1",
+                                            "1a", "1.0", "1e3", "a",  "\n", "१"};
+        uint32_t n = 77;
+
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+                assert_int_equal(text_parse_u32(wrong[i], 0, UINT32_MAX, &n), -EINVAL);
+        assert_int_equal(text_parse_u32("0", 1, 10, &n), -ERANGE);
+        assert_int_equal(text_parse_u32("11", 1, 10, &n), -ERANGE);
+        assert_int_equal(text_parse_u32("4294967296", 0, UINT32_MAX, &n), -ERANGE);
+        assert_int_equal(text_parse_u32("18446744073709551616", 0, UINT32_MAX, &n), -ERANGE);
+        assert_int_equal(text_parse_u32("99999999999999999999999999999999", 0, 9, &n), -ERANGE);
+        assert_int_equal(text_parse_u32("99999999999999999999999999999999x", 0, 9, &n), -EINVAL);
+        assert_int_equal(n, 77);
+        assert_int_equal(text_parse_u32("0", 0, 10, &n), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(text_parse_u32("10", 10, 10, &n), 0);
+        assert_int_equal(n, 10);
+        assert_int_equal(text_parse_u32("4294967295", 0, UINT32_MAX, &n), 0);
+        assert_int_equal(n, UINT32_MAX);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_printable_utf8),
+                cmocka_unit_test(test_printable_ascii),
+                cmocka_unit_test(test_shorten),
+                cmocka_unit_test(test_number),
+        };
+
+        return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "common/wire.h"
+#include "test.h"
+
+static WireRequest good_open(void) {
+        return (WireRequest){
+                .version = WIRE_VERSION,
+                .operation = WIRE_OPEN,
+                .serial = 1,
+                .open = {
+                        .network = "lab.100",
+                        .lease_name = "vm 1~",
+                        .uid = 1000,
+                        .kind = KIND_TAP,
+                        .queues = 1,
+                        .mac_mode = WIRE_MAC_GIVEN,
+                        .mac = {{0x52, 0x54, 0, 1, 2, 3}},
+                        .vnet_hdr = 1,
+                        .parent = "eth0",
+                        .vlan = 100,
+                        .mode = MODE_BRIDGE,
+                        .isolation = ISOLATION_STRICT,
+                },
+        };
+}
+
+static WireLease good_lease(void) {
+        return (WireLease){
+                .id = RAWNET_ID_MIN,
+                .uid = 1000,
+                .kind = KIND_PACKET,
+                .isolation = ISOLATION_DIRECT,
+                .mtu = 1500,
+                .vlan = 100,
+                .vnet_hdr = 1,
+                .since = 1,
+                .mac = {{0x52, 0x54, 0, 1, 2, 3}},
+                .network = "lab.100",
+                .parent = "eth0",
+                .lease_name = "vm1",
+        };
+}
+
+static int check_request(const WireRequest *request) {
+        return wire_request_check(request, sizeof(*request));
+}
+
+/* A good request with one change. */
+#define check_open(expected, ...)                                                                  \
+        do {                                                                                       \
+                WireRequest r = good_open();                                                       \
+                WireOpen *o = &r.open;                                                             \
+                (void)o;                                                                           \
+                assert_int_equal(check_request(&r), 0);                                            \
+                __VA_ARGS__;                                                                       \
+                assert_int_equal(check_request(&r), expected);                                     \
+        } while (0)
+#define good(...) check_open(0, __VA_ARGS__)
+#define bad(...) check_open(-EBADMSG, __VA_ARGS__)
+
+static void test_request_head(_unused_ void **state) {
+        WireRequest request = good_open();
+
+        for (size_t size = 0; size <= 2 * sizeof(request); size++)
+                assert_int_equal(wire_request_check(&request, size),
+                                 size == sizeof(request) ? 0 : -EBADMSG);
+        bad(r.version++);
+        bad(r.version = 0);
+        bad(r.serial = 0);
+        good(r.serial = UINT64_MAX);
+        bad(r.operation = 0);
+        bad(r.operation = WIRE_STATISTICS_OF + 1);
+        bad(r.operation = UINT32_MAX);
+        bad(r.lease = RAWNET_ID_MIN);
+}
+
+static void test_open_strings(_unused_ void **state) {
+        good(strcpy(o->network, "lab"); memset(o->network + 3, 0, sizeof(o->network) - 3));
+        bad(o->network[0] = '\0');
+        bad(memset(o->network, 0, sizeof(o->network)));
+        bad(memset(o->network, 'a', sizeof(o->network)));
+        bad(o->network[sizeof(o->network) - 1] = 'x'); /* behind the end */
+        bad(o->network[3] = '/');
+        bad(o->network[3] = '\xff');
+        bad(o->vlan = 101); /* not what the name says */
+        bad(o->parent[0] = '\0');
+        bad(memset(o->parent, 'e', sizeof(o->parent)));
+        bad(o->parent[15] = 'x');
+        bad(o->parent[1] = '/');
+        bad(o->parent[1] = ' ');
+        bad(o->lease_name[0] = '\n');
+        bad(o->lease_name[0] = '\x80');
+        bad(o->lease_name[0] = '\0'); /* and text behind it */
+        bad(memset(o->lease_name, 'x', sizeof(o->lease_name)));
+        good(memset(o->lease_name, 'x', RAWNET_LEASE_NAME_MAX));
+        good(memset(o->lease_name, 0, sizeof(o->lease_name)));
+        bad(o->lease_name[RAWNET_LEASE_NAME_MAX] = 'x');
+}
+
+static void test_open_numbers(_unused_ void **state) {
+        bad(o->uid = UINT32_MAX);
+        good(o->uid = 0);
+        bad(o->kind = 2);
+        bad(o->kind = UINT32_MAX);
+        bad(o->queues = 0);
+        good(o->queues = 16);
+        bad(o->queues = 17);
+        bad(o->queues = UINT32_MAX);
+        bad(o->queues = UINT32_C(0x80000000), o->vhost = 1); /* twice that is 0 */
+        good(o->vhost = 1, o->queues = 8);
+        bad(o->vhost = 1, o->queues = 9);
+        bad(o->vhost = 2);
+        bad(o->vhost = 1, o->kind = KIND_PACKET);
+        bad(o->vnet_hdr = 2);
+        good(o->vnet_hdr = 0);
+        good(o->kind = KIND_PACKET, o->vnet_hdr = 0);
+        bad(o->isolation = 2);
+        bad(o->isolation = ISOLATION_DIRECT); /* a tap */
+        bad(o->isolation = ISOLATION_DIRECT, o->kind = KIND_PACKET, o->vnet_hdr = 0);
+        good(o->isolation = ISOLATION_DIRECT, o->kind = KIND_PACKET);
+        bad(o->mode = 4);
+        good(o->mode = MODE_EXCLUSIVE);
+        bad(o->vlan = 4095);
+        bad(o->vlan = 0);
+        bad(o->reserved_1 = 1);
+        bad(o->reserved_2[0] = 1);
+        bad(o->reserved_2[1] = 1);
+}
+
+static void set_network(WireOpen *o, const char *name, uint16_t vlan) {
+        memset(o->network, 0, sizeof(o->network));
+        memcpy(o->network, name, strlen(name));
+        o->vlan = vlan;
+}
+
+static void test_open_vlan(_unused_ void **state) {
+        good(set_network(o, "lab", 0));
+        good(set_network(o, "lab", 1));
+        good(set_network(o, "lab", 4094));
+        bad(set_network(o, "lab", 4095));
+        bad(set_network(o, "lab", UINT16_MAX));
+        good(set_network(o, "abcdefghijklmnopqrstuvwxyz012345.4094", 4094));
+        bad(set_network(o, "lab.", 1));
+        bad(set_network(o, "lab.01", 1));
+        bad(set_network(o, "lab", 0), o->mode = MODE_EXCLUSIVE); /* would be the host's own NIC */
+}
+
+static void test_open_mac(_unused_ void **state) {
+        MacAddress none = {0};
+
+        bad(o->mac = none);
+        bad(o->mac_mode = WIRE_MAC_RANDOM);
+        good(o->mac_mode = WIRE_MAC_RANDOM, o->mac = none);
+        bad(o->mac_mode = WIRE_MAC_LEARN);
+        good(o->mac_mode = WIRE_MAC_LEARN, o->mac = none);
+        bad(o->mac_mode = WIRE_MAC_LEARN, o->mac = none, o->kind = KIND_PACKET);
+        bad(o->mac_mode = 0);
+        bad(o->mac_mode = 0, o->mac = none);
+        bad(o->mac_mode = 4, o->mac = none);
+}
+
+static void test_other_requests(_unused_ void **state) {
+        static const uint32_t by_lease[] = {WIRE_CLOSE, WIRE_STATISTICS_OF};
+
+        for (size_t i = 0; i < 2; i++) {
+                WireRequest r = {.version = WIRE_VERSION, .operation = by_lease[i], .serial = 9};
+
+                assert_int_equal(check_request(&r), -EBADMSG);
+                r.lease = RAWNET_ID_MIN;
+                assert_int_equal(check_request(&r), 0);
+                r.lease = RAWNET_ID_MAX;
+                assert_int_equal(check_request(&r), 0);
+                r.lease = RAWNET_ID_MIN - 1;
+                assert_int_equal(check_request(&r), -EBADMSG);
+                r.lease = RAWNET_ID_MAX + 1;
+                assert_int_equal(check_request(&r), -EBADMSG);
+                r.lease = UINT32_MAX;
+                assert_int_equal(check_request(&r), -EBADMSG);
+        }
+        for (uint32_t operation = WIRE_CLOSE; operation <= WIRE_STATISTICS_OF; operation++) {
+                WireRequest r = {.version = WIRE_VERSION, .operation = operation, .serial = 9};
+                unsigned char *bytes = (unsigned char *)&r.open;
+
+                r.lease = operation == WIRE_LIST ? 0 : RAWNET_ID_MIN;
+                assert_int_equal(check_request(&r), 0);
+                /* Every byte that is not used is zero. */
+                for (size_t i = 0; i < sizeof(r.open); i++) {
+                        bytes[i] = 1;
+                        assert_int_equal(check_request(&r), -EBADMSG);
+                        bytes[i] = 0;
+                }
+                r.lease = operation == WIRE_LIST ? RAWNET_ID_MIN : 0;
+                assert_int_equal(check_request(&r), -EBADMSG);
+        }
+}
+
+#undef good
+#undef bad
+
+static WireReply good_reply(uint32_t type) {
+        WireReply reply = {.version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
+
+        switch (type) {
+        case WIRE_OPENED:
+        case WIRE_LEASE:
+                reply.lease = good_lease();
+                break;
+        case WIRE_STATISTICS:
+                for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++)
+                        reply.statistics[i] = UINT64_MAX - i;
+                break;
+        case WIRE_DONE:
+                reply.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_USER_NAMESPACE;
+                break;
+        case WIRE_REFUSED:
+                reply.refusal.error = RAWNET_KERNEL_REFUSED;
+                reply.refusal.kernel_errno = EPERM;
+                strcpy(reply.refusal.text, "network lab: Büro");
+                break;
+        case WIRE_ENDED:
+                reply.lease.id = RAWNET_ID_MAX;
+                reply.reason = WIRE_END_CLOSED;
+                break;
+        }
+        return reply;
+}
+
+static int check_reply(const WireReply *reply) {
+        return wire_reply_check(reply, sizeof(*reply), reply->type == WIRE_OPENED ? 1 : 0);
+}
+
+#define check_reply_of(wanted, expected, ...)                                                      \
+        do {                                                                                       \
+                WireReply r = good_reply(wanted);                                                  \
+                WireLease *l = &r.lease;                                                           \
+                (void)l;                                                                           \
+                assert_int_equal(check_reply(&r), 0);                                              \
+                __VA_ARGS__;                                                                       \
+                assert_int_equal(check_reply(&r), expected);                                       \
+        } while (0)
+#define good(type, ...) check_reply_of(type, 0, __VA_ARGS__)
+#define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
+
+static void test_reply_head(_unused_ void **state) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_ENDED; type++) {
+                WireReply reply = good_reply(type);
+
+                for (size_t n = 0; n <= RAWNET_FDS_MAX + 2; n++) {
+                        bool right = type == WIRE_OPENED ? n >= 1 && n <= RAWNET_FDS_MAX : n == 0;
+
+                        assert_int_equal(wire_reply_check(&reply, sizeof(reply), n),
+                                         right ? 0 : -EBADMSG);
+                }
+                assert_int_equal(wire_reply_check(&reply, sizeof(reply), SIZE_MAX), -EBADMSG);
+                for (size_t size = 0; size < sizeof(reply); size++)
+                        assert_int_equal(wire_reply_check(&reply, size, type == WIRE_OPENED), -EBADMSG);
+                assert_int_equal(wire_reply_check(&reply, sizeof(reply) + 1, type == WIRE_OPENED),
+                                 -EBADMSG);
+                bad(type, r.version++);
+                if (type != WIRE_ENDED)
+                        bad(type, r.reason = 1);
+                if (type != WIRE_DONE)
+                        bad(type, r.features = 1);
+                if (type == WIRE_LEASE)
+                        good(type, r.serial = 0);
+                else
+                        bad(type, r.serial = r.serial == 0);
+        }
+        bad(WIRE_DONE, r.type = 0);
+        bad(WIRE_DONE, r.type = WIRE_ENDED + 1);
+        bad(WIRE_DONE, r.type = UINT32_MAX);
+        good(WIRE_DONE, r.features = 31);
+        bad(WIRE_DONE, r.features = 32);
+}
+
+/* Byte by byte: what a type does not use must be zero. */
+static void test_reply_unused(_unused_ void **state) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_ENDED; type++) {
+                WireReply reply = good_reply(type);
+                unsigned char *bytes = (unsigned char *)&reply;
+                size_t lease = offsetof(WireReply, lease), body = offsetof(WireReply, refusal);
+                bool has_lease = type == WIRE_OPENED || type == WIRE_LEASE;
+
+                for (size_t i = lease; i < sizeof(reply); i++) {
+                        bool used = i < body ? has_lease : type == WIRE_STATISTICS || type == WIRE_REFUSED;
+
+                        if (type == WIRE_STATISTICS && i >= body + sizeof(reply.statistics))
+                                used = false;
+                        if (used || (type == WIRE_ENDED && i < lease + sizeof(reply.lease.id)))
+                                continue;
+                        assert_int_equal(bytes[i], 0);
+                        bytes[i] = 1;
+                        assert_int_equal(check_reply(&reply), -EBADMSG);
+                        bytes[i] = 0;
+                }
+        }
+}
+
+static void test_reply_lease(_unused_ void **state) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_LEASE; type++) {
+                good(type, l->id = RAWNET_ID_MAX);
+                bad(type, l->id = RAWNET_ID_MIN - 1);
+                bad(type, l->id = RAWNET_ID_MAX + 1);
+                bad(type, l->uid = UINT32_MAX);
+                bad(type, l->kind = 2);
+                bad(type, l->kind = KIND_TAP); /* direct */
+                bad(type, l->isolation = 2);
+                bad(type, l->vnet_hdr = 2);
+                bad(type, l->vnet_hdr = 0); /* direct */
+                good(type, l->vnet_hdr = 0, l->isolation = ISOLATION_STRICT);
+                good(type, l->kind = KIND_TAP, l->isolation = ISOLATION_STRICT);
+                good(type, l->mtu = 65535);
+                bad(type, l->mtu = 65536);
+                bad(type, l->vlan = 4095);
+                bad(type, l->vlan = 0);
+                good(type, l->gone = 1);
+                bad(type, l->gone = 2);
+                bad(type, l->mac.octet[0] |= 1);
+                good(type, memset(&l->mac, 0, sizeof(l->mac)));
+                bad(type, l->network[0] = '\0');
+                bad(type, l->network[37] = 'x');
+                bad(type, l->parent[0] = '\0');
+                bad(type, l->parent[15] = 'x');
+                bad(type, l->lease_name[64] = 'x');
+                bad(type, l->lease_name[0] = '\t');
+                bad(type, l->reserved[0] = 1);
+                bad(type, l->reserved[2] = 1);
+        }
+}
+
+static void test_reply_refusal(_unused_ void **state) {
+        bad(WIRE_REFUSED, r.refusal.error = 0);
+        bad(WIRE_REFUSED, r.refusal.error = RAWNET_ERROR_COUNT);
+        bad(WIRE_REFUSED, r.refusal.error = UINT32_MAX);
+        bad(WIRE_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY); /* with an errno */
+        good(WIRE_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY, r.refusal.kernel_errno = 0);
+        good(WIRE_REFUSED, r.refusal.kernel_errno = 4095);
+        bad(WIRE_REFUSED, r.refusal.kernel_errno = 4096);
+        bad(WIRE_REFUSED, r.refusal.kernel_errno = -1);
+        bad(WIRE_REFUSED, memset(r.refusal.text, 0, sizeof(r.refusal.text)));
+        bad(WIRE_REFUSED, r.refusal.text[3] = '\n');
+        bad(WIRE_REFUSED, r.refusal.text[3] = '\xff');
+        bad(WIRE_REFUSED, r.refusal.text[REFUSAL_TEXT_MAX - 1] = 'x');
+        bad(WIRE_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX));
+        good(WIRE_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX - 1));
+}
+
+/* Whatever refuse() makes can be sent. */
+static void test_refusal_travels(_unused_ void **state) {
+        char text[3000];
+
+        memset(text, 0xe2, sizeof(text));
+        for (size_t n = 1; n < sizeof(text); n += 37) {
+                WireReply reply = {.version = WIRE_VERSION, .type = WIRE_REFUSED, .serial = 1};
+                Refusal refusal;
+
+                text[n] = '\0';
+                refuse_errno(&refusal, EPERM, "network lab: %s", text);
+                text[n] = (char)0xe2;
+                reply.refusal.error = refusal.error;
+                reply.refusal.kernel_errno = refusal.kernel_errno;
+                memcpy(reply.refusal.text, refusal.text, sizeof(refusal.text));
+                assert_int_equal(check_reply(&reply), 0);
+        }
+}
+
+static void test_reply_ended(_unused_ void **state) {
+        bad(WIRE_ENDED, r.reason = 0);
+        good(WIRE_ENDED, r.reason = WIRE_END_LAST_FD);
+        good(WIRE_ENDED, r.reason = WIRE_END_NAMESPACE);
+        bad(WIRE_ENDED, r.reason = WIRE_END_NAMESPACE + 1);
+        bad(WIRE_ENDED, l->id = 0);
+        bad(WIRE_ENDED, l->id = RAWNET_ID_MAX + 1);
+}
+
+static void test_statistics_names(_unused_ void **state) {
+        assert_string_equal(wire_statistics_name(0), "rx_packets");
+        assert_string_equal(wire_statistics_name(3), "tx_bytes");
+        assert_string_equal(wire_statistics_name(7), "tx_dropped");
+        assert_string_equal(wire_statistics_name(23), "rx_nohandler");
+        assert_null(wire_statistics_name(24));
+        assert_null(wire_statistics_name(SIZE_MAX));
+        for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++)
+                for (size_t k = 0; k < i; k++)
+                        assert_string_not_equal(wire_statistics_name(i), wire_statistics_name(k));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_request_head),    cmocka_unit_test(test_open_strings),
+                cmocka_unit_test(test_open_numbers),    cmocka_unit_test(test_open_vlan),
+                cmocka_unit_test(test_open_mac),        cmocka_unit_test(test_other_requests),
+                cmocka_unit_test(test_reply_head),      cmocka_unit_test(test_reply_unused),
+                cmocka_unit_test(test_reply_lease),     cmocka_unit_test(test_reply_refusal),
+                cmocka_unit_test(test_refusal_travels), cmocka_unit_test(test_reply_ended),
+                cmocka_unit_test(test_statistics_names),
+        };
+
+        return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
+}

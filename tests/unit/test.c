@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+void temp_dir_make(TempDir *ret) {
+        strcpy(ret->path, "/tmp/rawnet-unit-XXXXXX");
+        assert_non_null(mkdtemp(ret->path));
+}
+
+static int remove_entry(const char *path, _unused_ const struct stat *st, _unused_ int type,
+                        _unused_ struct FTW *ftw) {
+        return remove(path);
+}
+
+void temp_dir_remove(TempDir *dir) {
+        if (dir->path[0])
+                nftw(dir->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void temp_dir_write(const TempDir *dir, const char *name, const void *data, size_t size) {
+        _cleanup_close_ int fd = -1;
+        char path[400];
+
+        assert_true(snprintf(path, sizeof(path), "%s/%s", dir->path, name) < (int)sizeof(path));
+        unlink(path);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        assert_true(fd >= 0);
+        assert_int_equal(fchmod(fd, 0644), 0); /* whatever the umask */
+        assert_int_equal(write(fd, data, size), size);
+}
+
+unsigned count_fds(void) {
+        DIR *dir = opendir("/proc/self/fd");
+        unsigned n = 0;
+
+        assert_non_null(dir);
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n - 3; /* ".", ".." and the directory itself */
+}
+
+void check_refused(int r, RawnetError code, const Refusal *refusal, const char *const *words,
+                   const char *file, int line) {
+        if (r != (int)code)
+                print_error("returned %d with \"%s\"\n", r, refusal->text);
+        _assert_int_equal((unsigned)r, code, file, line);
+        _assert_int_equal(refusal->error, code, file, line);
+        for (; *words; words++) {
+                bool there = strstr(refusal->text, *words) != NULL;
+
+                if (!there)
+                        print_error("\"%s\" is not in \"%s\"\n", *words, refusal->text);
+                _assert_true(there, *words, file, line);
+        }
+}

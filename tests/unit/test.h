@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What every unit test needs: cmocka with the headers that it wants before it, refusals looked at, descriptors counted,
+ * files made in a directory of the test's own.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/refusal.h"
+#include "common/util.h"
+
+/* A directory under /tmp with everything in it removed by temp_dir_remove(). */
+typedef struct TempDir {
+        char path[64];
+} TempDir;
+
+void temp_dir_make(TempDir *ret);
+void temp_dir_remove(TempDir *dir);
+/* Writes size bytes to NAME in it, mode 0644, replacing what was there. */
+void temp_dir_write(const TempDir *dir, const char *name, const void *data, size_t size);
+
+#define _cleanup_temp_dir_ _cleanup_(temp_dir_remove)
+
+/* Open descriptors of this process. */
+unsigned count_fds(void);
+
+/* r is code, so is the refusal, and its sentence contains every one of the words (NULL-terminated list). */
+#define assert_refused(r, code, refusal, ...)                                                      \
+        check_refused(r, code, refusal, (const char *const[]){__VA_ARGS__, NULL}, __FILE__, __LINE__)
+void check_refused(int r, RawnetError code, const Refusal *refusal, const char *const *words,
+                   const char *file, int line);
+
+/* A refusal that nothing should have touched. */
+#define REFUSAL_UNTOUCHED ((Refusal){.error = RAWNET_OK, .text = "untouched"})
