@@ -48,12 +48,13 @@ static int check_kernel(const LeaseContext *context, const Network *network, con
                               "network '%s': there is no /dev/vhost-net that rawnet-helper can open; load "
                               "the vhost_net module, or ask for no vhost",
                               request->network);
-        if (isolation == ISOLATION_DIRECT && network->anti_spoof &&
-            (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
+        /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a tag. */
+        if (isolation == ISOLATION_DIRECT && (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network '%s': Isolation=direct cannot keep AntiSpoof=yes on this kernel, "
-                              "which completes checksums after the guard (mended in Linux 6.12); use "
-                              "Isolation=strict or AntiSpoof=no in %s",
+                              "network '%s': Isolation=direct needs a kernel that does not complete "
+                              "checksums where the sender says, after the guard has looked (mended in "
+                              "Linux 6.12); this one does, so use Isolation=strict in %s, or ask for "
+                              "vnet-hdr=false, which is strict",
                               request->network, network->path);
         return 0;
 }
