@@ -4,7 +4,7 @@
  * polkit's password prompt on a terminal.
  */
 
-#include "agent.h"
+#include "client/agent.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,9 +21,10 @@ bool agent_possible(void) {
         return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-/* polkitd looks at an agent registered with --fallback only after it found the caller's login session (polkit
- * polkitbackendinteractiveauthority.c, get_authentication_agent_for_subject()), so without a session it would never be asked.
- * With one, --fallback leaves the prompt to the desktop's own agent where there is one. */
+/* polkitd looks at an agent registered with --fallback only after it found the caller's login
+ * session (polkit polkitbackendinteractiveauthority.c, get_authentication_agent_for_subject()), so
+ * without a session it would never be asked. With one, --fallback leaves the prompt to the
+ * desktop's own agent where there is one. */
 static bool in_session(void) {
         _cleanup_free_ char *session = NULL;
 
@@ -37,14 +38,16 @@ static void agent_exec(int notify_fd, pid_t parent, bool fallback) {
 
         if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
                 _exit(1);
-        if (asprintf(&fd_text, "%d", notify_fd) < 0 || asprintf(&pid_text, "%ld", (long) parent) < 0)
+        if (asprintf(&fd_text, "%d", notify_fd) < 0 || asprintf(&pid_text, "%ld", (long)parent) < 0)
                 _exit(1);
         if (fcntl(notify_fd, F_SETFD, 0) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
                 _exit(1);
         if (fallback)
-                execl(AGENT_PATH, AGENT_PATH, "--process", pid_text, "--notify-fd", fd_text, "--fallback", (char *)NULL);
+                execl(AGENT_PATH, AGENT_PATH, "--process", pid_text, "--notify-fd", fd_text,
+                      "--fallback", (char *)NULL);
         else
-                execl(AGENT_PATH, AGENT_PATH, "--process", pid_text, "--notify-fd", fd_text, (char *)NULL);
+                execl(AGENT_PATH, AGENT_PATH, "--process", pid_text, "--notify-fd", fd_text,
+                      (char *)NULL);
         _exit(1);
 }
 
@@ -66,8 +69,9 @@ void agent_start(Agent *agent) {
         safe_close(ends[1]);
         if (pid > 0) {
                 agent->pid = pid;
-                /* pkttyagent closes its end once it is registered, or by exiting; a call before that finds no agent. */
-                wait = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+                /* pkttyagent closes its end once it is registered, or by exiting; a call before
+                 * that finds no agent. */
+                wait = (struct pollfd){.fd = ends[0], .events = POLLIN};
                 while (poll(&wait, 1, AGENT_READY_MS) < 0 && errno == EINTR)
                         ;
         }

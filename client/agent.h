@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * polkit's password prompt on a terminal: pkttyagent(1), started while a call waits for polkit's answer. Without a terminal there
- * is none, and where it cannot be started the call goes on without it: polkit then says no by itself.
+ * polkit's password prompt on a terminal: pkttyagent(1), started while a call waits for polkit's
+ * answer. Without a terminal there is none, and where it cannot be started the call goes on without
+ * it: polkit then says no by itself.
  */
 
 #include <sys/types.h>
@@ -19,7 +20,8 @@ typedef struct Agent {
 
 /* Is there a person to ask: a terminal on standard input and standard error? */
 bool agent_possible(void);
-/* Starts the agent and waits until polkit knows it. Never fails; agent->pid is 0 where there is none. */
+/* Starts the agent and waits until polkit knows it. Never fails; agent->pid is 0 where there is
+ * none. */
 void agent_start(Agent *agent);
 /* Ends it and puts the terminal back. */
 void agent_stop(Agent *agent);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-bridge-helper: what QEMU (-netdev bridge,br=NETWORK,helper=PATH) and libvirt (bridge_helper in qemu.conf) run to get a tap.
- * Neither says the guest's MAC, so by default the lease learns it from the guest's first frame.
+ * rawnet-bridge-helper: what QEMU (-netdev bridge,br=NETWORK,helper=PATH) and libvirt
+ * (bridge_helper in qemu.conf) run to get a tap. Neither says the guest's MAC, so by default the
+ * lease learns it from the guest's first frame.
  *
- * The other side waits with its domain's lock held and nobody can interrupt it, so this program must never stay: it gives up after
- * 60 s and dies with its parent. It must not exit 0 without having sent a descriptor, either: QEMU would take descriptor 0 for a tap.
+ * The other side waits with its domain's lock held and nobody can interrupt it, so this program
+ * must never stay: it gives up after 60 s and dies with its parent. It must not exit 0 without
+ * having sent a descriptor, either: QEMU would take descriptor 0 for a tap.
  */
 
 #include <getopt.h>
@@ -14,7 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include "bus.h"
+#include "client/bus.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -28,26 +30,28 @@ typedef struct HelperOptions {
 } HelperOptions;
 
 static const char help_text[] =
-        "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
-        "\n"
-        "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's helper= and libvirt's\n"
-        "bridge_helper; see rawnet-bridge-helper(1).\n";
+                "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
+                "\n"
+                "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's "
+                "helper= and libvirt's\n"
+                "bridge_helper; see rawnet-bridge-helper(1).\n";
 
 enum { OPTION_BR = 0x100, OPTION_FD, OPTION_USE_VNET, OPTION_MAC, OPTION_HELP, OPTION_VERSION };
 
 static const struct option long_options[] = {
-        { "br", required_argument, NULL, OPTION_BR },
-        { "fd", required_argument, NULL, OPTION_FD },
-        { "use-vnet", no_argument, NULL, OPTION_USE_VNET },
-        { "mac", required_argument, NULL, OPTION_MAC },
-        { "help", no_argument, NULL, OPTION_HELP },
-        { "version", no_argument, NULL, OPTION_VERSION },
-        {},
+                {"br", required_argument, NULL, OPTION_BR},
+                {"fd", required_argument, NULL, OPTION_FD},
+                {"use-vnet", no_argument, NULL, OPTION_USE_VNET},
+                {"mac", required_argument, NULL, OPTION_MAC},
+                {"help", no_argument, NULL, OPTION_HELP},
+                {"version", no_argument, NULL, OPTION_VERSION},
+                {},
 };
 
 /* Only what is safe in a signal handler, signal-safety(7). */
 static void give_up(int signal_number _unused_) {
-        static const char text[] = PROGRAM ": no answer within 60 seconds (is polkit waiting for a password?), gave up\n";
+        static const char text[] = PROGRAM ": no answer within 60 seconds (is polkit waiting for a "
+                                           "password?), gave up\n";
 
         if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
                 _exit(EXIT_FAILURE);
@@ -55,12 +59,13 @@ static void give_up(int signal_number _unused_) {
 }
 
 static int limit_life(void) {
-        struct sigaction action = { .sa_handler = give_up };
+        struct sigaction action = {.sa_handler = give_up};
         sigset_t alarms;
 
         if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
                 return -errno;
-        /* The parent may have blocked it: QEMU and libvirt start helpers with whatever mask they have. */
+        /* The parent may have blocked it: QEMU and libvirt start helpers with whatever mask they
+         * have. */
         sigemptyset(&alarms);
         sigaddset(&alarms, SIGALRM);
         if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarms, NULL) < 0)
@@ -69,7 +74,8 @@ static int limit_life(void) {
         return 0;
 }
 
-/* A descriptor that we inherited, and a UNIX socket: else the answer could go nowhere after all the work. */
+/* A descriptor that we inherited, and a UNIX socket: else the answer could go nowhere after all the
+ * work. */
 static bool is_unix_socket(int fd) {
         int domain;
         socklen_t size = sizeof(domain);
@@ -103,7 +109,8 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                                 return 2;
                         break;
                 case OPTION_USE_VNET:
-                        /* A tap lease always has IFF_VNET_HDR and QEMU reads the flag from the tap itself (TUNGETIFF). */
+                        /* A tap lease always has IFF_VNET_HDR and QEMU reads the flag from the tap
+                         * itself (TUNGETIFF). */
                         break;
                 case OPTION_MAC:
                         options->request.mac = optarg;
@@ -115,11 +122,13 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                         puts(PROGRAM " " RAWNET_VERSION);
                         return EXIT_SUCCESS;
                 default:
-                        log_error("%s: %s", argv[optind - 1], c == ':' ? "wants a value" : "no such option");
+                        log_error("%s: %s", argv[optind - 1],
+                                  c == ':' ? "wants a value" : "no such option");
                         return 2;
                 }
         if (!options->request.network || options->fd < 0 || optind < argc) {
-                log_error("usage: " PROGRAM " --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]");
+                log_error("usage: " PROGRAM
+                          " --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]");
                 return 2;
         }
         return -1;
@@ -134,7 +143,7 @@ static int open_port(Port *port, Refusal *ret_refusal) {
 }
 
 int main(int argc, char **argv) {
-        HelperOptions options = { .request = PORT_REQUEST_INIT, .fd = -1 };
+        HelperOptions options = {.request = PORT_REQUEST_INIT, .fd = -1};
         _cleanup_(port_done) Port port = {};
         Refusal refusal = {};
         int r;
@@ -155,11 +164,12 @@ int main(int argc, char **argv) {
                 log_error("%s", r > 0 ? refusal.text : strerror(-r));
                 return EXIT_FAILURE;
         }
-        /* One byte of data that means nothing, and the descriptor: net/tap.c recv_fd(), libvirt's virSocketRecvFD(). */
+        /* One byte of data that means nothing, and the descriptor: net/tap.c recv_fd(), libvirt's
+         * virSocketRecvFD(). */
         r = fd_pass_send(options.fd, "", 1, port.fds, 1, 0);
         if (r < 0) {
-                log_error("cannot hand the port on %s over on descriptor %d: %s", options.request.network, options.fd,
-                          strerror(-r));
+                log_error("cannot hand the port on %s over on descriptor %d: %s",
+                          options.request.network, options.fd, strerror(-r));
                 return EXIT_FAILURE;
         }
         return EXIT_SUCCESS;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "bus.h"
+#include "client/bus.h"
 
 static char **string_of(const BusField *field, void *base) {
         return (char **)((char *)base + field->offset);
@@ -84,7 +84,8 @@ static int read_entry(sd_bus_message *m, const BusField *fields, size_t n_fields
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n_fields; i++) {
-                if (strcmp(fields[i].name, name) != 0 || strcmp(fields[i].signature, signature) != 0)
+                if (strcmp(fields[i].name, name) != 0 ||
+                    strcmp(fields[i].signature, signature) != 0)
                         continue;
                 r = sd_bus_message_enter_container(m, 'v', signature);
                 if (r >= 0)
@@ -107,7 +108,9 @@ int bus_read_fields(sd_bus_message *m, const BusField *fields, size_t n_fields, 
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : 0; /* never sd-bus's positive values: those would read as refusals */
 }
 
 void bus_fields_done(const BusField *fields, size_t n_fields, void *base) {

@@ -4,19 +4,21 @@
  * The clients' way to rawnetd over the system bus.
  */
 
-#include "bus.h"
+#include "client/bus.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "agent.h"
+#include "client/agent.h"
 
-#define QUERY_USEC UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not change it */
+#define QUERY_USEC                                                                                 \
+        UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
+                              change it */
 #define NO_TIME_LIMIT UINT64_MAX
 
 static int refuse_connection(int r, Refusal *ret_refusal) {
-        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "cannot reach the D-Bus system bus: %s; is dbus running?",
-                      strerror(-r));
+        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                      "cannot reach the D-Bus system bus: %s; is dbus running?", strerror(-r));
 }
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal) {
@@ -41,23 +43,28 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
 
         if (!name)
                 return r == -ENOMEM ? r : refuse_connection(r, ret_refusal);
-        if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 || strcmp(name, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0)
+        if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||
+            strcmp(name, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "the service %s is not on the system bus: rawnetd is not installed, or dbus does not know it yet "
+                              "the service %s is not on the system bus: rawnetd is not installed, "
+                              "or dbus does not know it yet "
                               "(systemctl reload dbus)",
                               RAWNET_BUS_NAME);
         if (strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
             strncmp(name, "org.freedesktop.systemd1.", 25) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd could not be started: %s (journalctl -u rawnetd says why)", message);
-        if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 || strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
+                              "rawnetd could not be started: %s (journalctl -u rawnetd says why)",
+                              message);
+        if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 ||
+            strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd went away without an answer (journalctl -u rawnetd says why)");
+                              "rawnetd went away without an answer (journalctl -u rawnetd says "
+                              "why)");
         return refuse(ret_refusal, error_code(name), "%s", *message ? message : name);
 }
 
-int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member, sd_bus_message **ret_reply,
-              Refusal *ret_refusal, const char *types, ...) {
+int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
+              sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         va_list arguments;
@@ -77,8 +84,8 @@ int bus_query(sd_bus *bus, const char *path, const char *interface, const char *
         return r < 0 ? bus_refuse(&error, r, ret_refusal) : 0;
 }
 
-int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata, sd_bus_message **ret_reply,
-                        Refusal *ret_refusal) {
+int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
+                        sd_bus_message **ret_reply, Refusal *ret_refusal) {
         Agent agent = {};
         int r = 0;
 
@@ -152,7 +159,8 @@ static int build_open(sd_bus *bus, const void *userdata, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH,
+                                           RAWNET_IFACE_MANAGER,
                                            request->kind == KIND_TAP ? "OpenTap" : "OpenPacket");
         if (r >= 0)
                 r = sd_bus_message_append_basic(m, 's', request->network);
@@ -188,11 +196,11 @@ static int read_descriptors(sd_bus_message *m, Port *port, size_t *count) {
 
 static int read_opened(sd_bus_message *m, Port *port) {
         static const BusField fields[] = {
-                { "id", NULL, "u", offsetof(Port, lease) },
-                { "mac", NULL, "s", offsetof(Port, mac) },
-                { "mtu", NULL, "u", offsetof(Port, mtu) },
-                { "interface", NULL, "s", offsetof(Port, interface) },
-                { "vlan", NULL, "u", offsetof(Port, vlan) },
+                        {"id", NULL, "u", offsetof(Port, lease)},
+                        {"mac", NULL, "s", offsetof(Port, mac)},
+                        {"mtu", NULL, "u", offsetof(Port, mtu)},
+                        {"interface", NULL, "s", offsetof(Port, interface)},
+                        {"vlan", NULL, "u", offsetof(Port, vlan)},
         };
         const char *path;
         int r;
@@ -220,7 +228,8 @@ int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal) {
                 return r;
         r = read_opened(reply, port);
         if (r < 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "rawnetd's answer for network %s makes no sense: %s",
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "rawnetd's answer for network %s makes no sense: %s",
                               port->request.network, strerror(-r));
         return 0;
 }
@@ -237,7 +246,8 @@ static int build_close(sd_bus *bus, const void *userdata, sd_bus_message **ret) 
 
         if (!path)
                 return -ENOMEM;
-        return sd_bus_message_new_method_call(bus, ret, RAWNET_BUS_NAME, path, RAWNET_IFACE_LEASE, "Close");
+        return sd_bus_message_new_method_call(bus, ret, RAWNET_BUS_NAME, path, RAWNET_IFACE_LEASE,
+                                              "Close");
 }
 
 int bus_close_lease(sd_bus *bus, uint32_t lease, Refusal *ret_refusal) {

@@ -2,28 +2,32 @@
 #pragma once
 
 /*
- * The clients' way to rawnetd over the system bus: one connection, calls that may need a password, errors as sentences. All
- * functions return 0, or a RawnetError with the service's (or our) sentence in ret_refusal, or -errno.
+ * The clients' way to rawnetd over the system bus: one connection, calls that may need a password,
+ * errors as sentences. All functions return 0, or a RawnetError with the service's (or our)
+ * sentence in ret_refusal, or -errno.
  */
 
 #include <systemd/sd-bus.h>
 
+#include "client/port.h"
 #include "common/refusal.h"
-#include "port.h"
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal);
 
-/* A method call without side effects, 25 s at most. types and what follows as for sd_bus_message_append(3). */
-int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member, sd_bus_message **ret_reply,
-              Refusal *ret_refusal, const char *types, ...);
+/* A method call without side effects, 25 s at most. types and what follows as for
+ * sd_bus_message_append(3). */
+int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
+              sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...);
 
-/* A call that polkit may want a password for. build makes the message anew for each try: the first does not allow a prompt; if
- * polkit wants one, the second does, with an agent on our terminal where there is one, and no time limit. */
+/* A call that polkit may want a password for. build makes the message anew for each try: the first
+ * does not allow a prompt; if polkit wants one, the second does, with an agent on our terminal
+ * where there is one, and no time limit. */
 typedef int (*BusBuild)(sd_bus *bus, const void *userdata, sd_bus_message **ret);
-int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata, sd_bus_message **ret_reply,
-                        Refusal *ret_refusal);
+int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
+                        sd_bus_message **ret_reply, Refusal *ret_refusal);
 
-/* OpenTap or OpenPacket by port->request; fills in the rest of port. The descriptors are port's, CLOEXEC, never below 3. */
+/* OpenTap or OpenPacket by port->request; fills in the rest of port. The descriptors are port's,
+ * CLOEXEC, never below 3. */
 int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal);
 
 /* Lease.Close() on lease. */
@@ -32,11 +36,12 @@ int bus_close_lease(sd_bus *bus, uint32_t lease, Refusal *ret_refusal);
 /* "/org/rawnet1/lease/65536"; the caller frees. NULL without memory. */
 char *bus_lease_path(uint32_t lease);
 
-/* A sentence for what a failed sd_bus_call() left in error (r: what it returned). Returns the matching RawnetError. */
+/* A sentence for what a failed sd_bus_call() left in error (r: what it returned). Returns the
+ * matching RawnetError. */
 int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal);
 
-/* One property, as it is on the wire, and its place in a C struct and in JSON. Signatures: s (char *), u (uint32_t), t (uint64_t),
- * b (bool), as (char *, joined by blanks), (uu) (uint32_t[2]). */
+/* One property, as it is on the wire, and its place in a C struct and in JSON. Signatures: s (char
+ * *), u (uint32_t), t (uint64_t), b (bool), as (char *, joined by blanks), (uu) (uint32_t[2]). */
 typedef struct BusField {
         const char *name; /* on the bus */
         const char *json;
@@ -44,7 +49,8 @@ typedef struct BusField {
         size_t offset;
 } BusField;
 
-/* Reads an a{sv} at m's position into base. What fields does not name is skipped; what is missing stays as it is, but a string
- * becomes "". Strings are the caller's: bus_fields_done(). 0 or -errno. */
+/* Reads an a{sv} at m's position into base. What fields does not name is skipped; what is missing
+ * stays as it is, but a string becomes "". Strings are the caller's: bus_fields_done(). 0 or
+ * -errno. */
 int bus_read_fields(sd_bus_message *m, const BusField *fields, size_t n_fields, void *base);
 void bus_fields_done(const BusField *fields, size_t n_fields, void *base);

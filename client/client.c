@@ -4,7 +4,7 @@
  * What rawnetctl's verbs have in common.
  */
 
-#include "client.h"
+#include "client/client.h"
 
 #include <string.h>
 
@@ -22,14 +22,16 @@ int say_bad_option(int c, char **argv) {
         if (c == ':')
                 log_error("%s wants a value (see rawnetctl --help)", option);
         else if (strncmp(option, "--", 2) == 0)
-                log_error("%s: no such option, or not one that takes a value like that (see rawnetctl --help)", option);
+                log_error("%s: no such option, or not one that takes a value like that (see "
+                          "rawnetctl --help)",
+                          option);
         else
                 log_error("-%c: no such option (see rawnetctl --help)", optopt);
         return EXIT_USAGE;
 }
 
 int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_json) {
-        static const struct option options[] = { { "json", no_argument, NULL, 'j' }, {} };
+        static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {}};
         int c;
 
         *ret_json = false;

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl's verbs, and what they have in common. A verb gets argv from its own name on and returns the exit status.
+ * rawnetctl's verbs, and what they have in common. A verb gets argv from its own name on and
+ * returns the exit status.
  */
 
 #include <getopt.h>
@@ -26,14 +27,16 @@ int verb_check(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_qemu(int argc, char **argv);
 
-/* One line on stderr for what a function returned: the refusal's sentence (r > 0) or the errno's text. Returns EXIT_FAILURE. */
+/* One line on stderr for what a function returned: the refusal's sentence (r > 0) or the errno's
+ * text. Returns EXIT_FAILURE. */
 int say_failure(int r, const Refusal *refusal);
 
-/* One line for what getopt_long() (opterr 0, optstring with ':') answered with '?' or ':'. Returns EXIT_USAGE. */
+/* One line for what getopt_long() (opterr 0, optstring with ':') answered with '?' or ':'. Returns
+ * EXIT_USAGE. */
 int say_bad_option(int c, char **argv);
 
-/* Parses the only option of the listing verbs, --json; then at least min and at most max arguments, the first at argv[optind].
- * Returns 0 or EXIT_USAGE. */
+/* Parses the only option of the listing verbs, --json; then at least min and at most max arguments,
+ * the first at argv[optind]. Returns 0 or EXIT_USAGE. */
 int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_json);
 
 /* execvp(3); returns only if that failed, with the exit status env(1) has for it. */

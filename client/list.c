@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "client.h"
-#include "objects.h"
-#include "parse.h"
-#include "show.h"
+#include "client/client.h"
+#include "client/objects.h"
+#include "client/parse.h"
+#include "client/show.h"
 
 /* A long list asks the user database once per user, not once per lease. */
 typedef struct UserName {
@@ -28,7 +28,7 @@ static const char *user_name(UserName *last, uint32_t uid) {
                 return last->name;
         free(last->name);
         entry = getpwuid(uid);
-        *last = (UserName){ .uid = uid, .known = true };
+        *last = (UserName){.uid = uid, .known = true};
         if (entry)
                 last->name = strdup(entry->pw_name);
         else if (asprintf(&last->name, "%" PRIu32, uid) < 0)
@@ -40,14 +40,16 @@ static const char *since_format(uint64_t since, char buffer[static 32]) {
         time_t seconds = (time_t)(since / 1000000);
         struct tm tm;
 
-        if (since == 0 || !localtime_r(&seconds, &tm) || strftime(buffer, 32, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        if (since == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(buffer, 32, "%Y-%m-%d %H:%M:%S", &tm) == 0)
                 return "";
         return buffer;
 }
 
 static int print_networks(const Objects *objects) {
-        static const char *const headings[] = { "NETWORK", "VLAN", "PARENT", "MODE", "KINDS", "LEASES", "DESCRIPTION" };
-        _cleanup_(table_done) Table table = { .columns = ARRAY_SIZE(headings) };
+        static const char *const headings[] = {"NETWORK", "VLAN",   "PARENT",     "MODE",
+                                               "KINDS",   "LEASES", "DESCRIPTION"};
+        _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(headings) && r >= 0; i++)
@@ -71,7 +73,8 @@ static int print_networks(const Objects *objects) {
                 if (r >= 0)
                         r = table_addf(&table, "%" PRIu32, n->leases);
                 if (r >= 0)
-                        r = bad ? table_addf(&table, "error: %s", n->error) : table_add(&table, n->description);
+                        r = bad ? table_addf(&table, "error: %s", n->error)
+                                : table_add(&table, n->description);
         }
         if (r >= 0)
                 table_print(&table);
@@ -79,8 +82,9 @@ static int print_networks(const Objects *objects) {
 }
 
 static int print_leases(const Objects *objects) {
-        static const char *const headings[] = { "ID", "NETWORK", "KIND", "OWNER", "MAC", "NAME", "SINCE" };
-        _cleanup_(table_done) Table table = { .columns = ARRAY_SIZE(headings) };
+        static const char *const headings[] = {"ID",  "NETWORK", "KIND", "OWNER",
+                                               "MAC", "NAME",    "SINCE"};
+        _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
         UserName user = {};
         int r = 0;
 
@@ -90,9 +94,13 @@ static int print_leases(const Objects *objects) {
                 const LeaseObject *lease = &objects->leases[i];
                 char id[LEASE_ID_TEXT_SIZE], since[32];
 
-                const char *const row[] = { lease_id_format(lease->id, id), lease->network, lease->kind,
-                                            user_name(&user, lease->owner), *lease->mac ? lease->mac : "(learning)",
-                                            lease->name, since_format(lease->since, since) };
+                const char *const row[] = {lease_id_format(lease->id, id),
+                                           lease->network,
+                                           lease->kind,
+                                           user_name(&user, lease->owner),
+                                           *lease->mac ? lease->mac : "(learning)",
+                                           lease->name,
+                                           since_format(lease->since, since)};
 
                 for (size_t c = 0; c < ARRAY_SIZE(row) && r >= 0; c++)
                         r = table_add(&table, row[c]);
@@ -107,9 +115,11 @@ static int print_json(const Objects *objects, bool leases) {
         json_object *array = json_object_new_array();
 
         for (size_t i = 0; array && !leases && i < objects->n_networks; i++)
-                json_object_array_add(array, json_of_fields(network_fields, n_network_fields, &objects->networks[i]));
+                json_object_array_add(array, json_of_fields(network_fields, n_network_fields,
+                                                            &objects->networks[i]));
         for (size_t i = 0; array && leases && i < objects->n_leases; i++)
-                json_object_array_add(array, json_of_fields(lease_fields, n_lease_fields, &objects->leases[i]));
+                json_object_array_add(array, json_of_fields(lease_fields, n_lease_fields,
+                                                            &objects->leases[i]));
         return json_print(array);
 }
 
@@ -127,7 +137,9 @@ static int list_objects(int argc, char **argv, bool leases) {
         if (r == 0)
                 r = objects_read(bus, &objects, &refusal);
         if (r == 0)
-                r = json ? print_json(&objects, leases) : leases ? print_leases(&objects) : print_networks(&objects);
+                r = json     ? print_json(&objects, leases)
+                    : leases ? print_leases(&objects)
+                             : print_networks(&objects);
         return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);
 }
 
@@ -142,13 +154,14 @@ int verb_list(int argc, char **argv) {
 static int parse_id(const char *text, uint32_t *ret) {
         if (lease_id_parse(text, ret) >= 0)
                 return 0;
-        log_error("%s is not a lease id: it is a number, or rnHEX as `rawnetctl list` shows it", text);
+        log_error("%s is not a lease id: it is a number, or rnHEX as `rawnetctl list` shows it",
+                  text);
         return EXIT_USAGE;
 }
 
 int verb_close(int argc, char **argv) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        static const struct option none[] = { {} };
+        static const struct option none[] = {{}};
         Refusal refusal = {};
         uint32_t id;
         int c, r;
@@ -175,8 +188,9 @@ static int print_statistics(sd_bus_message *m, const LeaseObject *lease) {
         char id[LEASE_ID_TEXT_SIZE], since[32];
         int r;
 
-        printf("%s: %s on %s, MAC %s, MTU %" PRIu32 "%s%s, since %s\n", lease_id_format(lease->id, id), lease->kind,
-               lease->network, *lease->mac ? lease->mac : "(learning)", lease->mtu, *lease->name ? ", name " : "",
+        printf("%s: %s on %s, MAC %s, MTU %" PRIu32 "%s%s, since %s\n",
+               lease_id_format(lease->id, id), lease->kind, lease->network,
+               *lease->mac ? lease->mac : "(learning)", lease->mtu, *lease->name ? ", name " : "",
                lease->name, since_format(lease->since, since));
         r = sd_bus_message_enter_container(m, 'a', "{st}");
         while (r >= 0 && (r = sd_bus_message_read(m, "{st}", &name, &value)) > 0)
@@ -227,7 +241,8 @@ int verb_stat(int argc, char **argv) {
         if (r == 0)
                 r = objects_read_lease(bus, id, &lease, &refusal);
         if (r == 0)
-                r = bus_query(bus, path, RAWNET_IFACE_LEASE, "GetStatistics", &reply, &refusal, NULL);
+                r = bus_query(bus, path, RAWNET_IFACE_LEASE, "GetStatistics", &reply, &refusal,
+                              NULL);
         if (r == 0)
                 r = json ? print_statistics_json(reply, &lease) : print_statistics(reply, &lease);
         return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);

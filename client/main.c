@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl: an unprivileged client of rawnetd, like any other. It has no right that its caller does not have.
+ * rawnetctl: an unprivileged client of rawnetd, like any other. It has no right that its caller
+ * does not have.
  */
 
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include "client/client.h"
 
 static const char help_text[] =
-        "rawnetctl [--help | --version] COMMAND ...\n"
-        "\n"
-        "Ports on LANs and VLANs for programs of unprivileged users. See rawnetctl(1).\n"
-        "\n"
-        "  networks [--json]                 networks that the administrator set up\n"
-        "  list [--json]                     live leases\n"
-        "  stat [--json] ID                  a lease's counters; ID: the number or rnHEX\n"
-        "  close ID                          end a lease under its holder\n"
-        "  check [--json] [NETWORK]          why a network cannot serve here, and what to do\n"
-        "  run [OPTION...] NETWORK -- CMD ARG...\n"
-        "  run [OPTION...] --port NAME=NETWORK ... -- CMD ARG...\n"
-        "                                    open ports and become CMD with them from descriptor 3 up\n"
-        "      --kind tap|packet  --mac ADDRESS|learn  --name NAME  --queues N  --vhost  --vnet-hdr=BOOL\n"
-        "      in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, or {NAME.fd} ... with --port\n"
-        "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev raw,id=ID,network=NETWORK,kind=tap\n"
-        "                                    turned into a port\n";
+                "rawnetctl [--help | --version] COMMAND ...\n"
+                "\n"
+                "Ports on LANs and VLANs for programs of unprivileged users. See rawnetctl(1).\n"
+                "\n"
+                "  networks [--json]                 networks that the administrator set up\n"
+                "  list [--json]                     live leases\n"
+                "  stat [--json] ID                  a lease's counters; ID: the number or rnHEX\n"
+                "  close ID                          end a lease under its holder\n"
+                "  check [--json] [NETWORK]          why a network cannot serve here, and what to "
+                "do\n"
+                "  run [OPTION...] NETWORK -- CMD ARG...\n"
+                "  run [OPTION...] --port NAME=NETWORK ... -- CMD ARG...\n"
+                "                                    open ports and become CMD with them from "
+                "descriptor 3 up\n"
+                "      --kind tap|packet  --mac ADDRESS|learn  --name NAME  --queues N  --vhost  "
+                "--vnet-hdr=BOOL\n"
+                "      in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, or {NAME.fd} ... "
+                "with --port\n"
+                "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
+                "raw,id=ID,network=NETWORK,kind=tap\n"
+                "                                    turned into a port\n";
 
 typedef struct Verb {
         const char *name;
@@ -33,8 +39,9 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-        { "networks", verb_networks }, { "list", verb_list },   { "stat", verb_stat }, { "close", verb_close },
-        { "run", verb_run },           { "qemu", verb_qemu },
+                {"networks", verb_networks}, {"list", verb_list},   {"stat", verb_stat},
+                {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
+                {"qemu", verb_qemu},
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */

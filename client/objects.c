@@ -4,44 +4,45 @@
  * rawnetd's network and lease objects.
  */
 
-#include "objects.h"
+#include "client/objects.h"
 
 #include <string.h>
 
-#include "parse.h"
+#include "client/parse.h"
 
-#define FIELD(type, bus_name, json_name, signature, member) { bus_name, json_name, signature, offsetof(type, member) }
+#define FIELD(type, bus_name, json_name, signature, member)                                        \
+        { bus_name, json_name, signature, offsetof(type, member) }
 
 const BusField network_fields[] = {
-        FIELD(NetworkObject, "Name", "name", "s", name),
-        FIELD(NetworkObject, "Description", "description", "s", description),
-        FIELD(NetworkObject, "Parent", "parent", "s", parent),
-        FIELD(NetworkObject, "VLANs", "vlans", "(uu)", vlans),
-        FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
-        FIELD(NetworkObject, "Mode", "mode", "s", mode),
-        FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
-        FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
-        FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
-        FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
-        FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
-        FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
-        FIELD(NetworkObject, "Error", "error", "s", error),
-        FIELD(NetworkObject, "Leases", "leases", "u", leases),
+                FIELD(NetworkObject, "Name", "name", "s", name),
+                FIELD(NetworkObject, "Description", "description", "s", description),
+                FIELD(NetworkObject, "Parent", "parent", "s", parent),
+                FIELD(NetworkObject, "VLANs", "vlans", "(uu)", vlans),
+                FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
+                FIELD(NetworkObject, "Mode", "mode", "s", mode),
+                FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
+                FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
+                FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
+                FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
+                FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
+                FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
+                FIELD(NetworkObject, "Error", "error", "s", error),
+                FIELD(NetworkObject, "Leases", "leases", "u", leases),
 };
 const size_t n_network_fields = ARRAY_SIZE(network_fields);
 
 const BusField lease_fields[] = {
-        FIELD(LeaseObject, "Id", "id", "u", id),
-        FIELD(LeaseObject, "Interface", "interface", "s", interface),
-        FIELD(LeaseObject, "Network", "network", "s", network),
-        FIELD(LeaseObject, "Kind", "kind", "s", kind),
-        FIELD(LeaseObject, "Owner", "owner", "u", owner),
-        FIELD(LeaseObject, "MAC", "mac", "s", mac),
-        FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
-        FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
-        FIELD(LeaseObject, "Parent", "parent", "s", parent),
-        FIELD(LeaseObject, "Name", "name", "s", name),
-        FIELD(LeaseObject, "Since", "since", "t", since),
+                FIELD(LeaseObject, "Id", "id", "u", id),
+                FIELD(LeaseObject, "Interface", "interface", "s", interface),
+                FIELD(LeaseObject, "Network", "network", "s", network),
+                FIELD(LeaseObject, "Kind", "kind", "s", kind),
+                FIELD(LeaseObject, "Owner", "owner", "u", owner),
+                FIELD(LeaseObject, "MAC", "mac", "s", mac),
+                FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
+                FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
+                FIELD(LeaseObject, "Parent", "parent", "s", parent),
+                FIELD(LeaseObject, "Name", "name", "s", name),
+                FIELD(LeaseObject, "Since", "since", "t", since),
 };
 const size_t n_lease_fields = ARRAY_SIZE(lease_fields);
 
@@ -70,11 +71,15 @@ static int read_interfaces(sd_bus_message *m, Objects *objects) {
                 if (r < 0)
                         break;
                 if (strcmp(interface, RAWNET_IFACE_NETWORK) == 0) {
-                        object = grow((void **)&objects->networks, &objects->n_networks, sizeof(NetworkObject));
-                        r = object ? bus_read_fields(m, network_fields, n_network_fields, object) : -ENOMEM;
+                        object = grow((void **)&objects->networks, &objects->n_networks,
+                                      sizeof(NetworkObject));
+                        r = object ? bus_read_fields(m, network_fields, n_network_fields, object)
+                                   : -ENOMEM;
                 } else if (strcmp(interface, RAWNET_IFACE_LEASE) == 0) {
-                        object = grow((void **)&objects->leases, &objects->n_leases, sizeof(LeaseObject));
-                        r = object ? bus_read_fields(m, lease_fields, n_lease_fields, object) : -ENOMEM;
+                        object = grow((void **)&objects->leases, &objects->n_leases,
+                                      sizeof(LeaseObject));
+                        r = object ? bus_read_fields(m, lease_fields, n_lease_fields, object)
+                                   : -ENOMEM;
                 } else
                         r = sd_bus_message_skip(m, "a{sv}");
                 if (r >= 0)
@@ -115,15 +120,16 @@ int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
         _cleanup_(objects_done) Objects objects = {};
         int r;
 
-        r = bus_query(bus, RAWNET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &reply, ret_refusal,
-                      NULL);
+        r = bus_query(bus, RAWNET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                      &reply, ret_refusal, NULL);
         if (r != 0)
                 return r;
         r = read_objects(reply, &objects);
         if (r < 0)
                 return r;
         if (objects.n_networks > 0)
-                qsort(objects.networks, objects.n_networks, sizeof(NetworkObject), compare_networks);
+                qsort(objects.networks, objects.n_networks, sizeof(NetworkObject),
+                      compare_networks);
         if (objects.n_leases > 0)
                 qsort(objects.leases, objects.n_leases, sizeof(LeaseObject), compare_leases);
         *ret = objects;
@@ -139,8 +145,8 @@ int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_
 
         if (!path)
                 return -ENOMEM;
-        r = bus_query(bus, path, "org.freedesktop.DBus.Properties", "GetAll", &reply, ret_refusal, "s",
-                      RAWNET_IFACE_LEASE);
+        r = bus_query(bus, path, "org.freedesktop.DBus.Properties", "GetAll", &reply, ret_refusal,
+                      "s", RAWNET_IFACE_LEASE);
         if (r != 0)
                 return r;
         r = bus_read_fields(reply, lease_fields, n_lease_fields, &lease);

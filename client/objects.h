@@ -5,10 +5,11 @@
  * rawnetd's network and lease objects, read with one GetManagedObjects call however many there are.
  */
 
-#include "bus.h"
+#include "client/bus.h"
 
 typedef struct NetworkObject {
-        char *name, *description, *parent, *protocol, *mode, *kinds, *isolation, *mac_prefix, *error;
+        char *name, *description, *parent, *protocol, *mode, *kinds, *isolation, *mac_prefix,
+                        *error;
         uint32_t vlans[2]; /* 0, 0: untagged; equal: one; else a range */
         uint32_t mtu, max_leases, leases;
         bool anti_spoof;
@@ -33,7 +34,8 @@ extern const BusField lease_fields[];
 extern const size_t n_lease_fields;
 
 int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal);
-/* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with lease_object_done(). */
+/* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with
+ * lease_object_done(). */
 int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal);
 void lease_object_done(LeaseObject *lease);
 void objects_done(Objects *objects);

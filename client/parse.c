@@ -4,7 +4,7 @@
  * Small texts of a command line turned into values.
  */
 
-#include "parse.h"
+#include "client/parse.h"
 
 #include <string.h>
 #include <strings.h>
@@ -40,8 +40,8 @@ static int parse_hex(const char *text, uint32_t *ret) {
 }
 
 int parse_bool(const char *text, bool *ret) {
-        static const char *const yes[] = { "on", "yes", "true", "y", "1" };
-        static const char *const no[] = { "off", "no", "false", "n", "0" };
+        static const char *const yes[] = {"on", "yes", "true", "y", "1"};
+        static const char *const no[] = {"off", "no", "false", "n", "0"};
 
         for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
                 if (strcasecmp(text, yes[i]) == 0) {

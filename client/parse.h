@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Small texts of a command line turned into values. Pure functions: no locale, no white space, no sign, nothing left over.
+ * Small texts of a command line turned into values. Pure functions: no locale, no white space, no
+ * sign, nothing left over.
  */
 
 #include "common/names.h"
@@ -10,14 +11,17 @@
 
 #define LEASE_ID_TEXT_SIZE 16u /* "rn7fffffff" and the NUL, with room */
 
-/* on, yes, true, y, 1 and off, no, false, n, 0: what QEMU (qapi/util: qapi_bool_parse) and systemd take. 0 or -EINVAL. */
+/* on, yes, true, y, 1 and off, no, false, n, 0: what QEMU (qapi/util: qapi_bool_parse) and systemd
+ * take. 0 or -EINVAL. */
 int parse_bool(const char *text, bool *ret);
 
-/* A lease's id as people have it in front of them: the decimal number of D-Bus or rnHEX, the port's name, as `rawnetctl list`
- * and virsh show it. Must lie in [RAWNET_ID_MIN, RAWNET_ID_MAX]. 0 or -EINVAL. */
+/* A lease's id as people have it in front of them: the decimal number of D-Bus or rnHEX, the port's
+ * name, as `rawnetctl list` and virsh show it. Must lie in [RAWNET_ID_MIN, RAWNET_ID_MAX]. 0 or
+ * -EINVAL. */
 int lease_id_parse(const char *text, uint32_t *ret);
 /* "rn1a2b3c". Returns buffer. */
 const char *lease_id_format(uint32_t id, char buffer[static LEASE_ID_TEXT_SIZE]);
 
-/* Appends text to out so that a POSIX shell reads it back as one word; left bare where nothing needs quoting. */
+/* Appends text to out so that a POSIX shell reads it back as one word; left bare where nothing
+ * needs quoting. */
 void shell_quote(FILE *out, const char *text);

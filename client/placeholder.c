@@ -4,16 +4,18 @@
  * {word} in a command's arguments.
  */
 
-#include "placeholder.h"
+#include "client/placeholder.h"
 
 #include <string.h>
 
 /* The characters of a word: port names, the dot between port and word, and the comma of {fds,}. */
-static const char word_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
+static const char word_characters[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
 
-/* Writes what stands at p, where a '{' is, and returns how many characters of p that was; or an error. */
-static int replace_one(FILE *out, const char *p, PlaceholderLookup lookup, void *userdata, size_t *ret_consumed,
-                       Refusal *ret_refusal) {
+/* Writes what stands at p, where a '{' is, and returns how many characters of p that was; or an
+ * error. */
+static int replace_one(FILE *out, const char *p, PlaceholderLookup lookup, void *userdata,
+                       size_t *ret_consumed, Refusal *ret_refusal) {
         _cleanup_free_ char *word = NULL, *text = NULL;
         size_t length = strspn(p + 1, word_characters);
         int r;
@@ -38,8 +40,8 @@ static int replace_one(FILE *out, const char *p, PlaceholderLookup lookup, void 
         return 0;
 }
 
-int placeholder_replace(const char *argument, PlaceholderLookup lookup, void *userdata, char **ret_text,
-                        Refusal *ret_refusal) {
+int placeholder_replace(const char *argument, PlaceholderLookup lookup, void *userdata,
+                        char **ret_text, Refusal *ret_refusal) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);

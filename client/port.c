@@ -4,7 +4,7 @@
  * A port that a command asks for, and what it got.
  */
 
-#include "port.h"
+#include "client/port.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "common/fd-pass.h"
 
 void port_init(Port *port, const char *name, const PortRequest *request) {
-        *port = (Port){ .request = *request };
+        *port = (Port){.request = *request};
         if (name) {
                 port->name = strdup(name);
                 if (!port->name)
@@ -31,7 +31,8 @@ void port_done(Port *port) {
 }
 
 bool port_name_valid(const char *name) {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+        static const char allowed[] =
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
         size_t length = strlen(name);
 
         return length >= 1 && length <= 32 && strspn(name, allowed) == length;
@@ -77,7 +78,8 @@ static int highest_number(const Port *ports, size_t n_ports) {
 int ports_place(Port *ports, size_t n_ports) {
         int above = highest_number(ports, n_ports) + 1;
 
-        /* First all out of the way, or one descriptor's new place could be another's present one. */
+        /* First all out of the way, or one descriptor's new place could be another's present one.
+         */
         for (size_t i = 0; i < n_ports; i++)
                 for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++) {
                         int moved = fcntl(ports[i].fds[k], F_DUPFD_CLOEXEC, above);
@@ -116,7 +118,8 @@ static char *join_numbers(const int *numbers, size_t n, char separator) {
         return text;
 }
 
-/* The text of one word for one port; NULL for a word that there is not (errno 0) or no memory (ENOMEM). */
+/* The text of one word for one port; NULL for a word that there is not (errno 0) or no memory
+ * (ENOMEM). */
 static char *port_word(const Port *port, const char *word) {
         char *text;
 
@@ -142,7 +145,8 @@ static Port *find_port(const PortList *list, const char *name, size_t length) {
         for (size_t i = 0; i < list->n_ports; i++) {
                 const char *candidate = list->ports[i].name;
 
-                if (candidate && strlen(candidate) == length && memcmp(candidate, name, length) == 0)
+                if (candidate && strlen(candidate) == length &&
+                    memcmp(candidate, name, length) == 0)
                         return &list->ports[i];
         }
         return NULL;
@@ -165,17 +169,20 @@ int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_
                 return errno == ENOMEM ? -ENOMEM : 0;
         if (!dot && list->n_ports > 1)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "{%s} could be any of %zu ports: write {%s.%s}, with the name given to --port", word,
-                              list->n_ports, list->ports[0].name, word);
+                              "{%s} could be any of %zu ports: write {%s.%s}, with the name given "
+                              "to --port",
+                              word, list->n_ports, list->ports[0].name, word);
         if (strcmp(word, "mac") == 0) {
                 if (!*text)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      "{mac} has no value on a port with --mac learn: the guest's first frame says it");
+                                      "{mac} has no value on a port with --mac learn: the guest's "
+                                      "first frame says it");
                 port->mac_used = true;
         }
         if (strcmp(word, "vhostfds") == 0 && port->n_vhosts == 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "{vhostfds} has no value without --vhost on network %s", port->request.network);
+                              "{vhostfds} has no value without --vhost on network %s",
+                              port->request.network);
         *ret_text = TAKE_PTR(text);
         return 1;
 }
@@ -184,7 +191,8 @@ int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_
 static int set_variable(const char *variable, const char *port_name, const char *value) {
         _cleanup_free_ char *name = NULL;
 
-        if (asprintf(&name, "%s%s%s", variable, port_name ? "_" : "", port_name ? port_name : "") < 0)
+        if (asprintf(&name, "%s%s%s", variable, port_name ? "_" : "", port_name ? port_name : "") <
+            0)
                 return -ENOMEM;
         for (char *p = name; *p; p++)
                 if (*p >= 'a' && *p <= 'z')
@@ -233,8 +241,8 @@ static int set_listen_variables(const Port *ports, size_t n_ports) {
 }
 
 int ports_set_environment(const Port *ports, size_t n_ports) {
-        static const char *const plain[] = { "RAWNET_LEASE", "RAWNET_MAC", "RAWNET_IFNAME", "RAWNET_MTU",
-                                             "LISTEN_PIDFDID" };
+        static const char *const plain[] = {"RAWNET_LEASE", "RAWNET_MAC", "RAWNET_IFNAME",
+                                            "RAWNET_MTU", "LISTEN_PIDFDID"};
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(plain); i++)

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A port that a command asks for, and what it got: the request, the lease's facts, its descriptors and the numbers that those
- * will have in the program that is run. Pure but for the descriptors' moving and closing.
+ * A port that a command asks for, and what it got: the request, the lease's facts, its descriptors
+ * and the numbers that those will have in the program that is run. Pure but for the descriptors'
+ * moving and closing.
  */
 
 #include "common/names.h"
@@ -20,7 +21,7 @@ typedef struct PortRequest {
         int vnet_hdr;     /* -1: not said */
 } PortRequest;
 
-#define PORT_REQUEST_INIT ((PortRequest){ .kind = KIND_TAP, .vhost = -1, .vnet_hdr = -1 })
+#define PORT_REQUEST_INIT ((PortRequest){.kind = KIND_TAP, .vhost = -1, .vnet_hdr = -1})
 
 typedef struct Port {
         char *name; /* as in --port NAME=NETWORK; NULL for the nameless one */
@@ -31,7 +32,8 @@ typedef struct Port {
         char *interface; /* rnHEX */
         bool mac_used;   /* port_lookup() was asked for the MAC */
 
-        /* The lease's descriptors, first the n_queues taps or sockets, then the n_vhosts vhost ones; owned. */
+        /* The lease's descriptors, first the n_queues taps or sockets, then the n_vhosts vhost
+         * ones; owned. */
         int fds[RAWNET_FDS_MAX];
         size_t n_queues, n_vhosts;
         int numbers[RAWNET_FDS_MAX]; /* where each will be in the program */
@@ -40,7 +42,8 @@ typedef struct Port {
 void port_init(Port *port, const char *name, const PortRequest *request);
 void port_done(Port *port);
 
-/* 1..32 of [A-Za-z0-9_-]: a name that is good as a word, in LISTEN_FDNAMES and, upper-cased, in the environment. */
+/* 1..32 of [A-Za-z0-9_-]: a name that is good as a word, in LISTEN_FDNAMES and, upper-cased, in the
+ * environment. */
 bool port_name_valid(const char *name);
 
 /* The first number free for the ports' descriptors; sd_listen_fds(3): SD_LISTEN_FDS_START. */
@@ -53,18 +56,21 @@ size_t ports_number_from_three(Port *ports, size_t n_ports);
 int ports_find_free(int *ret_numbers, size_t wanted);
 /* Gives out numbers, port by port, in order. */
 void ports_number_from(Port *ports, size_t n_ports, const int *numbers);
-/* Moves every descriptor to its number, without CLOEXEC. Whatever else was there is closed: nothing of the caller's own may be
- * in use any more. Returns 0 or -errno; after an error the caller can only exit. */
+/* Moves every descriptor to its number, without CLOEXEC. Whatever else was there is closed: nothing
+ * of the caller's own may be in use any more. Returns 0 or -errno; after an error the caller can
+ * only exit. */
 int ports_place(Port *ports, size_t n_ports);
 
-/* For placeholder_replace(), userdata is a PortList: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, with "NAME." in front for
- * named ports; without it they mean the only port, and are refused where there are several. */
+/* For placeholder_replace(), userdata is a PortList: {fd} {fds} {fds,} {vhostfds} {mac} {mtu}
+ * {ifname}, with "NAME." in front for named ports; without it they mean the only port, and are
+ * refused where there are several. */
 typedef struct PortList {
         Port *ports;
         size_t n_ports;
 } PortList;
 int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_refusal);
 
-/* LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES (sd_listen_fds(3)) and RAWNET_LEASE, _MAC, _IFNAME, _MTU, with _NAME behind for named
- * ports (upper case, - as _), put into this process's environment; those of an outer rawnetctl are taken out. 0 or -errno. */
+/* LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES (sd_listen_fds(3)) and RAWNET_LEASE, _MAC, _IFNAME, _MTU,
+ * with _NAME behind for named ports (upper case, - as _), put into this process's environment;
+ * those of an outer rawnetctl are taken out. 0 or -errno. */
 int ports_set_environment(const Port *ports, size_t n_ports);

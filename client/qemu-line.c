@@ -4,13 +4,13 @@
  * A QEMU command line with `-netdev raw,…` in it: what it asks for.
  */
 
-#include "qemu-line.h"
+#include "client/qemu-line.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "client/parse.h"
 #include "common/text.h"
-#include "parse.h"
 
 /* QEMU takes one dash or two (softmmu/vl.c lookup_opt()). */
 static bool is_option(const char *argument, const char *name) {
@@ -25,7 +25,8 @@ static int refuse_netdev(Refusal *ret_refusal, const char *value, const char *re
 }
 
 static int check_keys(const QemuOptions *options, const char *value, Refusal *ret_refusal) {
-        static const char *const known[] = { "type", "id", "network", "kind", "mac", "name", "queues", "vhost", "fd" };
+        static const char *const known[] = {"type", "id",     "network", "kind", "mac",
+                                            "name", "queues", "vhost",   "fd"};
 
         for (size_t i = 0; i < options->n_items; i++) {
                 bool found = false;
@@ -34,7 +35,8 @@ static int check_keys(const QemuOptions *options, const char *value, Refusal *re
                         found = strcmp(options->items[i].key, known[k]) == 0;
                 if (!found)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      "-netdev %s: raw does not know '%s' (it knows id, network, kind, mac, name, queues, vhost)",
+                                      "-netdev %s: raw does not know '%s' (it knows id, network, "
+                                      "kind, mac, name, queues, vhost)",
                                       value, options->items[i].key);
         }
         return 0;
@@ -49,14 +51,18 @@ static int check_kind(const QemuOptions *options, const char *value, Refusal *re
         if (kind && strcmp(kind, "tap") != 0 && strcmp(kind, "packet") != 0)
                 return refuse_netdev(ret_refusal, value, "kind is tap or packet");
         if (kind && strcmp(kind, "tap") == 0)
-                return refuse_netdev(ret_refusal, value, "fd= and kind=tap do not go together: write -netdev tap,fd=");
+                return refuse_netdev(ret_refusal, value,
+                                     "fd= and kind=tap do not go together: write -netdev tap,fd=");
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "-netdev %s: a packet port needs rawnet-vhost, which this version does not have yet; with kind=tap it works",
+                      "-netdev %s: a packet port needs rawnet-vhost, which this version does not "
+                      "have yet; with kind=tap it works",
                       value);
 }
 
-static int read_request(const QemuOptions *options, const char *value, PortRequest *ret, Refusal *ret_refusal) {
-        const char *queues = qemu_options_get(options, "queues"), *vhost = qemu_options_get(options, "vhost");
+static int read_request(const QemuOptions *options, const char *value, PortRequest *ret,
+                        Refusal *ret_refusal) {
+        const char *queues = qemu_options_get(options, "queues"),
+                   *vhost = qemu_options_get(options, "vhost");
         PortRequest request = PORT_REQUEST_INIT;
         bool flag;
         int r;
@@ -92,17 +98,23 @@ static int add_netdev(QemuLine *line, size_t argument, QemuOptions *options, Ref
         r = read_request(options, value, &request, ret_refusal);
         if (r != 0)
                 return r;
-        /* As QEMU has it (util/id.c id_wellformed()), so that it needs no quoting in what we write. */
+        /* As QEMU has it (util/id.c id_wellformed()), so that it needs no quoting in what we write.
+         */
         if (!id || !*id || strchr("0123456789-._", *id) ||
-            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != strlen(id))
-                return refuse_netdev(ret_refusal, value, "id= is missing, or not a letter and then letters, digits, - . _");
+            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") !=
+                            strlen(id))
+                return refuse_netdev(
+                                ret_refusal, value,
+                                "id= is missing, or not a letter and then letters, digits, - . _");
         for (size_t i = 0; i < line->n_ports; i++)
                 if (strcmp(line->ports[i].name, id) == 0)
-                        return refuse_netdev(ret_refusal, value, "there is another -netdev with this id");
+                        return refuse_netdev(ret_refusal, value,
+                                             "there is another -netdev with this id");
         if (line->n_ports >= QEMU_PORTS_MAX)
                 return refuse_netdev(ret_refusal, value, "too many of them");
         port_init(&line->ports[line->n_ports], id, &request);
-        line->netdevs[line->n_ports] = (QemuPart){ .options = *options, .argument = argument, .port = line->n_ports };
+        line->netdevs[line->n_ports] = (QemuPart){
+                        .options = *options, .argument = argument, .port = line->n_ports};
         line->n_ports++;
         *options = (QemuOptions){};
         return 0;
@@ -116,7 +128,8 @@ static int find_netdevs(QemuLine *line, Refusal *ret_refusal) {
 
                 if (is_option(line->argv[i], "nic") && strncmp(line->argv[i + 1], "raw", 3) == 0)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      "-nic %s: write -netdev raw,id=n0,network=… and -device virtio-net-pci,netdev=n0",
+                                      "-nic %s: write -netdev raw,id=n0,network=… and -device "
+                                      "virtio-net-pci,netdev=n0",
                                       line->argv[i + 1]);
                 if (!is_option(line->argv[i], "netdev"))
                         continue;
@@ -140,7 +153,8 @@ static int add_device(QemuLine *line, size_t argument, size_t port, QemuOptions 
         if (!bigger)
                 return -ENOMEM;
         line->devices = bigger;
-        line->devices[line->n_devices++] = (QemuPart){ .options = *options, .argument = argument, .port = port };
+        line->devices[line->n_devices++] =
+                        (QemuPart){.options = *options, .argument = argument, .port = port};
         *options = (QemuOptions){};
         return 0;
 }
@@ -168,7 +182,8 @@ static int find_devices(QemuLine *line) {
         return 0;
 }
 
-/* The guest's MAC must be the lease's, or nothing comes in: the device's word and the netdev's become one. */
+/* The guest's MAC must be the lease's, or nothing comes in: the device's word and the netdev's
+ * become one. */
 static int settle_mac(QemuLine *line, const QemuPart *device, Refusal *ret_refusal) {
         PortRequest *request = &line->ports[device->port].request;
         const char *mac = qemu_options_get(&device->options, "mac");
@@ -179,15 +194,17 @@ static int settle_mac(QemuLine *line, const QemuPart *device, Refusal *ret_refus
                 request->mac = mac;
         else if (strcmp(request->mac, "learn") != 0 && strcasecmp(request->mac, mac) != 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "-device %s: its mac is not that of -netdev %s: give one of them, or the same to both",
-                              line->argv[device->argument], line->argv[line->netdevs[device->port].argument]);
+                              "-device %s: its mac is not that of -netdev %s: give one of them, or "
+                              "the same to both",
+                              line->argv[device->argument],
+                              line->argv[line->netdevs[device->port].argument]);
         return 0;
 }
 
 int qemu_line_parse(char **argv, QemuLine *ret, Refusal *ret_refusal) {
         int r;
 
-        *ret = (QemuLine){ .argv = argv };
+        *ret = (QemuLine){.argv = argv};
         while (argv[ret->argc])
                 ret->argc++;
         r = find_netdevs(ret, ret_refusal);

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * A QEMU command line with `-netdev raw,…` in it: which ports it asks for, and the line that a stock QEMU understands once they are
- * there. Knows nothing of the bus; opens nothing.
+ * A QEMU command line with `-netdev raw,…` in it: which ports it asks for, and the line that a
+ * stock QEMU understands once they are there. Knows nothing of the bus; opens nothing.
  */
 
-#include "port.h"
-#include "qemu-options.h"
+#include "client/port.h"
+#include "client/qemu-options.h"
 
 #define QEMU_PORTS_MAX 32u
 
@@ -21,21 +21,22 @@ typedef struct QemuPart {
 typedef struct QemuLine {
         char **argv; /* borrowed */
         size_t argc;
-        Port ports[QEMU_PORTS_MAX]; /* name: the netdev's id; request filled in, pointing into the parts */
+        Port ports[QEMU_PORTS_MAX]; /* name: the netdev's id; request filled in, pointing into the
+                                       parts */
         QemuPart netdevs[QEMU_PORTS_MAX];
         size_t n_ports; /* of ports and of netdevs */
         QemuPart *devices;
         size_t n_devices;
 } QemuLine;
 
-/* argv: QEMU and its arguments, NULL-terminated, outliving *ret. Returns 0, RAWNET_INVALID_ARGS or RAWNET_NOT_SUPPORTED with the
- * reason, or -errno. */
+/* argv: QEMU and its arguments, NULL-terminated, outliving *ret. Returns 0, RAWNET_INVALID_ARGS or
+ * RAWNET_NOT_SUPPORTED with the reason, or -errno. */
 int qemu_line_parse(char **argv, QemuLine *ret, Refusal *ret_refusal);
 void qemu_line_done(QemuLine *line);
 
 /* How many descriptors the ports will have together. */
 size_t qemu_line_descriptors(const QemuLine *line);
 
-/* The new argument vector, from ports with mac, numbers, n_queues and n_vhosts set. A copy; lives until exec or exit. Returns 0
- * or -errno. */
+/* The new argument vector, from ports with mac, numbers, n_queues and n_vhosts set. A copy; lives
+ * until exec or exit. Returns 0 or -errno. */
 int qemu_line_rewrite(const QemuLine *line, char ***ret_argv);

@@ -4,7 +4,7 @@
  * One value of a QEMU option taken apart, and something added to it.
  */
 
-#include "qemu-options.h"
+#include "client/qemu-options.h"
 
 #include <json-c/json.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static int add_option(QemuOptions *options, char *key, char *value) {
                 return -ENOMEM;
         }
         options->items = bigger;
-        options->items[options->n_items++] = (QemuOption){ .key = key, .value = value };
+        options->items[options->n_items++] = (QemuOption){.key = key, .value = value};
         return 0;
 }
 
@@ -78,11 +78,14 @@ static json_object *parse_object(const char *text) {
 
         if (!tokener || length > INT32_MAX - 1)
                 return NULL;
-        /* With its NUL, or the tokener would wait for more after a number; what follows the object is refused. */
+        /* With its NUL, or the tokener would wait for more after a number; what follows the object
+         * is refused. */
         object = json_tokener_parse_ex(tokener, text, (int)length + 1);
         if (object && (!json_object_is_type(object, json_type_object) ||
-                       json_tokener_get_parse_end(tokener) + strspn(text + json_tokener_get_parse_end(tokener),
-                                                                    " \t\r\n") < length)) {
+                       json_tokener_get_parse_end(
+                                       tokener) + strspn(text + json_tokener_get_parse_end(tokener),
+                                                         " \t\r\n") <
+                                       length)) {
                 json_object_put(object);
                 object = NULL;
         }
@@ -99,7 +102,8 @@ static int parse_json(const char *text, QemuOptions *ret) {
         json_object_object_foreach(object, key, value) {
                 switch (json_object_get_type(value)) {
                 case json_type_boolean:
-                        r = add_option(ret, strdup(key), strdup(json_object_get_boolean(value) ? "on" : "off"));
+                        r = add_option(ret, strdup(key),
+                                       strdup(json_object_get_boolean(value) ? "on" : "off"));
                         break;
                 case json_type_int:
                 case json_type_double:
@@ -117,7 +121,7 @@ static int parse_json(const char *text, QemuOptions *ret) {
 }
 
 int qemu_options_parse(const char *text, const char *first_key, QemuOptions *ret) {
-        _cleanup_(qemu_options_done) QemuOptions options = { .json = *text == '{' };
+        _cleanup_(qemu_options_done) QemuOptions options = {.json = *text == '{'};
         int r;
 
         r = options.json ? parse_json(text, &options) : parse_plain(text, first_key, &options);
@@ -157,13 +161,14 @@ static char *append_json(const char *text, const char *key, const char *value, Q
         else
                 added = json_object_new_string(value);
         if (added && json_object_object_add(object, key, added) == 0)
-                result = strdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-                                                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+                result = strdup(json_object_to_json_string_ext(
+                                object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(object);
         return result;
 }
 
-char *qemu_options_append(const char *text, const char *key, const char *value, QemuValueType type) {
+char *qemu_options_append(const char *text, const char *key, const char *value,
+                          QemuValueType type) {
         char *result = NULL;
         size_t size = 0;
         FILE *out;
@@ -175,7 +180,7 @@ char *qemu_options_append(const char *text, const char *key, const char *value, 
                 return NULL;
         fprintf(out, "%s,%s=", text, key);
         for (; *value; value++)
-                fputs(*value == ',' ? ",," : (const char[]){ *value, '\0' }, out);
+                fputs(*value == ',' ? ",," : (const char[]){*value, '\0'}, out);
         if (fclose(out) != 0) {
                 free(result);
                 return NULL;

@@ -6,15 +6,17 @@
 
 #include <string.h>
 
-#include "qemu-line.h"
+#include "client/qemu-line.h"
 
-static void print_numbers(FILE *out, const char *one, const char *many, const int *numbers, size_t n) {
+static void print_numbers(FILE *out, const char *one, const char *many, const int *numbers,
+                          size_t n) {
         fprintf(out, ",%s=", n == 1 ? one : many);
         for (size_t i = 0; i < n; i++)
                 fprintf(out, "%s%d", i > 0 ? ":" : "", numbers[i]);
 }
 
-/* One queue: fd= and vhostfd=, since QEMU takes no vhostfds= beside fd= (net/tap.c net_init_tap()). */
+/* One queue: fd= and vhostfd=, since QEMU takes no vhostfds= beside fd= (net/tap.c net_init_tap()).
+ */
 static char *tap_netdev(const Port *port) {
         char *text = NULL;
         size_t size = 0;
@@ -26,7 +28,8 @@ static char *tap_netdev(const Port *port) {
         print_numbers(out, "fd", "fds", port->numbers, port->n_queues);
         if (port->n_vhosts > 0) {
                 fputs(",vhost=on", out);
-                print_numbers(out, "vhostfd", "vhostfds", port->numbers + port->n_queues, port->n_vhosts);
+                print_numbers(out, "vhostfd", "vhostfds", port->numbers + port->n_queues,
+                              port->n_vhosts);
         }
         if (fclose(out) != 0) {
                 free(text);
@@ -36,7 +39,8 @@ static char *tap_netdev(const Port *port) {
 }
 
 /* Appends where the device does not say it itself; *text is replaced. */
-static int complete(const QemuPart *device, char **text, const char *key, const char *value, QemuValueType type) {
+static int complete(const QemuPart *device, char **text, const char *key, const char *value,
+                    QemuValueType type) {
         char *longer;
 
         if (qemu_options_get(&device->options, key))
@@ -53,8 +57,9 @@ static bool has_prefix(const char *text, const char *prefix) {
         return text && strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The MAC, and what a virtio-net device needs to use several queues: mq=on and, on PCI, an interrupt vector for each queue, one
- * for the control queue and one for configuration changes (hw/virtio/virtio-net-pci.c virtio_net_pci_realize()). */
+/* The MAC, and what a virtio-net device needs to use several queues: mq=on and, on PCI, an
+ * interrupt vector for each queue, one for the control queue and one for configuration changes
+ * (hw/virtio/virtio-net-pci.c virtio_net_pci_realize()). */
 static int complete_device(const QemuPart *device, const Port *port, char **text) {
         const char *driver = qemu_options_get(&device->options, "driver");
         _cleanup_free_ char *vectors = NULL;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl qemu: opens a lease for each `-netdev raw,…` and becomes QEMU. No process stays in between, so signals and the exit
- * status are QEMU's own.
+ * rawnetctl qemu: opens a lease for each `-netdev raw,…` and becomes QEMU. No process stays in
+ * between, so signals and the exit status are QEMU's own.
  */
 
 #include <string.h>
 
-#include "bus.h"
-#include "client.h"
-#include "parse.h"
-#include "qemu-line.h"
+#include "client/bus.h"
+#include "client/client.h"
+#include "client/parse.h"
+#include "client/qemu-line.h"
 
 /* Returns 0, or the exit status. */
 static int parse_options(int argc, char **argv, bool *ret_dry_run, char ***ret_command) {
-        static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' }, {} };
+        static const struct option options[] = {{"dry-run", no_argument, NULL, 'n'}, {}};
         int c;
 
         *ret_dry_run = false;
@@ -26,7 +26,8 @@ static int parse_options(int argc, char **argv, bool *ret_dry_run, char ***ret_c
                 *ret_dry_run = true;
         }
         if (optind >= argc) {
-                log_error("qemu: which QEMU? (rawnetctl qemu [--dry-run] -- qemu-system-x86_64 ARG...)");
+                log_error("qemu: which QEMU? (rawnetctl qemu [--dry-run] -- qemu-system-x86_64 "
+                          "ARG...)");
                 return EXIT_OWN_FAILURE;
         }
         *ret_command = argv + optind;
@@ -79,8 +80,10 @@ static void warn_unused(const QemuLine *line) {
                 for (size_t k = 0; k < line->n_devices; k++)
                         used = used || line->devices[k].port == i;
                 if (!used)
-                        log_warning("no -device has netdev=%s: a guest device that is plugged in later must have the MAC %s",
-                                    port->name, *port->mac ? port->mac : "that the lease learns first");
+                        log_warning("no -device has netdev=%s: a guest device that is plugged in "
+                                    "later must have the MAC %s",
+                                    port->name,
+                                    *port->mac ? port->mac : "that the lease learns first");
         }
 }
 
@@ -92,7 +95,8 @@ static int prepare(QemuLine *line, bool dry_run, char ***ret_command, Refusal *r
 
         if (!numbers)
                 return -ENOMEM;
-        /* Chosen before we open anything: QEMU finds its caller's descriptors (-add-fd, fd=) where they were. */
+        /* Chosen before we open anything: QEMU finds its caller's descriptors (-add-fd, fd=) where
+         * they were. */
         r = ports_find_free(numbers, wanted);
         if (r < 0)
                 return r;

@@ -1,32 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The command line of `rawnetctl run`. Its errors are its own failures, 125: CMD's status may be 1 or 2.
+ * The command line of `rawnetctl run`. Its errors are its own failures, 125: CMD's status may be 1
+ * or 2.
  */
 
-#include "run-options.h"
+#include "client/run-options.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "client.h"
+#include "client/client.h"
+#include "client/parse.h"
 #include "common/text.h"
-#include "parse.h"
 
-enum { OPTION_KIND = 0x100, OPTION_MAC, OPTION_NAME, OPTION_QUEUES, OPTION_VHOST, OPTION_VNET_HDR, OPTION_PORT };
-
-static const struct option run_long_options[] = {
-        { "kind", required_argument, NULL, OPTION_KIND },
-        { "mac", required_argument, NULL, OPTION_MAC },
-        { "name", required_argument, NULL, OPTION_NAME },
-        { "queues", required_argument, NULL, OPTION_QUEUES },
-        { "vhost", optional_argument, NULL, OPTION_VHOST },
-        { "vnet-hdr", required_argument, NULL, OPTION_VNET_HDR },
-        { "port", required_argument, NULL, OPTION_PORT },
-        {},
+enum {
+        OPTION_KIND = 0x100,
+        OPTION_MAC,
+        OPTION_NAME,
+        OPTION_QUEUES,
+        OPTION_VHOST,
+        OPTION_VNET_HDR,
+        OPTION_PORT
 };
 
-/* Sets one of the options that belong to the next port. Returns false, after one line, if the value is wrong. */
+static const struct option run_long_options[] = {
+                {"kind", required_argument, NULL, OPTION_KIND},
+                {"mac", required_argument, NULL, OPTION_MAC},
+                {"name", required_argument, NULL, OPTION_NAME},
+                {"queues", required_argument, NULL, OPTION_QUEUES},
+                {"vhost", optional_argument, NULL, OPTION_VHOST},
+                {"vnet-hdr", required_argument, NULL, OPTION_VNET_HDR},
+                {"port", required_argument, NULL, OPTION_PORT},
+                {},
+};
+
+/* Sets one of the options that belong to the next port. Returns false, after one line, if the value
+ * is wrong. */
 static bool set_option(PortRequest *request, int option, const char *value) {
         bool flag = true;
 
@@ -49,7 +59,8 @@ static bool set_option(PortRequest *request, int option, const char *value) {
                 return false;
         default:
                 if (value && parse_bool(value, &flag) < 0) {
-                        log_error("--%s is yes or no, not '%s'", option == OPTION_VHOST ? "vhost" : "vnet-hdr", value);
+                        log_error("--%s is yes or no, not '%s'",
+                                  option == OPTION_VHOST ? "vhost" : "vnet-hdr", value);
                         return false;
                 }
                 *(option == OPTION_VHOST ? &request->vhost : &request->vnet_hdr) = flag;
@@ -85,7 +96,8 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
         }
         for (size_t i = 0; i < options->n_ports; i++)
                 if (same_variable(options->ports[i].name, text)) {
-                        log_error("two ports are named alike: %s and %s", options->ports[i].name, text);
+                        log_error("two ports are named alike: %s and %s", options->ports[i].name,
+                                  text);
                         return false;
                 }
         if (options->n_ports >= RUN_PORTS_MAX) {
@@ -109,7 +121,9 @@ static bool take_command(RunOptions *options, PortRequest *request, char **rest)
         if (*rest && strcmp(*rest, "--") == 0)
                 rest++;
         else if (*rest && **rest == '-') {
-                log_error("%s comes after the network: options stand before it, and -- before the command", *rest);
+                log_error("%s comes after the network: options stand before it, and -- before the "
+                          "command",
+                          *rest);
                 return false;
         }
         if (!*rest) {
@@ -142,7 +156,9 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                 pending = run_long_options[i].name;
         }
         if (pending && ret->n_ports > 0) {
-                log_error("--%s comes after the last --port and would apply to none: options stand before their --port", pending);
+                log_error("--%s comes after the last --port and would apply to none: options stand "
+                          "before their --port",
+                          pending);
                 return EXIT_OWN_FAILURE;
         }
         if (!take_command(ret, &request, argv + optind))

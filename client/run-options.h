@@ -5,7 +5,7 @@
  * The command line of `rawnetctl run`.
  */
 
-#include "port.h"
+#include "client/port.h"
 
 #define RUN_PORTS_MAX 32u
 

@@ -4,7 +4,7 @@
  * Output of the listing verbs.
  */
 
-#include "show.h"
+#include "client/show.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -13,7 +13,8 @@ int table_add(Table *table, const char *text) {
         char *copy;
 
         if ((table->n_cells & (table->n_cells - 1)) == 0) {
-                char **bigger = reallocarray(table->cells, table->n_cells ? table->n_cells * 2 : 1, sizeof(char *));
+                char **bigger = reallocarray(table->cells, table->n_cells ? table->n_cells * 2 : 1,
+                                             sizeof(char *));
 
                 if (!bigger)
                         return -ENOMEM;
@@ -75,7 +76,9 @@ void table_print(const Table *table) {
                 if (c + 1 == table->columns)
                         fputc('\n', stdout);
                 else
-                        printf("%*s", (int)(2 + (widths && widths[c] > width ? widths[c] - width : 0)), "");
+                        printf("%*s",
+                               (int)(2 + (widths && widths[c] > width ? widths[c] - width : 0)),
+                               "");
         }
 }
 
@@ -128,8 +131,10 @@ json_object *json_of_fields(const BusField *fields, size_t n_fields, const void 
 
         for (size_t i = 0; object && i < n_fields; i++)
                 if (fields[i].json)
-                        json_object_object_add(object, fields[i].json,
-                                               json_of_value(&fields[i], (const char *)base + fields[i].offset));
+                        json_object_object_add(
+                                        object, fields[i].json,
+                                        json_of_value(&fields[i],
+                                                      (const char *)base + fields[i].offset));
         return object;
 }
 
@@ -138,8 +143,9 @@ int json_print(json_object *json) {
 
         if (!json)
                 return -ENOMEM;
-        text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                            JSON_C_TO_STRING_NOSLASHESCAPE);
+        text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+                                                                    JSON_C_TO_STRING_SPACED |
+                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
         if (text)
                 puts(text);
         json_object_put(json);

@@ -7,9 +7,10 @@
 
 #include <json-c/json.h>
 
-#include "bus.h"
+#include "client/bus.h"
 
-/* Cells row by row, the first row the headings; the caller's memory is copied. Prints aligned columns to stdout. */
+/* Cells row by row, the first row the headings; the caller's memory is copied. Prints aligned
+ * columns to stdout. */
 typedef struct Table {
         size_t columns, n_cells;
         char **cells;
