@@ -9,7 +9,9 @@
 #include "client/bus.h"
 
 static char **string_of(const BusField *field, void *base) {
-        return (char **)((char *)base + field->offset);
+        void *where = (char *)base + field->offset;
+
+        return where;
 }
 
 static bool is_string(const BusField *field) {

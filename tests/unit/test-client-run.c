@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The command line of `rawnetctl run`.
+ */
+
+#include "client/client.h"
+#include "client/run-options.h"
+#include "test.h"
+
+#define MAX_WORDS 32u
+
+typedef struct Parsed {
+        RunOptions options;
+        char *words[MAX_WORDS + 1]; /* options points into them */
+        int status;
+} Parsed;
+
+/* words: blank-separated. */
+static void parse(Parsed *parsed, const char *line) {
+        char copy[512], *rest = copy, *word;
+        int n = 0;
+
+        *parsed = (Parsed){};
+        assert_true(strlen(line) < sizeof(copy));
+        strcpy(copy, line);
+        while ((word = strsep(&rest, " "))) {
+                assert_true(n < (int)MAX_WORDS);
+                parsed->words[n++] = strdup(word);
+        }
+        optind = 0; /* getopt(3): start over */
+        opterr = 0;
+        parsed->status = run_options_parse(n, parsed->words, &parsed->options);
+}
+
+static void parsed_done(Parsed *parsed) {
+        for (size_t i = 0; i < parsed->options.n_ports; i++)
+                port_done(&parsed->options.ports[i]);
+        for (size_t i = 0; i < MAX_WORDS; i++)
+                free(parsed->words[i]);
+}
+
+static void test_one_network(_unused_ void **state) {
+        Parsed p;
+
+        parse(&p, "run --kind packet --mac learn --name vm --queues 4 --vhost --vnet-hdr=yes "
+                  "lab.100 -- cmd -x --mac y");
+        assert_int_equal(p.status, 0);
+        assert_int_equal(p.options.n_ports, 1);
+        assert_null(p.options.ports[0].name);
+        assert_string_equal(p.options.ports[0].request.network, "lab.100");
+        assert_int_equal(p.options.ports[0].request.kind, KIND_PACKET);
+        assert_string_equal(p.options.ports[0].request.mac, "learn");
+        assert_string_equal(p.options.ports[0].request.name, "vm");
+        assert_int_equal(p.options.ports[0].request.queues, 4);
+        assert_int_equal(p.options.ports[0].request.vhost, 1);
+        assert_int_equal(p.options.ports[0].request.vnet_hdr, 1);
+        assert_string_equal(p.options.command[0], "cmd");
+        assert_string_equal(p.options.command[3], "y");
+        assert_null(p.options.command[4]);
+        parsed_done(&p);
+
+        parse(&p, "run lab cmd");
+        assert_int_equal(p.status, 0);
+        assert_int_equal(p.options.ports[0].request.kind, KIND_TAP);
+        assert_int_equal(p.options.ports[0].request.queues, 0);
+        assert_int_equal(p.options.ports[0].request.vhost, -1);
+        assert_int_equal(p.options.ports[0].request.vnet_hdr, -1);
+        assert_null(p.options.ports[0].request.mac);
+        assert_string_equal(p.options.command[0], "cmd");
+        parsed_done(&p);
+}
+
+/* What stands before a --port holds for it and those after it, until it is said anew. */
+static void test_ports_in_order(_unused_ void **state) {
+        Parsed p;
+
+        parse(&p, "run --queues 2 --port wan=vlan10 --kind packet --vhost=off --port lan=vlab.300 "
+                  "-- cmd");
+        assert_int_equal(p.status, 0);
+        assert_int_equal(p.options.n_ports, 2);
+        assert_string_equal(p.options.ports[0].name, "wan");
+        assert_string_equal(p.options.ports[0].request.network, "vlan10");
+        assert_int_equal(p.options.ports[0].request.queues, 2);
+        assert_int_equal(p.options.ports[0].request.kind, KIND_TAP);
+        assert_int_equal(p.options.ports[0].request.vhost, -1);
+        assert_string_equal(p.options.ports[1].name, "lan");
+        assert_string_equal(p.options.ports[1].request.network, "vlab.300");
+        assert_int_equal(p.options.ports[1].request.queues, 2);
+        assert_int_equal(p.options.ports[1].request.kind, KIND_PACKET);
+        assert_int_equal(p.options.ports[1].request.vhost, 0);
+        parsed_done(&p);
+}
+
+static void test_wrong(_unused_ void **state) {
+        static const char *const wrong[] = {
+                        "run",
+                        "run lab",
+                        "run lab --",
+                        "run --",
+                        "run lab --kind tap -- cmd",
+                        "run --kind",
+                        "run --kind x lab -- cmd",
+                        "run --queues 0 lab -- cmd",
+                        "run --queues 17 lab -- cmd",
+                        "run --queues x lab -- cmd",
+                        "run --vnet-hdr=x lab -- cmd",
+                        "run --vhost=x lab -- cmd",
+                        "run --foo lab -- cmd",
+                        "run --port lab -- cmd",
+                        "run --port =lab -- cmd",
+                        "run --port a= -- cmd",
+                        "run --port a.b=lab -- cmd",
+                        "run --port a=lab --port a=lab -- cmd",
+                        "run --port a-b=lab --port A_B=lab -- cmd",
+                        "run --port a=lab --mac learn -- cmd",
+                        "run --port a=lab --",
+                        "run --port a=lab",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                Parsed p;
+
+                parse(&p, wrong[i]);
+                if (p.status != EXIT_OWN_FAILURE)
+                        fail_msg("%s: %d", wrong[i], p.status);
+                parsed_done(&p);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_one_network),
+                        cmocka_unit_test(test_ports_in_order),
+                        cmocka_unit_test(test_wrong),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
