@@ -67,8 +67,10 @@ static int lease_add(Service *service, const WireLease *wire) {
                 return -ENOMEM;
         /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
         lease->ended = wire->gone;
-        signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE, NULL),
-                    "InterfacesAdded");
+        if (service->on_bus)
+                signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE,
+                                                         NULL),
+                            "InterfacesAdded");
         return 0;
 }
 

@@ -27,30 +27,32 @@ static void entries_free(NetworkEntry **entries, size_t n) {
         free(entries);
 }
 
-/* Returns NULL without memory, or where the file is gone by now: *ret then is 0. */
-static NetworkEntry *entry_load(const char *name, int *ret) {
+/* Sets *ret to NULL where the file is gone by now. 0 or -ENOMEM. */
+static int entry_load(const char *name, NetworkEntry **ret) {
         NetworkEntry *entry = calloc(1, sizeof(*entry));
-        Refusal refusal;
+        Refusal refusal = {};
         int r;
 
-        *ret = -ENOMEM;
         if (!entry)
-                return NULL;
+                return -ENOMEM;
         r = network_file_load(name, &entry->network, &refusal);
-        if (r == 0) {
-                *ret = 0;
-                return entry;
-        }
         if (r == RAWNET_NO_SUCH_NETWORK) {
-                *ret = 0;
-                return entry_free(entry);
+                *ret = entry_free(entry);
+                return 0;
         }
         if (r < 0)
                 (void)refuse_errno(&refusal, r, "network %s: cannot read its file", name);
-        /* Whatever else it came to, the name is the one that was asked for. */
-        snprintf(entry->network.name, sizeof(entry->network.name), "%s", name);
-        entry->error = strdup(refusal.text);
-        return entry->error ? entry : entry_free(entry);
+        if (r != 0) {
+                /* Whatever else it came to, the name is the one that was asked for. */
+                snprintf(entry->network.name, sizeof(entry->network.name), "%s", name);
+                entry->error = strdup(refusal.text);
+                if (!entry->error) {
+                        entry_free(entry);
+                        return -ENOMEM;
+                }
+        }
+        *ret = entry;
+        return 0;
 }
 
 static int entries_load(NetworkEntry ***ret_entries, size_t *ret_n) {
@@ -66,8 +68,8 @@ static int entries_load(NetworkEntry ***ret_entries, size_t *ret_n) {
         if (!entries)
                 r = -ENOMEM;
         for (size_t i = 0; i < n_names && r >= 0; i++) {
-                entries[n] = entry_load(names[i], &r);
-                n += entries[n] != NULL;
+                r = entry_load(names[i], &entries[n]);
+                n += r == 0 && entries[n];
         }
         network_names_free(names, n_names);
         if (r < 0) {

@@ -295,7 +295,8 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;
         request->stage = REQUEST_REPLIED;
-        return sd_bus_reply_method_return(request->message, "s", answers[answer]);
+        r = sd_bus_reply_method_return(request->message, "s", answers[answer]);
+        return MIN_OF(r, 0);
 }
 
 int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

@@ -14,7 +14,8 @@
 #define POLKIT_IFACE "org.freedesktop.PolicyKit1.Authority"
 /* CheckAuthorizationFlags of polkit's D-Bus interface */
 #define POLKIT_ALLOW_USER_INTERACTION UINT32_C(1)
-/* A question may wait for a person for as long as that person likes: so many at a time for one user. */
+/* A question may wait for a person for as long as that person likes. So many of one user are open at a time; more wait for their
+ * turn, within the bounds of what one user may have waiting at all (request.c). */
 #define POLKIT_QUESTIONS_MAX 16u
 
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value) {
@@ -69,7 +70,9 @@ static char *trouble_text(const sd_bus_error *e) {
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Request *request = userdata;
+        Service *service = request->service;
         PolkitState *state = &request->polkit;
+        uint32_t uid = request->uid;
         const sd_bus_error *e = sd_bus_message_get_error(reply);
 
         state->slot = sd_bus_slot_unref(state->slot);
@@ -82,6 +85,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
                 state->trouble = strdup("polkit's answer cannot be read");
         }
         request_requeue(request);
+        requests_next_turn(service, uid);
         return 1;
 }
 
@@ -153,11 +157,11 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
                 *ret_answer = state->answer;
                 return 0;
         }
-        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >= POLKIT_QUESTIONS_MAX)
-                return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                              "you may not %s now: %u of your requests wait for polkit already; answer or end "
-                              "them first",
-                              what, POLKIT_QUESTIONS_MAX);
+        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >= POLKIT_QUESTIONS_MAX) {
+                request->stage = REQUEST_TURN;
+                *ret_answer = POLKIT_WAIT;
+                return 0;
+        }
         r = question_send(request, question,
                           interact &&
                                   sd_bus_message_get_allow_interactive_authorization(request->message) > 0);
@@ -199,6 +203,8 @@ void polkit_forget(Request *request) {
                 cancellation_id(state->id, id);
                 (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME, POLKIT_PATH,
                                                POLKIT_IFACE, "CancelCheckAuthorization", NULL, NULL, "s", id);
+                request->stage = REQUEST_REPLIED;
+                requests_next_turn(request->service, request->uid);
         }
         free(state->trouble);
         *state = (PolkitState){};

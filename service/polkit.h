@@ -47,7 +47,7 @@ void polkit_detail(PolkitQuestion *question, const char *key, const char *value)
 
 /* Asks, or takes the answer to the same question of the same message. interact: the user may be asked for a password, if the
  * message allows it as well. what is for messages: "open a tap port on network lab". Returns 0, RAWNET_ACCESS_DENIED (polkit in
- * trouble, or the question is no longer what was asked), RAWNET_LIMITS_EXCEEDED, or -errno. */
+ * trouble, or the question is no longer what was asked), or -errno. */
 int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, const char *what,
                PolkitAnswer *ret_answer, Refusal *ret_refusal);
 

@@ -172,6 +172,17 @@ void requests_synced(Service *service) {
         }
 }
 
+void requests_next_turn(Service *service, uint32_t uid) {
+        Request *oldest = NULL;
+
+        /* New ones are put in front. */
+        for (Request *q = service->requests; q; q = q->next)
+                if (q->stage == REQUEST_TURN && q->uid == uid)
+                        oldest = q;
+        if (oldest)
+                request_requeue(oldest);
+}
+
 void requests_not_synced(Service *service, const Refusal *refusal) {
         for (Request *q = service->requests, *next; q; q = next) {
                 next = q->next;
@@ -190,8 +201,11 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                 q->caller_gone = true;
                 /* REQUEUED: its message stands in the bus's queue and would become a new request; request_run() ends it. HELPER:
                  * the answer may bring descriptors, which must be closed. */
-                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_POLKIT)
+                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN || q->stage == REQUEST_POLKIT) {
                         request_free(q);
+                        /* Others may have moved with it. */
+                        next = service->requests;
+                }
         }
 }
 

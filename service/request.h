@@ -16,6 +16,7 @@
 typedef enum RequestStage {
         REQUEST_RUNNING,  /* its handler runs */
         REQUEST_SYNC,     /* waits for the helper's list of leases */
+        REQUEST_TURN,     /* waits until fewer questions of its user are open */
         REQUEST_POLKIT,   /* waits for polkit */
         REQUEST_REQUEUED, /* has been waited for; its message stands in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
@@ -50,6 +51,9 @@ void requests_not_synced(Service *service, const Refusal *refusal);
 
 /* Sends a waiting request's message through the dispatcher again. */
 void request_requeue(Request *request);
+
+/* One of uid's questions is over: the one that has waited longest for its turn runs again. */
+void requests_next_turn(Service *service, uint32_t uid);
 
 /* Answers and frees. */
 void request_refuse(Request *request, const Refusal *refusal);

@@ -35,7 +35,8 @@ static void on_list_complete(void *userdata) {
         Service *service = userdata;
 
         lease_list_complete(service);
-        manager_features_changed(service);
+        if (service->on_bus)
+                manager_features_changed(service);
         requests_synced(service);
 }
 
@@ -201,7 +202,11 @@ static int start_bus(Service *service) {
         r = sd_bus_set_exit_on_disconnect(service->bus, true);
         if (r < 0)
                 return r;
-        return sd_bus_request_name(service->bus, RAWNET_BUS_NAME, 0);
+        r = sd_bus_request_name(service->bus, RAWNET_BUS_NAME, 0);
+        if (r < 0)
+                return r;
+        service->on_bus = true;
+        return 0;
 }
 
 static int start_loop(Service *service) {
