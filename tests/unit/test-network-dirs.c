@@ -252,12 +252,12 @@ static void check_list(const Fixture *f, const char *expected) {
         unsigned fds = count_fds();
         char joined[512] = "";
         char **names;
-        size_t count;
+        size_t count, used = 0;
 
         assert_int_equal(network_file_list_at(f->dirs, &names, &count), 0);
         for (size_t i = 0; i < count; i++) {
-                strcat(joined, names[i]);
-                strcat(joined, " ");
+                used += (size_t)snprintf(joined + used, sizeof(joined) - used, "%s ", names[i]);
+                assert_true(used < sizeof(joined));
         }
         network_names_free(names, count);
         assert_string_equal(joined, expected);

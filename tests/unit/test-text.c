@@ -38,7 +38,7 @@ static void test_printable_utf8(_unused_ void **state) {
 
                 assert_int_equal(text_is_printable_utf8(samples[i].text, strlen(samples[i].text)),
                                  samples[i].printable);
-                strcpy(copy, samples[i].text);
+                put_text(copy, sizeof(copy), samples[i].text);
                 text_make_printable(copy);
                 assert_string_equal(copy, samples[i].mended);
                 assert_true(text_is_printable_utf8(copy, strlen(copy)));
@@ -61,7 +61,7 @@ static void test_printable_ascii(_unused_ void **state) {
 static void check_shortened(const char *text, size_t max, const char *expected) {
         char copy[32];
 
-        strcpy(copy, text);
+        put_text(copy, sizeof(copy), text);
         text_shorten(copy, max);
         assert_string_equal(copy, expected);
         assert_true(strlen(copy) <= max);

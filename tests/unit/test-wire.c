@@ -76,7 +76,7 @@ static void test_request_head(_unused_ void **state) {
 }
 
 static void test_open_strings(_unused_ void **state) {
-        good(strcpy(o->network, "lab"); memset(o->network + 3, 0, sizeof(o->network) - 3));
+        good(put_text(o->network, sizeof(o->network), "lab"));
         bad(o->network[0] = '\0');
         bad(memset(o->network, 0, sizeof(o->network)));
         bad(memset(o->network, 'a', sizeof(o->network)));
@@ -129,8 +129,7 @@ static void test_open_numbers(_unused_ void **state) {
 }
 
 static void set_network(WireOpen *o, const char *name, uint16_t vlan) {
-        memset(o->network, 0, sizeof(o->network));
-        memcpy(o->network, name, strlen(name));
+        put_text(o->network, sizeof(o->network), name);
         o->vlan = vlan;
 }
 
@@ -216,7 +215,7 @@ static WireReply good_reply(uint32_t type) {
         case WIRE_REFUSED:
                 reply.refusal.error = RAWNET_KERNEL_REFUSED;
                 reply.refusal.kernel_errno = EPERM;
-                strcpy(reply.refusal.text, "network lab: Büro");
+                put_text(reply.refusal.text, sizeof(reply.refusal.text), "network lab: Büro");
                 break;
         case WIRE_ENDED:
                 reply.lease.id = RAWNET_ID_MAX;

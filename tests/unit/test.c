@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 void temp_dir_make(TempDir *ret) {
-        strcpy(ret->path, "/tmp/rawnet-unit-XXXXXX");
+        *ret = (TempDir){"/tmp/rawnet-unit-XXXXXX"};
         assert_non_null(mkdtemp(ret->path));
 }
 
@@ -32,6 +32,14 @@ void temp_dir_write(const TempDir *dir, const char *name, const void *data, size
         assert_true(fd >= 0);
         assert_int_equal(fchmod(fd, 0644), 0); /* whatever the umask */
         assert_int_equal(write(fd, data, size), size);
+}
+
+void put_text(char *buffer, size_t size, const char *text) {
+        size_t length = strlen(text);
+
+        assert_true(length < size);
+        memset(buffer, 0, size);
+        memcpy(buffer, text, length);
 }
 
 unsigned count_fds(void) {

@@ -29,6 +29,9 @@ void temp_dir_write(const TempDir *dir, const char *name, const void *data, size
 
 #define _cleanup_temp_dir_ _cleanup_(temp_dir_remove)
 
+/* text and NULs to the end of buffer. */
+void put_text(char *buffer, size_t size, const char *text);
+
 /* Open descriptors of this process. */
 unsigned count_fds(void);
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* wire_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in range. */
+
+#include "common/wire.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        const WireOpen *o;
+        WireRequest request = {0};
+
+        memcpy(&request, data, MIN_OF(size, sizeof(request)));
+        if (wire_request_check(&request, size) != 0) {
+                /* Most inputs: a right head lets the mutations reach what is behind it. */
+                request.version = WIRE_VERSION;
+                request.serial = 1;
+                if (wire_request_check(&request, sizeof(request)) != 0)
+                        return 0;
+        }
+        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_STATISTICS_OF);
+        if (request.operation != WIRE_OPEN)
+                return 0;
+        o = &request.open;
+        assert(strnlen(o->network, sizeof(o->network)) < sizeof(o->network));
+        assert(strnlen(o->parent, sizeof(o->parent)) < sizeof(o->parent));
+        assert(strnlen(o->lease_name, sizeof(o->lease_name)) < sizeof(o->lease_name));
+        assert(text_is_printable_ascii(o->lease_name) && interface_name_is_valid(o->parent));
+        assert(o->kind <= KIND_PACKET && o->isolation <= ISOLATION_DIRECT && o->mode <= MODE_EXCLUSIVE);
+        assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
+        assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);
+        return 0;
+}
