@@ -68,6 +68,7 @@ static const char *extack_text(const struct nlmsghdr *m) {
         return NULL;
 }
 
+_printf_(4, 0)
 static int kernel_refused(Refusal *ret, int errnum, const char *extack, const char *what, va_list ap) {
         char sentence[512];
 
