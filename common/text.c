@@ -97,20 +97,29 @@ void text_shorten(char *text, size_t max) {
         memcpy(text + keep, "...", 4);
 }
 
-int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret) {
+int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret) {
         uint64_t value = 0;
+        bool overflow = false;
 
         if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
                 return -EINVAL;
         for (const char *p = text; *p; p++) {
                 if (*p < '0' || *p > '9')
                         return -EINVAL;
-                /* Stays above every max once it is there, and cannot overflow. */
-                if (value <= UINT32_MAX)
-                        value = value * 10 + (uint64_t)(*p - '0');
+                overflow = overflow || __builtin_mul_overflow(value, 10, &value) ||
+                           __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value);
         }
-        if (value < min || value > max)
+        if (overflow || value < min || value > max)
                 return -ERANGE;
-        *ret = (uint32_t)value;
+        *ret = value;
         return 0;
+}
+
+int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret) {
+        uint64_t value;
+        int r = text_parse_u64(text, min, max, &value);
+
+        if (r == 0)
+                *ret = (uint32_t)value;
+        return r;
 }

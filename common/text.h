@@ -24,3 +24,4 @@ void text_shorten(char *text, size_t max);
 /* A decimal number: digits only, no sign, no blank, no leading zero. Returns 0, -EINVAL (not a number), -ERANGE (not in
  * min..max). */
 int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
+int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret);

@@ -13,24 +13,13 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "helper/server.h"
 
-static unsigned arg_idle_seconds = 30;
+#define IDLE_SECONDS_MAX 86400u
+
+static uint32_t arg_idle_seconds = 30;
 static bool arg_assume_checksum_trick = false;
-
-static int parse_seconds(const char *text, unsigned *ret) {
-        unsigned value = 0;
-
-        if (!text[0])
-                return -EINVAL;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9' || value > 100000)
-                        return -EINVAL;
-                value = value * 10 + (unsigned)(*text - '0');
-        }
-        *ret = value;
-        return 0;
-}
 
 /* 1: go on, 0: done, negative: usage. */
 static int parse_arguments(int argc, char **argv) {
@@ -47,8 +36,9 @@ static int parse_arguments(int argc, char **argv) {
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
                 switch (c) {
                 case OPTION_IDLE:
-                        if (parse_seconds(optarg, &arg_idle_seconds) < 0) {
-                                log_error("--idle-seconds=%s is not a number of seconds", optarg);
+                        if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
+                                log_error("--idle-seconds= takes 0 (never) to %u, not '%s'",
+                                          IDLE_SECONDS_MAX, optarg);
                                 return -EINVAL;
                         }
                         break;

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/text.h"
+
 #define RECORD_MAGIC "rawnet1"
 #define RECORD_FIELDS 11u /* before the name */
 
@@ -29,23 +31,6 @@ void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
         assert(n > 0 && (size_t)n < LINK_ALIAS_SIZE);
 }
 
-/* Decimal digits only, no sign, no leading zero but "0" itself, at most max. */
-static int parse_number(const char *text, uint64_t max, uint64_t *ret) {
-        uint64_t value = 0;
-
-        if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
-                return -EBADMSG;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9')
-                        return -EBADMSG;
-                if (__builtin_mul_overflow(value, 10, &value) ||
-                    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value) || value > max)
-                        return -EBADMSG;
-        }
-        *ret = value;
-        return 0;
-}
-
 static int parse_text(const char *text, char *ret, size_t size) {
         size_t n = strlen(text);
 
@@ -66,25 +51,23 @@ static int parse_isolation(const char *text, uint32_t *ret) {
 }
 
 static int parse_fields(char *const field[RECORD_FIELDS], WireLease *ret) {
-        uint64_t uid, vnet_hdr, vlan, mtu, since;
+        uint32_t vnet_hdr, vlan;
         LeaseKind kind;
 
-        if (strcmp(field[0], RECORD_MAGIC) != 0 || parse_number(field[1], UINT32_MAX, &uid) < 0 ||
+        if (strcmp(field[0], RECORD_MAGIC) != 0 || text_parse_u32(field[1], 0, UINT32_MAX, &ret->uid) < 0 ||
             lease_kind_from_string(field[2], &kind) < 0 ||
             parse_isolation(field[3], &ret->isolation) < 0 ||
-            parse_number(field[4], 1, &vnet_hdr) < 0 || parse_number(field[5], 4094, &vlan) < 0 ||
-            parse_number(field[6], UINT32_MAX, &mtu) < 0 ||
+            text_parse_u32(field[4], 0, 1, &vnet_hdr) < 0 ||
+            text_parse_u32(field[5], 0, 4094, &vlan) < 0 ||
+            text_parse_u32(field[6], 0, UINT32_MAX, &ret->mtu) < 0 ||
             (strcmp(field[7], "-") != 0 && mac_parse(field[7], &ret->mac) < 0) ||
-            parse_number(field[8], UINT64_MAX, &since) < 0 ||
+            text_parse_u64(field[8], 0, UINT64_MAX, &ret->since) < 0 ||
             parse_text(field[9], ret->network, sizeof(ret->network)) < 0 ||
             parse_text(field[10], ret->parent, sizeof(ret->parent)) < 0)
                 return -EBADMSG;
-        ret->uid = (uint32_t)uid;
         ret->kind = kind;
         ret->vnet_hdr = (uint8_t)vnet_hdr;
         ret->vlan = (uint16_t)vlan;
-        ret->mtu = (uint32_t)mtu;
-        ret->since = since;
         return 0;
 }
 
