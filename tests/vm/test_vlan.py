@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""802.1Q for real: what of a lease's frames is on the trunk, with which tag, and what comes back. Needs a kernel with VLANs."""
+
+import contextlib
+
+import bus
+import frames
+import lab
+import tap
+import vlan
+
+KINDS = ("tap", "packet")
+DOTQ, DOTAD = 0x8100, 0x88A8
+
+
+def open_port(connection, kind, network, **options):
+    lease = connection.open(kind, network, **options)
+    return lease, frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"])
+
+
+def check_both_ways(kind, network, tag, far_interface, **options):
+    """One frame each way, by content: outside with exactly that tag, inside with none."""
+    with bus.connect("member") as member, frames.WirePort() as trunk, frames.WirePort(far_interface) as far:
+        lease, port = open_port(member, kind, network, **options)
+        with lease:
+            assert lease.info["vlan"] == tag[1], lease.info
+            out = frames.marker(lease.info["mac"], f"out of {network} by {kind}")
+            port.send(out)
+            _, source, tags, ethertype, payload = vlan.taken_apart(trunk.wait(out[14:]))
+            assert (source, tags, ethertype) == (lease.info["mac"], [tag], frames.TEST), (source, tags, hex(ethertype))
+            assert payload[:46] == out[14:], payload
+            # The neighbour's own interface for that VLAN takes it in.
+            far.wait(out[14:])
+            back = frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, b"back to the guest".ljust(46, b"\0"))
+            far.send(back)
+            got = port.wait(b"back to the guest")
+            assert got == back, got.hex()
+
+
+def test_features_say_what_this_kernel_has():
+    with bus.connect("member") as member:
+        features = set(member.get_all(bus.ROOT, bus.MANAGER)["Features"])
+    assert {"vlan", "guard", "checksum-trick", "vhost-net"} <= features, features
+
+
+def test_tagged_on_the_trunk_tap():
+    check_both_ways("tap", "vlan100", (DOTQ, 100), "wire.100")
+
+
+def test_tagged_on_the_trunk_packet():
+    check_both_ways("packet", "vlan100", (DOTQ, 100), "wire.100")
+
+
+def test_tagged_on_the_trunk_packet_with_vnet_hdr():
+    check_both_ways("packet", "vlan100", (DOTQ, 100), "wire.100", vnet_hdr=True)
+
+
+def test_exclusive_both_kinds():
+    for kind in KINDS:
+        check_both_ways(kind, "vlan200", (DOTQ, 200), "wire.200")
+        assert not vlan.shared(200), "an exclusive VLAN is not shared in the host"
+        lab.wait_no_leases()
+
+
+def test_range():
+    for vid in (300, 399):
+        check_both_ways("tap", f"vlab.{vid}", (DOTQ, vid), f"wire.{vid}")
+    with bus.connect("member") as member:
+        for name in ("vlab", "vlab.299", "vlab.400", "vlan100.100", "lab.100"):
+            bus.expect_error("NoSuchNetwork", member.open_tap, name)
+
+
+def test_service_tag():
+    with lab.network("svlan", VLAN=120, Protocol="802.1ad"), \
+            vlan.far_link("wire.s120", "type", "vlan", "protocol", "802.1ad", "id", "120"):
+        for kind in KINDS:
+            check_both_ways(kind, "svlan", (DOTAD, 120), "wire.s120")
+
+
+def test_both_protocols_with_one_vid():
+    """802.1Q 120 and 802.1ad 120 of one parent are two networks."""
+    with lab.network("svlan", VLAN=120, Protocol="802.1ad"), lab.network("cvlan", VLAN=120), \
+            bus.connect("member") as member, frames.WirePort() as trunk:
+        mac = "52:54:00:00:01:20"
+        one, one_port = open_port(member, "tap", "svlan", mac=mac)
+        with one:
+            other, other_port = open_port(member, "tap", "cvlan", mac=mac)
+            with other:
+                for port, tag in ((one_port, DOTAD), (other_port, DOTQ)):
+                    frame = frames.marker(mac, f"tag {tag:x}")
+                    port.send(frame)
+                    assert vlan.taken_apart(trunk.wait(frame[14:]))[2] == [(tag, 120)]
+
+
+def test_other_vlans_do_not_come_in():
+    with bus.connect("member") as member, frames.WirePort("wire.100") as own:
+        for kind in KINDS:
+            lease, port = open_port(member, kind, "vlan100")
+            with lease:
+                mac = lease.info["mac"]
+                for interface in ("wire", "wire.200", "wire.300"):
+                    with frames.WirePort(interface) as other:
+                        for destination in (mac, frames.BROADCAST, "01:00:5e:00:00:05"):
+                            other.send(frames.ether(destination, "02:00:00:00:00:01", frames.TEST, b"stray"))
+                own.send(frames.ether(frames.BROADCAST, "02:00:00:00:00:01", frames.TEST, b"right"))
+                came = [frame for frame in port.before(b"right") if b"stray" in frame]
+                assert not came, f"{kind}: {[frame.hex() for frame in came]}"
+
+
+def test_untagged_lease_hears_no_vlan():
+    """A VLAN=none lease on a trunk: neither VLANs that the host has an interface for nor those that it has not."""
+    with bus.connect("member") as member, frames.WirePort("wire") as trunk, \
+            vlan.host_link("here150", "type", "vlan", "id", "150"):
+        for kind in KINDS:
+            lease, port = open_port(member, kind, "lab")
+            with lease:
+                for vid in (1, 100, 150, 4094):
+                    for destination in (lease.info["mac"], frames.BROADCAST):
+                        inner = frames.ether(destination, "02:00:00:00:00:01", frames.TEST, b"stray")
+                        trunk.send(frames.tagged(inner, vid))
+                        trunk.send(frames.tagged(inner, (DOTAD, vid)))
+                trunk.send(frames.ether(frames.BROADCAST, "02:00:00:00:00:01", frames.TEST, b"right"))
+                came = [frame for frame in port.before(b"right") if b"stray" in frame]
+                assert not came, f"{kind}: {[frame.hex() for frame in came]}"
+
+
+def test_tag_in_tag_does_not_come_in():
+    with bus.connect("member") as member, frames.WirePort("wire.100") as far:
+        for kind in KINDS:
+            lease, port = open_port(member, kind, "vlan100")
+            with lease:
+                inner = frames.ether(lease.info["mac"], "02:00:00:00:00:01", frames.TEST, b"stray")
+                for outer in sorted(vlan.TAGS):
+                    far.send(frames.tagged(inner, (outer, 200)))
+                far.send(frames.ether(frames.BROADCAST, "02:00:00:00:00:01", frames.TEST, b"right"))
+                came = [frame for frame in port.before(b"right") if b"stray" in frame]
+                assert not came, f"{kind}: {[frame.hex() for frame in came]}"
+
+
+def test_no_tag_gets_out():
+    """Single, double and priority tags of every kind, on a VLAN and untagged: nothing but the marker, with its one tag."""
+    with bus.connect("member") as member, frames.WirePort() as trunk:
+        for network, own in (("vlan100", [(DOTQ, 100)]), ("vlan200", [(DOTQ, 200)]), ("lab", [])):
+            for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
+                lease, port = open_port(member, kind, network, **options)
+                with lease:
+                    mac = lease.info["mac"]
+                    for tags in ([100], [200], [0], [0x2000], [100, 200], [200, 100], [(DOTAD, 200), 100]):
+                        port_try(port, frames.tagged(frames.marker(mac, "hop"), *tags))
+                    for outer in sorted(vlan.TAGS):
+                        port_try(port, frames.tagged(frames.marker(mac, "hop"), (outer, 300)))
+                    end = frames.marker(mac, f"end {network} {kind} {options}")
+                    port.send(end)
+                    escaped = [vlan.taken_apart(frame) for frame in trunk.before(end[14:])
+                               if frames.mac_text(frame[6:12]) == mac]  # fmt: skip
+                    assert not escaped, f"{network} {kind} {options}: {escaped}"
+                    assert vlan.taken_apart(trunk.last)[2] == own, trunk.last.hex()
+
+
+def port_try(port, frame):
+    """A frame that the guard drops may come back to the sender as ENOBUFS."""
+    try:
+        port.send(frame)
+    except OSError:
+        pass
+
+
+def test_one_mac_on_two_vlans():
+    mac = "52:54:00:aa:bb:cc"
+    with bus.connect("member") as member, frames.WirePort() as trunk:
+        first, first_port = open_port(member, "tap", "vlab.300", mac=mac)
+        with first:
+            second, second_port = open_port(member, "packet", "vlab.301", mac=mac)
+            with second:
+                text = bus.expect_error("AddressInUse", member.open_tap, "vlab.300", mac=mac)
+                assert "vlab.300" in text and mac in text, text
+                for port, vid in ((first_port, 300), (second_port, 301)):
+                    frame = frames.marker(mac, f"on {vid}")
+                    port.send(frame)
+                    assert vlan.taken_apart(trunk.wait(frame[14:]))[2] == [(DOTQ, vid)]
+                for port, vid in ((first_port, 300), (second_port, 301)):
+                    with frames.WirePort(f"wire.{vid}") as far:
+                        far.send(frames.ether(mac, "02:00:00:00:00:01", frames.TEST, f"for {vid}".encode()))
+                    got = port.wait(b"for 3")
+                    assert f"for {vid}".encode() in got, got
+
+
+def test_guests_of_one_vlan_meet_and_keep_apart():
+    """bridge: in the kernel. private: never. vepa: only by the wire."""
+    with lab.network("b110", VLAN=110), lab.network("p111", VLAN=111, Mode="private"), \
+            lab.network("v112", VLAN=112, Mode="vepa"), bus.connect("member") as member, \
+            frames.WirePort() as trunk:  # fmt: skip
+        for network, vid, meet in (("b110", 110, True), ("p111", 111, False), ("v112", 112, False)):
+            one, one_port = open_port(member, "tap", network)
+            with one:
+                other, other_port = open_port(member, "packet", network)
+                with other, vlan.far_link(f"wire.{vid}", "type", "vlan", "id", str(vid)), \
+                        frames.WirePort(f"wire.{vid}") as far:  # fmt: skip
+                    direct = frames.ether(other.info["mac"], one.info["mac"], frames.TEST, b"neighbours")
+                    one_port.send(direct)
+                    one_port.send(frames.marker(one.info["mac"], "all of us"))
+                    far.wait(b"all of us")
+                    far.send(frames.ether(frames.BROADCAST, "02:00:00:00:00:01", frames.TEST, b"right"))
+                    came = other_port.before(b"right")
+                    texts = [text for text in (b"neighbours", b"all of us") if any(text in frame for frame in came)]
+                    assert texts == ([b"neighbours", b"all of us"] if meet else []), f"{network}: {texts}"
+            trunk.drain()
+
+
+def test_exclusive_is_exclusive_and_free_at_once():
+    with bus.connect("member") as member, bus.connect("member2") as other:
+        for _ in range(3):
+            with member.open_tap("vlan200"):
+                text = bus.expect_error("NetworkBusy", other.open_packet, "vlan200")
+                assert "vlan200" in text, text
+            # The dying namespace still holds the VLAN for a moment: rawnet waits, the caller does not see it.
+            other.open_packet("vlan200").close_fds()
+
+
+def test_shared_interface_comes_and_goes():
+    with bus.connect("member") as member:
+        assert not vlan.shared(100)
+        with member.open_tap("vlan100") as first:
+            (link,) = vlan.shared(100)
+            assert link["link"] == "wire0", link
+            alias = link.get("ifalias", "")
+            assert "100" in alias and "wire0" in alias, f"VID and parent stand in its alias: {alias}"
+            with member.open_packet("vlan100"):
+                assert [found["ifindex"] for found in vlan.shared(100)] == [link["ifindex"]], "both stand on one"
+                first.close_fds()
+                lab.wait_for(lambda: len(lab.lease_ids()) == 1, 10, "the first lease's end")
+                assert [found["ifindex"] for found in vlan.shared(100)] == [link["ifindex"]], "one still needs it"
+        lab.wait_for(lambda: not vlan.shared(100), 10, "its end with the last lease")
+
+
+def test_shared_interface_left_by_a_killed_helper():
+    """Nobody is there to remove it when the last lease ends; the next start does."""
+    with bus.connect("member") as member:
+        with member.open_tap("vlan100"):
+            (link,) = vlan.shared(100)
+            lab.kill_helper()
+        with member.open_tap("lab"):
+            lab.wait_for(lambda: link["ifname"] not in lab.links(), 10, "its removal by the new helper")
+
+
+def state_of(name):
+    """All that one can see of an interface but its counters and who stands on it."""
+    link = lab.links()[name]
+    keep = {key: link.get(key) for key in ("ifindex", "mtu", "address", "ifalias", "linkinfo", "inet6_addr_gen_mode",
+                                           "operstate", "qdisc", "promiscuity", "allmulti")}  # fmt: skip
+    keep["flags"] = sorted(link["flags"])
+    # An IPv6 address goes from tentative to there by itself.
+    keep["addresses"] = [(entry["family"], entry["local"])
+                         for entry in lab.ip("addr", "show", "dev", name)[0]["addr_info"]]  # fmt: skip
+    keep["tc"] = vlan.run("tc", "filter", "show", "dev", name, "ingress")
+    for family, key in (("ipv4", "rp_filter"), ("ipv6", "disable_ipv6")):
+        with open(f"/proc/sys/net/{family}/conf/{name}/{key}", encoding="ascii") as value:
+            keep[key] = value.read()
+    return keep
+
+
+def check_same(name, before):
+    after = state_of(name)
+    changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    assert not changed, f"{name} was changed: {changed}"
+
+
+def test_administrators_own_interface():
+    with lab.network("own", VLAN=130), vlan.far_link("wire.130", "type", "vlan", "id", "130"), \
+            vlan.host_link("office", "type", "vlan", "id", "130"):  # fmt: skip
+        vlan.run("ip", "addr", "add", "10.130.0.1/24", "dev", "office")
+        vlan.run("ip", "link", "set", "office", "alias", "the administrator's")
+        before = state_of("office")
+        for kind in KINDS:
+            check_both_ways(kind, "own", (DOTQ, 130), "wire.130")
+            assert not vlan.shared(130)
+        lab.wait_no_leases()
+        check_same("office", before)
+        vlan.run_far("ip", "addr", "add", "10.130.0.2/24", "dev", "wire.130")
+        vlan.run_far("ping", "-c1", "-W5", "10.130.0.1")
+
+
+def test_administrators_own_interface_is_not_taken_away():
+    with lab.network("own", VLAN=130, Mode="exclusive"), vlan.host_link("office", "type", "vlan", "id", "130"), \
+            bus.connect("member") as member:  # fmt: skip
+        before = state_of("office")
+        text = bus.expect_error("NetworkBusy", member.open_tap, "own")
+        assert "own" in text, text
+        check_same("office", before)
+
+
+def test_parent_down_and_up():
+    with bus.connect("member") as member, frames.WirePort() as trunk:
+        for kind in KINDS:
+            lease, port = open_port(member, kind, "vlan100")
+            with lease:
+                vlan.run("ip", "link", "set", "wire0", "down")
+                port_try(port, frames.marker(lease.info["mac"], "into the dark"))
+                vlan.run("ip", "link", "set", "wire0", "up")
+                frame = frames.marker(lease.info["mac"], "light again")
+
+                def through(port=port, frame=frame):
+                    port_try(port, frame)
+                    return any(b"light again" in got for got in iter(lambda: trunk.receive(0.1), None))
+
+                lab.wait_for(through, 10, f"{kind}: the first frame after the parent is up")
+            lab.wait_no_leases()
+
+
+@contextlib.contextmanager
+def cable():
+    """A second wire of the host's while the block runs, which may delete it."""
+    vlan.run("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "cable1")
+    try:
+        for name in ("cable0", "cable1"):
+            vlan.run("ip", "link", "set", name, "up")
+        yield "cable0"
+    finally:
+        if "cable0" in lab.links():
+            vlan.run("ip", "link", "del", "cable0")
+
+
+def test_parent_deleted():
+    with lab.network("doomed", Parent="cable0", VLAN=100), bus.connect("member") as member:
+        member.subscribe()
+        for kind in KINDS:
+            with cable() as parent, member.open(kind, "doomed") as lease:
+                vlan.run("ip", "link", "del", parent)
+                _, body = member.wait_signal("Ended", path=lease.path)
+                assert body[0] == "link-gone", body
+            lab.wait_no_leases()
+            bus.expect_error("ParentMissing", member.open, kind, "doomed")
+
+
+if __name__ == "__main__":
+    tap.main()
