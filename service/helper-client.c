@@ -68,8 +68,6 @@ static Pending *pending_take(Helper *h, uint64_t serial) {
         return NULL;
 }
 
-static void schedule_retry(Helper *h);
-
 /* Lets go of the connection; everybody who waits is told. */
 static void helper_lose(Helper *h, const Refusal *refusal) {
         Pending *pending = h->first;
@@ -88,7 +86,7 @@ static void helper_lose(Helper *h, const Refusal *refusal) {
                 free(p);
         }
         h->events.lost(h->userdata, refusal);
-        schedule_retry(h);
+        helper_retry(h);
 }
 
 static void helper_lose_because(Helper *h, const char *why) {
@@ -304,12 +302,12 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         r = helper_connect(h, &refusal);
         if (r != 0) {
                 log_warning("%s", r > 0 ? refusal.text : strerror(-r));
-                schedule_retry(h);
+                helper_retry(h);
         }
         return 0;
 }
 
-static void schedule_retry(Helper *h) {
+void helper_retry(Helper *h) {
         int r;
 
         source_drop(&h->retry_source);

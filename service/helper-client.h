@@ -26,7 +26,7 @@ typedef struct HelperEvents {
         void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
         void (*list_complete)(void *userdata);                       /* every lease has been named; features are known */
         void (*lost)(void *userdata, const Refusal *refusal);        /* or cannot be had; leases live on unseen */
-        bool (*wanted)(void *userdata);                              /* are there leases to watch? */
+        bool (*wanted)(void *userdata);                              /* are there, or may there be, leases to watch? */
 } HelperEvents;
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata, Helper **ret);
@@ -34,6 +34,9 @@ void helper_free(Helper *helper);
 
 /* Connects and asks for the list, where that is not done yet. 0 or RAWNET_HELPER_UNAVAILABLE. */
 int helper_connect(Helper *helper, Refusal *ret_refusal);
+
+/* Keeps trying in the background while events.wanted() says so. */
+void helper_retry(Helper *helper);
 
 bool helper_connected(const Helper *helper);
 /* Connected, and the list of leases is complete? */

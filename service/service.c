@@ -34,6 +34,7 @@ static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
 static void on_list_complete(void *userdata) {
         Service *service = userdata;
 
+        service->listed = true;
         lease_list_complete(service);
         if (service->on_bus)
                 manager_features_changed(service);
@@ -47,7 +48,8 @@ static void on_lost(void *userdata, const Refusal *refusal) {
 static bool on_wanted(void *userdata) {
         Service *service = userdata;
 
-        return service->leases.n_leases > 0;
+        /* Never heard of any: there may be some all the same. */
+        return service->leases.n_leases > 0 || !service->listed;
 }
 
 static const HelperEvents helper_events = {
@@ -165,6 +167,7 @@ static int first_list(Service *service) {
         r = helper_connect(service->helper, &refusal);
         if (r > 0) {
                 log_warning("%s", refusal.text);
+                helper_retry(service->helper);
                 return 0;
         }
         if (r < 0)
