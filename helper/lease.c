@@ -176,13 +176,17 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
 
 /* The kernel's words say what; the network's name says where. */
 static int name_network(const LeasePlan *plan, int r, Refusal *refusal) {
-        Refusal kernel = *refusal;
+        static const char named[] = "network '";
+        Refusal said = *refusal;
 
-        if (r != RAWNET_KERNEL_REFUSED)
-                return r;
-        refuse(refusal, RAWNET_KERNEL_REFUSED, "network '%s' on %s: the kernel refused: %s",
-               plan->lease.network, plan->network.parent, kernel.text);
-        refusal->kernel_errno = kernel.kernel_errno;
+        if (r == RAWNET_KERNEL_REFUSED) {
+                refuse(refusal, RAWNET_KERNEL_REFUSED, "network '%s' on %s: the kernel refused: %s",
+                       plan->lease.network, plan->network.parent, said.text);
+                refusal->kernel_errno = said.kernel_errno;
+        } else if (strncmp(said.text, named, sizeof(named) - 1) != 0) {
+                /* From a room that knows of links and devices only. */
+                refuse(refusal, said.error, "network '%s': %s", plan->lease.network, said.text);
+        }
         return r;
 }
 

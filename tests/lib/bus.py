@@ -196,12 +196,35 @@ class Connection:
             self._receive(max(0, deadline - lab.time.monotonic()))
 
 
+class Monitor:
+    """Everything that passes the bus and fits a rule (a match rule's text), from now on."""
+
+    def __init__(self, rule):
+        self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True)
+        driver = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus.Monitoring")
+        self.bus.send_and_get_reply(new_method_call(driver, "BecomeMonitor", "asu", ([rule], 0)))
+
+    def wait(self, member, seconds=10):
+        """The next message of that name: its body. Others are dropped."""
+        deadline = lab.time.monotonic() + seconds
+        while True:
+            message = self.bus.receive(timeout=max(0, deadline - lab.time.monotonic()))
+            if message.header.fields.get(HeaderFields.member) == member:
+                return message.body
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bus.close()
+
+
 def connect(user=None):
     """A Connection as user (None: root)."""
     return Connection(user)
 
 
-def expect_error(name, function, *words, **named):
+def expect_error(name, function, /, *words, **named):
     """Calls function and returns the BusError's text; AssertionError if it succeeds or the name is another.
     name without a dot is org.rawnet1.Error.NAME."""
     full = name if "." in name else ERROR + name

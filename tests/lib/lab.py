@@ -139,6 +139,21 @@ def helper_arguments(*words):
     restart("rawnet-helper")
 
 
+def service_arguments(*words):
+    """rawnetd's arguments from its next start on, in the lab's copy of the activation file. Stops a running one, so that the
+    next call starts it anew."""
+    path = "/usr/share/dbus-1/system-services/org.rawnet1.service"
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    lines = [" ".join([line.split()[0], *words]) if line.startswith("Exec=") else line for line in lines]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    subprocess.run(["busctl", "--system", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                    "ReloadConfig"], check=True, capture_output=True)  # fmt: skip
+    if service_pid():
+        kill_service(signal.SIGTERM)
+
+
 def helper_pid():
     """0 while it does not run."""
     return daemons()["rawnet-helper"]["pid"]
@@ -150,6 +165,17 @@ def service_pid():
                           "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", "org.rawnet1"],
                          capture_output=True, text=True, check=False)  # fmt: skip
     return json.loads(out.stdout)["data"][0] if out.returncode == 0 else 0
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """A process stands still (SIGSTOP) while the block runs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def kill_helper(number=signal.SIGKILL):
