@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab itself, seen from outside: it passes things on, keeps its promises to the command, and leaves nothing behind."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -33,11 +34,16 @@ def in_lab(script, *options):
     return done.stdout
 
 
-def started(script, **options):
-    """A lab whose command has printed its first line: (Popen, that line)."""
-    process = subprocess.Popen([LAB, "exec", "--", "bash", "-c", script], stdout=subprocess.PIPE, text=True,
-                               stdin=subprocess.DEVNULL, **options)
-    return process, process.stdout.readline().strip()
+@contextlib.contextmanager
+def started(*command):
+    """A lab whose command has printed "ready"; it is killed, if it still runs, when the block ends."""
+    with subprocess.Popen([LAB, "exec", "--", *command], stdout=subprocess.PIPE, text=True,
+                          stdin=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def all_descendants_end(seconds=10):
@@ -60,15 +66,18 @@ def read(path):
 def traces():
     """Everything of the machine that a careless lab would change."""
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    status = subprocess.run(["git", "-c", f"safe.directory={SOURCE}", "-C", SOURCE, "status", "--porcelain",
-                             "--ignored=no", "tools", "tests/lab", "tests/lib"],
-                            capture_output=True, text=True, check=False).stdout  # fmt: skip
     found = {"mounts": sorted(line.split()[4] for line in read("/proc/self/mountinfo").splitlines()),
-             "links": [line.split(": ")[1] for line in links.splitlines()], "status": status,
+             "links": [line.split(": ")[1] for line in links.splitlines()],
              "passwd": read("/etc/passwd"), "group": read("/etc/group")}  # fmt: skip
-    for path in ("/run/lab", "/run/rawnet", "/run/netns", "/etc/rawnet", "/run/dbus", "/dev/log", "/usr/libexec/rawnet"):
+    for path in (f"{SOURCE}/tools/lab.d", f"{SOURCE}/tests/lib", "/run/lab", "/run/rawnet", "/run/netns", "/etc/rawnet", "/run/dbus", "/dev/log", "/usr/libexec/rawnet"):
         found[path] = sorted(os.listdir(path)) if os.path.isdir(path) else os.path.lexists(path)
     return found
+
+
+def same(before):
+    """AssertionError with the difference when something is there that was not there before."""
+    now = traces()
+    assert now == before, {key: (before[key], now[key]) for key in now if now[key] != before[key]}
 
 
 def test_exit_status_is_the_commands():
@@ -163,12 +172,13 @@ with socket.create_connection(("10.77.0.1", 80), 10) as sock:
 
 
 def test_signals_reach_the_command():
+    # Blocked before it says so, hence no moment at which the signal would be missed.
+    script = ("import signal, sys; number = int(sys.argv[1]); signal.pthread_sigmask(signal.SIG_BLOCK, {number});"
+              "print('ready', flush=True); signal.sigwait({number}); sys.exit(42)")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        name = signal.Signals(number).name
-        process, line = started(f"trap 'exit 42' {name}; echo ready; read -r < <(tail -f /dev/null)")
-        assert line == "ready"
-        process.send_signal(number)
-        assert process.wait(20) == 42, name
+        with started("/usr/bin/python3", "-c", script, str(int(number))) as process:
+            process.send_signal(number)
+            assert process.wait(20) == 42, number
 
 
 def test_terminal():
@@ -202,17 +212,15 @@ def test_nothing_is_left_after_an_end():
     before = traces()
     lab("exec", "--", "sh", "-c", "tail -f /dev/null & touch /etc/left /usr/left /run/left; ip netns add left; ip link add l0 type dummy")
     all_descendants_end()
-    assert traces() == before
+    same(before)
 
 
 def test_nothing_is_left_after_sigkill():
     before = traces()
-    process, line = started("tail -f /dev/null & ip netns add left; echo ready; tail -f /dev/null")
-    assert line == "ready"
-    process.kill()
-    process.wait()
+    with started("sh", "-c", "tail -f /dev/null & ip netns add left; echo ready; tail -f /dev/null"):
+        pass  # it ends with SIGKILL for the front, while everything runs
     all_descendants_end()
-    assert traces() == before
+    same(before)
 
 
 def test_nothing_is_left_when_killed_while_starting():
@@ -223,12 +231,13 @@ def test_nothing_is_left_when_killed_while_starting():
             select.select([], [], [], step * 0.02)
             process.kill()
         all_descendants_end()
-        assert traces() == before, step
+        same(before)
 
 
 def test_two_at_once():
-    processes = [started("ip -o link show wire0 >/dev/null && echo ready; read -r")[0] for _ in range(2)]
-    assert [process.wait(30) for process in processes] == [1, 1]
+    command = ("sh", "-c", "ip -o link show wire0 >/dev/null && echo ready; tail -f /dev/null")
+    with started(*command) as one, started(*command) as two:
+        assert one.poll() is None and two.poll() is None
 
 
 if __name__ == "__main__":
