@@ -88,3 +88,9 @@ void shell_quote(FILE *out, const char *text) {
                         fputc(*p, out);
         fputc('\'', out);
 }
+
+void argv_free(char **argv) {
+        for (char **p = argv; p && *p; p++)
+                free(*p);
+        free(argv);
+}

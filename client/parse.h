@@ -25,3 +25,9 @@ const char *lease_id_format(uint32_t id, char buffer[static LEASE_ID_TEXT_SIZE])
 /* Appends text to out so that a POSIX shell reads it back as one word; left bare where nothing
  * needs quoting. */
 void shell_quote(FILE *out, const char *text);
+
+/* A NULL-terminated vector of strings, and NULL. */
+void argv_free(char **argv);
+static inline void argv_freep(char ***argv) {
+        argv_free(*argv);
+}

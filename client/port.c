@@ -75,7 +75,13 @@ static int highest_number(const Port *ports, size_t n_ports) {
         return highest;
 }
 
-int ports_place(Port *ports, size_t n_ports) {
+static int refuse_place(Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                      "cannot move the ports' descriptors to their places: %s; raise ulimit -n",
+                      strerror(errno));
+}
+
+int ports_place(Port *ports, size_t n_ports, Refusal *ret_refusal) {
         int above = highest_number(ports, n_ports) + 1;
 
         /* First all out of the way, or one descriptor's new place could be another's present one.
@@ -85,14 +91,14 @@ int ports_place(Port *ports, size_t n_ports) {
                         int moved = fcntl(ports[i].fds[k], F_DUPFD_CLOEXEC, above);
 
                         if (moved < 0)
-                                return -errno;
+                                return refuse_place(ret_refusal);
                         safe_close(ports[i].fds[k]);
                         ports[i].fds[k] = moved;
                 }
         for (size_t i = 0; i < n_ports; i++)
                 for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++) {
                         if (dup2(ports[i].fds[k], ports[i].numbers[k]) < 0)
-                                return -errno;
+                                return refuse_place(ret_refusal);
                         safe_close(ports[i].fds[k]);
                         ports[i].fds[k] = ports[i].numbers[k];
                 }

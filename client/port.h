@@ -57,9 +57,9 @@ int ports_find_free(int *ret_numbers, size_t wanted);
 /* Gives out numbers, port by port, in order. */
 void ports_number_from(Port *ports, size_t n_ports, const int *numbers);
 /* Moves every descriptor to its number, without CLOEXEC. Whatever else was there is closed: nothing
- * of the caller's own may be in use any more. Returns 0 or -errno; after an error the caller can
- * only exit. */
-int ports_place(Port *ports, size_t n_ports);
+ * of the caller's own may be in use any more. Returns 0 or RAWNET_LIMITS_EXCEEDED (too many for
+ * RLIMIT_NOFILE); after that the caller can only exit. */
+int ports_place(Port *ports, size_t n_ports, Refusal *ret_refusal);
 
 /* For placeholder_replace(), userdata is a PortList: {fd} {fds} {fds,} {vhostfds} {mac} {mtu}
  * {ifname}, with "NAME." in front for named ports; without it they mean the only port, and are

@@ -37,6 +37,6 @@ void qemu_line_done(QemuLine *line);
 /* How many descriptors the ports will have together. */
 size_t qemu_line_descriptors(const QemuLine *line);
 
-/* The new argument vector, from ports with mac, numbers, n_queues and n_vhosts set. A copy; lives
- * until exec or exit. Returns 0 or -errno. */
+/* The new argument vector, from ports with mac, numbers, n_queues and n_vhosts set; the caller
+ * frees it with argv_free(). Returns 0 or -errno. */
 int qemu_line_rewrite(const QemuLine *line, char ***ret_argv);

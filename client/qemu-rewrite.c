@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "client/parse.h"
 #include "client/qemu-line.h"
 
 static void print_numbers(FILE *out, const char *one, const char *many, const int *numbers,
@@ -78,7 +79,7 @@ static int complete_device(const QemuPart *device, const Port *port, char **text
 }
 
 int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {
-        char **argv = calloc(line->argc + 1, sizeof(*argv));
+        _cleanup_(argv_freep) char **argv = calloc(line->argc + 1, sizeof(*argv));
         int r = 0;
 
         if (!argv)
@@ -99,6 +100,6 @@ int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {
                                     &argv[line->devices[i].argument]);
         if (r < 0)
                 return r;
-        *ret_argv = argv;
+        *ret_argv = TAKE_PTR(argv);
         return 0;
 }

@@ -108,13 +108,14 @@ static int prepare(QemuLine *line, bool dry_run, char ***ret_command, Refusal *r
         r = qemu_line_rewrite(line, ret_command);
         if (r < 0 || dry_run)
                 return r;
-        return ports_place(line->ports, line->n_ports);
+        return ports_place(line->ports, line->n_ports, ret_refusal);
 }
 
 int verb_qemu(int argc, char **argv) {
-        char **command;
+        _cleanup_(qemu_line_done) QemuLine line = {};
+        _cleanup_(argv_freep) char **rewritten = NULL;
         Refusal refusal = {};
-        QemuLine line;
+        char **command;
         bool dry_run;
         int r;
 
@@ -123,14 +124,13 @@ int verb_qemu(int argc, char **argv) {
                 return r;
         r = qemu_line_parse(command, &line, &refusal);
         if (r == 0)
-                r = prepare(&line, dry_run, &command, &refusal);
+                r = prepare(&line, dry_run, &rewritten, &refusal);
         if (r != 0) {
                 say_failure(r, &refusal);
                 return EXIT_OWN_FAILURE;
         }
         if (!dry_run)
-                return run_program(command);
-        print_command(command);
-        qemu_line_done(&line);
+                return run_program(rewritten);
+        print_command(rewritten);
         return EXIT_SUCCESS;
 }

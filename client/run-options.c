@@ -165,3 +165,9 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                 return EXIT_OWN_FAILURE;
         return 0;
 }
+
+void run_options_done(RunOptions *options) {
+        for (size_t i = 0; i < options->n_ports; i++)
+                port_done(&options->ports[i]);
+        *options = (RunOptions){};
+}

@@ -15,5 +15,7 @@ typedef struct RunOptions {
         char **command;
 } RunOptions;
 
-/* argv[0] is "run". Returns 0, or the exit status after one line on stderr. */
+/* argv[0] is "run". Returns 0, or the exit status after one line on stderr. In either case the
+ * caller ends *ret with run_options_done(). */
 int run_options_parse(int argc, char **argv, RunOptions *ret);
+void run_options_done(RunOptions *options);

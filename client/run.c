@@ -10,6 +10,7 @@
 
 #include "client/bus.h"
 #include "client/client.h"
+#include "client/parse.h"
 #include "client/placeholder.h"
 #include "client/port.h"
 #include "client/run-options.h"
@@ -26,15 +27,14 @@ static int open_ports(Port *ports, size_t n_ports, Refusal *ret_refusal) {
 }
 
 static int replace_arguments(char **command, PortList *list, char ***ret, Refusal *ret_refusal) {
+        _cleanup_(argv_freep) char **replaced = NULL;
         size_t n = 0;
-        char **replaced;
 
         while (command[n])
                 n++;
         replaced = calloc(n + 1, sizeof(*replaced));
         if (!replaced)
                 return -ENOMEM;
-        *ret = replaced; /* lives until exec or exit */
         for (size_t i = 0; i < n; i++) {
                 int r = placeholder_replace(command[i], port_lookup, list, &replaced[i],
                                             ret_refusal);
@@ -42,6 +42,7 @@ static int replace_arguments(char **command, PortList *list, char ***ret, Refusa
                 if (r != 0)
                         return r;
         }
+        *ret = TAKE_PTR(replaced);
         return 0;
 }
 
@@ -65,33 +66,34 @@ static void warn_unused_mac(const PortList *list, char **command) {
         }
 }
 
+/* From open ports to everything that CMD finds when it starts. */
+static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusal) {
+        PortList list = {.ports = options->ports, .n_ports = options->n_ports};
+        int r;
+
+        ports_number_from_three(options->ports, options->n_ports);
+        r = replace_arguments(options->command, &list, ret_command, ret_refusal);
+        if (r != 0)
+                return r;
+        warn_unused_mac(&list, *ret_command);
+        r = ports_set_environment(options->ports, options->n_ports);
+        return r < 0 ? r : ports_place(options->ports, options->n_ports, ret_refusal);
+}
+
 int verb_run(int argc, char **argv) {
-        RunOptions options;
-        PortList list;
+        _cleanup_(run_options_done) RunOptions options = {};
+        _cleanup_(argv_freep) char **command = NULL;
         Refusal refusal = {};
-        char **command;
         int r;
 
         r = run_options_parse(argc, argv, &options);
         if (r != 0)
                 return r;
         r = open_ports(options.ports, options.n_ports, &refusal);
-        if (r != 0) {
-                say_failure(r, &refusal);
-                return EXIT_OWN_FAILURE;
-        }
-        ports_number_from_three(options.ports, options.n_ports);
-        list = (PortList){.ports = options.ports, .n_ports = options.n_ports};
-        r = replace_arguments(options.command, &list, &command, &refusal);
-        if (r == 0) {
-                warn_unused_mac(&list, command);
-                r = ports_set_environment(options.ports, options.n_ports);
-        }
         if (r == 0)
-                r = ports_place(options.ports, options.n_ports);
-        if (r != 0) {
-                say_failure(r, &refusal);
-                return EXIT_OWN_FAILURE;
-        }
-        return run_program(command);
+                r = prepare(&options, &command, &refusal);
+        if (r == 0)
+                return run_program(command);
+        say_failure(r, &refusal);
+        return EXIT_OWN_FAILURE;
 }

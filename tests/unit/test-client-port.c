@@ -182,7 +182,7 @@ static void test_place(_unused_ void **state) {
                 inodes[i] = inode_of(before[i]);
         }
         ports_number_from(&port, 1, (const int[]){low + 1, low + 2, low});
-        assert_int_equal(ports_place(&port, 1), 0);
+        assert_int_equal(ports_place(&port, 1, NULL), 0);
         assert_int_equal(inode_of(low + 1), inodes[0]);
         assert_int_equal(inode_of(low + 2), inodes[1]);
         assert_int_equal(inode_of(low), inodes[2]);
