@@ -14,6 +14,7 @@ USERS = {
     "_rawnet-helper": (6012, [], False),
 }
 GROUPS = {"rawnet": 6010}
+VHOST_NET, VHOST_GROUP = "/dev/vhost-net", ("kvm", 6013)  # root:kvm 0660, as udev has it; udev's package makes the group
 
 
 def _lines_without(path, names):
@@ -23,6 +24,19 @@ def _lines_without(path, names):
 
 def _home(name):
     return f"{LAB}/home/{name}"
+
+
+def _give_vhost_net(group):
+    """Adds the device's group to the lines of /etc/group where the machine has none, and gives the device to it."""
+    name, number = VHOST_GROUP
+    for line in group:
+        if line.split(":")[0] == name:
+            number = int(line.split(":")[2])
+            break
+    else:
+        group.append(f"{name}:x:{number}:")
+    if os.path.exists(VHOST_NET):
+        os.chown(VHOST_NET, 0, number)
 
 
 def setup():
@@ -38,6 +52,7 @@ def setup():
     for name, number in GROUPS.items():
         members = [user for user, (_, groups, _) in USERS.items() if name in groups]
         group.append(f"{name}:x:{number}:{','.join(members)}")
+    _give_vhost_net(group)
     write("/etc/passwd", "\n".join(passwd) + "\n")
     write("/etc/shadow", "\n".join(shadow) + "\n", 0o640)
     write("/etc/group", "\n".join(group) + "\n")
