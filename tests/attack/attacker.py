@@ -140,6 +140,9 @@ def _address(index, protocol):
 def bind(fd, index, protocol=ETH_P_ALL):
     address = _address(index, protocol)
     _checked(_libc.bind(fd, address, len(address)), "bind")
+    # An interface that is down (lo) leaves ENETDOWN for the next call: taken here (SO_ERROR, socket(7)).
+    value, size = ctypes.c_int(), ctypes.c_int(4)
+    _checked(_libc.getsockopt(fd, socket.SOL_SOCKET, socket.SO_ERROR, ctypes.byref(value), ctypes.byref(size)), "getsockopt")
 
 
 def sendto(fd, frame, index, protocol=frames.TEST):
