@@ -86,7 +86,7 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
 
 static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, WireLease *ret_lease,
                       int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
-        const ChildMessage go = {.step = CHILD_GO};
+        const ChildMessage go = {.step = CHILD_GO, .lease = plan->lease};
         int r;
 
         r = hear_child(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
@@ -113,28 +113,6 @@ static int random_id(uint32_t *ret) {
         return 0;
 }
 
-static int try_open(LeasePlan *plan, Netlink *netlink, int report_fd, WireLease *ret_lease, int *ret_fds,
-                    size_t *ret_n_fds, Refusal *ret_refusal) {
-        Child child = {.socket_fd = -1};
-        int r;
-
-        r = random_id(&plan->lease.id);
-        if (r == 0 && plan->mac_mode == WIRE_MAC_RANDOM)
-                r = mac_random(&plan->network.mac_prefix, &plan->lease.mac);
-        if (r < 0)
-                return r;
-        plan->lease.since = clock_usec(CLOCK_REALTIME);
-        r = start_child(plan, report_fd, &child);
-        if (r < 0)
-                return r;
-        r = talk_child(plan, netlink, &child, ret_lease, ret_fds, ret_n_fds, ret_refusal);
-        safe_close(child.socket_fd);
-        /* A child that failed is gone, and with it the namespace and the uplink, before the next try. */
-        if (r != 0)
-                (void)waitpid(child.pid, NULL, 0);
-        return r;
-}
-
 static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, Refusal *ret_refusal) {
         LinkInfo lower;
         int r;
@@ -146,10 +124,35 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         if (plan->network.mode != MODE_EXCLUSIVE)
                 r = parent_lower(netlink, &plan->network, ret_parent, plan->lease.vlan, &lower,
                                  ret_refusal);
-        if (r == 0) {
-                plan->lower = lower.index;
-                plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
-        }
+        if (r != 0)
+                return r;
+        plan->lower = lower.index;
+        plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
+        return 0;
+}
+
+static int try_open(LeasePlan *plan, Netlink *netlink, int report_fd, WireLease *ret_lease, int *ret_fds,
+                    size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
+        Child child = {.socket_fd = -1};
+        int r;
+
+        r = random_id(&plan->lease.id);
+        if (r == 0 && plan->mac_mode == WIRE_MAC_RANDOM)
+                r = mac_random(&plan->network.mac_prefix, &plan->lease.mac);
+        if (r < 0)
+                return r;
+        plan->lease.since = clock_usec(CLOCK_REALTIME);
+        /* The namespace is half of the work: it is made while the host's side is looked at. */
+        r = start_child(plan, report_fd, &child);
+        if (r < 0)
+                return r;
+        r = find_lower(plan, netlink, ret_parent, ret_refusal);
+        if (r == 0)
+                r = talk_child(plan, netlink, &child, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        safe_close(child.socket_fd);
+        /* A child that failed is gone, and with it the namespace and the uplink, before the next try. */
+        if (r != 0)
+                (void)waitpid(child.pid, NULL, 0);
         return r;
 }
 
@@ -193,7 +196,7 @@ static int name_network(const LeasePlan *plan, int r, Refusal *refusal) {
 int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
-        LinkInfo parent;
+        LinkInfo parent = {};
         LeasePlan plan;
         int r;
 
@@ -204,10 +207,8 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
         if (r < 0)
                 return r;
         for (;;) {
-                r = find_lower(&plan, &netlink, &parent, ret_refusal);
-                if (r == 0)
-                        r = try_open(&plan, &netlink, context->report_fd, ret_lease, ret_fds,
-                                     ret_n_fds, ret_refusal);
+                r = try_open(&plan, &netlink, context->report_fd, ret_lease, ret_fds, ret_n_fds,
+                             &parent, ret_refusal);
                 if (r == 0)
                         return report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
                 if (r < 0)

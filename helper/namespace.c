@@ -216,7 +216,7 @@ static int tell(int socket_fd, const ChildMessage *message, const int *fds, size
         return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
 }
 
-static int enter(const LeasePlan *plan, int socket_fd, pid_t parent, Refusal *ret_refusal) {
+static int enter(LeasePlan *plan, int socket_fd, pid_t parent, Refusal *ret_refusal) {
         ChildMessage message = {.step = CHILD_READY};
         int fds[RAWNET_FDS_MAX], r;
         size_t n_fds;
@@ -233,7 +233,11 @@ static int enter(const LeasePlan *plan, int socket_fd, pid_t parent, Refusal *re
         if (n < 0)
                 return (int)n;
         fd_pass_close_all(fds, n_fds);
-        return n == sizeof(message) && message.step == CHILD_GO ? 0 : -EBADMSG;
+        if (n != sizeof(message) || message.step != CHILD_GO)
+                return -EBADMSG;
+        /* Only now is the MTU known. */
+        plan->lease = message.lease;
+        return 0;
 }
 
 _Noreturn void namespace_run(LeasePlan *plan, int socket_fd, int report_fd, pid_t parent) {

@@ -8,7 +8,7 @@
  *
  * Talk with the worker that forked it, one message each over a SOCK_SEQPACKET pair:
  *   child → worker  CHILD_READY           the namespace is there
- *   worker → child  CHILD_GO              its nsid is set, the uplink is in it
+ *   worker → child  CHILD_GO + lease      its nsid is set, the uplink is in it; the lease with its MTU
  *   child → worker  CHILD_DONE + fds, or CHILD_FAILED with the refusal (also instead of CHILD_READY)
  */
 
@@ -20,7 +20,7 @@ typedef enum ChildStep { CHILD_READY = 1, CHILD_GO, CHILD_DONE, CHILD_FAILED } C
 typedef struct ChildMessage {
         ChildStep step;
         int fatal;       /* CHILD_FAILED: negative errno, or 0 and refusal says */
-        WireLease lease; /* CHILD_DONE: the record as written */
+        WireLease lease; /* CHILD_GO: as planned; CHILD_DONE: as recorded */
         Refusal refusal;
 } ChildMessage;
 
