@@ -245,8 +245,12 @@ static int start_idle_timer(Service *service) {
         r = sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
         if (r < 0)
                 return r;
-        return sd_event_add_time(service->event, &service->idle_source, CLOCK_MONOTONIC,
-                                 service->last_activity + service->idle_usec, 0, on_idle_time, service);
+        r = sd_event_add_time(service->event, &service->idle_source, CLOCK_MONOTONIC,
+                              service->last_activity + service->idle_usec, 0, on_idle_time, service);
+        if (r < 0)
+                return r;
+        /* After every call that has come by then. */
+        return sd_event_source_set_priority(service->idle_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 int service_start(Service *service, uint64_t idle_usec) {
