@@ -220,9 +220,10 @@ def log_of(name):
 def questions():
     """polkit's questions so far, oldest first: [{'action', 'user', and the details}]. The lab's rule writes them down."""
     found = []
-    for line in log_of("syslog").splitlines():
+    # polkitd 122 writes polkit.log() to stderr, newer ones to syslog.
+    for line in (log_of("polkitd") + log_of("syslog")).splitlines():
         _, mark, text = line.partition("question ")
-        if mark and "polkitd" in line:
+        if mark:
             action, *words = text.split(" ")
             found.append({"action": action} | dict(word.partition("=")[::2] for word in words))
     return found

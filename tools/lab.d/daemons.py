@@ -99,7 +99,8 @@ def polkitd(question_log):
     hidden = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
     if os.path.exists(hidden):
         os.unlink(hidden)
-    return Daemon("polkitd", [POLKITD, "--no-debug"])
+    # Without --no-debug: polkit.log() writes to stderr, which that option closes (polkitd 122).
+    return Daemon("polkitd", [POLKITD])
 
 
 def neighbour():

@@ -38,7 +38,7 @@ def text(segments, missing):
     for segment in segments:
         vlan = f"VLAN {segment.vlan}" if segment.vlan else "untagged"
         lines.append(f"  {vlan:9} {segment.interface:9} {segment.address4}/24 {segment.address6}/64")
-    lines.append(f"Logs: {LAB}/log (syslog has polkit's questions). The checkout: {SOURCE}. Scratch: {LAB}/tmp")
+    lines.append(f"Logs: {LAB}/log (polkitd has polkit's questions). The checkout: {SOURCE}. Scratch: {LAB}/tmp")
     if missing:
         lines.append("Not in this build yet: " + ", ".join(missing))
     return "\n".join(lines) + "\n"
