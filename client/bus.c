@@ -14,7 +14,9 @@
 #define QUERY_USEC                                                                                 \
         UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
                               change it */
-#define NO_TIME_LIMIT UINT64_MAX
+#define FIRST_TRY_USEC                                                                             \
+        UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */
+#define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
 
 static int refuse_connection(int r, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
@@ -55,6 +57,9 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd could not be started: %s (journalctl -u rawnetd says why)",
                               message);
+        if (strcmp(name, SD_BUS_ERROR_TIMEOUT) == 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "rawnetd did not answer in time (journalctl -u rawnetd says why)");
         if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 ||
             strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
@@ -101,7 +106,8 @@ int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
                         return r;
                 if (interactive)
                         agent_start(&agent);
-                r = sd_bus_call(bus, m, NO_TIME_LIMIT, &error, ret_reply);
+                r = sd_bus_call(bus, m, interactive ? NO_TIME_LIMIT : FIRST_TRY_USEC, &error,
+                                ret_reply);
                 if (interactive)
                         agent_stop(&agent);
                 if (r >= 0)
@@ -224,6 +230,10 @@ int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal) {
         int r;
 
         r = bus_call_authorized(bus, build_open, &port->request, &reply, ret_refusal);
+        if (r == -EINVAL) /* D-Bus strings are UTF-8 */
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "the names of network and lease and the MAC address must be plain "
+                              "text");
         if (r != 0)
                 return r;
         r = read_opened(reply, port);
