@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The demo, inside the lab: an unprivileged user boots a guest on a rawnet port, and everything is checked from both ends."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import lab
+
+SIZE = 20 * 1000 * 1000
+SECONDS = 180  # for the guest's whole life; software emulation on a busy machine
+HERE = os.path.dirname(os.path.abspath(__file__))
+STARTED = time.monotonic()
+
+
+class Demo:
+    def __init__(self, directory):
+        self.checks = []  # (good, sentence)
+        self.network = "vlan100" if lab.has_vlan() else "lab"
+        self.neighbour = ("10.77.100.1", "fd77:100::1") if lab.has_vlan() else ("10.77.0.1", "fd77::1")
+        self.scratch = f"{lab.LAB}/tmp/demo"
+        os.mkdir(self.scratch, 0o755)
+        for name in ("vmlinuz", "initrd"):
+            shutil.copyfile(f"{directory}/{name}", f"{self.scratch}/{name}")
+        self.guest = None
+        self.said = {}
+        self.news = threading.Condition()
+
+    # -- telling
+
+    def step(self, text):
+        print(f"\n[{time.monotonic() - STARTED:5.1f} s] {text}", flush=True)
+
+    def show(self, text):
+        for line in text.rstrip().splitlines():
+            print(f"          {line}", flush=True)
+
+    def check(self, good, sentence):
+        self.checks.append((bool(good), sentence))
+        self.show(f"{'ok' if good else 'NOT OK'}: {sentence}")
+
+    def output(self, user, *command):
+        """Shows a command of a user and what it printed; CompletedProcess."""
+        self.show(f"{user}$ {' '.join(command)}")
+        done = lab.run_as(user, command)
+        self.show(done.stdout + done.stderr)
+        return done
+
+    # -- the guest
+
+    def boot(self):
+        command = ["rawnetctl", "run", self.network, "--", "qemu-system-x86_64",
+                   "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg",
+                   "-cpu", "max", "-m", "256", "-serial", "stdio",
+                   "-kernel", f"{self.scratch}/vmlinuz", "-initrd", f"{self.scratch}/initrd",
+                   "-append", f"console=ttyS0 quiet panic=-1 NEIGHBOUR4={self.neighbour[0]} "
+                              f"NEIGHBOUR6={self.neighbour[1]} SIZE={SIZE}",
+                   "-netdev", "tap,id=n0,fd={fd}", "-device", "virtio-net-pci,netdev=n0,mac={mac}"]  # fmt: skip
+        self.show("member$ " + " ".join(command))
+        self.guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, errors="replace")
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        """Keeps what the guest says; its console also shows what went wrong."""
+        log = []
+        for line in self.guest.stdout:
+            log.append(line)
+            found = re.search(r"demo: (\S+) ?(.*)", line.rstrip())
+            if found:
+                self.show(f"guest: {found[1]} {found[2]}")
+                with self.news:
+                    self.said[found[1]] = found[2]
+                    self.news.notify_all()
+        with self.news:
+            self.said["end"] = ""
+            if "off" not in self.said:
+                self.show("the guest's console ended with:\n" + "".join(log[-15:]))
+            self.news.notify_all()
+
+    def heard(self, key):
+        """The guest's word for key, waited for; '' when the guest ended without it."""
+        with self.news:
+            self.news.wait_for(lambda: key in self.said or "end" in self.said, SECONDS)
+        return self.said.get(key, "")
+
+    # -- the parts
+
+    def policy(self):
+        self.step("outsider, who is not in group rawnet, asks for the same network and is refused by polkit")
+        done = self.output("outsider", "rawnetctl", "run", self.network, "--", "true")
+        self.check(done.returncode == 125 and done.stderr, "outsider gets no port, and is told why")
+
+    def talk(self):
+        self.step("the guest comes up on the wire")
+        mac = self.heard("mac")
+        address4 = self.heard("dhcp").split("/")[0]
+        address6 = self.heard("ra").split("/")[0]
+        self.check(address4.startswith(self.neighbour[0].rsplit(".", 1)[0]), f"DHCP gave the guest {address4}")
+        self.check(address6, f"the neighbour's router advertisement gave it {address6}")
+        self.check("3 packets received" in self.heard("ping4"), "the guest pings the neighbour, IPv4")
+        self.check("3 packets received" in self.heard("ping6"), "the guest pings the neighbour, IPv6")
+        for address in (address4, address6):
+            done = lab.run_far(["ping", "-c", "3", "-i", "0.2", "-W", "5", "-q", address or "0.0.0.0"])
+            self.check(done.returncode == 0, f"the neighbour pings the guest, {address}")
+        return mac, address4
+
+    def listings(self, address4):
+        self.step("meanwhile: what rawnetctl shows, what polkit was asked, and a second port for a plain program")
+        done = self.output("member", "rawnetctl", "list")
+        self.check(done.returncode == 0 and self.network in done.stdout, "rawnetctl list shows the guest's lease")
+        question = [entry for entry in lab.questions() if entry["user"] == "member"][-1]
+        self.show("polkit was asked: " + " ".join(f"{key}={value}" for key, value in question.items()))
+        self.check(question["action"] == "org.rawnet1.open-tap" and question["network"] == self.network,
+                   "polkit was asked for exactly this network and kind")  # fmt: skip
+        done = self.output("member", "rawnetctl", "run", "--kind", "packet", self.network, "--", "/usr/bin/python3",
+                           f"{self.scratch}/frames.py", "{fd}", "{mac}", address4, "3")
+        self.check(done.returncode == 0 and "ARP" in done.stdout, "a plain program reads frames from a packet lease")
+
+    def bulk(self):
+        self.step(f"{SIZE // 1000000} MB over TCP in each direction")
+        expected = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(SIZE)).hexdigest()
+        self.check(self.heard("download") == f"{expected} {SIZE}", "neighbour to guest: every byte as sent (sha256)")
+        self.check(self.heard("upload") == f"{expected} {SIZE}", "guest to neighbour: every byte as sent (sha256)")
+        far = lab.run_far(["sh", "-c", "cat /proc/net/snmp"]).stdout
+        errors = [self.heard("checksum-errors"), far_errors(far)]
+        self.check(errors == ["0 0", 0], f"no checksum error in the guest or at the neighbour ({errors[0]}, {errors[1]})")
+        features = lab.subprocess.run(["ethtool", "-k", "wire0"], capture_output=True, text=True, check=True).stdout
+        on = [name for name in ("tx-checksumming", "tcp-segmentation-offload") if f"{name}: on" in features]
+        self.check(len(on) == 2, f"the wire had {' and '.join(on)} on all the while")
+
+    def power_off(self):
+        self.step("the guest powers off")
+        self.guest.stdin.write("off\n")
+        self.guest.stdin.flush()
+        status = self.guest.wait(60)
+        self.check(status == 0, f"QEMU's exit status came through rawnetctl run: {status}")
+        lab.wait_for(lambda: not lab.lease_ids(), 10, "the end of the lease's namespace")
+        done = self.output("member", "rawnetctl", "list", "--json")
+        self.check(done.returncode == 0 and not re.search(r'"id"', done.stdout), "rawnetctl list is empty")
+        links = sorted(lab.links())
+        self.check(links == ["lo", "wire0"], f"the host has only its own interfaces: {' '.join(links)}")
+        namespaces = lab.subprocess.run(["lsns", "--noheadings", "--type", "net", "--output", "NS,COMMAND"],
+                                        capture_output=True, text=True, check=True).stdout  # fmt: skip
+        self.check(len(namespaces.splitlines()) == 2, "two network namespaces are left, the host's and the neighbour's")
+
+
+def far_errors(snmp):
+    """Sum of the InCsumErrors of /proc/net/snmp."""
+    lines = [line.split() for line in snmp.splitlines()]
+    return sum(int(value) for names, values in zip(lines[::2], lines[1::2])
+               for name, value in zip(names, values) if name == "InCsumErrors")  # fmt: skip
+
+
+class Capture:
+    """tcpdump in the neighbour's namespace."""
+
+    def __init__(self, path):
+        self.path = path
+        words = ["ip", "netns", "exec", lab.FAR, "tcpdump", "-i", "wire", "-n", "-U", "-s", "128", "-w", path]
+        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        self.process.stderr.readline()  # "listening on": from here on it sees everything
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=20)
+
+    def read(self, *expression):
+        return subprocess.run(["tcpdump", "-r", self.path, "-n", "-e", *expression], capture_output=True,
+                              text=True, check=True).stdout  # fmt: skip
+
+
+def main():
+    demo = Demo(sys.argv[1])
+    shutil.copyfile(f"{HERE}/frames.py", f"{demo.scratch}/frames.py")
+    if demo.network == "lab":
+        print("This kernel has no 802.1Q: the demo uses the untagged network `lab` and cannot show VLAN tags on the wire.")
+    capture = Capture(f"{demo.scratch}/wire.pcap")
+    demo.policy()
+    demo.step("member, an ordinary user (no capability, no_new_privs), boots a guest in stock QEMU, emulated in software")
+    with open(f"{demo.scratch}/rights", "w", encoding="ascii") as out:
+        out.write(lab.run_as("member", ["grep", "-E", "^(Uid|CapEff|CapBnd|NoNewPrivs)", "/proc/self/status"]).stdout)
+    with open(f"{demo.scratch}/rights", encoding="ascii") as file:
+        demo.show(" ".join(file.read().split()))
+    demo.boot()
+    try:
+        mac, address4 = demo.talk()
+        demo.listings(address4)
+        demo.bulk()
+        demo.heard("done")
+        demo.power_off()
+    finally:
+        demo.guest.kill()
+    demo.step("what the neighbour's capture has of the guest")
+    capture.end()
+    own = capture.read("ether", "src", mac).splitlines()
+    demo.show("\n".join([line[:140] for line in own[:4]] + [f"… {len(own)} frames with the guest's address {mac}"]))
+    sizes = [int(size) for size in re.findall(r", length (\d+):", "\n".join(own))]
+    demo.check(len(own) > 20, "the guest's own frames, with its own address, were on the wire")
+    demo.check(max(sizes, default=0) > 1514, f"segmentation offload was in use: the largest frame had {max(sizes, default=0)} bytes")
+    return summary(demo)
+
+
+def summary(demo):
+    failed = [sentence for good, sentence in demo.checks if not good]
+    print(f"\nSummary: {len(demo.checks) - len(failed)} of {len(demo.checks)} held, {time.monotonic() - STARTED:.0f} s")
+    for sentence in failed:
+        print(f"  NOT OK: {sentence}")
+    if not failed:
+        print("  An ordinary user's guest was on the LAN with full speed-ups, polkit decided, and nothing is left of it.")
+    return 1 if failed else 0
+
+
+sys.exit(main())
