@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/log.h"
 #include "common/text.h"
@@ -15,9 +16,22 @@
 #include "service/service.h"
 
 #define IDLE_SECONDS 30u
+#define DESCRIPTORS 65536u
 #define IDLE_SECONDS_MAX 86400u
 
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
+
+/* A caller may send up to 16 descriptors along with every call, and they are ours until the call is answered. Running out would
+ * cost us the bus connection, so there is room for what many users' waiting calls can bring (request.c). */
+static void raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS)
+                return;
+        limit.rlim_cur = MIN_OF(limit.rlim_max, DESCRIPTORS);
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_warning("cannot raise the limit of open files: %s", strerror(errno));
+}
 
 /* 0: go on; 1: done; -EINVAL: usage. */
 static int parse_arguments(int argc, char **argv) {
@@ -70,6 +84,7 @@ int main(int argc, char **argv) {
                 log_error("%s", r > 0 ? refusal.text : strerror(-r));
                 return EXIT_FAILURE;
         }
+        raise_descriptor_limit();
         (void)signal(SIGPIPE, SIG_IGN);
         r = service_start(&service, arg_idle_seconds * UINT64_C(1000000));
         if (r >= 0)
