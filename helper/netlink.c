@@ -54,7 +54,7 @@ static const char *extack_text(const struct nlmsghdr *m) {
         const struct nlattr *a;
         size_t skip = sizeof(*e);
 
-        if (!(m->nlmsg_flags & NLM_F_ACK_TLVS))
+        if (!(m->nlmsg_flags & NLM_F_ACK_TLVS) || m->nlmsg_type != NLMSG_ERROR)
                 return NULL;
         if (!(m->nlmsg_flags & NLM_F_CAPPED))
                 skip += MNL_ALIGN(e->msg.nlmsg_len - sizeof(struct nlmsghdr));
@@ -95,18 +95,18 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
                 for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
                         if (m->nlmsg_seq != message->nlmsg_seq)
                                 continue;
-                        if (m->nlmsg_type == NLMSG_DONE)
-                                return 0;
-                        if (m->nlmsg_type == NLMSG_ERROR) {
-                                const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+                        /* Both begin with the error, 0 for none: a dump that broke off says so in its NLMSG_DONE
+                         * (net/netlink/af_netlink.c, netlink_dump_done()). */
+                        if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
+                                const int *error = mnl_nlmsg_get_payload(m);
                                 int r;
 
-                                if (mnl_nlmsg_get_payload_len(m) < sizeof(e->error))
-                                        return -EBADMSG;
-                                if (e->error == 0)
+                                if (mnl_nlmsg_get_payload_len(m) < sizeof(*error))
+                                        return m->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+                                if (*error == 0)
                                         return 0;
                                 va_start(ap, what);
-                                r = kernel_refused(ret_refusal, e->error, extack_text(m), what, ap);
+                                r = kernel_refused(ret_refusal, *error, extack_text(m), what, ap);
                                 va_end(ap);
                                 return r;
                         }

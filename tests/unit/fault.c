@@ -36,8 +36,7 @@ const char *fault_what(void) {
         return what;
 }
 
-/* Is it this call's turn? errno is set then. */
-static bool fails(const char *name, int errnum) {
+bool fault_due(const char *name, int errnum) {
         if (!armed || countdown == 0 || --countdown > 0)
                 return false;
         fired = true;
@@ -52,7 +51,7 @@ static bool fails(const char *name, int errnum) {
         type __real_##name parameters;                                                             \
         type __wrap_##name parameters;                                                             \
         type __wrap_##name parameters {                                                            \
-                if (fails(#name, errnum))                                                          \
+                if (fault_due(#name, errnum))                                                          \
                         return failure;                                                            \
                 return __real_##name arguments;                                                    \
         }
@@ -90,7 +89,7 @@ int __wrap_open64(const char *path, int flags, ...) {
                 mode = va_arg(ap, mode_t);
                 va_end(ap);
         }
-        if (fails("open", fault_errno))
+        if (fault_due("open", fault_errno))
                 return -1;
         return __real_open64(path, flags, mode);
 }

@@ -16,3 +16,6 @@ bool fault_disarm(void);
 
 /* The name of the call that failed last, for messages. */
 const char *fault_what(void);
+
+/* For a __wrap_ function of a test's own: is it this call's turn? errno is set then. */
+bool fault_due(const char *name, int errnum);

@@ -101,12 +101,26 @@ static void test_number(_unused_ void **state) {
         assert_int_equal(n, UINT32_MAX);
 }
 
+static void test_long_number(_unused_ void **state) {
+        uint64_t n = 77;
+
+        assert_int_equal(text_parse_u64("18446744073709551616", 0, UINT64_MAX, &n), -ERANGE);
+        assert_int_equal(text_parse_u64("184467440737095516150", 0, UINT64_MAX, &n), -ERANGE);
+        /* Twice past the end and back: still too large. */
+        assert_int_equal(text_parse_u64("36893488147419103233", 0, UINT64_MAX, &n), -ERANGE);
+        assert_int_equal(text_parse_u64("36893488147419103233x", 0, UINT64_MAX, &n), -EINVAL);
+        assert_int_equal(n, 77);
+        assert_int_equal(text_parse_u64("18446744073709551615", 0, UINT64_MAX, &n), 0);
+        assert_true(n == UINT64_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_printable_utf8),
                 cmocka_unit_test(test_printable_ascii),
                 cmocka_unit_test(test_shorten),
                 cmocka_unit_test(test_number),
+                cmocka_unit_test(test_long_number),
         };
 
         return cmocka_run_group_tests_name("text", tests, NULL, NULL);

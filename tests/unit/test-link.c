@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <arpa/inet.h>
+#include <net/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <sys/socket.h>
+
+#include "fake-kernel.h"
+#include "helper/link.h"
+#include "test.h"
+
+/* What was sent last, as words: "IFLA_X=hex" would not read well, so each attribute is looked up by its path. */
+static const struct nlattr *find_in(const struct nlattr *first, size_t size, uint16_t type) {
+        const struct nlattr *a = first;
+
+        for (; mnl_attr_ok(a, (int)(size - (size_t)((const char *)a - (const char *)first)));
+             a = mnl_attr_next(a))
+                if (mnl_attr_get_type(a) == type)
+                        return a;
+        return NULL;
+}
+
+static const struct nlattr *heard(uint16_t type) {
+        const struct nlmsghdr *m = fake_kernel_heard(NULL);
+        size_t header = MNL_ALIGN(sizeof(struct ifinfomsg));
+
+        return find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header, type);
+}
+
+static const struct nlattr *inside(const struct nlattr *a, uint16_t type) {
+        assert_non_null(a);
+        return find_in(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), type);
+}
+
+static void assert_u32(const struct nlattr *a, uint32_t value) {
+        assert_non_null(a);
+        assert_int_equal(mnl_attr_get_payload_len(a), sizeof(value));
+        assert_int_equal(mnl_attr_get_u32(a), value);
+}
+
+static void assert_text(const struct nlattr *a, const char *text) {
+        assert_non_null(a);
+        assert_int_equal(mnl_attr_get_payload_len(a), strlen(text) + 1);
+        assert_string_equal(mnl_attr_get_str(a), text);
+}
+
+static void assert_header(uint16_t type, uint16_t flags, int index) {
+        const struct nlmsghdr *m = fake_kernel_heard(NULL);
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        size_t size;
+
+        fake_kernel_heard(&size);
+        assert_int_equal(size, m->nlmsg_len);
+        assert_int_equal(m->nlmsg_type, type);
+        assert_int_equal(m->nlmsg_flags, NLM_F_REQUEST | flags);
+        assert_int_equal(i->ifi_family, AF_UNSPEC);
+        assert_int_equal(i->ifi_index, index);
+}
+
+static Netlink obedient_kernel(void) {
+        Netlink netlink = fake_kernel();
+
+        fake_kernel_acks(0, NULL, 0);
+        return netlink;
+}
+
+static const LinkPlan plan = {.name = "uplink", .lower = 3, .mac = {{0x52, 0x54, 0, 1, 2, 3}}, .mtu = 1400,
+                              .namespace_of = 4711};
+
+static void test_add_macvlan(_unused_ void **state) {
+        Netlink netlink = obedient_kernel();
+        Refusal refusal;
+
+        assert_int_equal(link_add_macvlan(&netlink, &plan, MACVLAN_MODE_BRIDGE, &refusal), 0);
+        assert_header(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 0);
+        assert_text(heard(IFLA_IFNAME), "uplink");
+        assert_u32(heard(IFLA_LINK), 3);
+        assert_u32(heard(IFLA_MTU), 1400);
+        assert_u32(heard(IFLA_NET_NS_PID), 4711);
+        assert_int_equal(mnl_attr_get_payload_len(heard(IFLA_ADDRESS)), 6);
+        assert_memory_equal(mnl_attr_get_payload(heard(IFLA_ADDRESS)), &plan.mac, 6);
+        assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "macvlan");
+        assert_u32(inside(inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA), IFLA_MACVLAN_MODE),
+                   MACVLAN_MODE_BRIDGE);
+        /* An nsid in such a message can move a host's interface into the lease. */
+        assert_null(heard(IFLA_TARGET_NETNSID));
+}
+
+static void test_add_least(_unused_ void **state) {
+        const LinkPlan least = {.name = "x"};
+        Netlink netlink = obedient_kernel();
+        Refusal refusal;
+
+        assert_int_equal(link_add_macvlan(&netlink, &least, MACVLAN_MODE_VEPA, &refusal), 0);
+        assert_null(heard(IFLA_LINK));
+        assert_null(heard(IFLA_ADDRESS));
+        assert_null(heard(IFLA_MTU));
+        assert_null(heard(IFLA_NET_NS_PID));
+}
+
+static void test_add_vlan(_unused_ void **state) {
+        for (uint16_t protocol = ETH_P_8021Q; protocol; protocol = protocol == ETH_P_8021Q ? ETH_P_8021AD : 0) {
+                Netlink netlink = obedient_kernel();
+                const struct nlattr *data;
+                Refusal refusal;
+
+                assert_int_equal(link_add_vlan(&netlink, &plan, 4094, protocol, &refusal), 0);
+                assert_header(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 0);
+                assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "vlan");
+                data = inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA);
+                assert_int_equal(mnl_attr_get_u16(inside(data, IFLA_VLAN_ID)), 4094);
+                assert_int_equal(mnl_attr_get_u16(inside(data, IFLA_VLAN_PROTOCOL)), htons(protocol));
+                /* reorder_hdr stays on: off lets the sender choose the VID. */
+                assert_null(inside(data, IFLA_VLAN_FLAGS));
+        }
+}
+
+static void test_add_veth(_unused_ void **state) {
+        Netlink netlink = obedient_kernel();
+        const struct nlattr *peer;
+        size_t header = MNL_ALIGN(sizeof(struct ifinfomsg));
+        Refusal refusal;
+
+        assert_int_equal(link_add_veth(&netlink, &plan, "inner", &refusal), 0);
+        assert_text(heard(IFLA_IFNAME), "uplink");
+        assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "veth");
+        peer = inside(inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA), VETH_INFO_PEER);
+        assert_non_null(peer);
+        assert_text(find_in((const void *)((const char *)mnl_attr_get_payload(peer) + header),
+                            mnl_attr_get_payload_len(peer) - header, IFLA_IFNAME),
+                    "inner");
+        assert_u32(find_in((const void *)((const char *)mnl_attr_get_payload(peer) + header),
+                           mnl_attr_get_payload_len(peer) - header, IFLA_MTU),
+                   1400);
+}
+
+static void test_change(_unused_ void **state) {
+        const LinkChange everything = {.mac = &plan.mac, .alias = "an alias", .mtu = 9000,
+                                       .flags_on = IFF_UP | IFF_ALLMULTI, .no_ipv6_address = true};
+        Netlink netlink = obedient_kernel();
+        const struct ifinfomsg *i;
+        const struct nlattr *mode;
+        Refusal refusal;
+
+        assert_int_equal(link_change(&netlink, 7, &everything, &refusal), 0);
+        assert_header(RTM_NEWLINK, NLM_F_ACK, 7);
+        i = mnl_nlmsg_get_payload(fake_kernel_heard(NULL));
+        assert_int_equal(i->ifi_flags, IFF_UP | IFF_ALLMULTI);
+        assert_int_equal(i->ifi_change, IFF_UP | IFF_ALLMULTI); /* nothing else changes */
+        assert_int_equal(mnl_attr_get_payload_len(heard(IFLA_IFALIAS)), 8);
+        assert_memory_equal(mnl_attr_get_payload(heard(IFLA_IFALIAS)), "an alias", 8);
+        assert_u32(heard(IFLA_MTU), 9000);
+        mode = inside(inside(heard(IFLA_AF_SPEC), AF_INET6), IFLA_INET6_ADDR_GEN_MODE);
+        assert_int_equal(mnl_attr_get_u8(mode), IN6_ADDR_GEN_MODE_NONE);
+
+        netlink = obedient_kernel();
+        assert_int_equal(link_change(&netlink, 7, &(LinkChange){0}, &refusal), 0);
+        assert_int_equal(fake_kernel_heard(NULL)->nlmsg_len, MNL_NLMSG_HDRLEN + sizeof(struct ifinfomsg));
+}
+
+static void test_delete(_unused_ void **state) {
+        Netlink netlink = obedient_kernel();
+        Refusal refusal;
+
+        assert_int_equal(link_delete(&netlink, 0x12345, "rn12345", &refusal), 0);
+        assert_header(RTM_DELLINK, NLM_F_ACK, 0);
+        assert_u32(heard(IFLA_TARGET_NETNSID), 0x12345);
+        assert_text(heard(IFLA_IFNAME), "rn12345");
+        netlink = obedient_kernel();
+        assert_int_equal(link_delete(&netlink, LINK_HERE, "rnv1", &refusal), 0);
+        assert_null(heard(IFLA_TARGET_NETNSID));
+        netlink = fake_kernel();
+        fake_kernel_acks(-ENODEV, NULL, 0);
+        assert_int_equal(link_delete(&netlink, LINK_HERE, "rnv1", &refusal), RAWNET_KERNEL_REFUSED);
+        assert_int_equal(refusal.kernel_errno, ENODEV);
+        assert_non_null(strstr(refusal.text, "rnv1"));
+}
+
+/* A link message with everything in it; breaking one thing is the caller's. */
+typedef struct Answer {
+        _Alignas(struct nlmsghdr) char buffer[1024];
+        struct nlmsghdr *m;
+} Answer;
+
+static void start_answer(Answer *a) {
+        struct ifinfomsg *i;
+
+        a->m = mnl_nlmsg_put_header(a->buffer);
+        a->m->nlmsg_type = RTM_NEWLINK;
+        i = mnl_nlmsg_put_extra_header(a->m, sizeof(*i));
+        i->ifi_index = 7;
+        i->ifi_flags = IFF_UP;
+        i->ifi_type = ARPHRD_ETHER;
+}
+
+static int get(Answer *a, LinkInfo *ret) {
+        Netlink netlink = fake_kernel();
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        int r;
+
+        fake_kernel_answers(a->m, a->m->nlmsg_len);
+        fake_kernel_acks(0, NULL, 0);
+        r = link_get(&netlink, 0x12345, "eth0", ret, &refusal);
+        assert_string_equal(refusal.text, "untouched");
+        return r;
+}
+
+static void test_get(_unused_ void **state) {
+        struct rtnl_link_stats64 statistics = {.rx_packets = 1, .tx_bytes = UINT64_MAX};
+        uint16_t vlan = 100, protocol = htons(ETH_P_8021AD);
+        struct nlattr *info, *data;
+        LinkInfo link;
+        Answer a;
+
+        start_answer(&a);
+        mnl_attr_put_strz(a.m, IFLA_IFNAME, "eth0");
+        mnl_attr_put_u32(a.m, IFLA_LINK, 3);
+        mnl_attr_put_u32(a.m, IFLA_MASTER, 4);
+        mnl_attr_put_u32(a.m, IFLA_MTU, 1500);
+        mnl_attr_put_strz(a.m, IFLA_IFALIAS, "an alias");
+        mnl_attr_put(a.m, IFLA_ADDRESS, 6, &plan.mac);
+        mnl_attr_put(a.m, IFLA_STATS64, sizeof(statistics), &statistics);
+        info = mnl_attr_nest_start(a.m, IFLA_LINKINFO);
+        mnl_attr_put_strz(a.m, IFLA_INFO_KIND, "vlan");
+        data = mnl_attr_nest_start(a.m, IFLA_INFO_DATA);
+        mnl_attr_put(a.m, IFLA_VLAN_ID, sizeof(vlan), &vlan);
+        mnl_attr_put(a.m, IFLA_VLAN_PROTOCOL, sizeof(protocol), &protocol);
+        mnl_attr_nest_end(a.m, data);
+        mnl_attr_nest_end(a.m, info);
+        assert_int_equal(get(&a, &link), 0);
+        assert_header(RTM_GETLINK, NLM_F_ACK, 0);
+        assert_u32(heard(IFLA_TARGET_NETNSID), 0x12345);
+        assert_text(heard(IFLA_IFNAME), "eth0");
+        assert_int_equal(link.index, 7);
+        assert_int_equal(link.flags, IFF_UP);
+        assert_int_equal(link.hardware, ARPHRD_ETHER);
+        assert_int_equal(link.lower, 3);
+        assert_int_equal(link.master, 4);
+        assert_int_equal(link.mtu, 1500);
+        assert_string_equal(link.name, "eth0");
+        assert_string_equal(link.alias, "an alias");
+        assert_string_equal(link.kind, "vlan");
+        assert_int_equal(link.vlan, 100);
+        assert_int_equal(link.vlan_protocol, ETH_P_8021AD);
+        assert_memory_equal(&link.mac, &plan.mac, 6);
+        assert_memory_equal(&link.statistics, &statistics, sizeof(statistics));
+}
+
+/* Attributes that are longer, shorter or not what they should be: refused, or left out, and never read or written beyond. */
+static void test_get_broken(_unused_ void **state) {
+        static char long_text[300];
+        static const struct {
+                uint16_t type;
+                size_t size;
+                int expected;
+        } broken[] = {
+                {IFLA_IFNAME, IFNAMSIZ, -EBADMSG}, {IFLA_IFNAME, IFNAMSIZ + 1, -EBADMSG},
+                {IFLA_IFNAME, 0, -EBADMSG},        {IFLA_IFALIAS, 257, -EBADMSG},
+                {IFLA_IFALIAS, 256, -EBADMSG},     {IFLA_MTU, 2, -EBADMSG},
+                {IFLA_MTU, 8, -EBADMSG},           {IFLA_LINK, 0, -EBADMSG},
+                {IFLA_MASTER, 3, -EBADMSG},        {IFLA_ADDRESS, 0, 0},
+                {IFLA_ADDRESS, 20, 0},             {IFLA_STATS64, 0, 0},
+                {IFLA_STATS64, 300, 0},            {IFLA_LINKINFO, 3, 0},
+                {IFLA_LINKINFO, 300, 0},
+        };
+
+        memset(long_text, 'x', sizeof(long_text));
+        for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+                LinkInfo link, before;
+                Answer a;
+
+                memset(&before, 0xaa, sizeof(before));
+                link = before;
+                start_answer(&a);
+                mnl_attr_put(a.m, broken[i].type, broken[i].size, long_text);
+                assert_int_equal(get(&a, &link), broken[i].expected);
+                if (broken[i].expected != 0)
+                        assert_memory_equal(&link, &before, sizeof(link));
+                else
+                        assert_true(mac_is_zero(&link.mac));
+        }
+}
+
+static int32_t nsids[8];
+static size_t n_nsids;
+
+static void take_nsid(int32_t nsid, void *data) {
+        assert_ptr_equal(data, nsids);
+        nsids[n_nsids++] = nsid;
+}
+
+static void put_nsid(uint16_t type, int32_t nsid, size_t size) {
+        Answer a;
+        struct rtgenmsg *g;
+
+        a.m = mnl_nlmsg_put_header(a.buffer);
+        a.m->nlmsg_type = type;
+        g = mnl_nlmsg_put_extra_header(a.m, sizeof(*g));
+        g->rtgen_family = AF_UNSPEC;
+        if (size > 0)
+                mnl_attr_put(a.m, NETNSA_NSID, size, &nsid);
+        assert_int_equal(link_nsid_of(a.m), size == sizeof(nsid) ? nsid : -1);
+        fake_kernel_answers(a.m, a.m->nlmsg_len);
+}
+
+static void test_nsids(_unused_ void **state) {
+        const struct nlmsghdr *m;
+        Netlink netlink = fake_kernel();
+        Refusal refusal;
+        Answer done;
+        size_t header = MNL_ALIGN(sizeof(struct rtgenmsg));
+
+        put_nsid(RTM_NEWNSID, 0, 4);
+        put_nsid(RTM_NEWNSID, 0x12345, 4);
+        put_nsid(RTM_NEWNSID, -1, 4);
+        put_nsid(RTM_NEWNSID, 5, 2);
+        put_nsid(RTM_NEWNSID, 5, 0);
+        put_nsid(RTM_NEWNSID, INT32_MAX, 4);
+        done.m = mnl_nlmsg_put_header(done.buffer);
+        done.m->nlmsg_type = NLMSG_DONE;
+        memset(mnl_nlmsg_put_extra_header(done.m, 4), 0, 4);
+        fake_kernel_answers(done.m, done.m->nlmsg_len);
+        n_nsids = 0;
+        assert_int_equal(link_nsid_dump(&netlink, take_nsid, nsids, &refusal), 0);
+        assert_int_equal(n_nsids, 3);
+        assert_int_equal(nsids[1], 0x12345);
+        assert_int_equal(nsids[2], INT32_MAX);
+
+        netlink = obedient_kernel();
+        assert_int_equal(link_nsid_set(&netlink, 4711, 0x12345, &refusal), 0);
+        m = fake_kernel_heard(NULL);
+        assert_int_equal(m->nlmsg_type, RTM_NEWNSID);
+        assert_u32(find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header,
+                           NETNSA_PID),
+                   4711);
+        assert_u32(find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header,
+                           NETNSA_NSID),
+                   0x12345);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
+                cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
+                cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
+                cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
+                cmocka_unit_test(test_nsids),
+        };
+
+        return cmocka_run_group_tests_name("link", tests, NULL, NULL);
+}

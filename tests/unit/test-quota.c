@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/quota.h"
+#include "test.h"
+
+/* A service with nothing but its leases and requests, which is all that quotas look at. */
+typedef struct Fixture {
+        Service service;
+        Network network;
+        uint32_t next_id;
+} Fixture;
+
+static int setup(void **state) {
+        Fixture *f = calloc(1, sizeof(*f));
+
+        assert_non_null(f);
+        f->network = (Network){.name = "lab", .path = "/etc/lab.conf", .max_leases = 4, .max_leases_per_user = 2};
+        f->next_id = RAWNET_ID_MIN;
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *f = *state;
+
+        lease_table_done(&f->service.leases);
+        free(f);
+        return 0;
+}
+
+static Lease *add(Fixture *f, const char *network, uint32_t uid) {
+        WireLease wire = {.id = f->next_id++, .uid = uid};
+
+        put_text(wire.network, sizeof(wire.network), network);
+        return lease_table_add(&f->service.leases, &wire);
+}
+
+static int check(Fixture *f, uint32_t uid, Refusal *refusal) {
+        Request request = {.service = &f->service, .uid = uid};
+
+        return quota_check(&request, &f->network, refusal);
+}
+
+static void test_per_user(void **state) {
+        Fixture *f = *state;
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        add(f, "lab", 1000);
+        add(f, "lab2", 1000); /* another network */
+        add(f, "la", 1000);
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        add(f, "lab.100", 1000); /* another VLAN of the same */
+        assert_string_equal(refusal.text, "untouched");
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab", "uid 1000",
+                       "at most 2", "/etc/lab.conf");
+        assert_int_equal(check(f, 1001, &refusal), 0);
+}
+
+static void test_per_network(void **state) {
+        Fixture *f = *state;
+        Refusal refusal;
+
+        for (uint32_t i = 0; i < 4; i++) {
+                assert_int_equal(check(f, 2000, &refusal), 0);
+                add(f, "lab", 1000 + i);
+        }
+        assert_refused(check(f, 2000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab", "at most 4");
+        /* Root is a user like any other. */
+        assert_refused(check(f, 0, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab");
+}
+
+/* A lease closed under its holder still holds a namespace. */
+static void test_ended_counts(void **state) {
+        Fixture *f = *state;
+        Lease *first;
+        Refusal refusal;
+
+        first = add(f, "lab", 1000);
+        add(f, "lab", 1000)->ended = true;
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        lease_table_remove(&f->service.leases, first);
+        assert_int_equal(check(f, 1000, &refusal), 0);
+}
+
+/* What the helper works on counts, what still waits for polkit does not, else a user blocks himself by asking. */
+static void test_opens_under_way(void **state) {
+        Fixture *f = *state;
+        Request under_way[3] = {0};
+        Refusal refusal;
+
+        for (size_t i = 0; i < ARRAY_SIZE(under_way); i++) {
+                under_way[i] = (Request){.service = &f->service, .uid = 1000, .opens = true,
+                                         .stage = i < 2 ? REQUEST_POLKIT : REQUEST_HELPER};
+                put_text(under_way[i].open.network, sizeof(under_way[i].open.network), "lab.7");
+                under_way[i].next = f->service.requests;
+                f->service.requests = &under_way[i];
+        }
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        under_way[0].stage = REQUEST_HELPER;
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        under_way[0].opens = false;
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        f->service.requests = NULL;
+}
+
+static void test_over_all_networks(void **state) {
+        Fixture *f = *state;
+        Refusal refusal;
+
+        f->network.max_leases = f->network.max_leases_per_user = 65536;
+        for (uint32_t i = 0; i < 4095; i++)
+                add(f, "other", 1000);
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        add(f, "another", 1000);
+        assert_refused(check(f, 1000, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab", "uid 1000");
+        assert_int_equal(check(f, 1001, &refusal), 0);
+}
+
+#define with_service(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                with_service(test_per_user),     with_service(test_per_network),
+                with_service(test_ended_counts), with_service(test_opens_under_way),
+                with_service(test_over_all_networks),
+        };
+
+        return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
+}

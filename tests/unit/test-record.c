@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <linux/rtnetlink.h>
+
+#include "fake-kernel.h"
+#include "helper/record.h"
+#include "test.h"
+
+#define PLAIN "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1700000000000000 lab.100 eth0"
+
+static WireLease parsed(const char *text) {
+        WireLease lease = {.id = 0x12345, .gone = 1};
+
+        assert_int_equal(record_parse(text, &lease), 0);
+        assert_int_equal(lease.id, 0x12345);
+        assert_int_equal(lease.gone, 1);
+        return lease;
+}
+
+static void test_plain(_unused_ void **state) {
+        char text[LINK_ALIAS_SIZE], mac[MAC_TEXT_SIZE];
+        WireLease l = parsed(PLAIN);
+
+        assert_int_equal(l.uid, 1000);
+        assert_int_equal(l.kind, KIND_TAP);
+        assert_int_equal(l.isolation, ISOLATION_STRICT);
+        assert_int_equal(l.vnet_hdr, 1);
+        assert_int_equal(l.vlan, 100);
+        assert_int_equal(l.mtu, 1500);
+        assert_string_equal(mac_format(&l.mac, mac), "52:54:00:12:34:56");
+        assert_true(l.since == UINT64_C(1700000000000000));
+        assert_string_equal(l.network, "lab.100");
+        assert_string_equal(l.parent, "eth0");
+        assert_string_equal(l.lease_name, "");
+        record_format(&l, text);
+        assert_string_equal(text, PLAIN);
+}
+
+/* There and back, the longest of everything included. */
+static void test_round_trip(_unused_ void **state) {
+        WireLease longest = {.uid = UINT32_MAX, .kind = KIND_PACKET, .isolation = ISOLATION_DIRECT,
+                             .vnet_hdr = 1, .vlan = 4094, .mtu = UINT32_MAX, .since = UINT64_MAX,
+                             .mac = {{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}}};
+        static const char *const names[] = {"", "x", "my vm", " leading", "trailing ", "a  b", "-", "~"};
+        char text[LINK_ALIAS_SIZE];
+        WireLease again;
+
+        memset(longest.network, 'n', sizeof(longest.network) - 1);
+        memset(longest.parent, 'p', sizeof(longest.parent) - 1);
+        memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
+        longest.id = 0x12345;
+        longest.gone = 1;
+        record_format(&longest, text);
+        assert_true(strlen(text) < LINK_ALIAS_SIZE);
+        again = parsed(text);
+        assert_memory_equal(&again, &longest, sizeof(again));
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                WireLease lease = parsed(PLAIN);
+
+                put_text(lease.lease_name, sizeof(lease.lease_name), names[i]);
+                lease.mac = (MacAddress){{0}};
+                record_format(&lease, text);
+                again = parsed(text);
+                assert_memory_equal(&again, &lease, sizeof(again));
+        }
+        assert_true(mac_is_zero(&again.mac));
+}
+
+static void test_bad(_unused_ void **state) {
+        static const char *const bad[] = {
+                "",
+                " ",
+                "uplink to switch 7",
+                "rawnet1",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
+                " rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1  1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 -1 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 4294967296 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 4294967296 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 learn 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 18446744073709551616 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0567890123456",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
+                PLAIN " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+        };
+        char endless[1000];
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                WireLease lease, before;
+
+                memset(&before, 0xaa, sizeof(before));
+                lease = before;
+                if (record_parse(bad[i], &lease) != -EBADMSG)
+                        fail_msg("taken for a record: \"%s\"", bad[i]);
+                assert_memory_equal(&lease, &before, sizeof(lease));
+        }
+        memset(endless, 'x', sizeof(endless) - 1);
+        endless[sizeof(endless) - 1] = '\0';
+        assert_int_equal(record_parse(endless, &(WireLease){0}), -EBADMSG);
+}
+
+static void test_names(_unused_ void **state) {
+        WireLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
+        char name[IFNAMSIZ];
+
+        assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
+        assert_string_equal(record_port_name(RAWNET_ID_MAX, name), "rn7fffffff");
+        assert_string_equal(record_uplink_name(&lease, name), "uplink");
+        lease.isolation = ISOLATION_DIRECT;
+        assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
+}
+
+static void answer_link(const char *name, const char *alias) {
+        _Alignas(struct nlmsghdr) char buffer[1024];
+        struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
+        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+
+        m->nlmsg_type = RTM_NEWLINK;
+        i->ifi_index = 1;
+        mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        if (alias)
+                mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
+        fake_kernel_answers(m, m->nlmsg_len);
+        fake_kernel_acks(0, NULL, 0);
+}
+
+static int read_lease(Netlink *netlink, WireLease *ret, Refusal *refusal) {
+        return record_read(netlink, 0x12345, ret, refusal);
+}
+
+static void test_read(_unused_ void **state) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Netlink netlink = fake_kernel();
+        WireLease lease;
+
+        answer_link("lo", PLAIN);
+        answer_link("rn12345", NULL);
+        answer_link("uplink", NULL);
+        assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+        assert_int_equal(lease.id, 0x12345);
+        assert_int_equal(lease.gone, 0);
+        assert_string_equal(lease.network, "lab.100");
+
+        /* Revoked: only lo is left. Parent lost: the uplink is gone first. */
+        netlink = fake_kernel();
+        answer_link("lo", PLAIN);
+        fake_kernel_acks(-ENODEV, NULL, 0);
+        assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+        assert_int_equal(lease.gone, 1);
+        netlink = fake_kernel();
+        answer_link("lo", PLAIN);
+        answer_link("rn12345", NULL);
+        fake_kernel_acks(-ENODEV, NULL, 0);
+        assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+        assert_int_equal(lease.gone, 1);
+        assert_string_equal(refusal.text, "untouched");
+}
+
+static void test_read_nothing(_unused_ void **state) {
+        static const char *const aliases[] = {NULL, "", "somebody's"};
+        WireLease lease = {.id = 7}, before = lease;
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Netlink netlink = fake_kernel();
+
+        fake_kernel_acks(-EINVAL, NULL, 0); /* no such nsid */
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+                netlink = fake_kernel();
+                answer_link("lo", aliases[i]);
+                assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+        }
+        for (const uint32_t *id = (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};; id++) {
+                netlink = fake_kernel();
+                assert_refused(record_read(&netlink, *id, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
+                               "no lease");
+                assert_int_equal(fake_kernel_requests(), 0); /* somebody else's nsid is not even looked at */
+                if (*id == 0)
+                        break;
+        }
+        netlink = fake_kernel();
+        fake_kernel_end_with(ENOBUFS);
+        assert_int_equal(read_lease(&netlink, &lease, &refusal), -ENOBUFS);
+        assert_memory_equal(&lease, &before, sizeof(lease));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_plain), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_names), cmocka_unit_test(test_read),
+                cmocka_unit_test(test_read_nothing),
+        };
+
+        return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "fault.h"
+#include "helper/registry.h"
+#include "test.h"
+
+static WireLease lease_of(uint32_t id, const char *network) {
+        WireLease lease = {.id = id, .uid = 1000, .mtu = 1500};
+
+        put_text(lease.network, sizeof(lease.network), network);
+        return lease;
+}
+
+static int put(Registry *registry, uint32_t id) {
+        WireLease lease = lease_of(id, "lab");
+
+        return registry_put(registry, &lease, 3);
+}
+
+static void test_put_and_find(_unused_ void **state) {
+        Registry r = {0};
+        WireLease lease;
+
+        assert_null(registry_find(&r, RAWNET_ID_MIN));
+        /* In an order that makes it sort: 389 is prime to 1009. */
+        for (uint32_t i = 0; i < 1009; i++)
+                assert_int_equal(put(&r, RAWNET_ID_MIN + i * 389 % 1009), 1);
+        assert_int_equal(r.n_entries, 1009);
+        for (uint32_t i = 0; i < 1009; i++) {
+                assert_int_equal(r.entries[i].lease.id, RAWNET_ID_MIN + i);
+                assert_ptr_equal(registry_find(&r, RAWNET_ID_MIN + i), &r.entries[i]);
+        }
+        assert_null(registry_find(&r, RAWNET_ID_MIN + 1009));
+        assert_int_equal(put(&r, RAWNET_ID_MIN), 0);
+        for (uint32_t i = 0; i < 1009; i++) {
+                assert_true(registry_remove(&r, RAWNET_ID_MIN + i * 17 % 1009, &lease));
+                assert_int_equal(lease.id, RAWNET_ID_MIN + i * 17 % 1009);
+        }
+        assert_int_equal(r.n_entries, 0);
+        assert_false(registry_remove(&r, RAWNET_ID_MIN, &lease));
+        registry_free(&r);
+}
+
+static void test_changes(_unused_ void **state) {
+        WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
+        Registry r = {0};
+
+        assert_int_equal(registry_put(&r, &lease, 3), 1);
+        assert_int_equal(registry_put(&r, &lease, 0), 0);
+        assert_int_equal(registry_find(&r, lease.id)->lower, 3);
+        assert_true(registry_stands_on(&r, 3));
+        assert_false(registry_stands_on(&r, 4));
+        lease.mac.octet[0] = 0x52; /* learnt */
+        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        assert_int_equal(registry_find(&r, lease.id)->lease.mac.octet[0], 0x52);
+        lease.gone = 1;
+        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        /* A report that was on its way before does not bring it back to life. */
+        lease.gone = 0;
+        assert_int_equal(registry_put(&r, &lease, 3), 0);
+        assert_int_equal(registry_find(&r, lease.id)->lease.gone, 1);
+        registry_free(&r);
+}
+
+static void test_scan(_unused_ void **state) {
+        Registry r = {0};
+        WireLease lost;
+
+        for (uint32_t i = 0; i < 5; i++)
+                assert_int_equal(put(&r, RAWNET_ID_MIN + i), 1);
+        registry_begin_scan(&r);
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 1), 0);
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 3), 0);
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 9), 1); /* opened meanwhile */
+        /* Ended after the scan had looked at it: the scan's word comes too late. */
+        assert_true(registry_remove(&r, RAWNET_ID_MIN + 3, &lost));
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 3), 0);
+        assert_null(registry_find(&r, RAWNET_ID_MIN + 3));
+        /* Ended before it was known at all. */
+        assert_false(registry_remove(&r, RAWNET_ID_MIN + 20, &lost));
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 20), 0);
+
+        for (const uint32_t *id = (const uint32_t[]){0, 2, 4, UINT32_MAX}; *id != UINT32_MAX; id++) {
+                assert_true(registry_next_lost(&r, &lost));
+                assert_int_equal(lost.id, RAWNET_ID_MIN + *id);
+        }
+        assert_false(registry_next_lost(&r, &lost));
+        assert_int_equal(r.n_entries, 2);
+        assert_false(r.scanning);
+        /* The number is free for a new lease again. */
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 3), 1);
+        registry_free(&r);
+}
+
+static void test_count(_unused_ void **state) {
+        static const char *const networks[] = {"lab", "lab.100", "lab.4094", "lab2", "la", "LAB", "lab-x", "lab_1.5"};
+        Registry r = {0};
+
+        for (uint32_t i = 0; i < ARRAY_SIZE(networks); i++) {
+                WireLease lease = lease_of(RAWNET_ID_MIN + i, networks[i]);
+
+                lease.gone = i == 0;
+                assert_int_equal(registry_put(&r, &lease, 1), 1);
+        }
+        assert_int_equal(registry_count(&r, "lab"), 3);
+        assert_int_equal(registry_count(&r, "lab2"), 1);
+        assert_int_equal(registry_count(&r, "lab_1"), 1);
+        assert_int_equal(registry_count(&r, "l"), 0);
+        assert_int_equal(registry_count(&r, "none"), 0);
+        registry_free(&r);
+}
+
+static void test_faults(_unused_ void **state) {
+        Registry r = {0};
+        WireLease lost;
+
+        fault_arm(1, 0);
+        assert_int_equal(put(&r, RAWNET_ID_MIN), -ENOMEM);
+        assert_true(fault_disarm());
+        assert_int_equal(r.n_entries, 0);
+        for (uint32_t i = 0; i < 64; i++)
+                assert_int_equal(put(&r, RAWNET_ID_MIN + i), 1);
+        fault_arm(1, 0);
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 64), -ENOMEM);
+        assert_true(fault_disarm());
+        assert_int_equal(r.n_entries, 64);
+        assert_int_equal(put(&r, RAWNET_ID_MIN + 64), 1);
+
+        registry_begin_scan(&r);
+        fault_arm(1, 0);
+        assert_true(registry_remove(&r, RAWNET_ID_MIN, &lost));
+        assert_true(fault_disarm());
+        assert_null(registry_find(&r, RAWNET_ID_MIN));
+        registry_free(&r);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes), cmocka_unit_test(test_scan),
+                cmocka_unit_test(test_count), cmocka_unit_test(test_faults),
+        };
+
+        return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
+}
