@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""rawnet-helper against everybody but rawnetd, and against a rawnetd that was taken over (promise 4): it opens what the network files
+say and nothing else, and survives whatever it is sent."""
+
+import contextlib
+import errno
+import os
+import random
+import socket
+
+import attacker
+import bus
+import frames
+import lab
+import tap
+import wire
+from attacker import as_user, attempt
+
+
+def alive():
+    """The helper answers an honest request, in the same process as before where pid is given."""
+    with wire.Helper() as helper:
+        reply = helper.call(wire.open_request())
+        assert reply.type == wire.OPENED and len(reply.fds) == 1, reply
+        reply.close_fds()
+    lab.wait_no_leases()
+
+
+def alive_beside(number):
+    """An honest lease beside another namespace's number."""
+    with bus.connect("member") as member, member.open_tap("lab") as lease:
+        assert {number, lease.id} <= set(lab.lease_ids())
+    lab.wait_for(lambda: lab.lease_ids() == [number], 10, "the lease's end")
+
+
+@contextlib.contextmanager
+def same_process():
+    alive()
+    pid = lab.helper_pid()
+    yield
+    lab.wait_no_leases()
+    alive()
+    assert lab.helper_pid() == pid, "the helper did not survive"
+
+
+# -- who may speak
+
+
+def connect_and_ask():
+    """errno of connect(), or what a request is answered with."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        number = attempt(sock.connect, lab.HELPER_SOCKET)
+        if number:
+            return number
+        sock.settimeout(10)
+        try:
+            sock.send(wire.open_request())
+            data, fds, _, _ = socket.recv_fds(sock, 4096, 32)
+        except OSError as error:
+            return error.errno
+        for fd in fds:
+            os.close(fd)
+        return len(data)
+
+
+def test_only_rawnetd_may_speak():
+    """The socket's mode keeps users out, and the check of the peer everybody else: root, and whoever finds the socket's mode changed."""
+    with same_process():
+        for user in ("nobody", "member", "outsider", "_rawnet-helper", "root"):
+            assert as_user(user, connect_and_ask) == errno.EACCES, user
+        os.chmod(lab.HELPER_SOCKET, 0o666)
+        try:
+            for user in ("nobody", "member", "outsider", "_rawnet-helper", "root"):
+                answer = as_user(user, connect_and_ask)
+                assert answer in (0, errno.EPIPE, errno.ECONNRESET), f"{user}: {answer}"
+        finally:
+            os.chmod(lab.HELPER_SOCKET, 0o600)
+        # root with all its capabilities is not rawnetd either.
+        assert connect_and_ask() in (0, errno.EPIPE, errno.ECONNRESET)
+        assert not lab.lease_ids()
+        assert "only _rawnet may speak here" in lab.log_of("rawnet-helper")
+
+
+def test_connections_without_right_use_nothing_up():
+    """A hundred refused connections, held open, leave rawnetd's own served."""
+    with same_process(), contextlib.ExitStack() as stack:
+        for _ in range(100):
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            sock.connect(lab.HELPER_SOCKET)
+        with bus.connect("member") as member, member.open_tap("lab"):
+            pass
+
+
+# -- malformed
+
+
+def malformed():
+    good = wire.open_request()
+    nothing = bytes(wire.OPEN_PART.size)
+    yield "one byte", good[:1]
+    yield "cut", good[:-1]
+    yield "too long", good + b"\0"
+    yield "huge", good + bytes(60000)
+    yield "version 0", wire.open_request(version=0)
+    yield "older version", wire.open_request(version=wire.VERSION - 1)
+    yield "serial 0", wire.open_request(serial=0)
+    for operation in (0, 5, 255, 0x7FFFFFFF, 0xFFFFFFFF):
+        yield f"operation {operation}", wire.request(operation)
+    yield "open with a lease", wire.open_request(lease=0x10000)
+    yield "list with a body", wire.request(wire.LIST, body=b"x" + nothing[1:])
+    yield "close with a body", wire.request(wire.CLOSE, lease=0x12345, body=nothing[:-1] + b"x")
+    for lease in (0, 1, 0xFFFF, 0x80000000, 0xFFFFFFFF):
+        yield f"close of {lease:x}", wire.request(wire.CLOSE, lease=lease)
+        yield f"statistics of {lease:x}", wire.request(wire.STATISTICS_OF, lease=lease)
+    yield "network without end", wire.open_request(network=b"l" * 38)
+    yield "network with more behind its end", wire.open_request(network=b"lab\0x")
+    yield "no network", wire.open_request(network=b"")
+    for name in (b"../lab", b"lab/..", b"lab/../lab", b"lab.0", b"lab.4095", b"lab.01", b"la\xffb", b"la\nb", b"lab.conf", b".", b"l" * 33):
+        yield f"network {name}", wire.open_request(network=name)
+    yield "lease name without end", wire.open_request(name=b"n" * 65)
+    yield "lease name with an escape", wire.open_request(name=b"\x1b[31m")
+    yield "lease name with a line", wire.open_request(name=b"a\nb")
+    yield "uid of nobody at all", wire.open_request(uid=0xFFFFFFFF)
+    for kind in (2, 255, 0xFFFFFFFF):
+        yield f"kind {kind}", wire.open_request(kind=kind)
+    for queues in (0, 17, 255, 0xFFFFFFFF):
+        yield f"queues {queues}", wire.open_request(queues=queues)
+    yield "17 descriptors", wire.open_request(queues=9, vhost=1)
+    for mode in (0, 4, 0xFFFFFFFF):
+        yield f"mac mode {mode}", wire.open_request(mac_mode=mode)
+    yield "given, but zero", wire.open_request(mac_mode=wire.GIVEN)
+    yield "random, but given", wire.open_request(mac=b"RT\0\0\0\1")
+    yield "learn on packet", wire.open_request(mac_mode=wire.LEARN, kind=wire.PACKET)
+    yield "vhost 2", wire.open_request(vhost=2)
+    yield "vhost on packet", wire.open_request(vhost=1, kind=wire.PACKET)
+    yield "vnet-hdr 2", wire.open_request(vnet_hdr=2)
+    for parent in (b"", b"p" * 16, b"wire0\0x", b"../wire0", b"a b", b"wire\xff"):
+        yield f"parent {parent}", wire.open_request(parent=parent)
+    yield "VLAN 4095", wire.open_request(vlan=4095)
+    yield "VLAN 65535", wire.open_request(vlan=65535)
+    yield "VLAN other than the name's", wire.open_request(network=b"lab.100", vlan=101)
+    yield "mode 4", wire.open_request(mode=4)
+    yield "exclusive without a VLAN", wire.open_request(mode=wire.EXCLUSIVE)
+    yield "isolation 2", wire.open_request(isolation=2)
+    yield "direct tap", wire.open_request(isolation=wire.DIRECT)
+    yield "direct without the header", wire.open_request(kind=wire.PACKET, vnet_hdr=0, isolation=wire.DIRECT)
+    yield "reserved byte", wire.open_request(reserved=1)
+    yield "reserved bytes", wire.open_request(reserved2=b"\0\1")
+
+
+def test_malformed_messages():
+    """Each ends its connection, without an answer, a lease or a descriptor; the next connection is served."""
+    with same_process():
+        for what, data in malformed():
+            with wire.Helper() as helper:
+                reply = helper.call(data)
+                assert reply is None, f"{what}: answered with {reply}"
+        assert not lab.lease_ids()
+
+
+def test_descriptors_are_not_taken():
+    """No request carries descriptors: they are closed, all of them, and so is the connection."""
+    with same_process():
+        pid = lab.helper_pid()
+        before = lab.fd_count(pid)
+        for count in (1, 16, 17, 100):
+            with wire.Helper() as helper, open("/dev/null", "rb") as null:
+                assert helper.call(wire.open_request(), [null.fileno()] * count) is None, count
+        lab.wait_for(lambda: lab.fd_count(pid) <= before, 5, "the descriptors' end")
+
+
+def test_random_messages():
+    """Good messages with some bytes changed: an honest lease, a refusal, or the connection's end."""
+    dice = random.Random(20091)
+    with same_process():
+        counts = {}
+        for _ in range(300):
+            data = bytearray(wire.open_request(kind=dice.randrange(2), serial=dice.randrange(1, 1 << 40)))
+            for _ in range(dice.randrange(1, 4)):
+                data[dice.randrange(len(data))] = dice.choice((0, 1, 2, 0x7F, 0x80, 0xFF, dice.randrange(256)))
+            with wire.Helper() as helper:
+                reply = helper.call(bytes(data))
+                counts[reply and reply.type] = counts.get(reply and reply.type, 0) + 1
+                assert reply is None or reply.type in (wire.OPENED, wire.REFUSED, wire.LEASE, wire.DONE), reply
+                if reply:
+                    reply.close_fds()
+        tap.diag(f"answers by type: {counts}")
+
+
+# -- well-formed, and not what the files say
+
+
+def refused(names, **forged):
+    """The request is refused with one of the errors, and makes nothing."""
+    links = set(lab.links())
+    with wire.Helper() as helper:
+        reply = helper.call(wire.open_request(**forged))
+    assert reply and reply.type == wire.REFUSED and not reply.fds, f"{forged}: {reply}"
+    assert reply.error in names, f"{forged}: {reply}"
+    assert not lab.lease_ids() and set(lab.links()) == links, f"{forged}: something was made"
+
+
+def test_only_what_the_file_says():
+    """Every difference between request and network file is refused: network, parent, VLAN, mode, isolation, kind, MAC."""
+    with same_process(), lab.network("taps", Kinds="tap"), lab.network("packets", Kinds="packet"), \
+            lab.network("narrow", MACPrefix="52:54:77"), lab.network("absent", Parent="absent0"):  # fmt: skip
+        denied = ("AccessDenied",)
+        refused(("NoSuchNetwork",), network=b"nowhere")
+        refused(("NoSuchNetwork",), network=b"lab.100", vlan=100)
+        refused(denied, parent=b"lo")
+        refused(denied, parent=b"eth0")
+        refused(denied, vlan=100)
+        refused(denied, vlan=4094)
+        refused(denied, mode=wire.PRIVATE)
+        refused(denied, mode=wire.VEPA)
+        refused(denied, mode=wire.EXCLUSIVE, vlan=1)
+        refused(denied, network=b"lab-private")
+        refused(denied, kind=wire.PACKET, isolation=wire.DIRECT)
+        refused(denied, network=b"lab-direct", kind=wire.PACKET, isolation=wire.STRICT)
+        refused(("KindNotOffered",), network=b"taps", kind=wire.PACKET)
+        refused(("KindNotOffered",), network=b"packets")
+        for mac in ("02:00:00:00:00:01", "52:54:01:00:00:01", "53:54:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:54:00:00:00:01"):
+            refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac))
+            refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac), kind=wire.PACKET)
+        refused(("InvalidArgs",), network=b"narrow", mac_mode=wire.GIVEN, mac=frames.mac_bytes("52:54:00:00:00:01"))
+        refused(("ParentMissing",), network=b"absent", parent=b"absent0")
+        with lab.network("open", text="[Network]\nParent=wire0\nVLAN=none\n", mode=0o666):
+            refused(("BadNetworkFile",), network=b"open")
+        with lab.network("theirs", uid=lab.uid_of("_rawnet")):
+            refused(("BadNetworkFile",), network=b"theirs")
+        with lab.network("wrong", text="[Network]\nParent=wire0\nVLAN=none\nEvil=yes\n"):
+            refused(("BadNetworkFile",), network=b"wrong")
+
+
+def test_most_leases_of_a_file():
+    """MaxLeases= is the helper's to keep as well."""
+    with same_process(), lab.network("one", MaxLeases="1"), wire.Helper() as helper:
+        first = helper.call(wire.open_request(network=b"one"))
+        assert first.type == wire.OPENED, first
+        second = helper.call(wire.open_request(network=b"one", serial=2))
+        second.close_fds()
+        first.close_fds()
+        assert second.type == wire.REFUSED and second.error == "QuotaExceeded", second
+
+
+@contextlib.contextmanager
+def other_namespace(number):
+    """Somebody else's namespace, which the host has given a number in the leases' range."""
+
+    def ip(*words):
+        lab.subprocess.run(["ip", *words], check=True)
+
+    ip("netns", "add", "other")
+    try:
+        ip("-n", "other", "link", "add", f"rn{number:x}", "type", "veth", "peer", "name", "uplink")
+        ip("netns", "set", "other", str(number))
+        yield "other"
+    finally:
+        ip("netns", "del", "other")
+
+
+def test_nobody_elses_namespaces():
+    """Close and statistics reach leases only, not other namespaces that the host has given a number."""
+    number = 0x4711BEEF
+    with same_process(), other_namespace(number) as other:
+        links = set(lab.links(where=other))
+        with wire.Helper() as helper:
+            for operation in (wire.CLOSE, wire.STATISTICS_OF):
+                for lease in (number, 0x7FFFFFFE):
+                    reply = helper.call(wire.request(operation, lease=lease))
+                    assert reply.type == wire.REFUSED and reply.error == "NoSuchLease", reply
+            helper.send(wire.request(wire.LIST))
+            listed = []
+            while (reply := helper.reply()).type != wire.DONE:
+                listed.append(reply.lease)
+            assert number not in listed, listed
+        assert set(lab.links(where=other)) == links, lab.links(where=other)
+        alive_beside(number)
+
+
+def test_guarded_whatever_rawnetd_says():
+    """A lease that a compromised rawnetd opens for somebody is guarded as every other."""
+    with wire.Helper() as helper, frames.WirePort() as far:
+        mac = "52:54:00:0b:ad:01"
+        reply = helper.call(wire.open_request(uid=0, mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac)))
+        assert reply.type == wire.OPENED, reply
+        port = frames.Port(reply.fds[0], vnet_hdr=True)
+        as_user("nobody", port.send, frames.marker(attacker.VICTIM, "EVIL"))
+        end = frames.marker(mac, "MARK helper")
+        port.send(end)
+        assert not [frame for frame in far.before(end[14:40]) if b"EVIL" in frame]
+        reply.close_fds()
+
+
+# -- a flood
+
+
+@tap.limit(90)
+def test_flood_of_opens():
+    """500 opens written at once by one connection that reads none of the answers: another is served meanwhile, and nothing is left."""
+    with same_process():
+        with wire.Helper() as greedy:
+            greedy.socket.setblocking(False)
+            sent = 0
+            for number in range(500):
+                try:
+                    greedy.send(wire.open_request(serial=number + 1))
+                    sent += 1
+                except BlockingIOError:
+                    break
+            with bus.connect("member") as member, member.open_tap("lab", name="meanwhile"):
+                pass
+        tap.diag(f"{sent} requests went in before the socket was full")
+        assert sent > 16, sent
+        lab.wait_no_leases(60)
+
+
+def test_full_of_connections():
+    """More connections as _rawnet than there is room for: refused, and room again when they end."""
+    with same_process():
+        with contextlib.ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(wire.Helper())
+            # The helper answers those it has room for, others see their connection closed.
+            with wire.Helper() as helper:
+                assert helper.call(wire.request(wire.LIST)) is None
+        lab.wait_for(lambda: served(), 10, "room for a connection")
+
+
+def served():
+    with wire.Helper() as helper:
+        reply = helper.call(wire.request(wire.LIST))
+        return reply is not None
+
+
+if __name__ == "__main__":
+    tap.main()

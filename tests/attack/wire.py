@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""rawnetd's messages to rawnet-helper (common/wire.h) as a compromised rawnetd would make them: with any field forged."""
+
+import dataclasses
+import os
+import socket
+import struct
+
+import lab
+
+VERSION = 0x726E0001
+OPEN, CLOSE, LIST, STATISTICS_OF = 1, 2, 3, 4
+OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED = 1, 2, 3, 4, 5, 6
+BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
+TAP, PACKET = 0, 1
+STRICT, DIRECT = 0, 1
+GIVEN, RANDOM, LEARN = 1, 2, 3
+REQUEST = struct.Struct("=IIQI")
+OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sH2sII")
+REPLY = struct.Struct("=IIQII")
+LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65s3s")
+SIZE = REQUEST.size + OPEN_PART.size
+REPLY_SIZE = REPLY.size + LEASE_PART.size + 8 + 1024
+# enum RawnetError, common/refusal.h, by position
+ERRORS = ("", "NoSuchNetwork", "BadNetworkFile", "KindNotOffered", "NetworkBusy", "QuotaExceeded", "AddressInUse", "ParentMissing",
+          "NotSupported", "KernelRefused", "HelperUnavailable", "NoSuchLease", "InvalidArgs", "AccessDenied")  # fmt: skip
+
+
+def request(operation, serial=1, lease=0, body=bytes(OPEN_PART.size), version=VERSION):
+    return REQUEST.pack(version, operation, serial, lease) + body
+
+
+def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
+                 parent=b"wire0", vlan=0, mode=BRIDGE, isolation=STRICT, reserved=0, reserved2=b"\0\0", **header):  # fmt: skip
+    """A good request for network lab; every field can be another."""
+    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, reserved2, mode, isolation)
+    return request(OPEN, body=body, **header)
+
+
+@dataclasses.dataclass
+class Reply:
+    type: int
+    serial: int
+    lease: int
+    error: str
+    text: str
+    fds: list
+
+    def close_fds(self):
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+
+
+class Helper:
+    """A connection to rawnet-helper as user."""
+
+    def __init__(self, user="_rawnet"):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with lab.identity(user):
+            self.socket.connect(lab.HELPER_SOCKET)
+        self.socket.settimeout(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data, fds=()):
+        socket.send_fds(self.socket, [data], list(fds))
+
+    def reply(self):
+        """The next Reply; None when the helper has closed the connection."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self.socket, 4096, 32)
+        except ConnectionResetError:
+            return None
+        if not data:
+            return None
+        assert len(data) == REPLY_SIZE, len(data)
+        _, kind, serial, _, _ = REPLY.unpack_from(data)
+        lease = LEASE_PART.unpack_from(data, REPLY.size)[0]
+        error, _ = struct.unpack_from("=Ii", data, REPLY.size + LEASE_PART.size)
+        text = data[REPLY.size + LEASE_PART.size + 8 :].split(b"\0")[0].decode() if kind == REFUSED else ""
+        name = (ERRORS[error] if error < len(ERRORS) else str(error)) if kind == REFUSED else ""
+        return Reply(kind, serial, lease, name, text, fds)
+
+    def call(self, data, fds=()):
+        self.send(data, fds)
+        return self.reply()
