@@ -18,12 +18,12 @@ typedef struct Parsed {
 
 /* words: blank-separated. */
 static void parse(Parsed *parsed, const char *line) {
-        char copy[512], *rest = copy, *word;
+        _cleanup_free_ char *copy = strdup(line);
+        char *rest = copy, *word;
         int n = 0;
 
         *parsed = (Parsed){};
-        assert_true(strlen(line) < sizeof(copy));
-        strcpy(copy, line);
+        assert_non_null(copy);
         while ((word = strsep(&rest, " "))) {
                 assert_true(n < (int)MAX_WORDS);
                 parsed->words[n++] = strdup(word);
