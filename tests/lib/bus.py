@@ -36,7 +36,10 @@ class BusError(Exception):
 class Lease:
     """What OpenTap or OpenPacket gave: .fds (ints, ours), .vhosts, .path, .info {key: value}, .id."""
 
+    held = set()
+
     def __init__(self, fds, vhosts, path, info):
+        Lease.held.add(self)
         self.fds = [_take(fd) for fd in fds]
         self.vhosts = [_take(fd) for fd in vhosts]
         self.path = path
@@ -49,12 +52,21 @@ class Lease:
         for fd in self.fds + self.vhosts:
             os.close(fd)
         self.fds, self.vhosts, self.fd = [], [], -1
+        Lease.held.discard(self)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close_fds()
+
+
+def _let_go():
+    for lease in list(Lease.held):
+        lease.close_fds()
+
+
+lab.after_failure.append(_let_go)
 
 
 def _take(descriptor):
@@ -123,7 +135,8 @@ class Connection:
     def _receive(self, seconds):
         message = self.bus.receive(timeout=seconds)
         if message.header.message_type == MessageType.signal:
-            self.signals.append(message)
+            if message.header.fields[HeaderFields.member] != "NameAcquired":  # the bus's greeting
+                self.signals.append(message)
         elif HeaderFields.reply_serial in message.header.fields:
             self.replies[message.header.fields[HeaderFields.reply_serial]] = message
 

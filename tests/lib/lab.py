@@ -338,11 +338,18 @@ def wait_no_leases(seconds=10):
 
 
 _links_at_start = set()
+after_failure = []  # functions that let go of what a failed test still held, so that the next one starts clean
 
 
 def note_start():
     """What is there before the first test (tap calls it)."""
     _links_at_start.update(links())
+
+
+def clean_after_failure():
+    for function in after_failure:
+        function()
+    wait_no_leases(30)
 
 
 def check_nothing_left():

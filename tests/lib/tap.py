@@ -47,24 +47,35 @@ def _nothing():
     pass
 
 
-def _run(function, check):
+def _run(function, check, clean):
     """'ok' or 'not ok' and a directive."""
     signal.signal(signal.SIGALRM, _on_alarm)
     signal.alarm(getattr(function, "tap_seconds", SECONDS))
     try:
         try:
             function()
-        finally:
-            signal.alarm(20)
+        except Skip:
             check()
+            raise
+        signal.alarm(20)
+        check()
         return "ok", ""
     except Skip as reason:
         return "ok", f" # SKIP {reason}"
     except (Exception, TooSlow):  # pylint: disable=broad-except
         diag(traceback.format_exc())
+        _clean_up(clean)
         return "not ok", ""
     finally:
         signal.alarm(0)
+
+
+def _clean_up(clean):
+    signal.alarm(40)
+    try:
+        clean()
+    except (Exception, TooSlow):  # pylint: disable=broad-except
+        diag(f"and cleaning up failed: {traceback.format_exc(0)}")
 
 
 def main():
@@ -74,18 +85,18 @@ def main():
     tests = [value for name, value in vars(module).items()
              if name.startswith("test_") and callable(value)
              and (not words or any(word in name for word in words))]  # fmt: skip
-    check = _nothing
+    check = clean = _nothing
     if os.environ.get("RAWNET_LAB"):
         import lab
 
         lab.note_start()
-        check = lab.check_nothing_left
+        check, clean = lab.check_nothing_left, lab.clean_after_failure
     title = os.path.basename(module.__file__).removesuffix(".py")
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for number, function in enumerate(tests, 1):
         started = time.monotonic()
-        result, directive = _run(function, check)
+        result, directive = _run(function, check, clean)
         failed += result != "ok"
         name = f"{title}: {function.__name__.removeprefix('test_')}"
         print(f"{result} {number} - {name}{directive}", flush=True)
