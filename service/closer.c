@@ -12,7 +12,8 @@ struct Closer {
 static void *closer_thread(void *data) {
         int read_fd = (int)(intptr_t)data, fd;
 
-        /* A pipe keeps writes of up to PIPE_BUF whole (pipe(7)), so a read never gets half a number. */
+        /* A pipe keeps writes of up to PIPE_BUF whole (pipe(7)), so a read never gets half a
+         * number. */
         for (;;) {
                 ssize_t n = read(read_fd, &fd, sizeof(fd));
 
@@ -38,7 +39,8 @@ int closer_new(Closer **ret) {
                 return -errno;
         read_fd = fds[0];
         write_fd = fds[1];
-        /* The loop must not wait for the thread: with a full pipe (16,384 numbers) it closes by itself. */
+        /* The loop must not wait for the thread: with a full pipe (16,384 numbers) it closes by
+         * itself. */
         if (fcntl(write_fd, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
         r = pthread_attr_init(&attributes);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Closes descriptors away from the event loop: closing the last copy of a tap or packet fd waits about 16 ms for the
- * kernel (synchronize_net), and with it would wait every other caller.
+ * Closes descriptors away from the event loop: closing the last copy of a tap or packet fd waits
+ * about 16 ms for the kernel (synchronize_net), and with it would wait every other caller.
  */
 
 #include "common/util.h"

@@ -12,7 +12,8 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 
-/* The helper bounds its own work (2 s for an address that is just becoming free); this is for a helper that hangs. */
+/* The helper bounds its own work (2 s for an address that is just becoming free); this is for a
+ * helper that hangs. */
 #define ANSWER_USEC (30 * UINT64_C(1000000))
 #define RETRY_FIRST_USEC (100 * UINT64_C(1000))
 #define RETRY_LAST_USEC (10 * UINT64_C(1000000))
@@ -39,7 +40,7 @@ struct Helper {
         bool ready;
         uint32_t features;
         uint64_t serial;
-        uint64_t retry_usec; /* how long to wait before the next try */
+        uint64_t retry_usec;   /* how long to wait before the next try */
         Pending *first, *last; /* in the order of asking, and so of until */
         sd_event_source *io_source, *retry_source, *deadline_source;
 };
@@ -101,8 +102,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Helper *h = userdata;
 
         if (h->first && h->first->until <= now_usec(h)) {
-                /* A helper that does not answer one request answers none; a fresh one may. Descriptors that it still sends
-                 * on this connection are lost with it, and the lease with them. */
+                /* A helper that does not answer one request answers none; a fresh one may.
+                 * Descriptors that it still sends on this connection are lost with it, and the
+                 * lease with them. */
                 helper_lose_because(h, "does not answer");
                 return 0;
         }
@@ -117,7 +119,8 @@ static int deadline_arm(Helper *h, uint64_t until) {
         int enabled = SD_EVENT_OFF, r;
 
         if (!h->deadline_source)
-                return sd_event_add_time(h->event, &h->deadline_source, CLOCK_MONOTONIC, until, 0, on_deadline, h);
+                return sd_event_add_time(h->event, &h->deadline_source, CLOCK_MONOTONIC, until, 0,
+                                         on_deadline, h);
         r = sd_event_source_get_enabled(h->deadline_source, &enabled);
         if (r < 0 || enabled != SD_EVENT_OFF)
                 return MIN_OF(r, 0);
@@ -127,7 +130,8 @@ static int deadline_arm(Helper *h, uint64_t until) {
         return sd_event_source_set_enabled(h->deadline_source, SD_EVENT_ONESHOT);
 }
 
-/* Sends what is not sent yet; the rest when the socket has room again. 0 or -errno, the connection then being useless. */
+/* Sends what is not sent yet; the rest when the socket has room again. 0 or -errno, the connection
+ * then being useless. */
 static int helper_flush(Helper *h) {
         uint32_t events = EPOLLIN;
         int r;
@@ -147,7 +151,8 @@ static int helper_flush(Helper *h) {
         return sd_event_source_set_io_events(h->io_source, events);
 }
 
-static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer answer, void *userdata) {
+static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer answer,
+                          void *userdata) {
         Pending *p;
         int r;
 
@@ -189,7 +194,8 @@ static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, s
 
         p = pending_take(h, reply->serial);
         if (!p) {
-                log_warning("rawnet-helper answered request %" PRIu64 ", which nobody has asked", reply->serial);
+                log_warning("rawnet-helper answered request %" PRIu64 ", which nobody has asked",
+                            reply->serial);
                 closer_close(h->closer, fds, n_fds);
                 return;
         }
@@ -246,8 +252,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                 }
                 if (wire_reply_check(&reply, (size_t)n, n_fds) < 0) {
                         closer_close(h->closer, fds, n_fds);
-                        helper_lose_because(h, "sent a message that is not of this version's wire protocol; "
-                                               "after an upgrade, restart both daemons");
+                        helper_lose_because(
+                                h, "sent a message that is not of this version's wire protocol; "
+                                   "after an upgrade, restart both daemons");
                         return 0;
                 }
                 dispatch(h, &reply, fds, n_fds);
@@ -276,7 +283,8 @@ int helper_connect(Helper *h, Refusal *ret) {
                 return 0;
         r = helper_socket();
         if (r < 0)
-                return refuse(ret, RAWNET_HELPER_UNAVAILABLE, "cannot reach rawnet-helper at %s: %s; " WHAT_TO_DO,
+                return refuse(ret, RAWNET_HELPER_UNAVAILABLE,
+                              "cannot reach rawnet-helper at %s: %s; " WHAT_TO_DO,
                               RAWNET_HELPER_SOCKET, strerror(-r));
         h->fd = r;
         source_drop(&h->retry_source);
@@ -313,14 +321,17 @@ void helper_retry(Helper *h) {
         source_drop(&h->retry_source);
         if (h->fd >= 0 || !h->events.wanted(h->userdata))
                 return;
-        r = sd_event_add_time_relative(h->event, &h->retry_source, CLOCK_MONOTONIC, h->retry_usec, 0, on_retry, h);
+        r = sd_event_add_time_relative(h->event, &h->retry_source, CLOCK_MONOTONIC, h->retry_usec,
+                                       0, on_retry, h);
         if (r < 0)
                 log_error("cannot watch leases without rawnet-helper: %s", strerror(-r));
-        /* Until a list is complete, each try waits twice as long: a helper that dies at once is not driven in circles. */
+        /* Until a list is complete, each try waits twice as long: a helper that dies at once is not
+         * driven in circles. */
         h->retry_usec = MIN_OF(h->retry_usec * 2, RETRY_LAST_USEC);
 }
 
-int helper_call(Helper *h, WireRequest *request, HelperAnswer answer, void *userdata, Refusal *ret) {
+int helper_call(Helper *h, WireRequest *request, HelperAnswer answer, void *userdata,
+                Refusal *ret) {
         int r;
 
         r = helper_connect(h, ret);
@@ -345,7 +356,8 @@ uint32_t helper_features(const Helper *h) {
         return h->features;
 }
 
-int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata, Helper **ret) {
+int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,
+               Helper **ret) {
         Helper *h;
 
         h = malloc(sizeof(*h));

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The connection to rawnet-helper: one socket, requests that are answered in any order, events in between. Nothing here
- * blocks. It connects when there is something to ask, asks for the list of leases first, and comes back by itself while
- * there are leases to watch. What the helper sends is checked before anybody sees it; descriptors that nobody asked for are closed.
+ * The connection to rawnet-helper: one socket, requests that are answered in any order, events in
+ * between. Nothing here blocks. It connects when there is something to ask, asks for the list of
+ * leases first, and comes back by itself while there are leases to watch. What the helper sends is
+ * checked before anybody sees it; descriptors that nobody asked for are closed.
  */
 
 #include <systemd/sd-event.h>
@@ -14,8 +15,9 @@
 
 typedef struct Helper Helper;
 
-/* The answer to a request: reply with its descriptors (now the callee's), or reply NULL and a refusal (the helper's own, or
- * RAWNET_HELPER_UNAVAILABLE). Called exactly once, never from within helper_call(). */
+/* The answer to a request: reply with its descriptors (now the callee's), or reply NULL and a
+ * refusal (the helper's own, or RAWNET_HELPER_UNAVAILABLE). Called exactly once, never from within
+ * helper_call(). */
 typedef void (*HelperAnswer)(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
                              const Refusal *refusal);
 
@@ -24,12 +26,14 @@ typedef struct HelperEvents {
         void (*list_begins)(void *userdata);
         void (*lease)(void *userdata, const WireLease *lease);
         void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
-        void (*list_complete)(void *userdata);                       /* every lease has been named; features are known */
-        void (*lost)(void *userdata, const Refusal *refusal);        /* or cannot be had; leases live on unseen */
-        bool (*wanted)(void *userdata);                              /* are there, or may there be, leases to watch? */
+        void (*list_complete)(void *userdata); /* every lease has been named; features are known */
+        void (*lost)(void *userdata,
+                     const Refusal *refusal); /* or cannot be had; leases live on unseen */
+        bool (*wanted)(void *userdata);       /* are there, or may there be, leases to watch? */
 } HelperEvents;
 
-int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata, Helper **ret);
+int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,
+               Helper **ret);
 void helper_free(Helper *helper);
 
 /* Connects and asks for the list, where that is not done yet. 0 or RAWNET_HELPER_UNAVAILABLE. */
@@ -45,5 +49,7 @@ bool helper_ready(const Helper *helper);
 /* WIRE_FEATURE_*, as last heard. */
 uint32_t helper_features(const Helper *helper);
 
-/* Sends request (version and serial are filled in here). 0, RAWNET_HELPER_UNAVAILABLE, or -errno; answer is called only after 0. */
-int helper_call(Helper *helper, WireRequest *request, HelperAnswer answer, void *userdata, Refusal *ret_refusal);
+/* Sends request (version and serial are filled in here). 0, RAWNET_HELPER_UNAVAILABLE, or -errno;
+ * answer is called only after 0. */
+int helper_call(Helper *helper, WireRequest *request, HelperAnswer answer, void *userdata,
+                Refusal *ret_refusal);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * org.rawnet1.Lease on the bus. Objects are looked up when somebody asks for them: nothing is registered per lease.
+ * org.rawnet1.Lease on the bus. Objects are looked up when somebody asks for them: nothing is
+ * registered per lease.
  */
 
 #include <inttypes.h>
@@ -12,11 +13,13 @@
 #include "service/request.h"
 
 static int refuse_no_lease(Refusal *ret, const char *path) {
-        return refuse(ret, RAWNET_NO_SUCH_LEASE, "there is no lease %s (any more); rawnetctl list shows those that are",
+        return refuse(ret, RAWNET_NO_SUCH_LEASE,
+                      "there is no lease %s (any more); rawnetctl list shows those that are",
                       path + sizeof(RAWNET_PATH_LEASE));
 }
 
-static const char *lease_text(const WireLease *wire, const char *property, char buffer[static MAC_TEXT_SIZE]) {
+static const char *lease_text(const WireLease *wire, const char *property,
+                              char buffer[static MAC_TEXT_SIZE]) {
         if (strcmp(property, "Network") == 0)
                 return wire->network;
         if (strcmp(property, "Kind") == 0)
@@ -31,16 +34,16 @@ static const char *lease_text(const WireLease *wire, const char *property, char 
         return buffer; /* Interface */
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *ret_error) {
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const Lease *lease = userdata;
         char buffer[MAC_TEXT_SIZE];
 
         return sd_bus_message_append_basic(reply, 's', lease_text(&lease->wire, property, buffer));
 }
 
-static int get_vlan(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *ret_error) {
+static int get_vlan(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const Lease *lease = userdata;
 
         return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.vlan);
@@ -55,11 +58,13 @@ static int close_question(Request *request, const WireLease *wire, bool *ret_yes
         polkit_detail(&question, "network", wire->network);
         snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
         polkit_detail(&question, "owner", number);
-        snprintf(what, sizeof(what), "close lease %" PRIu32 " of uid %" PRIu32, wire->id, wire->uid);
+        snprintf(what, sizeof(what), "close lease %" PRIu32 " of uid %" PRIu32, wire->id,
+                 wire->uid);
         return polkit_verify(request, &question, what, ret_yes, ret);
 }
 
-static void on_closed(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+static void on_closed(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                      const Refusal *refusal) {
         Request *request = userdata;
         Lease *lease = lease_table_find(&request->service->leases, request->lease);
 
@@ -85,10 +90,12 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
 
         request->lease = lease->wire.id;
         if (lease->wire.gone)
-                return refuse(ret, RAWNET_NO_SUCH_LEASE,
-                              "lease %" PRIu32 " on network %s has ended already; it counts until its holder lets go of "
-                              "its file descriptors",
-                              lease->wire.id, lease->wire.network);
+                return refuse(
+                        ret, RAWNET_NO_SUCH_LEASE,
+                        "lease %" PRIu32
+                        " on network %s has ended already; it counts until its holder lets go of "
+                        "its file descriptors",
+                        lease->wire.id, lease->wire.network);
         if (!owner) {
                 r = close_question(request, &lease->wire, &yes, ret);
                 if (r != 0 || !yes)
@@ -113,7 +120,8 @@ static int statistics_reply(sd_bus_message *call, const WireReply *answer) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++) {
-                r = sd_bus_message_append(m, "{st}", wire_statistics_name(i), answer->statistics[i]);
+                r = sd_bus_message_append(m, "{st}", wire_statistics_name(i),
+                                          answer->statistics[i]);
                 if (r < 0)
                         return r;
         }
@@ -168,26 +176,29 @@ static int method_statistics(sd_bus_message *m, void *userdata, sd_bus_error *re
 
 static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{st}", statistics), method_statistics,
+        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_close,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{st}", statistics),
+                                method_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Lease, wire.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Network", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Kind", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid),
+                        SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Name", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, wire.since), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, wire.since),
+                        SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
         SD_BUS_VTABLE_END,
 };
 
-static int find_lease(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                      sd_bus_error *ret_error) {
+static int find_lease(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                      void **ret_found, sd_bus_error *ret_error) {
         Service *service = userdata;
         Lease *lease;
         uint32_t id;
@@ -210,7 +221,8 @@ static int enumerate_leases(sd_bus *bus, const char *prefix, void *userdata, cha
         nodes = calloc(service->leases.n_leases + 1, sizeof(*nodes));
         if (!nodes)
                 return -ENOMEM;
-        for (Lease *l = lease_table_next(&service->leases, NULL); l; l = lease_table_next(&service->leases, l)) {
+        for (Lease *l = lease_table_next(&service->leases, NULL); l;
+             l = lease_table_next(&service->leases, l)) {
                 nodes[n] = strdup(lease_path(l->wire.id, path));
                 if (!nodes[n++]) {
                         network_names_free(nodes, n - 1);
@@ -227,8 +239,8 @@ static int no_lease_step(Request *request, void *userdata, Refusal *ret) {
         return refuse_no_lease(ret, sd_bus_message_get_path(request->message));
 }
 
-/* Calls to a lease that does not exist: NoSuchLease, instead of sd-bus's UnknownObject; or, before the helper's list is there,
- * patience. Comes before the vtable and lets it have what exists. */
+/* Calls to a lease that does not exist: NoSuchLease, instead of sd-bus's UnknownObject; or, before
+ * the helper's list is there, patience. Comes before the vtable and lets it have what exists. */
 static int on_any_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
         const char *path = sd_bus_message_get_path(m);
@@ -246,9 +258,10 @@ int lease_object_register(Service *service) {
         r = sd_bus_add_fallback(service->bus, NULL, RAWNET_PATH_LEASE, on_any_call, service);
         if (r < 0)
                 return r;
-        r = sd_bus_add_fallback_vtable(service->bus, NULL, RAWNET_PATH_LEASE, RAWNET_IFACE_LEASE, lease_vtable,
-                                       find_lease, service);
+        r = sd_bus_add_fallback_vtable(service->bus, NULL, RAWNET_PATH_LEASE, RAWNET_IFACE_LEASE,
+                                       lease_vtable, find_lease, service);
         if (r < 0)
                 return r;
-        return sd_bus_add_node_enumerator(service->bus, NULL, RAWNET_PATH_LEASE, enumerate_leases, service);
+        return sd_bus_add_node_enumerator(service->bus, NULL, RAWNET_PATH_LEASE, enumerate_leases,
+                                          service);
 }

@@ -93,7 +93,8 @@ bool lease_table_same_network(const char *full_name, const char *name) {
                (full_name[length] == '\0' || full_name[length] == '.');
 }
 
-unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid, bool any_uid) {
+unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid,
+                           bool any_uid) {
         unsigned n = 0;
 
         for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))

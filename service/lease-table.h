@@ -35,6 +35,7 @@ Lease *lease_table_next(const LeaseTable *table, const Lease *previous);
 /* Does the full network name ("lab", "lab.100") belong to the network file NAME ("lab")? */
 bool lease_table_same_network(const char *full_name, const char *name);
 
-/* Leases of a network (its file's name; NULL: of all) and, with any_uid false, of one owner. Those that were closed under their
- * holder count as well: their namespaces still exist. */
-unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid, bool any_uid);
+/* Leases of a network (its file's name; NULL: of all) and, with any_uid false, of one owner. Those
+ * that were closed under their holder count as well: their namespaces still exist. */
+unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid,
+                           bool any_uid);

@@ -21,7 +21,8 @@ int lease_path_to_id(const char *path, uint32_t *ret) {
         return text_parse_u32(path + prefix + 1, RAWNET_ID_MIN, RAWNET_ID_MAX, ret);
 }
 
-/* A signal that cannot be sent leaves a client with an old view until it asks again: logged, no more. */
+/* A signal that cannot be sent leaves a client with an old view until it asks again: logged, no
+ * more. */
 static void signal_sent(int r, const char *what) {
         if (r < 0)
                 log_warning("could not send the signal %s: %s", what, strerror(-r));
@@ -32,7 +33,8 @@ static void lease_remove(Service *service, Lease *lease) {
         uint32_t id = lease->wire.id;
 
         lease_table_remove(&service->leases, lease);
-        signal_sent(sd_bus_emit_interfaces_removed(service->bus, lease_path(id, path), RAWNET_IFACE_LEASE, NULL),
+        signal_sent(sd_bus_emit_interfaces_removed(service->bus, lease_path(id, path),
+                                                   RAWNET_IFACE_LEASE, NULL),
                     "InterfacesRemoved");
 }
 
@@ -51,10 +53,10 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s", lease->wire.id,
-                  lease->wire.uid, lease->wire.network, reason);
-        signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path), RAWNET_IFACE_LEASE, "Ended",
-                                       "s", reason),
+        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s",
+                  lease->wire.id, lease->wire.uid, lease->wire.network, reason);
+        signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
+                                       RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");
 }
 
@@ -68,8 +70,8 @@ static int lease_add(Service *service, const WireLease *wire) {
         /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
         lease->ended = wire->gone;
         if (service->on_bus)
-                signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE,
-                                                         NULL),
+                signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path),
+                                                         RAWNET_IFACE_LEASE, NULL),
                             "InterfacesAdded");
         return 0;
 }
@@ -96,7 +98,8 @@ int lease_put(Service *service, const WireLease *wire) {
                                                            RAWNET_IFACE_LEASE, "MAC", NULL),
                             "PropertiesChanged");
         if (wire->gone)
-                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "link-gone", !lease->owner_closes);
+                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "link-gone",
+                                !lease->owner_closes);
         return 0;
 }
 
@@ -108,7 +111,8 @@ void lease_end(Service *service, uint32_t id, WireEndReason reason) {
         switch (reason) {
         case WIRE_END_CLOSED:
                 lease->wire.gone = 1;
-                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked", !lease->owner_closes);
+                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked",
+                                !lease->owner_closes);
                 break;
         case WIRE_END_LINK_GONE:
                 lease->wire.gone = 1;

@@ -14,7 +14,8 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
 /* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
 int lease_path_to_id(const char *path, uint32_t *ret);
 
-/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for its MAC. 0 or -ENOMEM. */
+/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for its
+ * MAC. 0 or -ENOMEM. */
 int lease_put(Service *service, const WireLease *wire);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */

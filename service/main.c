@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetd: the D-Bus service org.rawnet1. It reads what strangers say, asks polkit, and passes on what was allowed. It holds no
- * capability and must never need one: what takes privilege is rawnet-helper's, which checks everything again.
+ * rawnetd: the D-Bus service org.rawnet1. It reads what strangers say, asks polkit, and passes on
+ * what was allowed. It holds no capability and must never need one: what takes privilege is
+ * rawnet-helper's, which checks everything again.
  */
 
 #include <getopt.h>
@@ -21,8 +22,9 @@
 
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
 
-/* A caller may send up to 16 descriptors along with every call, and they are ours until the call is answered. Running out would
- * cost us the bus connection, so there is room for what many users' waiting calls can bring (request.c). */
+/* A caller may send up to 16 descriptors along with every call, and they are ours until the call is
+ * answered. Running out would cost us the bus connection, so there is room for what many users'
+ * waiting calls can bring (request.c). */
 static void raise_descriptor_limit(void) {
         struct rlimit limit;
 
@@ -47,7 +49,8 @@ static int parse_arguments(int argc, char **argv) {
                 switch (c) {
                 case 'i':
                         if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
-                                log_error("--idle-seconds= takes 0 (never) to %u, not \"%s\"", IDLE_SECONDS_MAX, optarg);
+                                log_error("--idle-seconds= takes 0 (never) to %u, not \"%s\"",
+                                          IDLE_SECONDS_MAX, optarg);
                                 return -EINVAL;
                         }
                         break;

@@ -42,13 +42,14 @@ static int get_features(sd_bus *bus, const char *path, const char *interface, co
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("OpenTap", SD_BUS_ARGS("s", network, "a{sv}", options),
-                                SD_BUS_RESULT("ah", taps, "ah", vhosts, "o", lease, "a{sv}", info), open_method_tap,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("ah", taps, "ah", vhosts, "o", lease, "a{sv}", info),
+                                open_method_tap, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("OpenPacket", SD_BUS_ARGS("s", network, "a{sv}", options),
-                                SD_BUS_RESULT("ah", packets, "o", lease, "a{sv}", info), open_method_packet,
+                                SD_BUS_RESULT("ah", packets, "o", lease, "a{sv}", info),
+                                open_method_packet, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind),
+                                SD_BUS_RESULT("s", answer), open_method_can_open,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind), SD_BUS_RESULT("s", answer),
-                                open_method_can_open, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
@@ -60,7 +61,8 @@ int manager_register(Service *service) {
         r = sd_bus_add_object_manager(service->bus, NULL, RAWNET_PATH);
         if (r < 0)
                 return r;
-        r = sd_bus_add_object_vtable(service->bus, NULL, RAWNET_PATH, RAWNET_IFACE_MANAGER, manager_vtable, service);
+        r = sd_bus_add_object_vtable(service->bus, NULL, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                     manager_vtable, service);
         if (r < 0)
                 return r;
         r = network_object_register(service);
@@ -70,5 +72,6 @@ int manager_register(Service *service) {
 }
 
 void manager_features_changed(Service *service) {
-        (void)sd_bus_emit_properties_changed(service->bus, RAWNET_PATH, RAWNET_IFACE_MANAGER, "Features", NULL);
+        (void)sd_bus_emit_properties_changed(service->bus, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                             "Features", NULL);
 }

@@ -9,7 +9,8 @@
 #include "common/log.h"
 #include "service/service.h"
 
-static const char *entry_text(const NetworkEntry *entry, const char *property, char buffer[static MAC_TEXT_SIZE]) {
+static const char *entry_text(const NetworkEntry *entry, const char *property,
+                              char buffer[static MAC_TEXT_SIZE]) {
         const Network *n = &entry->network;
 
         if (strcmp(property, "Name") == 0)
@@ -32,23 +33,23 @@ static const char *entry_text(const NetworkEntry *entry, const char *property, c
         return mac_prefix_format(&n->mac_prefix, buffer); /* MACPrefix */
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *ret_error) {
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         char buffer[MAC_TEXT_SIZE];
 
         return sd_bus_message_append_basic(reply, 's', entry_text(userdata, property, buffer));
 }
 
-static int get_vlans(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                     void *userdata, sd_bus_error *ret_error) {
+static int get_vlans(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const NetworkEntry *entry = userdata;
 
         return sd_bus_message_append(reply, "(uu)", (uint32_t)entry->network.vlan_first,
                                      (uint32_t)entry->network.vlan_last);
 }
 
-static int get_kinds(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                     void *userdata, sd_bus_error *ret_error) {
+static int get_kinds(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const NetworkEntry *entry = userdata;
         const LeaseKind kinds[] = {KIND_TAP, KIND_PACKET};
         int r;
@@ -66,8 +67,9 @@ static int get_kinds(sd_bus *bus, const char *path, const char *interface, const
         return sd_bus_message_close_container(reply);
 }
 
-static int get_anti_spoof(sd_bus *bus, const char *path, const char *interface, const char *property,
-                          sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+static int get_anti_spoof(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *ret_error) {
         const NetworkEntry *entry = userdata;
 
         return sd_bus_message_append(reply, "b", (int)entry->network.anti_spoof);
@@ -78,8 +80,8 @@ static int get_leases(sd_bus *bus, const char *path, const char *interface, cons
         const NetworkEntry *entry = userdata;
         const Service *service = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
 
-        return sd_bus_message_append(reply, "u",
-                                     lease_table_count(&service->leases, entry->network.name, 0, true));
+        return sd_bus_message_append(
+                reply, "u", lease_table_count(&service->leases, entry->network.name, 0, true));
 }
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
@@ -97,14 +99,15 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("AntiSpoof", "b", get_anti_spoof, 0, CHANGES),
         SD_BUS_PROPERTY("MACPrefix", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(NetworkEntry, network.mtu), CHANGES),
-        SD_BUS_PROPERTY("MaxLeases", "u", NULL, offsetof(NetworkEntry, network.max_leases), CHANGES),
+        SD_BUS_PROPERTY("MaxLeases", "u", NULL, offsetof(NetworkEntry, network.max_leases),
+                        CHANGES),
         SD_BUS_PROPERTY("Error", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Leases", "u", get_leases, 0, 0),
         SD_BUS_VTABLE_END,
 };
 
-static int find_network(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                        sd_bus_error *ret_error) {
+static int find_network(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                        void **ret_found, sd_bus_error *ret_error) {
         _cleanup_free_ char *name = NULL;
         Service *service = userdata;
         int r;
@@ -144,11 +147,12 @@ static int enumerate_networks(sd_bus *bus, const char *prefix, void *userdata, c
 int network_object_register(Service *service) {
         int r;
 
-        r = sd_bus_add_fallback_vtable(service->bus, NULL, RAWNET_PATH_NETWORK, RAWNET_IFACE_NETWORK, network_vtable,
-                                       find_network, service);
+        r = sd_bus_add_fallback_vtable(service->bus, NULL, RAWNET_PATH_NETWORK,
+                                       RAWNET_IFACE_NETWORK, network_vtable, find_network, service);
         if (r < 0)
                 return r;
-        return sd_bus_add_node_enumerator(service->bus, NULL, RAWNET_PATH_NETWORK, enumerate_networks, service);
+        return sd_bus_add_node_enumerator(service->bus, NULL, RAWNET_PATH_NETWORK,
+                                          enumerate_networks, service);
 }
 
 static void signal_sent(int r, const char *name) {
@@ -159,14 +163,18 @@ static void signal_sent(int r, const char *name) {
 void network_object_added(Service *service, const NetworkEntry *entry) {
         _cleanup_free_ char *path = network_path(entry->network.name);
 
-        signal_sent(path ? sd_bus_emit_interfaces_added(service->bus, path, RAWNET_IFACE_NETWORK, NULL) : -ENOMEM,
-                    entry->network.name);
+        signal_sent(
+                path ? sd_bus_emit_interfaces_added(service->bus, path, RAWNET_IFACE_NETWORK, NULL)
+                     : -ENOMEM,
+                entry->network.name);
 }
 
 void network_object_removed(Service *service, const char *name) {
         _cleanup_free_ char *path = network_path(name);
 
-        signal_sent(path ? sd_bus_emit_interfaces_removed(service->bus, path, RAWNET_IFACE_NETWORK, NULL) : -ENOMEM,
+        signal_sent(path ? sd_bus_emit_interfaces_removed(service->bus, path, RAWNET_IFACE_NETWORK,
+                                                          NULL)
+                         : -ENOMEM,
                     name);
 }
 
@@ -187,7 +195,8 @@ static bool property_differs(const char *property, const NetworkEntry *a, const 
         return strcmp(entry_text(a, property, buffer_a), entry_text(b, property, buffer_b)) != 0;
 }
 
-void network_object_changed(Service *service, const NetworkEntry *before, const NetworkEntry *after) {
+void network_object_changed(Service *service, const NetworkEntry *before,
+                            const NetworkEntry *after) {
         const char *names[ARRAY_SIZE(network_vtable)];
         _cleanup_free_ char *path = NULL;
         size_t n = 0;
@@ -200,8 +209,8 @@ void network_object_changed(Service *service, const NetworkEntry *before, const 
                 return;
         names[n] = NULL;
         path = network_path(after->network.name);
-        signal_sent(path ? sd_bus_emit_properties_changed_strv(service->bus, path, RAWNET_IFACE_NETWORK,
-                                                               (char **)names)
+        signal_sent(path ? sd_bus_emit_properties_changed_strv(service->bus, path,
+                                                               RAWNET_IFACE_NETWORK, (char **)names)
                          : -ENOMEM,
                     after->network.name);
 }

@@ -82,7 +82,8 @@ static int entries_load(NetworkEntry ***ret_entries, size_t *ret_n) {
 }
 
 /* Both lists are sorted: one walk finds what came, went and changed. */
-static void entries_compare(Service *service, NetworkEntry **old, size_t n_old, NetworkEntry **new, size_t n_new) {
+static void entries_compare(Service *service, NetworkEntry **old, size_t n_old, NetworkEntry **new,
+                            size_t n_new) {
         size_t i = 0, j = 0;
 
         while (i < n_old || j < n_new) {
@@ -108,22 +109,25 @@ static void log_bad(NetworkEntry **entries, size_t n) {
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata);
 
 static void watch_one(Service *service, const char *path) {
-        const uint32_t mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB |
-                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+        const uint32_t mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE |
+                              IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
         NetworkTable *table = &service->networks;
         int r;
 
         if (table->n_watches == NETWORK_WATCHES_MAX)
                 return;
-        r = sd_event_add_inotify(service->event, &table->watches[table->n_watches], path, mask, on_inotify, service);
+        r = sd_event_add_inotify(service->event, &table->watches[table->n_watches], path, mask,
+                                 on_inotify, service);
         if (r >= 0)
                 table->n_watches++;
         else if (r != -ENOENT && r != -ENOTDIR)
-                log_warning("cannot watch %s, changes there show after a restart only (opening reads the file itself): %s",
-                            path, strerror(-r));
+                log_warning(
+                        "cannot watch %s, changes there show after a restart only (opening reads the file itself): %s",
+                        path, strerror(-r));
 }
 
-/* Each search directory, and every directory above it but the root: any may come, go or be replaced. */
+/* Each search directory, and every directory above it but the root: any may come, go or be
+ * replaced. */
 static void watch_all(Service *service) {
         NetworkTable *table = &service->networks;
 
@@ -168,14 +172,15 @@ static int on_inotify(sd_event_source *source, const struct inotify_event *event
         NetworkTable *table = &service->networks;
         int r;
 
-        /* In the directories above, only the next part of a search path is of interest; in the search directories, files. */
+        /* In the directories above, only the next part of a search path is of interest; in the
+         * search directories, files. */
         if (event->len > 0 && !strstr(event->name, ".conf") && strcmp(event->name, "rawnet") != 0 &&
             strcmp(event->name, "networks") != 0)
                 return 0;
         if (table->rescan_source)
                 return 0;
-        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC, SETTLE_USEC, 1000,
-                                       on_rescan, service);
+        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC,
+                                       SETTLE_USEC, 1000, on_rescan, service);
         if (r < 0)
                 log_error("cannot follow the network files: %s", strerror(-r));
         return 0;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The network objects: a view of the network files for those who look. No decision is made from it: every open reads its file
- * afresh. It follows the directories by inotify(7), also those that do not exist yet.
+ * The network objects: a view of the network files for those who look. No decision is made from it:
+ * every open reads its file afresh. It follows the directories by inotify(7), also those that do
+ * not exist yet.
  */
 
 #include <systemd/sd-event.h>
@@ -39,4 +40,5 @@ int network_object_register(Service *service);
 void network_object_added(Service *service, const NetworkEntry *entry);
 void network_object_removed(Service *service, const char *name);
 /* PropertiesChanged for what differs. */
-void network_object_changed(Service *service, const NetworkEntry *before, const NetworkEntry *after);
+void network_object_changed(Service *service, const NetworkEntry *before,
+                            const NetworkEntry *after);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One rule above all: what is handed to the helper is what polkit was asked about. Both are made from the same WireOpen, which
- * is made anew from message and network file each time the message comes through here.
+ * One rule above all: what is handed to the helper is what polkit was asked about. Both are made
+ * from the same WireOpen, which is made anew from message and network file each time the message
+ * comes through here.
  */
 
 #include "service/open.h"
@@ -17,7 +18,8 @@
 #include "service/quota.h"
 #include "service/request.h"
 
-/* What makes a machine's id ours (sd_id128_get_machine_app_specific(3)): the id itself is not to be shown around. */
+/* What makes a machine's id ours (sd_id128_get_machine_app_specific(3)): the id itself is not to be
+ * shown around. */
 #define RAWNET_APP_ID SD_ID128_MAKE(7e, 52, 1b, 0e, 6f, 0c, 4f, 9d, 9a, 3a, 51, 6e, c7, 3f, 0a, 68)
 
 static const char *kind_with_article(uint32_t kind) {
@@ -25,8 +27,8 @@ static const char *kind_with_article(uint32_t kind) {
 }
 
 /* The network's part of wire and the network itself, from its file as it is now. */
-static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network, WireOpen *wire,
-                        Refusal *ret) {
+static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network,
+                        WireOpen *wire, Refusal *ret) {
         NetworkName name;
         int r;
 
@@ -51,24 +53,28 @@ static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Ne
         return 0;
 }
 
-static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid, WireOpen *wire, Refusal *ret) {
+static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid,
+                    WireOpen *wire, Refusal *ret) {
         char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
         sd_id128_t machine;
 
         wire->mac_mode = options->mac_mode;
         if (options->mac_mode == WIRE_MAC_GIVEN) {
                 if (!mac_allowed(&options->mac, &network->mac_prefix))
-                        return refuse(ret, RAWNET_INVALID_ARGS,
-                                      "network %s: MAC address %s is not allowed; take a locally administered unicast "
-                                      "one%s%s, or leave mac out and take the one that rawnet chooses",
-                                      wire->network, mac_format(&options->mac, mac),
-                                      network->mac_prefix.length ? " that begins with " : "",
-                                      mac_prefix_format(&network->mac_prefix, prefix));
+                        return refuse(
+                                ret, RAWNET_INVALID_ARGS,
+                                "network %s: MAC address %s is not allowed; take a locally administered unicast "
+                                "one%s%s, or leave mac out and take the one that rawnet chooses",
+                                wire->network, mac_format(&options->mac, mac),
+                                network->mac_prefix.length ? " that begins with " : "",
+                                mac_prefix_format(&network->mac_prefix, prefix));
                 wire->mac = options->mac;
         } else if (options->mac_mode == WIRE_MAC_RANDOM && options->name[0] &&
                    sd_id128_get_machine_app_specific(RAWNET_APP_ID, &machine) >= 0) {
-                /* A named lease keeps its address. Without a machine id there is nothing to derive it from: random. */
-                mac_derive(&network->mac_prefix, machine.bytes, uid, wire->network, options->name, &wire->mac);
+                /* A named lease keeps its address. Without a machine id there is nothing to derive
+                 * it from: random. */
+                mac_derive(&network->mac_prefix, machine.bytes, uid, wire->network, options->name,
+                           &wire->mac);
                 wire->mac_mode = WIRE_MAC_GIVEN;
         }
         return 0;
@@ -78,7 +84,8 @@ static void question_fill(PolkitQuestion *question, const WireOpen *wire, const 
         char vlan[8];
 
         *question = (PolkitQuestion){
-                .action = wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
+                .action =
+                        wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
         };
         polkit_detail(question, "network", wire->network);
         polkit_detail(question, "parent", wire->parent);
@@ -122,12 +129,14 @@ static int append_info(sd_bus_message *m, const WireLease *lease) {
         snprintf(interface, sizeof(interface), RAWNET_PORT_NAME_FORMAT, lease->id);
         if (!mac_is_zero(&lease->mac))
                 mac_format(&lease->mac, mac);
-        return sd_bus_message_append(m, "a{sv}", 7, "id", "u", lease->id, "mac", "s", mac, "mtu", "u", lease->mtu,
-                                     "interface", "s", interface, "vlan", "u", (uint32_t)lease->vlan, "vnet-hdr", "b",
-                                     (int)lease->vnet_hdr, "isolation", "s", isolation_to_string(lease->isolation));
+        return sd_bus_message_append(m, "a{sv}", 7, "id", "u", lease->id, "mac", "s", mac, "mtu",
+                                     "u", lease->mtu, "interface", "s", interface, "vlan", "u",
+                                     (uint32_t)lease->vlan, "vnet-hdr", "b", (int)lease->vnet_hdr,
+                                     "isolation", "s", isolation_to_string(lease->isolation));
 }
 
-/* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the descriptors. */
+/* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
+ * descriptors. */
 static int open_reply(const Request *request, const WireLease *lease, const int *fds) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const WireOpen *open = &request->open;
@@ -166,8 +175,10 @@ static void log_opened(const Request *request, const WireLease *lease) {
                 .uid = request->uid,
         };
 
-        log_event(&event, "lease %" PRIu32 " opened: %s port on network %s for uid %" PRIu32 ", MAC %s", lease->id,
-                  kind_with_article(lease->kind), lease->network, request->uid, event.mac ? event.mac : "to be learned");
+        log_event(&event,
+                  "lease %" PRIu32 " opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
+                  lease->id, kind_with_article(lease->kind), lease->network, request->uid,
+                  event.mac ? event.mac : "to be learned");
 }
 
 /* Did the helper open what it was asked for? */
@@ -175,12 +186,13 @@ static bool answer_fits(const WireOpen *open, const WireReply *reply, size_t n_f
         const WireLease *lease = &reply->lease;
 
         return reply->type == WIRE_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
-               strcmp(lease->network, open->network) == 0 && lease->kind == open->kind && lease->uid == open->uid &&
-               lease->vlan == open->vlan && lease->isolation == open->isolation &&
-               lease->vnet_hdr == open->vnet_hdr;
+               strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
+               lease->uid == open->uid && lease->vlan == open->vlan &&
+               lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr;
 }
 
-static void on_opened(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+static void on_opened(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                      const Refusal *refusal) {
         Request *request = userdata;
         Service *service = request->service;
         int r = -EBADMSG;
@@ -251,7 +263,8 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         question_fill(&question, &wire.open, question_mac(&options, mac));
-        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind), full_name);
+        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
+                 full_name);
         r = polkit_verify(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
@@ -283,14 +296,16 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         if (r < 0)
                 return r;
         if (lease_kind_from_string(kind_text, &kind) < 0)
-                return refuse(ret, RAWNET_INVALID_ARGS, "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
+                return refuse(ret, RAWNET_INVALID_ARGS,
+                              "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
                               full_name, kind_text);
         r = plan_network(full_name, kind, kind == KIND_TAP, &network, &open, ret);
         request->open = open;
         if (r != 0)
                 return r;
         question_fill(&question, &open, "");
-        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind), full_name);
+        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
+                 full_name);
         r = polkit_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The way to a lease: read, validate, network, quota, polkit, network and quota again, helper, signal, reply.
+ * The way to a lease: read, validate, network, quota, polkit, network and quota again, helper,
+ * signal, reply.
  */
 
 #include <systemd/sd-bus.h>

@@ -6,7 +6,13 @@
 
 #include "common/text.h"
 
-typedef enum OptionId { OPTION_MAC, OPTION_NAME, OPTION_QUEUES, OPTION_VHOST, OPTION_VNET_HDR } OptionId;
+typedef enum OptionId {
+        OPTION_MAC,
+        OPTION_NAME,
+        OPTION_QUEUES,
+        OPTION_VHOST,
+        OPTION_VNET_HDR
+} OptionId;
 
 static const struct {
         const char *key;
@@ -30,7 +36,8 @@ void options_init(OpenOptions *options, LeaseKind kind) {
 
 static int option_find(LeaseKind kind, const char *key) {
         for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
-                if (strcmp(option_table[i].key, key) == 0 && (option_table[i].kinds & KIND_BIT(kind)))
+                if (strcmp(option_table[i].key, key) == 0 &&
+                    (option_table[i].kinds & KIND_BIT(kind)))
                         return (int)i;
         return -ENOENT;
 }
@@ -41,56 +48,62 @@ const char *option_type(LeaseKind kind, const char *key) {
         return id < 0 ? NULL : option_table[id].type;
 }
 
-static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *network, const char *text,
-                          Refusal *ret) {
+static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *network,
+                          const char *text, Refusal *ret) {
         MacAddress mac;
 
         if (strcmp(text, "learn") == 0) {
                 if (kind != KIND_TAP)
-                        return refuse(ret, RAWNET_NOT_SUPPORTED,
-                                      "network %s: mac=learn is for tap ports only, whose guest's MAC nobody "
-                                      "tells; a program that opens a packet port says its own MAC, or leaves "
-                                      "mac out and takes the one that rawnet chooses",
-                                      network);
+                        return refuse(
+                                ret, RAWNET_NOT_SUPPORTED,
+                                "network %s: mac=learn is for tap ports only, whose guest's MAC nobody "
+                                "tells; a program that opens a packet port says its own MAC, or leaves "
+                                "mac out and takes the one that rawnet chooses",
+                                network);
                 options->mac_mode = WIRE_MAC_LEARN;
                 return 0;
         }
         if (mac_parse(text, &mac) < 0)
-                return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: option mac is neither an address such as 52:54:00:12:34:56 nor "
-                              "\"learn\"",
-                              network);
+                return refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "network %s: option mac is neither an address such as 52:54:00:12:34:56 nor "
+                        "\"learn\"",
+                        network);
         options->mac = mac;
         options->mac_mode = WIRE_MAC_GIVEN;
         return 0;
 }
 
-static int option_set_name(OpenOptions *options, const char *network, const char *text, Refusal *ret) {
+static int option_set_name(OpenOptions *options, const char *network, const char *text,
+                           Refusal *ret) {
         size_t length = strlen(text);
 
         if (length < 1 || length > RAWNET_LEASE_NAME_MAX)
                 return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: option name has %zu characters, it takes 1 to %u", network,
-                              length, RAWNET_LEASE_NAME_MAX);
+                              "network %s: option name has %zu characters, it takes 1 to %u",
+                              network, length, RAWNET_LEASE_NAME_MAX);
         if (!text_is_printable_ascii(text))
                 return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: option name takes printable ASCII characters only", network);
+                              "network %s: option name takes printable ASCII characters only",
+                              network);
         memcpy(options->name, text, length + 1);
         return 0;
 }
 
-int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key, OptionValue value,
-               Refusal *ret) {
+int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key,
+               OptionValue value, Refusal *ret) {
         int id = option_find(kind, key);
 
         if (id < 0)
-                return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: unknown option \"%.64s\" for a %s port; there are mac, name, queues, "
-                              "%svnet-hdr",
-                              network, key, lease_kind_to_string(kind),
-                              kind == KIND_TAP ? "vhost, " : "");
+                return refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "network %s: unknown option \"%.64s\" for a %s port; there are mac, name, queues, "
+                        "%svnet-hdr",
+                        network, key, lease_kind_to_string(kind),
+                        kind == KIND_TAP ? "vhost, " : "");
         if (options->seen & (1u << id))
-                return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice", network, key);
+                return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice",
+                              network, key);
         options->seen |= 1u << id;
 
         switch ((OptionId)id) {
@@ -101,20 +114,22 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
         case OPTION_QUEUES:
                 if (value.u < 1 || value.u > RAWNET_QUEUES_MAX)
                         return refuse(ret, RAWNET_INVALID_ARGS,
-                                      "network %s: option queues is %u, it takes 1 to %u", network, value.u,
-                                      RAWNET_QUEUES_MAX);
+                                      "network %s: option queues is %u, it takes 1 to %u", network,
+                                      value.u, RAWNET_QUEUES_MAX);
                 options->queues = value.u;
                 return 0;
         case OPTION_VHOST:
                 options->vhost = value.b;
                 return 0;
         case OPTION_VNET_HDR:
-                /* An attached tap's flags cannot be changed, and no VMM needs one without the header. */
+                /* An attached tap's flags cannot be changed, and no VMM needs one without the
+                 * header. */
                 if (kind == KIND_TAP && !value.b)
-                        return refuse(ret, RAWNET_NOT_SUPPORTED,
-                                      "network %s: a tap port always has vnet-hdr; leave the option out, or "
-                                      "open a packet port",
-                                      network);
+                        return refuse(
+                                ret, RAWNET_NOT_SUPPORTED,
+                                "network %s: a tap port always has vnet-hdr; leave the option out, or "
+                                "open a packet port",
+                                network);
                 options->vnet_hdr = value.b;
                 return 0;
         }
@@ -124,13 +139,15 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
 int options_check(const OpenOptions *options, const char *network, Refusal *ret) {
         unsigned fds = options->queues * (options->vhost ? 2u : 1u);
 
-        /* dbus-daemon(1), max_message_unix_fds: it disconnects the sender of more, and the sender is rawnetd. */
+        /* dbus-daemon(1), max_message_unix_fds: it disconnects the sender of more, and the sender
+         * is rawnetd. */
         if (fds > RAWNET_FDS_MAX)
-                return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: %u queues%s are %u file descriptors, one reply carries at most %u; "
-                              "ask for fewer queues",
-                              network, options->queues, options->vhost ? " with vhost" : "", fds,
-                              RAWNET_FDS_MAX);
+                return refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "network %s: %u queues%s are %u file descriptors, one reply carries at most %u; "
+                        "ask for fewer queues",
+                        network, options->queues, options->vhost ? " with vhost" : "", fds,
+                        RAWNET_FDS_MAX);
         return 0;
 }
 
@@ -152,8 +169,8 @@ static int option_read(sd_bus_message *m, LeaseKind kind, const char *network, O
                 return r;
         if (strcmp(contents, type) != 0)
                 return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: option %s has D-Bus type %.20s, it takes %s", network, key, contents,
-                              type);
+                              "network %s: option %s has D-Bus type %.20s, it takes %s", network,
+                              key, contents, type);
         r = sd_bus_message_enter_container(m, 'v', type);
         if (r < 0)
                 return r;

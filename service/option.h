@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The options a{sv} of OpenTap and OpenPacket. Everything is checked here, before anything is asked or done: an unknown
- * option, one of the wrong type and one given twice are refused by name, never ignored.
+ * The options a{sv} of OpenTap and OpenPacket. Everything is checked here, before anything is asked
+ * or done: an unknown option, one of the wrong type and one given twice are refused by name, never
+ * ignored.
  */
 
 #include <systemd/sd-bus.h>
@@ -32,12 +33,16 @@ void options_init(OpenOptions *options, LeaseKind kind);
 /* The D-Bus type of an option, "s", "u" or "b"; NULL: no such option for this kind. */
 const char *option_type(LeaseKind kind, const char *key);
 
-/* Takes one option whose type was checked. network is for the message. 0 or RAWNET_INVALID_ARGS, RAWNET_NOT_SUPPORTED. */
-int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key, OptionValue value,
-               Refusal *ret_refusal);
+/* Takes one option whose type was checked. network is for the message. 0 or RAWNET_INVALID_ARGS,
+ * RAWNET_NOT_SUPPORTED. */
+int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key,
+               OptionValue value, Refusal *ret_refusal);
 
-/* What options must not ask for together: more descriptors than fit in one message. 0 or RAWNET_INVALID_ARGS. */
+/* What options must not ask for together: more descriptors than fit in one message. 0 or
+ * RAWNET_INVALID_ARGS. */
 int options_check(const OpenOptions *options, const char *network, Refusal *ret_refusal);
 
-/* Reads a{sv} at the message's position; all of the above. 0, a RawnetError, or -errno for a broken message. */
-int options_read(sd_bus_message *m, LeaseKind kind, const char *network, OpenOptions *ret, Refusal *ret_refusal);
+/* Reads a{sv} at the message's position; all of the above. 0, a RawnetError, or -errno for a broken
+ * message. */
+int options_read(sd_bus_message *m, LeaseKind kind, const char *network, OpenOptions *ret,
+                 Refusal *ret_refusal);

@@ -14,8 +14,9 @@
 #define POLKIT_IFACE "org.freedesktop.PolicyKit1.Authority"
 /* CheckAuthorizationFlags of polkit's D-Bus interface */
 #define POLKIT_ALLOW_USER_INTERACTION UINT32_C(1)
-/* A question may wait for a person for as long as that person likes. So many of one user are open at a time; more wait for their
- * turn, within the bounds of what one user may have waiting at all (request.c). */
+/* A question may wait for a person for as long as that person likes. So many of one user are open
+ * at a time; more wait for their turn, within the bounds of what one user may have waiting at all
+ * (request.c). */
 #define POLKIT_QUESTIONS_MAX 16u
 
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value) {
@@ -107,7 +108,8 @@ static int question_message(Request *request, const PolkitQuestion *question, bo
         if (r < 0)
                 return r;
         for (size_t i = 0; i < question->n_details; i++) {
-                r = sd_bus_message_append(m, "{ss}", question->details[i].key, question->details[i].value);
+                r = sd_bus_message_append(m, "{ss}", question->details[i].key,
+                                          question->details[i].value);
                 if (r < 0)
                         return r;
         }
@@ -132,7 +134,8 @@ static int question_send(Request *request, const PolkitQuestion *question, bool 
         if (r < 0)
                 return r;
         /* No time limit: a person may be typing a password. It ends with the caller. */
-        r = sd_bus_call_async(request->service->bus, &state->slot, m, on_answer, request, UINT64_MAX);
+        r = sd_bus_call_async(request->service->bus, &state->slot, m, on_answer, request,
+                              UINT64_MAX);
         if (r < 0)
                 return r;
         state->question = *question;
@@ -150,21 +153,23 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
                         return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s", what,
                                       state->trouble);
                 if (!question_equal(&state->question, question))
-                        return refuse(ret, RAWNET_ACCESS_DENIED,
-                                      "you may not %s: the network file was changed while polkit was being "
-                                      "asked; try again",
-                                      what);
+                        return refuse(
+                                ret, RAWNET_ACCESS_DENIED,
+                                "you may not %s: the network file was changed while polkit was being "
+                                "asked; try again",
+                                what);
                 *ret_answer = state->answer;
                 return 0;
         }
-        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >= POLKIT_QUESTIONS_MAX) {
+        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >=
+            POLKIT_QUESTIONS_MAX) {
                 request->stage = REQUEST_TURN;
                 *ret_answer = POLKIT_WAIT;
                 return 0;
         }
         r = question_send(request, question,
-                          interact &&
-                                  sd_bus_message_get_allow_interactive_authorization(request->message) > 0);
+                          interact && sd_bus_message_get_allow_interactive_authorization(
+                                              request->message) > 0);
         if (r < 0)
                 return r;
         *ret_answer = POLKIT_WAIT;
@@ -180,16 +185,18 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
         if (r != 0)
                 return r;
         if (answer == POLKIT_NO)
-                return refuse(ret, RAWNET_ACCESS_DENIED,
-                              "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
-                              "rule, or to be put in group %s",
-                              what, question->action, request->uid, RAWNET_GROUP);
+                return refuse(
+                        ret, RAWNET_ACCESS_DENIED,
+                        "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
+                        "rule, or to be put in group %s",
+                        what, question->action, request->uid, RAWNET_GROUP);
         if (answer == POLKIT_CHALLENGE)
-                return refuse(ret, RAWNET_INTERACTIVE_REQUIRED,
-                              "to %s, an administrator's password is needed (action %s, uid %u) and nobody "
-                              "could be asked for it; allow interactive authorization and run an agent such "
-                              "as pkttyagent(1), or ask to be put in group %s",
-                              what, question->action, request->uid, RAWNET_GROUP);
+                return refuse(
+                        ret, RAWNET_INTERACTIVE_REQUIRED,
+                        "to %s, an administrator's password is needed (action %s, uid %u) and nobody "
+                        "could be asked for it; allow interactive authorization and run an agent such "
+                        "as pkttyagent(1), or ask to be put in group %s",
+                        what, question->action, request->uid, RAWNET_GROUP);
         *ret_yes = answer == POLKIT_YES;
         return 0;
 }
@@ -201,8 +208,9 @@ void polkit_forget(Request *request) {
         if (state->slot) {
                 state->slot = sd_bus_slot_unref(state->slot);
                 cancellation_id(state->id, id);
-                (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME, POLKIT_PATH,
-                                               POLKIT_IFACE, "CancelCheckAuthorization", NULL, NULL, "s", id);
+                (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME,
+                                               POLKIT_PATH, POLKIT_IFACE,
+                                               "CancelCheckAuthorization", NULL, NULL, "s", id);
                 request->stage = REQUEST_REPLIED;
                 requests_next_turn(request->service, request->uid);
         }

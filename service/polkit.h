@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Asking polkit, without waiting for it. A question is an action and details; the answer holds for exactly these and for
- * one message. No answer, an error, a polkit that is not there: no.
+ * Asking polkit, without waiting for it. A question is an action and details; the answer holds for
+ * exactly these and for one message. No answer, an error, a polkit that is not there: no.
  */
 
 #include <systemd/sd-bus.h>
@@ -45,14 +45,15 @@ typedef struct PolkitState {
 /* Values that do not fit are our own mistake. */
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value);
 
-/* Asks, or takes the answer to the same question of the same message. interact: the user may be asked for a password, if the
- * message allows it as well. what is for messages: "open a tap port on network lab". Returns 0, RAWNET_ACCESS_DENIED (polkit in
- * trouble, or the question is no longer what was asked), or -errno. */
+/* Asks, or takes the answer to the same question of the same message. interact: the user may be
+ * asked for a password, if the message allows it as well. what is for messages: "open a tap port on
+ * network lab". Returns 0, RAWNET_ACCESS_DENIED (polkit in trouble, or the question is no longer
+ * what was asked), or -errno. */
 int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, const char *what,
                PolkitAnswer *ret_answer, Refusal *ret_refusal);
 
-/* The same for a method that goes on with a yes only: 0 with *ret_yes false while waiting; RAWNET_ACCESS_DENIED for no,
- * RAWNET_INTERACTIVE_REQUIRED for a challenge. */
+/* The same for a method that goes on with a yes only: 0 with *ret_yes false while waiting;
+ * RAWNET_ACCESS_DENIED for no, RAWNET_INTERACTIVE_REQUIRED for a challenge. */
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret_refusal);
 

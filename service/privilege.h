@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * rawnetd reads what strangers send it, so it must hold nothing worth taking: no capability, not uid 0.
+ * rawnetd reads what strangers send it, so it must hold nothing worth taking: no capability, not
+ * uid 0.
  */
 
 #include "common/refusal.h"
 
-/* Checks that uid and capability sets are as promised and shuts the doors behind them (no_new_privs, not dumpable).
- * Returns 0, RAWNET_NOT_SUPPORTED with what is wrong, or -errno. */
+/* Checks that uid and capability sets are as promised and shuts the doors behind them
+ * (no_new_privs, not dumpable). Returns 0, RAWNET_NOT_SUPPORTED with what is wrong, or -errno. */
 int privilege_drop(Refusal *ret_refusal);

@@ -2,7 +2,8 @@
 
 #include "service/quota.h"
 
-/* One user's leases over all networks, whatever the files allow: each is about 270 KiB of kernel memory. */
+/* One user's leases over all networks, whatever the files allow: each is about 270 KiB of kernel
+ * memory. */
 #define LEASES_PER_USER_MAX 4096u
 
 static unsigned count(const Request *request, const char *network, bool any_uid) {
@@ -15,21 +16,25 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
 
         n = count(request, network->name, true);
         if (n >= network->max_leases)
-                return refuse(ret, RAWNET_QUOTA_EXCEEDED,
-                              "network %s has %u leases of at most %u; end one of them (rawnetctl list), or the "
-                              "administrator raises MaxLeases= in %s",
-                              network->name, n, network->max_leases, network->path);
+                return refuse(
+                        ret, RAWNET_QUOTA_EXCEEDED,
+                        "network %s has %u leases of at most %u; end one of them (rawnetctl list), or the "
+                        "administrator raises MaxLeases= in %s",
+                        network->name, n, network->max_leases, network->path);
         n = count(request, network->name, false);
         if (n >= network->max_leases_per_user)
-                return refuse(ret, RAWNET_QUOTA_EXCEEDED,
-                              "uid %u has %u leases on network %s of at most %u; end one of them (rawnetctl "
-                              "list), or the administrator raises MaxLeasesPerUser= in %s",
-                              request->uid, n, network->name, network->max_leases_per_user, network->path);
+                return refuse(
+                        ret, RAWNET_QUOTA_EXCEEDED,
+                        "uid %u has %u leases on network %s of at most %u; end one of them (rawnetctl "
+                        "list), or the administrator raises MaxLeasesPerUser= in %s",
+                        request->uid, n, network->name, network->max_leases_per_user,
+                        network->path);
         n = count(request, NULL, false);
         if (n >= LEASES_PER_USER_MAX)
-                return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                              "network %s: uid %u has %u leases over all networks, which is the most that one "
-                              "user may have; end one of them (rawnetctl list)",
-                              network->name, request->uid, n);
+                return refuse(
+                        ret, RAWNET_LIMITS_EXCEEDED,
+                        "network %s: uid %u has %u leases over all networks, which is the most that one "
+                        "user may have; end one of them (rawnetctl list)",
+                        network->name, request->uid, n);
         return 0;
 }

@@ -21,7 +21,8 @@ static int caller_uid(sd_bus_message *m, uint32_t *ret) {
         uid_t uid;
         int r;
 
-        /* From the daemon, which has it from the socket's SO_PEERCRED at connect: nothing that the caller says. */
+        /* From the daemon, which has it from the socket's SO_PEERCRED at connect: nothing that the
+         * caller says. */
         r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
         if (r < 0)
                 return r;
@@ -41,9 +42,10 @@ static int request_new(Service *service, sd_bus_message *m, Request **ret, Refus
         if (r < 0)
                 return r;
         if (requests_count(service, uid, REQUEST_RUNNING) >= REQUESTS_PER_USER_MAX)
-                return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
-                              "%s: %u requests of uid %u are being worked on already; wait for one of them to end",
-                              sd_bus_message_get_member(m), REQUESTS_PER_USER_MAX, uid);
+                return refuse(
+                        ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                        "%s: %u requests of uid %u are being worked on already; wait for one of them to end",
+                        sd_bus_message_get_member(m), REQUESTS_PER_USER_MAX, uid);
         q = calloc(1, sizeof(*q));
         if (!q)
                 return -ENOMEM;
@@ -97,7 +99,8 @@ static void log_refused(const Request *q, const Refusal *refusal) {
 static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {
         int r;
 
-        r = sd_bus_reply_method_errorf(m, rawnet_error_to_dbus(refusal->error), "%s", refusal->text);
+        r = sd_bus_reply_method_errorf(m, rawnet_error_to_dbus(refusal->error), "%s",
+                                       refusal->text);
         if (r < 0)
                 log_warning("could not send a refusal: %s", strerror(-r));
 }
@@ -199,9 +202,11 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                 if (!sender || strcmp(sender, unique_name) != 0)
                         continue;
                 q->caller_gone = true;
-                /* REQUEUED: its message stands in the bus's queue and would become a new request; request_run() ends it. HELPER:
-                 * the answer may bring descriptors, which must be closed. */
-                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN || q->stage == REQUEST_POLKIT) {
+                /* REQUEUED: its message stands in the bus's queue and would become a new request;
+                 * request_run() ends it. HELPER: the answer may bring descriptors, which must be
+                 * closed. */
+                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
+                    q->stage == REQUEST_POLKIT) {
                         request_free(q);
                         /* Others may have moved with it. */
                         next = service->requests;
@@ -217,7 +222,8 @@ unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage
         return n;
 }
 
-unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid, bool any_uid) {
+unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid,
+                              bool any_uid) {
         unsigned n = 0;
 
         for (const Request *q = service->requests; q; q = q->next)

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A method call that is being worked on. It may have to wait, for the helper's list of leases, for polkit, for the helper's
- * work. While it waits for one of the first two, nothing but the message itself is kept: afterwards the message goes
- * through the bus's dispatcher again and its handler starts from the top, reading and checking everything anew, so that
- * nothing it once looked at can have changed or vanished under it. (The caller's uid is kept: a unique name never gets
- * another.)
+ * A method call that is being worked on. It may have to wait, for the helper's list of leases, for
+ * polkit, for the helper's work. While it waits for one of the first two, nothing but the message
+ * itself is kept: afterwards the message goes through the bus's dispatcher again and its handler
+ * starts from the top, reading and checking everything anew, so that nothing it once looked at can
+ * have changed or vanished under it. (The caller's uid is kept: a unique name never gets another.)
  */
 
 #include "common/wire.h"
@@ -31,18 +31,22 @@ struct Request {
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
         PolkitState polkit;
-        WireOpen open;  /* what is asked for, as far as it is known: for the log, and in REQUEST_HELPER for the quota */
+        WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
+                           REQUEST_HELPER for the quota */
         bool opens;     /* open is an open that the helper works on */
         uint32_t lease; /* Close, GetStatistics */
 };
 
-/* A handler. Returns 0 with the stage set to what it waits for or REQUEST_REPLIED; a RawnetError with the refusal; -errno. */
+/* A handler. Returns 0 with the stage set to what it waits for or REQUEST_REPLIED; a RawnetError
+ * with the refusal; -errno. */
 typedef int (*RequestStep)(Request *request, void *userdata, Refusal *ret_refusal);
 
-/* Runs step for m, new or come again, and answers it where step refuses. For an sd_bus_message_handler_t to return. */
+/* Runs step for m, new or come again, and answers it where step refuses. For an
+ * sd_bus_message_handler_t to return. */
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata);
 
-/* The handler's way to wait for the helper's list of leases: 0 with REQUEST_SYNC set, or RAWNET_HELPER_UNAVAILABLE. */
+/* The handler's way to wait for the helper's list of leases: 0 with REQUEST_SYNC set, or
+ * RAWNET_HELPER_UNAVAILABLE. */
 int request_wait_sync(Request *request, Refusal *ret_refusal);
 /* The list has come: all that waited for it run again. */
 void requests_synced(Service *service);
@@ -60,12 +64,14 @@ void request_refuse(Request *request, const Refusal *refusal);
 void request_fail(Request *request, int errnum);
 void request_free(Request *request);
 
-/* Somebody has left the bus: questions on his behalf are withdrawn; what the helper does for him is dropped once done. */
+/* Somebody has left the bus: questions on his behalf are withdrawn; what the helper does for him is
+ * dropped once done. */
 void requests_caller_gone(Service *service, const char *unique_name);
 
 /* How many requests of uid are at a stage, or, with REQUEST_RUNNING, at any. */
 unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage);
 
-/* Is kept from quota_check's view of leases alone: opens that the helper is working on, for a network (name of its file) and,
- * with any_uid false, of one uid. */
-unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid, bool any_uid);
+/* Is kept from quota_check's view of leases alone: opens that the helper is working on, for a
+ * network (name of its file) and, with any_uid false, of one uid. */
+unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid,
+                              bool any_uid);

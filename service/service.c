@@ -24,7 +24,8 @@ static void on_lease(void *userdata, const WireLease *wire) {
         Service *service = userdata;
 
         if (lease_put(service, wire) < 0)
-                log_error("out of memory: lease %u on network %s is not shown", wire->id, wire->network);
+                log_error("out of memory: lease %u on network %s is not shown", wire->id,
+                          wire->network);
 }
 
 static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
@@ -68,19 +69,21 @@ static bool is_busy(const Service *service) {
 void service_maybe_leave(Service *service) {
         if (!service->leaving || !service->released || service->requests)
                 return;
-        /* A call that came just before the name was given up has left a lease. Somebody has to watch it, and it cannot be this
-         * process, which the service manager counts as stopping: its successor is called in by its bus name. */
+        /* A call that came just before the name was given up has left a lease. Somebody has to
+         * watch it, and it cannot be this process, which the service manager counts as stopping:
+         * its successor is called in by its bus name. */
         if (service->leases.n_leases > 0)
-                (void)sd_bus_call_method_async(service->bus, NULL, BUS_DAEMON, BUS_DAEMON_PATH, BUS_DAEMON,
-                                               "StartServiceByName", NULL, NULL, "su", RAWNET_BUS_NAME, 0);
+                (void)sd_bus_call_method_async(service->bus, NULL, BUS_DAEMON, BUS_DAEMON_PATH,
+                                               BUS_DAEMON, "StartServiceByName", NULL, NULL, "su",
+                                               RAWNET_BUS_NAME, 0);
         (void)sd_event_exit(service->event, EXIT_SUCCESS);
 }
 
 static int on_released(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
 
-        /* The bus keeps the order: every call that was sent to us by name has come before this reply. What is being worked on
-         * is finished; new calls start a new rawnetd. */
+        /* The bus keeps the order: every call that was sent to us by name has come before this
+         * reply. What is being worked on is finished; new calls start a new rawnetd. */
         service->released = true;
         service_maybe_leave(service);
         return 1;
@@ -91,7 +94,8 @@ static void service_leave(Service *service) {
 
         log_debug("idle, leaving");
         service->leaving = true;
-        /* systemd has to know it before the bus asks it to start us for the next call, or it would take us for running. */
+        /* systemd has to know it before the bus asks it to start us for the next call, or it would
+         * take us for running. */
         (void)sd_notify(false, "STOPPING=1");
         (void)sd_notify_barrier(false, 1000000);
         r = sd_bus_release_name_async(service->bus, NULL, RAWNET_BUS_NAME, on_released, service);
@@ -141,12 +145,12 @@ static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
         return 0;
 }
 
-/* One match for all callers, there before the first call is: a caller's leaving can then not be missed, however soon after its
- * call it comes. */
+/* One match for all callers, there before the first call is: a caller's leaving can then not be
+ * missed, however soon after its call it comes. */
 static int watch_callers(Service *service) {
         return sd_bus_add_match(service->bus, NULL,
-                                "type='signal',sender='" BUS_DAEMON "',path='" BUS_DAEMON_PATH "',interface='" BUS_DAEMON
-                                "',member='NameOwnerChanged',arg2=''",
+                                "type='signal',sender='" BUS_DAEMON "',path='" BUS_DAEMON_PATH
+                                "',interface='" BUS_DAEMON "',member='NameOwnerChanged',arg2=''",
                                 on_name_lost, service);
 }
 
@@ -172,8 +176,8 @@ static int first_list(Service *service) {
         }
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(service->event, &timer, CLOCK_MONOTONIC, FIRST_LIST_USEC, 0, on_first_list_late,
-                                       &late);
+        r = sd_event_add_time_relative(service->event, &timer, CLOCK_MONOTONIC, FIRST_LIST_USEC, 0,
+                                       on_first_list_late, &late);
         if (r < 0)
                 return r;
         while (!helper_ready(service->helper) && helper_connected(service->helper) && !late) {
@@ -234,7 +238,8 @@ static int start_loop(Service *service) {
         r = closer_new(&service->closer);
         if (r < 0)
                 return r;
-        return helper_new(service->event, service->closer, &helper_events, service, &service->helper);
+        return helper_new(service->event, service->closer, &helper_events, service,
+                          &service->helper);
 }
 
 static int start_idle_timer(Service *service) {
@@ -246,7 +251,8 @@ static int start_idle_timer(Service *service) {
         if (r < 0)
                 return r;
         r = sd_event_add_time(service->event, &service->idle_source, CLOCK_MONOTONIC,
-                              service->last_activity + service->idle_usec, 0, on_idle_time, service);
+                              service->last_activity + service->idle_usec, 0, on_idle_time,
+                              service);
         if (r < 0)
                 return r;
         /* After every call that has come by then. */
@@ -279,9 +285,10 @@ int service_start(Service *service, uint64_t idle_usec) {
         }
         r = start_bus(service);
         if (r < 0) {
-                log_error("cannot take the name %s on the system bus (is its policy org.rawnet1.conf installed, does "
-                          "another rawnetd run?): %s",
-                          RAWNET_BUS_NAME, strerror(-r));
+                log_error(
+                        "cannot take the name %s on the system bus (is its policy org.rawnet1.conf installed, does "
+                        "another rawnetd run?): %s",
+                        RAWNET_BUS_NAME, strerror(-r));
                 return r;
         }
         r = start_idle_timer(service);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetd as a whole: what its parts share. Everything here is rebuilt from the helper and the network files at every
- * start, nothing is kept on disk.
+ * rawnetd as a whole: what its parts share. Everything here is rebuilt from the helper and the
+ * network files at every start, nothing is kept on disk.
  */
 
 #include <systemd/sd-bus.h>
@@ -34,12 +34,13 @@ typedef struct Service {
         bool released; /* and is given back */
 } Service;
 
-/* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where it cannot be reached), then
- * to the system bus, and takes the name. 0 or -errno, logged. */
+/* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where
+ * it cannot be reached), then to the system bus, and takes the name. 0 or -errno, logged. */
 int service_start(Service *service, uint64_t idle_usec);
 /* Until idle or told to stop. Returns the exit status or -errno. */
 int service_run(Service *service);
 void service_done(Service *service);
 
-/* To be called when a request has been answered: a service that is leaving may now be free to go. */
+/* To be called when a request has been answered: a service that is leaving may now be free to go.
+ */
 void service_maybe_leave(Service *service);
