@@ -24,6 +24,11 @@ def missing_parts():
     return [os.path.basename(path) for path in PARTS if not os.path.exists(path)]
 
 
+def _segment_line(segment):
+    vlan = f"VLAN {segment.vlan}" if segment.vlan else "untagged"
+    return f"  {vlan:9} {segment.interface:9} {segment.address4}/24 {segment.address6}/64"
+
+
 def text(segments, missing):
     vlans = len(segments) > 1
     networks = wire.NETWORKS | (wire.VLAN_NETWORKS if vlans else {})
@@ -35,9 +40,9 @@ def text(segments, missing):
     if not vlans:
         lines.append("  This kernel has no 802.1Q, so there are no VLAN networks.")
     lines.append(f"The neighbour (ip netns exec {wire.FAR_NAMESPACE} …): DHCP, RA, ping, HTTP 80, echo 7, source 9000, sink 9001")
-    for segment in segments:
-        vlan = f"VLAN {segment.vlan}" if segment.vlan else "untagged"
-        lines.append(f"  {vlan:9} {segment.interface:9} {segment.address4}/24 {segment.address6}/64")
+    lines += [_segment_line(segment) for segment in segments if segment.vlan < 300]
+    if vlans:
+        lines.append("  VLAN 3NN  wire.3NN  10.78.NN.1/24 (no leading zero) fd77:3NN::1/64, for NN from 00 to 99")
     lines.append(f"Logs: {LAB}/log (polkitd has polkit's questions). The checkout: {SOURCE}. Scratch: {LAB}/tmp")
     if missing:
         lines.append("Not in this build yet: " + ", ".join(missing))
