@@ -98,14 +98,14 @@ static void check_service(Check *check, json_object *problems, json_object *note
                 check->bus = sd_bus_flush_close_unref(check->bus);
                 return;
         }
-        if (!has_feature(check, CHECK_FEATURE_USER_NAMESPACE))
+        if (!has_feature(check, RAWNET_FEATURE_USER_NAMESPACE))
                 add_sentence(problems,
                              "this kernel does not let rawnet-helper make user namespaces, so no "
                              "port can be opened: see "
                              "sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone "
                              "and AppArmor's "
                              "restriction, or SECURITY.md for the drop-in that does without");
-        if (!has_feature(check, CHECK_FEATURE_VHOST_NET))
+        if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
                 add_sentence(notes, "rawnet-helper cannot open /dev/vhost-net, so --vhost is "
                                     "refused (modprobe vhost_net)");
 }
@@ -184,20 +184,20 @@ static void check_parent(const Network *network, json_object *problems) {
 static void check_features(const Check *check, const Network *network, json_object *problems) {
         if (!check->bus)
                 return;
-        if (network->vlan_first > 0 && !has_feature(check, CHECK_FEATURE_VLAN))
+        if (network->vlan_first > 0 && !has_feature(check, RAWNET_FEATURE_VLAN))
                 add_sentence(problems,
                              "this kernel has no 802.1Q, so VLAN=%u cannot be served: load the "
                              "module 8021q, or use a "
                              "kernel that has it",
                              network->vlan_first);
-        if (network->kinds & KIND_BIT(KIND_PACKET) && !has_feature(check, CHECK_FEATURE_GUARD))
+        if (network->kinds & KIND_BIT(KIND_PACKET) && !has_feature(check, RAWNET_FEATURE_GUARD))
                 add_sentence(problems,
                              "this kernel has no nftables egress hook (Linux 5.16 with "
                              "CONFIG_NETFILTER_EGRESS), so "
                              "packet ports cannot be guarded and are refused: use Kinds=tap");
-        if (network->isolation == ISOLATION_DIRECT && network->anti_spoof &&
-            has_feature(check, CHECK_FEATURE_CHECKSUM_TRICK))
-                add_sentence(problems, "Isolation=direct with AntiSpoof=yes is refused on this "
+        if (network->isolation == ISOLATION_DIRECT &&
+            has_feature(check, RAWNET_FEATURE_CHECKSUM_TRICK))
+                add_sentence(problems, "Isolation=direct is refused on this "
                                        "kernel, which lets a sender rewrite "
                                        "frames behind the guard (the checksum trick): use "
                                        "Isolation=strict, or a kernel from 6.12");

@@ -8,13 +8,6 @@
 #include "client/objects.h"
 #include "client/show.h"
 
-/* Manager.Features, as service/manager.c names them. */
-#define CHECK_FEATURE_VLAN "vlan"
-#define CHECK_FEATURE_VHOST_NET "vhost-net"
-#define CHECK_FEATURE_GUARD "guard"
-#define CHECK_FEATURE_CHECKSUM_TRICK "checksum-trick"
-#define CHECK_FEATURE_USER_NAMESPACE "user-namespace"
-
 /* For people, on stdout. root:
  *   service   {version, features []}, missing where there is none
  *   group     [user], missing where there is no group

@@ -20,6 +20,13 @@
 #define RAWNET_ACTION_OPEN_PACKET "org.rawnet1.open-packet"
 #define RAWNET_ACTION_CLOSE_OTHERS "org.rawnet1.close-others"
 
+/* org.rawnet1.Manager's Features */
+#define RAWNET_FEATURE_VLAN "vlan"
+#define RAWNET_FEATURE_VHOST_NET "vhost-net"
+#define RAWNET_FEATURE_GUARD "guard"
+#define RAWNET_FEATURE_CHECKSUM_TRICK "checksum-trick"
+#define RAWNET_FEATURE_USER_NAMESPACE "user-namespace"
+
 /* Users, sockets, files */
 #define RAWNET_USER_SERVICE "_rawnet"
 #define RAWNET_USER_HELPER "_rawnet-helper"

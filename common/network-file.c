@@ -294,7 +294,7 @@ static int parse_assignment(Parser *p, char *line) {
                 p->seen[key] = p->line;
                 return keys[key].parse(p, name, trim(equals + 1));
         }
-        return bad(p, p->line, "unknown key %.80s=; rawnet-network(5) has the list", name);
+        return bad(p, p->line, "unknown key %.80s=; rawnet.network(5) has the list", name);
 }
 
 /* Control bytes have no business in any line, comments included: an editor hides what they do to a terminal. */
@@ -336,7 +336,7 @@ static int check_whole(Parser *p) {
         const Network *n = &p->network;
 
         if (p->section == 0)
-                return bad(p, 1, "no [Network] section; rawnet-network(5) has an example");
+                return bad(p, 1, "no [Network] section; rawnet.network(5) has an example");
         if (p->seen[KEY_PARENT] == 0)
                 return bad(p, p->section, "Parent= is missing; "
                                           "add it with the interface that leads to the network");

@@ -9,11 +9,11 @@ static const struct {
         uint32_t bit;
         const char *name;
 } features[] = {
-        {WIRE_FEATURE_VLAN, "vlan"},
-        {WIRE_FEATURE_VHOST_NET, "vhost-net"},
-        {WIRE_FEATURE_EGRESS, "guard"},
-        {WIRE_FEATURE_CHECKSUM_TRICK, "checksum-trick"},
-        {WIRE_FEATURE_USER_NAMESPACE, "user-namespace"},
+        {WIRE_FEATURE_VLAN, RAWNET_FEATURE_VLAN},
+        {WIRE_FEATURE_VHOST_NET, RAWNET_FEATURE_VHOST_NET},
+        {WIRE_FEATURE_EGRESS, RAWNET_FEATURE_GUARD},
+        {WIRE_FEATURE_CHECKSUM_TRICK, RAWNET_FEATURE_CHECKSUM_TRICK},
+        {WIRE_FEATURE_USER_NAMESPACE, RAWNET_FEATURE_USER_NAMESPACE},
 };
 
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
