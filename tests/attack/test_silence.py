@@ -49,7 +49,7 @@ def probes(mac):
 def mld_query():
     """A general multicast listener query (RFC 2710 3): who joined a group would report it."""
     message = struct.pack("!BBHHH16s", 130, 0, 0, 0, 0, bytes(16))
-    return frames.ipv6("fe80::77", "ff02::1", 58, frames._icmp6_sum("fe80::77", "ff02::1", message), hops=1)
+    return frames.ipv6("fe80::77", "ff02::1", 58, frames.icmp6("fe80::77", "ff02::1", message), hops=1)
 
 
 def frames_until(port, deadline):

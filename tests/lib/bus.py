@@ -92,9 +92,9 @@ class Connection:
     def __init__(self, user=None):
         if user:
             with lab.identity(user):
-                self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True)
+                self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
         else:
-            self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True)
+            self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
         self.signals = collections.deque()
         self.replies = {}
 
@@ -213,7 +213,7 @@ class Monitor:
     """Everything that passes the bus and fits a rule (a match rule's text), from now on."""
 
     def __init__(self, rule):
-        self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True)
+        self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
         driver = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus.Monitoring")
         self.bus.send_and_get_reply(new_method_call(driver, "BecomeMonitor", "asu", ([rule], 0)))
 
