@@ -76,6 +76,9 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
         return 0;
 }
 
+/* IF_OPER_UP of linux/if.h, which cannot be included beside net/if.h. */
+#define OPERSTATE_UP 6
+
 static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
         size_t size = mnl_attr_get_payload_len(a);
 
@@ -96,6 +99,9 @@ static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
                 *(mnl_attr_get_type(a) == IFLA_LINK     ? &info->lower
                   : mnl_attr_get_type(a) == IFLA_MASTER ? &info->master
                                                         : &info->mtu) = mnl_attr_get_u32(a);
+                return 0;
+        case IFLA_OPERSTATE:
+                info->operational = size == 1 && mnl_attr_get_u8(a) == OPERSTATE_UP;
                 return 0;
         case IFLA_STATS64:
                 memcpy(&info->statistics, mnl_attr_get_payload(a),

@@ -27,6 +27,7 @@ typedef struct LinkInfo {
         uint32_t master; /* 0: none */
         uint32_t mtu;
         unsigned flags;         /* IFF_* */
+        bool operational;       /* RFC 2863 state "up": its queue has been activated since it has carrier */
         uint16_t hardware;      /* ARPHRD_* */
         uint16_t vlan;          /* kind "vlan": VID */
         uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */

@@ -141,6 +141,28 @@ int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret
         return r != 0 ? r : link_change(netlink, lo.index, &change, ret_refusal);
 }
 
+#define ACTIVE_PATIENCE_USEC UINT64_C(1000000)
+#define ACTIVE_PAUSE_USEC UINT64_C(300)
+
+/*
+ * Of a veth pair, the end that is raised first has no carrier yet. It gets it from the other's, but its queue is activated later, by
+ * a work of the kernel's own that waits for RTNL (net/core/link_watch.c); until then all that is sent there is lost, the first frames
+ * of a new port. The same step makes it operational. Kernels from about 6.8 take it when asked for the link, others soon.
+ */
+static int wait_operational(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        uint64_t deadline = clock_usec(CLOCK_MONOTONIC) + ACTIVE_PATIENCE_USEC;
+        LinkInfo now;
+        int r;
+
+        for (;;) {
+                r = find(netlink, link->name, &now, ret_refusal);
+                /* A late port is a port: the kernel catches up. */
+                if (r != 0 || now.operational || clock_usec(CLOCK_MONOTONIC) >= deadline)
+                        return r;
+                clock_pause(ACTIVE_PAUSE_USEC);
+        }
+}
+
 /* Everything is down until the guard is in; the uplink comes last. */
 static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *links, Refusal *ret_refusal) {
         const LinkInfo *inside[] = {&links->check, &links->inner, &links->port};
@@ -152,6 +174,13 @@ static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *lin
                         if (r != 0)
                                 return r;
                 }
+        }
+        if (links->check.index > 0 || links->inner.index > 0) {
+                const LinkInfo *first = links->check.index > 0 ? &links->check : &links->inner;
+                int r = wait_operational(netlink, first, ret_refusal);
+
+                if (r != 0)
+                        return r;
         }
         if (plan->mac_mode == WIRE_MAC_LEARN)
                 return 0;

@@ -99,7 +99,7 @@ def icmp_echo(source, destination, identifier=1, sequence=1, data=b"rawnet"):
         message = struct.pack("!BBHHH", 8, 0, 0, identifier, sequence) + data
         return ipv4(source, destination, 1, message[:2] + struct.pack("!H", checksum(message)) + message[4:])
     message = struct.pack("!BBHHH", 128, 0, 0, identifier, sequence) + data
-    return ipv6(source, destination, 58, _icmp6_sum(source, destination, message))
+    return ipv6(source, destination, 58, icmp6(source, destination, message))
 
 
 def neighbour_solicitation(source_mac, source, target):
@@ -107,11 +107,12 @@ def neighbour_solicitation(source_mac, source, target):
     target_bytes = socket.inet_pton(socket.AF_INET6, target)
     group = socket.inet_ntop(socket.AF_INET6, bytes.fromhex("ff0200000000000000000001ff") + target_bytes[13:])
     message = struct.pack("!BBHI", 135, 0, 0, 0) + target_bytes + b"\1\1" + mac_bytes(source_mac)
-    packet = ipv6(source, group, 58, _icmp6_sum(source, group, message))
+    packet = ipv6(source, group, 58, icmp6(source, group, message))
     return ether("33:33:ff:" + mac_text(target_bytes[13:]), source_mac, IPV6, packet)
 
 
-def _icmp6_sum(source, destination, message):
+def icmp6(source, destination, message):
+    """An ICMPv6 message with its checksum put in."""
     total = checksum(_pseudo(source, destination, 58, len(message)) + message)
     return message[:2] + struct.pack("!H", total) + message[4:]
 
