@@ -9,6 +9,7 @@ from jeepney.io.blocking import open_dbus_connection
 from jeepney.low_level import MessageFlag
 
 import lab
+import tap
 
 NAME = "org.rawnet1"
 ROOT = "/org/rawnet1"
@@ -120,7 +121,7 @@ class Connection:
 
     def reply(self, serial, seconds=SECONDS):
         """The reply's body (a tuple); BusError, or TimeoutError."""
-        deadline = lab.time.monotonic() + seconds
+        deadline = lab.time.monotonic() + tap.patience(seconds)
         while serial not in self.replies:
             self._receive(max(0, deadline - lab.time.monotonic()))
         message = self.replies.pop(serial)
@@ -199,7 +200,7 @@ class Connection:
 
     def wait_signal(self, member, seconds=10, path=None):
         """The next signal of that name (on that path): (path, body). Earlier ones that do not fit stay for later calls."""
-        deadline = lab.time.monotonic() + seconds
+        deadline = lab.time.monotonic() + tap.patience(seconds)
         while True:
             for message in self.signals:
                 fields = message.header.fields
@@ -219,7 +220,7 @@ class Monitor:
 
     def wait(self, member, seconds=10):
         """The next message of that name: its body. Others are dropped."""
-        deadline = lab.time.monotonic() + seconds
+        deadline = lab.time.monotonic() + tap.patience(seconds)
         while True:
             message = self.bus.receive(timeout=max(0, deadline - lab.time.monotonic()))
             if message.header.fields.get(HeaderFields.member) == member:

@@ -12,6 +12,7 @@ import struct
 import time
 
 import lab
+import tap
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ETH_P_ALL = 3
@@ -155,6 +156,7 @@ class Port:
         """All frames up to and without the wanted one (bytes that it contains, or a predicate). AssertionError if it does not come."""
         fits = wanted if callable(wanted) else lambda frame: wanted in frame
         seen = []
+        seconds = tap.patience(seconds)
         deadline = time.monotonic() + seconds
         while (frame := self.receive(max(0, deadline - time.monotonic()))) is not None:
             if fits(frame):

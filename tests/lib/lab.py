@@ -37,6 +37,7 @@ import kernel  # noqa: E402  pylint: disable=wrong-import-position,import-error
 def wait_for(predicate, seconds, what="it"):
     """Polls predicate until it is true and returns its value; AssertionError after `seconds`.
     For conditions that have no event; where there is one (a frame, a signal, a process's end), wait for that."""
+    seconds = tap.patience(seconds)
     deadline = time.monotonic() + seconds
     while not (value := predicate()):
         assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
@@ -50,6 +51,7 @@ def wait_for_exit(pid, seconds=10):
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
         return
+    seconds = tap.patience(seconds)
     try:
         assert select.select([fd], [], [], seconds)[0], f"process {pid} still runs after {seconds} s"
     finally:

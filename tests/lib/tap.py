@@ -8,6 +8,8 @@ import time
 import traceback
 
 SECONDS = 60
+# How much longer everything may take than on an ordinary machine; tools/vm says so in an emulated guest.
+SLOWNESS = int(os.environ.get("RAWNET_SLOWNESS", "1"))
 
 
 class Skip(Exception):
@@ -39,6 +41,11 @@ def limit(seconds):
     return decorate
 
 
+def patience(seconds):
+    """A bound on waiting for what must come, as long as this machine needs."""
+    return seconds * SLOWNESS
+
+
 def _on_alarm(_number, _frame):
     raise TooSlow("took too long")
 
@@ -50,14 +57,14 @@ def _nothing():
 def _run(function, check, clean):
     """'ok' or 'not ok' and a directive."""
     signal.signal(signal.SIGALRM, _on_alarm)
-    signal.alarm(getattr(function, "tap_seconds", SECONDS))
+    signal.alarm(patience(getattr(function, "tap_seconds", SECONDS)))
     try:
         try:
             function()
         except Skip:
             check()
             raise
-        signal.alarm(20)
+        signal.alarm(patience(20))
         check()
         return "ok", ""
     except Skip as reason:
@@ -71,7 +78,7 @@ def _run(function, check, clean):
 
 
 def _clean_up(clean):
-    signal.alarm(40)
+    signal.alarm(patience(40))
     try:
         clean()
     except (Exception, TooSlow):  # pylint: disable=broad-except
