@@ -59,6 +59,9 @@ static void test_changes(_unused_ void **state) {
         lease.gone = 0;
         assert_int_equal(registry_put(&r, &lease, 3), 0);
         assert_int_equal(registry_find(&r, lease.id)->lease.gone, 1);
+        lease.mac.octet[5] = 1; /* nor does one that has news of something else */
+        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        assert_int_equal(registry_find(&r, lease.id)->lease.gone, 1);
         registry_free(&r);
 }
 
