@@ -223,6 +223,7 @@ def test_nothing_is_left_after_sigkill():
     same(before)
 
 
+@tap.limit(240)
 def test_nothing_is_left_when_killed_while_starting():
     before = traces()
     for step in range(20):

@@ -23,9 +23,9 @@ def fail(text, status=OWN_FAILURE):
 
 
 def parse(words):
-    """{'user', 'helper_arguments', 'question_log', 'command'} from the command line after the front's own two words."""
+    """{'user', 'helper_arguments', 'question_log', 'every_vlan', 'verb', 'command'} from the words after the verb."""
     verb, words = words[0], words[1:]
-    options = {"user": None, "helper_arguments": [], "question_log": True}
+    options = {"user": None, "helper_arguments": [], "question_log": True, "every_vlan": False}
     while words and words[0].startswith("--"):
         word = words.pop(0)
         if word == "--":
@@ -33,6 +33,9 @@ def parse(words):
         name, equals, value = word.partition("=")
         if name == "--no-question-log" and not equals:
             options["question_log"] = False
+            continue
+        if name == "--every-vlan" and not equals:
+            options["every_vlan"] = True
             continue
         if name not in ("--user", "--helper-arg"):
             fail(f"unknown option {name}, see tools/lab --help", 2)

@@ -40,9 +40,9 @@ def text(segments, missing):
     if not vlans:
         lines.append("  This kernel has no 802.1Q, so there are no VLAN networks.")
     lines.append(f"The neighbour (ip netns exec {wire.FAR_NAMESPACE} …): DHCP, RA, ping, HTTP 80, echo 7, source 9000, sink 9001")
-    lines += [_segment_line(segment) for segment in segments if segment.vlan < 300]
+    lines += [_segment_line(segment) for segment in segments]
     if vlans:
-        lines.append("  VLAN 3NN  wire.3NN  10.78.NN.1/24 (no leading zero) fd77:3NN::1/64, for NN from 00 to 99")
+        lines.append("  With --every-vlan also on the rest of 300-399: wire.3NN 10.78.NN.1/24 (no leading zero) fd77:3NN::1/64")
     lines.append(f"Logs: {LAB}/log (polkitd has polkit's questions). The checkout: {SOURCE}. Scratch: {LAB}/tmp")
     if missing:
         lines.append("Not in this build yet: " + ", ".join(missing))

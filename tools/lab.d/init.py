@@ -353,7 +353,7 @@ def set_up(source_dir, stage, options):
             pwd.getpwnam(options["user"])
         except KeyError:
             raise LabError(f"no user {options['user']} in the lab: member, member2, outsider, nobody …") from None
-    segments = wire.setup()
+    segments = wire.setup(options["every_vlan"])
     supervisor = Supervisor()
     start_daemons(supervisor, segments, options)
     missing = info.missing_parts()

@@ -25,7 +25,9 @@ VLAN_NETWORKS = {
     "vlan200": ["VLAN=200", "Mode=exclusive"],
     "vlab": ["VLAN=300-399", "Mode=bridge"],
 }
-VLANS = [100, 200, *range(300, 400)]
+# Of the range its ends and neighbours; with --every-vlan all of it, which takes long on an emulated machine.
+VLANS = [100, 200, 300, 301, 302, 399]
+EVERY_VLAN = [100, 200, *range(300, 400)]
 
 
 class Segment:
@@ -94,7 +96,7 @@ def _write_networks(names):
         write(f"{NETWORKS_DIR}/{name}.conf", text)
 
 
-def setup():
+def setup(every_vlan):
     """Returns the list of Segments."""
     _sysctl("unix/max_dgram_qlen", 1024)  # polkit's log must not wait for PID 1
     # The wire wants to be silent before it is up: no IPv6 on the near end.
@@ -105,7 +107,8 @@ def setup():
        f"link set {NEAR} up")  # fmt: skip
     _sysctl("ipv6/conf/default/disable_ipv6", 0)
     has_vlan = _kernel_has_vlan()
-    segments = [Segment(vlan) for vlan in [0, *(VLANS if has_vlan else [])]]
+    vlans = (EVERY_VLAN if every_vlan else VLANS) if has_vlan else []
+    segments = [Segment(vlan) for vlan in [0, *vlans]]
     ip(*_far_lines(segments), namespace=FAR_NAMESPACE)
     _write_networks(NETWORKS | (VLAN_NETWORKS if has_vlan else {}))
     return segments
