@@ -118,6 +118,10 @@ static bool lease_is_valid(const WireLease *l) {
         return (l->mac.octet[0] & 1) == 0 && is_zero(l->reserved, sizeof(l->reserved));
 }
 
+int wire_lease_check(const WireLease *lease) {
+        return lease_is_valid(lease) ? 0 : -EBADMSG;
+}
+
 /* Of the lease nothing but its id. */
 static bool lease_is_id_only(const WireLease *l) {
         WireLease id_only = {.id = l->id};

@@ -129,5 +129,8 @@ typedef struct WireReply {
 int wire_request_check(const WireRequest *request, size_t size);
 int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
 
+/* Could this lease stand in a reply? 0 or -EBADMSG. */
+int wire_lease_check(const WireLease *lease);
+
 /* rtnl_link_stats64's field name of statistics[i], as GetStatistics() shows it ("rx_packets" …). */
 const char *wire_statistics_name(size_t i);

@@ -299,11 +299,7 @@ typedef struct NsidList {
         int failed;
 } NsidList;
 
-static void collect_nsid(int32_t nsid, void *data) {
-        NsidList *list = data;
-
-        if (nsid < (int32_t)RAWNET_ID_MIN)
-                return;
+static void add_id(NsidList *list, uint32_t id) {
         if (list->n == list->n_allocated) {
                 size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
                 uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
@@ -315,7 +311,12 @@ static void collect_nsid(int32_t nsid, void *data) {
                 list->ids = ids;
                 list->n_allocated = n;
         }
-        list->ids[list->n++] = (uint32_t)nsid;
+        list->ids[list->n++] = id;
+}
+
+static void collect_nsid(int32_t nsid, void *data) {
+        if (nsid >= (int32_t)RAWNET_ID_MIN)
+                add_id(data, (uint32_t)nsid);
 }
 
 static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id) {
@@ -337,15 +338,26 @@ static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t 
 int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         NsidList list = {};
+        uint32_t last;
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
                 r = link_nsid_dump(&netlink, collect_nsid, &list, ret_refusal);
+        /* The leases known already are asked for one by one, too: a kernel may not list all of thousands, see link_nsid_dump(). */
+        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++)
+                add_id(&list, context->registry->entries[i].lease.id);
         if (r == 0)
                 r = list.failed;
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = report_lease(context, &netlink, list.ids[i]);
+        /* A list that the kernel cut off (link_nsid_dump()) ends early, and what it does not name would count as ended. It goes by
+         * rising id, so what is known beyond its last is asked for one by one. */
+        last = list.n > 0 ? list.ids[list.n - 1] : 0;
+        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
+                if (context->registry->entries[i].lease.id > last)
+                        r = report_lease(context, &netlink, context->registry->entries[i].lease.id);
+        }
         free(list.ids);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
 }

@@ -123,7 +123,8 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refu
         r = link_get(netlink, (int32_t)id, "lo", &lo, &refusal);
         if (r < 0)
                 return r;
-        if (r > 0 || record_parse(lo.alias, &lease) < 0)
+        /* A text that is nearly a record is none of ours: it must not get as far as rawnetd. */
+        if (r > 0 || record_parse(lo.alias, &lease) < 0 || wire_lease_check(&lease) < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
         r = link_exists(netlink, id, record_port_name(id, name));
         if (r > 0 && lease.isolation != ISOLATION_DIRECT)
