@@ -352,10 +352,26 @@ static int walk_nsid(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
+/* Newer kernels (seen on 6.18, not on 6.1) give up an nsid dump after its first message: rtnl_net_dumpid() returns 0, which means
+ * the end, also when more is to come. A message is as long as the longest receive buffer that the kernel has seen on the socket, at
+ * most 32 KiB (net/netlink/af_netlink.c, netlink_recvmsg()): on a new socket that is 134 entries, on one that has shown a
+ * buffer of NETLINK_BUFFER_SIZE 1,158.
+ * Any answer will do: it shows the kernel how long our buffer is. */
+static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
+
+        put_u32(m, NETNSA_PID, (uint32_t)getpid());
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "listing namespaces");
+}
+
 int link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
-        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP);
         NsidWalk walk = {.each = each, .data = data};
+        int r;
 
-        return netlink_talk(netlink, m, walk_nsid, &walk, ret_refusal, "listing namespaces");
+        r = show_buffer(netlink, ret_refusal);
+        return r != 0 ? r
+                      : netlink_talk(netlink, start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP),
+                                     walk_nsid, &walk, ret_refusal, "listing namespaces");
 }

@@ -13,8 +13,8 @@
 
 #include "common/refusal.h"
 
-/* Room for one message or one nftables batch. */
-#define NETLINK_BUFFER_SIZE 16384u
+/* Room for one message or one nftables batch; and the longest message that the kernel makes of a dump, see link_nsid_dump(). */
+#define NETLINK_BUFFER_SIZE 32768u
 
 typedef struct Netlink {
         struct mnl_socket *socket;
