@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * How long does it take to open a lease? Prints one number a line, microseconds, as they come.
+ *
+ *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
+ * ends, with cycle each is closed before the next is asked for open helper NETWORK PARENT COUNT
+ * straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
+ *                                          whole; each lease is closed before the next is asked for
+ */
+
+#include <assert.h>
+#include <err.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+
+#include "common/fd-pass.h"
+#include "common/text.h"
+#include "common/wire.h"
+#include "helper/clock.h"
+
+/* One OpenTap without options. Returns the lease's descriptor. */
+static int open_by_bus(sd_bus *bus, const char *network) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r, fd;
+
+        r = sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER, "OpenTap",
+                               &error, &reply, "sa{sv}", network, 0);
+        if (r < 0)
+                errx(1, "OpenTap: %s: %s", error.name, error.message);
+        r = sd_bus_message_enter_container(reply, 'a', "h");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "h", &fd);
+        if (r <= 0)
+                errx(1, "OpenTap: no descriptor in the reply");
+        /* The message closes its own. */
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                err(1, "fcntl");
+        return fd;
+}
+
+static void report(uint64_t start) {
+        printf("%llu\n", (unsigned long long)(clock_usec(CLOCK_MONOTONIC) - start));
+}
+
+static void run_bus(const char *network, uint32_t count, bool hold) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        char byte;
+
+        if (sd_bus_open_system(&bus) < 0)
+                errx(1, "no system bus");
+        for (uint32_t i = 0; i < count; i++) {
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+                int fd = open_by_bus(bus, network);
+
+                report(start);
+                if (!hold)
+                        close(fd);
+        }
+        fflush(stdout);
+        while (hold && read(STDIN_FILENO, &byte, 1) > 0)
+                ;
+}
+
+static int connect_helper(void) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = RAWNET_HELPER_SOCKET};
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                err(1, "%s", RAWNET_HELPER_SOCKET);
+        return fd;
+}
+
+static void run_helper(const char *network, const char *parent, uint32_t count) {
+        WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_OPEN};
+        int socket_fd = connect_helper();
+
+        if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)) ||
+            !memccpy(request.open.parent, parent, 0, sizeof(request.open.parent)))
+                errx(2, "a name is too long");
+        request.open.uid = getuid();
+        request.open.kind = KIND_TAP;
+        request.open.queues = 1;
+        request.open.mac_mode = WIRE_MAC_RANDOM;
+        request.open.vnet_hdr = 1;
+        request.open.mode = MODE_BRIDGE;
+        request.open.isolation = ISOLATION_STRICT;
+        for (uint32_t i = 0; i < count; i++) {
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+                int fds[RAWNET_FDS_MAX];
+                size_t n_fds = 0;
+                WireReply reply;
+
+                request.serial = i + 1;
+                if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
+                    fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
+                        errx(1, "the helper hung up");
+                if (reply.type != WIRE_OPENED)
+                        errx(1, "the helper refused: %s",
+                             reply.type == WIRE_REFUSED ? reply.refusal.text : "?");
+                report(start);
+                fd_pass_close_all(fds, n_fds);
+        }
+        close(socket_fd);
+}
+
+int main(int argc, char **argv) {
+        const struct rlimit many = {.rlim_cur = 65536, .rlim_max = 65536};
+        uint32_t count;
+
+        if (argc != 5)
+                errx(2, "four arguments");
+        (void)setrlimit(RLIMIT_NOFILE, &many);
+        if (strcmp(argv[1], "bus") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_bus(argv[2], count, strcmp(argv[4], "hold") == 0);
+        else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
+                run_helper(argv[2], argv[3], count);
+        else
+                errx(2, "bus or helper, and a count");
+        return 0;
+}

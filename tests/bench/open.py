@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long an open takes, what a thousand leases cost, what ten thousand leave behind. Runs in the lab, as root; the leases are
+member's, whom polkit's rule for group rawnet lets through."""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../lib")
+
+import bus  # noqa: E402
+import lab  # noqa: E402
+
+PROGRAM = f"{lab.build_dir}/tests/bench/open"
+NETWORK, PARENT = "bench-opens", "wire0"
+
+
+def summary(numbers):
+    ordered = sorted(numbers)
+    return {"n": len(ordered), "median_ms": statistics.median(ordered) / 1000,
+            "p99_ms": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] / 1000, "most_ms": ordered[-1] / 1000}  # fmt: skip
+
+
+def run(user, *words):
+    """The program's numbers, run to its end as user."""
+    return [int(line) for line in lab.run_as(user, [PROGRAM, *words], timeout=3600, check=True).stdout.split()]
+
+
+def state():
+    """What must be the same after many leases as before: of both daemons and of the host."""
+    found = {"namespaces": namespaces(), "nsids": len(lab.ip("netns", "list-id")), "links": len(lab.links())}
+    for name, pid in (("rawnetd", lab.service_pid()), ("rawnet-helper", lab.helper_pid())):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        found[name] = {"resident_kib": lab.resident_kib(pid), "private_kib": int(fields["RssAnon"].split()[0]),
+                       "fds": lab.fd_count(pid)}  # fmt: skip
+    return found
+
+
+def namespaces():
+    """Network namespaces of the whole machine: lsns sees those that a process is in, the slab those that an fd alone keeps."""
+    with open("/proc/slabinfo", encoding="ascii") as file:
+        return next((int(line.split()[1]) for line in file if line.startswith("net_namespace ")), None)
+
+
+def settle():
+    """Until every lease is gone, in the kernel and in rawnetd."""
+    lab.wait_no_leases(60)
+    with bus.connect() as connection:
+        lab.wait_for(lambda: not connection.leases(), 30, "rawnetd's last lease")
+
+
+def hold(count):
+    """count leases at once: the numbers of each open, and both daemons while they are all there."""
+    command = [PROGRAM, "bus", NETWORK, str(count), "hold"]
+    with lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        numbers = [int(process.stdout.readline()) for _ in range(count)]
+        held = state()
+        process.stdin.close()
+        process.wait()
+    return numbers, held
+
+
+def measure(arguments):
+    result = {}
+    run("member", "bus", NETWORK, "20", "cycle")  # both daemons start, caches warm up
+    settle()
+    result["sequential"] = summary(run("member", "bus", NETWORK, str(arguments.opens), "cycle"))
+    settle()
+    result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, PARENT, str(arguments.opens)))
+    settle()
+    numbers, held = hold(arguments.leases)
+    tenth = max(1, arguments.leases // 10)
+    result["first tenth"], result["last tenth"] = summary(numbers[:tenth]), summary(numbers[-tenth:])
+    result["held"] = held
+    settle()
+    result["before"] = state()
+    result["cycles"] = summary(run("member", "bus", NETWORK, str(arguments.cycles), "cycle"))
+    settle()
+    result["after"] = state()
+    return result
+
+
+def show(result):
+    print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
+    for name, title in (("sequential", "OpenTap by D-Bus, one after another"), ("helper alone", "of that, rawnet-helper"),
+                        ("first tenth", "the first tenth of concurrent leases"), ("last tenth", "the last tenth of them"),
+                        ("cycles", "many, one after another")):  # fmt: skip
+        row = result[name]
+        print(f"{title:40}{row['n']:8}{row['median_ms']:10.2f}{row['p99_ms']:10.2f}{row['most_ms']:10.2f}")
+    print(f"last tenth / first tenth: {result['last tenth']['median_ms'] / result['first tenth']['median_ms']:.2f}, goal at most 2")
+    for moment, title in (("held", "with all leases held"), ("before", "before the many"), ("after", "after them")):
+        now = result[moment]
+        text = "; ".join(f"{name} {now[name]['resident_kib']} KiB resident ({now[name]['private_kib']} its own), {now[name]['fds']} fds"
+                         for name in ("rawnetd", "rawnet-helper"))  # fmt: skip
+        print(f"{title}: {text}; {now['nsids']} nsids, {now['links']} links, {now['namespaces']} namespaces in the kernel")
+    print("goals: sequential at most 3 (p99 10), helper at most 1.5; at most 8192 KiB resident each; after as before")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/bench/run open")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--opens", type=int, default=1000)
+    parser.add_argument("--leases", type=int, default=1000)
+    parser.add_argument("--cycles", type=int, default=10000)
+    arguments = parser.parse_args()
+    with lab.network(NETWORK, Parent=PARENT, MaxLeases="4096", MaxLeasesPerUser="4096"):
+        result = measure(arguments)
+    print(json.dumps(result, indent=2) if arguments.json else "", end="")
+    if not arguments.json:
+        show(result)
+
+
+if __name__ == "__main__":
+    main()
