@@ -106,6 +106,14 @@ static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {
 }
 
 void request_refuse(Request *q, const Refusal *refusal) {
+        Refusal named;
+
+        /* What became of the connection to the helper is said without knowing for whom. */
+        if (refusal->error == RAWNET_HELPER_UNAVAILABLE && q->open.network[0]) {
+                (void)refuse(&named, refusal->error, "network %s: %s", q->open.network,
+                             refusal->text);
+                refusal = &named;
+        }
         if (!q->caller_gone) {
                 log_refused(q, refusal);
                 reply_refusal(q->message, refusal);

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""MaxLeases=, MaxLeasesPerUser= and the caps of one user: counted before and after polkit, over all that is held."""
+
+import bus
+import lab
+import tap
+
+EXCEEDED = "QuotaExceeded"
+
+
+def full(connection, network, *words, kind="tap"):
+    text = bus.expect_error(EXCEEDED, connection.open, kind, network)
+    for word in (network, "rawnetctl list", *words):
+        assert word in text, (word, text)
+
+
+def test_max_leases_counts_everybody():
+    with lab.network("few", MaxLeases="3"), bus.connect("member") as one, bus.connect("member2") as two:
+        leases = [one.open_tap("few"), two.open_packet("few"), one.open_packet("few")]
+        full(one, "few", "MaxLeases=")
+        full(two, "few", "MaxLeases=", kind="packet")
+        with one.open_tap("lab"):  # another network has room
+            pass
+        leases.pop().close_fds()
+        lab.wait_for(lambda: len(one.leases()) == 2, 10, "the end of one")
+        with two.open_tap("few"):
+            full(one, "few")
+        for lease in leases:
+            lease.close_fds()
+
+
+def test_max_leases_per_user():
+    with lab.network("own", MaxLeasesPerUser="2"), bus.connect("member") as one, bus.connect("member") as same, bus.connect("member2") as two:
+        with one.open_tap("own"), same.open_tap("own"):
+            full(one, "own", "MaxLeasesPerUser=", str(lab.uid_of("member")))
+            full(same, "own", "MaxLeasesPerUser=")
+            with two.open_tap("own"), two.open_tap("own"):
+                full(two, "own", "MaxLeasesPerUser=", str(lab.uid_of("member2")))
+
+
+def test_a_closed_lease_that_is_held_counts():
+    with lab.network("own", MaxLeasesPerUser="1"), bus.connect("member") as connection:
+        connection.subscribe()
+        lease = connection.open_tap("own")
+        connection.close_lease(lease.path)
+        full(connection, "own")
+        lab.kill_service()
+        full(connection, "own")
+        lab.kill_helper()
+        full(connection, "own")
+        lease.close_fds()
+        lab.wait_for(lambda: not connection.leases(), 10, "the end")
+        connection.open_tap("own").close_fds()
+
+
+def test_a_revoked_lease_that_is_held_counts():
+    with lab.network("own", MaxLeases="1"), bus.connect("member") as connection, bus.connect() as root, bus.connect("member2") as other:
+        lease = connection.open_packet("own")
+        root.close_lease(lease.path)
+        full(other, "own")
+        lease.close_fds()
+        lab.wait_for(lambda: not connection.leases(), 10, "the end")
+        other.open_tap("own").close_fds()
+
+
+def test_a_range_is_one_network():
+    lab.need_vlan()
+    with lab.network("trunk", VLAN="300-310", MaxLeases="2"), bus.connect("member") as connection:
+        with connection.open_tap("trunk.300"), connection.open_tap("trunk.301"):
+            text = bus.expect_error(EXCEEDED, connection.open_tap, "trunk.302")
+            assert "trunk" in text, text
+
+
+def test_calls_at_once_do_not_pass_the_quota():
+    with lab.network("few", MaxLeases="5"), bus.connect("member") as connection:
+        serials = [connection.send_open("tap", "few") for _ in range(20)]
+        opened, refused = [], 0
+        for serial in serials:
+            try:
+                opened.append(connection.opened("tap", serial))
+            except bus.BusError as error:
+                assert error.name in (bus.ERROR + EXCEEDED, bus.DBUS_ERROR + "LimitsExceeded"), error
+                refused += 1
+        assert len(opened) == 5 and refused == 15, (len(opened), refused)
+        for lease in opened:
+            lease.close_fds()
+
+
+def test_the_file_is_read_anew_each_time():
+    with bus.connect("member") as connection:
+        with lab.network("grows", MaxLeases="1"), connection.open_tap("grows"):
+            full(connection, "grows")
+            with lab.network("grows", MaxLeases="2"):
+                with connection.open_tap("grows"):
+                    full(connection, "grows")
+
+
+def test_default_per_user_quota_is_64():
+    with bus.connect("member") as connection:
+        leases = [connection.open_tap("lab") for _ in range(64)]
+        full(connection, "lab", "64")
+        for lease in leases:
+            lease.close_fds()
+        lab.wait_no_leases(30)
+
+
+@tap.limit(120)
+def test_one_users_requests_are_bounded_and_all_are_answered():
+    """Promise 6: LimitsExceeded, not silence, and others are served."""
+    with bus.connect("member") as greedy, bus.connect("member2") as other, lab.network("wide", MaxLeases="4000", MaxLeasesPerUser="4000"):
+        other.can_open("wide", "tap")
+        serials = [greedy.send_open("tap", "wide") for _ in range(300)]
+        with other.open_tap("wide"):
+            pass
+        outcome = {}
+        leases = []
+        for serial in serials:
+            try:
+                leases.append(greedy.opened("tap", serial, 60))
+                outcome["opened"] = outcome.get("opened", 0) + 1
+            except bus.BusError as error:
+                outcome[error.name] = outcome.get(error.name, 0) + 1
+        tap.diag(f"of 300 at once: {outcome}")
+        assert set(outcome) <= {"opened", bus.DBUS_ERROR + "LimitsExceeded"} and sum(outcome.values()) == 300, outcome
+        for lease in leases:
+            lease.close_fds()
+        lab.wait_no_leases(60)
+        greedy.open_tap("wide").close_fds()
+
+
+if __name__ == "__main__":
+    tap.main()
