@@ -38,7 +38,7 @@ struct Server {
         bool probed, scanned, ready;
         bool scan_wanted, sweep_wanted, sweeping;
         bool paused; /* connections are not read */
-        sd_event_source *idle_timer;
+        sd_event_source *idle_timer, *scan_timer;
         Netlink nsids, links;
 };
 
@@ -48,6 +48,9 @@ void server_stop(Server *server);
 
 /* Something changed (a worker ended, a lease came or went): starts what was waiting, pauses or resumes reading, arms or stops the idle timer. */
 void server_settle(Server *server);
+
+/* A scan failed: another in a second, not at once and for ever. */
+void server_scan_later(Server *server);
 
 /* To every subscribed connection; one that does not take it is closed, it will come back and ask for the list. */
 void server_publish(Server *server, const WireReply *reply);

@@ -257,7 +257,12 @@ static void note_exit(Worker *worker) {
                 server->sweeping = false;
         if (worker->kind == JOB_SCAN && server->registry.scanning) {
                 server->registry.scanning = false;
-                server->scan_wanted = true;
+                server_scan_later(server);
+        }
+        if (worker->kind == JOB_PROBE && !server->probed) {
+                log_warning("the kernel could not be probed; assuming the worst");
+                server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
+                server->probed = true;
         }
         if (worker->serial != 0 && !worker->answered &&
             server_has_connection(server, worker->connection))
