@@ -101,6 +101,7 @@ class Demo:
     def talk(self):
         self.step("the guest comes up on the wire")
         mac = self.heard("mac")
+        assert mac, "the guest did not start, its last words are above"
         address4 = self.heard("dhcp").split("/")[0]
         address6 = self.heard("ra").split("/")[0]
         self.check(address4.startswith(self.neighbour[0].rsplit(".", 1)[0]), f"DHCP gave the guest {address4}")
@@ -208,6 +209,8 @@ def main():
     demo.show("\n".join([line[:140] for line in own[:4]] + [f"… {len(own)} frames with the guest's address {mac}"]))
     sizes = [int(size) for size in re.findall(r", length (\d+):", "\n".join(own))]
     demo.check(len(own) > 20, "the guest's own frames, with its own address, were on the wire")
+    if demo.network == "vlan100":
+        demo.check(all(", vlan 100," in line for line in own), "each of them with the tag of VLAN 100")
     demo.check(max(sizes, default=0) > 1514, f"segmentation offload was in use: the largest frame had {max(sizes, default=0)} bytes")
     return summary(demo)
 
