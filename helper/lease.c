@@ -344,20 +344,17 @@ int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
                 r = link_nsid_dump(&netlink, collect_nsid, &list, ret_refusal);
-        /* The leases known already are asked for one by one, too: a kernel may not list all of thousands, see link_nsid_dump(). */
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++)
-                add_id(&list, context->registry->entries[i].lease.id);
+        /* A list that the kernel cut off ends early (link_nsid_dump()), and what it does not name would count as ended. It goes by
+         * rising id: what is known beyond its last is asked for one by one. */
+        last = list.n > 0 ? list.ids[list.n - 1] : 0;
+        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
+                if (context->registry->entries[i].lease.id > last)
+                        add_id(&list, context->registry->entries[i].lease.id);
+        }
         if (r == 0)
                 r = list.failed;
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = report_lease(context, &netlink, list.ids[i]);
-        /* A list that the kernel cut off (link_nsid_dump()) ends early, and what it does not name would count as ended. It goes by
-         * rising id, so what is known beyond its last is asked for one by one. */
-        last = list.n > 0 ? list.ids[list.n - 1] : 0;
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                if (context->registry->entries[i].lease.id > last)
-                        r = report_lease(context, &netlink, context->registry->entries[i].lease.id);
-        }
         free(list.ids);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
 }
