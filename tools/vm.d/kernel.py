@@ -50,12 +50,18 @@ def unpack(package, target):
         output_of(["apt-get", "-q", "download", "-o", "APT::Sandbox::User=root", package],
                   f"fetching {package}", cwd=work)
         (archive,) = glob.glob(os.path.join(work, "*.deb"))
+        unpack_archive(archive, package.removeprefix("linux-image-"), target)
+
+
+def unpack_archive(archive, version, target):
+    """A kernel's package as a directory with boot/ and, in root/usr/lib, its modules. target appears when it is whole."""
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix="fetch-") as work:
         tree = os.path.join(work, "tree")
-        output_of(["dpkg-deb", "-x", archive, tree], f"unpacking {package}")
-        version = package.removeprefix("linux-image-")
-        # "root" is laid over the guest's root, where /lib is a link to usr/lib.
+        output_of(["dpkg-deb", "-x", archive, tree], f"unpacking {os.path.basename(archive)}")
+        # "root" is laid over the guest's root, where /lib is a link to usr/lib. Newer packages have usr/lib themselves.
         os.makedirs(os.path.join(tree, "root", "usr"))
-        os.rename(os.path.join(tree, "lib"), os.path.join(tree, "root", "usr", "lib"))
+        inside = os.path.join(tree, "usr/lib" if os.path.isdir(os.path.join(tree, "usr/lib/modules")) else "lib")
+        os.rename(inside, os.path.join(tree, "root", "usr", "lib"))
         shutil.rmtree(os.path.join(tree, "usr"))
         os.symlink("usr/lib", os.path.join(tree, "root", "lib"))
         output_of(["depmod", "-b", os.path.join(tree, "root"), version], "listing the modules")
