@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Segmentation and checksums: a plain reader gets frames as on a wire, one with virtio_net_hdr gets them as the stack has them,
+and what a guest hands over unfinished leaves the host finished."""
+
+import contextlib
+import itertools
+import struct
+import subprocess
+
+import bus
+import frames
+import guest
+import lab
+import shapes
+import tap
+
+SECONDS = 20
+ADDRESS, FAR = "10.77.0.60", "10.77.0.1"
+
+
+def transport_checksum_is_complete(frame):
+    """Of a whole TCP or UDP frame, IPv4 or IPv6; None where there is none to check."""
+    kind = int.from_bytes(frame[12:14], "big")
+    if kind == frames.IPV4 and frame[23] in (6, 17):
+        size, start = int.from_bytes(frame[16:18], "big"), 14 + (frame[14] & 15) * 4
+        if frames.checksum(frame[14:start]) != 0:
+            return False
+        pseudo = frame[26:34] + struct.pack("!HH", frame[23], size - (start - 14))
+        return frames.checksum(pseudo + frame[start:14 + size]) == 0
+    if kind == frames.IPV6 and frame[20] in (6, 17):
+        size = int.from_bytes(frame[18:20], "big")
+        pseudo = frame[22:54] + struct.pack("!II", size, frame[20])
+        return frames.checksum(pseudo + frame[54:54 + size]) == 0
+    return None
+
+
+source_ports = itertools.count(40000)
+
+
+class Tcp:
+    """A TCP client of a few lines on a port: connects to the neighbour's source (9000), asks for `size` bytes and takes
+    them as they come, acknowledging everything. Keeps every frame of the connection with its virtio_net_hdr."""
+
+    def __init__(self, port, mac, size):
+        self.port, self.mac, self.size = port, mac, size
+        self.frames, self.received = [], 0
+        self.source_port = next(source_ports)
+        self.sequence, self.acknowledge = 1000, 0
+        self.far_mac = None
+
+    def send(self, flags, data=b"", options=b""):
+        header = struct.pack("!HHIIBBHHH", self.source_port, 9000, self.sequence & 0xFFFFFFFF, self.acknowledge & 0xFFFFFFFF,
+                             (5 + len(options) // 4) << 4, flags, 0xFFFF, 0, 0) + options  # fmt: skip
+        segment = header + data
+        pseudo = frames.socket.inet_aton(ADDRESS) + frames.socket.inet_aton(FAR) + struct.pack("!HH", 6, len(segment))
+        total = frames.checksum(pseudo + segment)
+        segment = segment[:16] + struct.pack("!H", total) + segment[18:]
+        self.port.send(frames.ether(self.far_mac, self.mac, frames.IPV4, frames.ipv4(ADDRESS, FAR, 6, segment)))
+        self.sequence += len(data) + (1 if flags & 3 else 0)
+
+    def next(self):
+        """The next frame of the connection; ARP is answered on the way."""
+        while True:
+            frame = self.port.receive(SECONDS)
+            assert frame, f"the connection stalled after {self.received} of {self.size} bytes"
+            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == frames.socket.inet_aton(ADDRESS):
+                self.port.send(frames.arp(2, self.mac, ADDRESS, FAR, frames.mac_text(frame[6:12]), frames.mac_text(frame[6:12])))
+            if frame[12:14] == b"\x08\x00" and frame[23] == 6 and frame[36:38] == struct.pack("!H", self.source_port):
+                self.frames.append((frame, self.port.header))
+                return frame
+
+    def run(self):
+        self.port.send(frames.arp(1, self.mac, ADDRESS, FAR))
+        answer = self.port.wait(lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2", SECONDS)
+        self.far_mac = frames.mac_text(answer[22:28])
+        # SYN with MSS. No window scale: 64 KiB on the way are as much as a packet socket's buffer takes.
+        self.send(2, options=b"\2\4" + struct.pack("!H", 1460))
+        syn = self.next()
+        self.acknowledge = int.from_bytes(syn[38:42], "big") + 1
+        self.send(0x10)
+        self.send(0x18, f"{self.size}\n".encode())
+        while self.received < self.size:
+            frame = self.next()
+            start = 34 + (frame[46] >> 4) * 4
+            data = frame[start:14 + int.from_bytes(frame[16:18], "big")]
+            # In order, or it is acknowledged again as far as it goes.
+            if data and int.from_bytes(frame[38:42], "big") == self.acknowledge & 0xFFFFFFFF:
+                self.received += len(data)
+                self.acknowledge += len(data)
+            self.send(0x10)
+        self.send(0x14)  # RST: it is over
+        return self
+
+
+
+@tap.limit(120)
+def test_tcp_into_a_plain_reader():
+    with bus.connect("member") as connection:
+        for network in ("lab", "lab-private", "lab-vepa", "lab-direct"):
+            with connection.open_packet(network) as lease:
+                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 1 << 20).run()
+                longest = max(len(frame) for frame, _ in tcp.frames)
+                bad = [frame[:60].hex() for frame, _ in tcp.frames if transport_checksum_is_complete(frame) is not True]
+                tap.diag(f"{network}: {len(tcp.frames)} frames, the longest {longest} bytes")
+                assert longest <= 1514 and not bad, (network, longest, bad[:3])
+                assert longest > 1400, "no full frame came: the test sees nothing"
+
+
+@tap.limit(120)
+def test_tcp_into_a_reader_with_virtio_net_hdr():
+    """The positive control of the test above: the same traffic, and here it comes unsegmented and with sums to be completed."""
+    with bus.connect("member") as connection:
+        known = shapes.features(connection)
+        networks = ["lab"] + (["lab-direct"] if "checksum-trick" not in known else [])
+        for network in networks:
+            with connection.open_packet(network, vnet_hdr=True) as lease:
+                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 4 << 20).run()
+                longest = max(len(frame) for frame, _ in tcp.frames)
+                gso = [header for frame, header in tcp.frames if header[1] & 0x7F]
+                tap.diag(f"{network}: {len(tcp.frames)} frames, {len(gso)} with GSO, the longest {longest} bytes")
+                assert gso and longest > 1514, (network, longest)
+                for frame, header in tcp.frames:
+                    flags, kind, _, size, start, offset = frames.VNET_HEADER.unpack(header)
+                    if len(frame) > 1514:
+                        assert kind & 0x7F == 1 and 0 < size <= 1460, (header.hex(), len(frame))  # VIRTIO_NET_HDR_GSO_TCPV4
+                    if not flags & frames.NEEDS_CSUM:
+                        assert transport_checksum_is_complete(frame) is True, frame[:60].hex()
+                    else:
+                        assert start + offset < len(frame), header.hex()
+
+
+@tap.limit(120)
+def test_tcp_into_a_tap():
+    """A tap whose reader has not asked for offloads (TUNSETOFFLOAD) gets finished frames, one that has may get long ones."""
+    import fcntl  # pylint: disable=import-outside-toplevel
+
+    with bus.connect("member") as connection:
+        for offload, name in ((0, "none"), (0x01 | 0x02, "csum, tso4")):
+            with connection.open_tap("lab") as lease:
+                fcntl.ioctl(lease.fd, shapes.TUNSETOFFLOAD, offload)
+                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 2 << 20).run()
+                longest = max(len(frame) for frame, _ in tcp.frames)
+                tap.diag(f"offloads {name}: {len(tcp.frames)} frames, the longest {longest} bytes")
+                if not offload:
+                    assert longest <= 1514, longest
+                    assert all(transport_checksum_is_complete(frame) for frame, _ in tcp.frames), "unfinished"
+                else:
+                    assert longest > 1514, longest
+
+
+def gso_udp_or_tcp(mac, size, complete=False):
+    """A TCP segment of `size` bytes of data, unsegmented, its sum unfinished, and the header that says so."""
+    header = struct.pack("!HHIIBBHHH", 40000, 9, 1, 1, 5 << 4, 0x18, 0xFFFF, 0, 0)
+    pseudo = frames.socket.inet_aton(ADDRESS) + frames.socket.inet_aton("10.77.0.2") + struct.pack("!HH", 6, 20 + size)
+    header = header[:16] + struct.pack("!H", ~frames.checksum(pseudo) & 0xFFFF) + header[18:]
+    packet = frames.ipv4(ADDRESS, "10.77.0.2", 6, header + (b"rawnet data " * (size // 12 + 1))[:size])
+    frame = frames.ether(shapes.FAR_MAC, mac, frames.IPV4, packet)
+    return frame, frames.vnet_header(frames.NEEDS_CSUM, 1, 54, 1460, 34, 16)
+
+
+@contextlib.contextmanager
+def far_without_gro():
+    """The far wire as a NIC without GRO and the near one without offloads, so that frames are seen as a switch would see them."""
+    def ethtool(where, interface, state):
+        words = ["ethtool", "-K", interface, "tx", state, "tso", state, "gso", state]
+        done = lab.run_far(words) if where else subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+
+    ethtool(False, "wire0", "off")
+    try:
+        yield
+    finally:
+        ethtool(False, "wire0", "on")
+
+
+@tap.limit(120)
+def test_unfinished_frames_of_a_guest_are_finished_on_the_wire():
+    """GSO and partial checksums, on a wire that does neither itself: what comes out is in MTU-sized, correct frames."""
+    cases = [("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})]
+    with bus.connect("member") as connection, far_without_gro(), frames.WirePort() as wire:
+        if "checksum-trick" not in shapes.features(connection):
+            cases.append(("packet", "lab-direct", {"vnet_hdr": True}))
+        for kind, network, options in cases:
+            with connection.open(kind, network, **options) as lease:
+                port, mac = shapes.port_of(lease), lease.info["mac"]
+                frame, header = gso_udp_or_tcp(mac, 30000)
+                port.send(frame, header)
+                port.send(frames.marker(mac, f"after {lease.id}"))
+                seen = [f for f in wire.before(f"after {lease.id}".encode(), SECONDS) if f[6:12] == frames.mac_bytes(mac)]
+                data = b"".join(f[54:14 + int.from_bytes(f[16:18], "big")] for f in seen)
+                assert data == frame[54:], (kind, network, len(data), [len(f) for f in seen])
+                assert max(len(f) for f in seen) <= 1514, (kind, [len(f) for f in seen])
+                assert all(transport_checksum_is_complete(f) for f in seen), (kind, network)
+                # and a single UDP datagram, its sum unfinished
+                packet = frames.udp(ADDRESS, "10.77.0.2", 5, 6, b"unfinished datagram", complete=False)
+                port.send(frames.ether(shapes.FAR_MAC, mac, frames.IPV4, packet), frames.vnet_header(frames.NEEDS_CSUM, 0, 0, 0, 34, 6))
+                seen = wire.wait(b"unfinished datagram", SECONDS)
+                assert transport_checksum_is_complete(seen), (kind, network, seen.hex())
+
+
+@tap.limit(120)
+def test_guest_to_guest_between_the_kinds():
+    """A long unfinished frame from a tap reaches a plain packet reader finished, and the other way a tap takes it long."""
+    with bus.connect("member") as connection:
+        with connection.open_tap("lab") as sender, connection.open_packet("lab") as plain, connection.open_packet("lab", vnet_hdr=True) as full:
+            for reader in (plain, full):
+                frame, header = gso_udp_or_tcp(sender.info["mac"], 20000)
+                frame = frames.mac_bytes(reader.info["mac"]) + frame[6:]
+                shapes.port_of(sender).send(frame, header)
+                marker = frames.ether(reader.info["mac"], sender.info["mac"], frames.TEST, f"after {reader.id}".encode())
+                shapes.port_of(sender).send(marker)
+                port = shapes.port_of(reader)
+                seen = [f for f in port.before(f"after {reader.id}".encode(), SECONDS) if f[12:14] == b"\x08\x00"]
+                assert b"".join(f[54:14 + int.from_bytes(f[16:18], "big")] for f in seen) == frame[54:], [len(f) for f in seen]
+                if reader is plain:
+                    assert max(len(f) for f in seen) <= 1514 and all(transport_checksum_is_complete(f) for f in seen)
+
+
+def test_ping_of_every_size_with_fragments():
+    with bus.connect("member") as connection:
+        for kind in ("tap", "packet"):
+            with connection.open(kind, "lab") as lease, guest.Guest(shapes.port_of(lease), lease.info["mac"], "10.77.0.43", "fd77::43"):
+                for size in (0, 1, 1472):
+                    done = lab.run_far(["ping", "-c1", "-W10", "-M", "do", "-s", str(size), "10.77.0.43"])
+                    assert done.returncode == 0, (kind, size, done)
+            lab.run_far(["ip", "neigh", "flush", "all"])
+
+
+if __name__ == "__main__":
+    tap.main()
