@@ -172,7 +172,8 @@ def send_by_ring(fd, list_of_frames, index=0):
             ring[0:16] = struct.pack("=QII", 1, len(frame), 0)  # TP_STATUS_SEND_REQUEST
             numbers.append(attempt(sendto, fd, b"", index) if index else attempt(_send_nothing, fd))
             ring[0:8] = bytes(8)
-    setsockopt(fd, SOL_PACKET, TX_RING, bytes(16))
+    # EBUSY while a frame of the ring is still on its way (net/packet/af_packet.c, packet_set_ring()).
+    lab.wait_for(lambda: attempt(setsockopt, fd, SOL_PACKET, TX_RING, bytes(16)) == 0, 5, "the ring's end")
     return numbers
 
 

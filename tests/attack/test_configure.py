@@ -145,8 +145,8 @@ def configure(lease):
 
 
 def snapshot(lease):
-    """The namespace's links as root sees them, without counters."""
-    keys = ("ifname", "address", "flags", "mtu", "link", "promiscuity", "allmulti", "txqlen", "operstate")
+    """The namespace's links as root sees them, without counters and without what the kernel sets a moment later (operstate)."""
+    keys = ("ifname", "address", "flags", "mtu", "link", "promiscuity", "allmulti", "txqlen")
     return [{key: link.get(key) for key in keys} for link in lab.ip("link", where=lease.fd)]
 
 

@@ -13,8 +13,8 @@ import tap
 import vlan
 
 QEMU = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "64", "-nodefaults", "-display", "none"]
-# A processor emulated on an emulated processor takes its time.
-BOOT_SECONDS = 200
+# Times tap.SLOWNESS: a processor emulated on an emulated processor takes its time.
+BOOT_SECONDS = 50
 
 
 def is_request(mac, vid):
@@ -49,14 +49,14 @@ def boots(command, mac, vid, **options):
     lab.wait_no_leases()
 
 
-@tap.limit(BOOT_SECONDS + 40)
+@tap.limit(BOOT_SECONDS + 20)
 def test_tap_descriptor():
     mac = "52:54:00:51:00:01"
     line = [*QEMU, "-netdev", "tap,id=n0,fd={fd}", "-device", "virtio-net-pci,netdev=n0,mac={mac}"]
     boots(["rawnetctl", "run", "--mac", mac, "vlan100", "--", *line], mac, 100)
 
 
-@tap.limit(BOOT_SECONDS + 40)
+@tap.limit(BOOT_SECONDS + 20)
 def test_multiqueue_with_vhost_on_an_exclusive_vlan():
     mac = "52:54:00:51:00:02"
     line = [*QEMU, "-netdev", "tap,id=n0,fds={fds},vhost=on,vhostfds={vhostfds}",
@@ -64,7 +64,7 @@ def test_multiqueue_with_vhost_on_an_exclusive_vlan():
     boots(["rawnetctl", "run", "--mac", mac, "--queues", "2", "--vhost", "vlan200", "--", *line], mac, 200)
 
 
-@tap.limit(BOOT_SECONDS + 40)
+@tap.limit(BOOT_SECONDS + 20)
 def test_bridge_helper_learns_the_mac():
     mac = "52:54:00:51:00:03"
     line = [*QEMU, "-netdev", "bridge,id=n0,br=vlab.300,helper=/usr/libexec/rawnet/rawnet-bridge-helper",

@@ -84,7 +84,7 @@ def attack(kind, network, own_tags, **options):
             port = frames.Port(lease.fd, vnet_hdr=True)
             end = frames.marker(mac, "all tricks played")
             port.send(end)
-            seen = [vlan.taken_apart(frame) for frame in trunk.before(end[14:], seconds=20)]
+            seen = [vlan.taken_apart(frame) for frame in trunk.before(end[14:], seconds=10)]
         assert any(line.startswith("sent") for line in lines), f"nothing was tried: {lines}"
         out = escapes(seen, mac, own_tags)
         assert not out, f"{kind} on {network}: {[parts[:4] for parts in out]}"
@@ -133,7 +133,7 @@ def test_learned_mac():
             play("nobody", "--fd", str(lease.fd), "--tap", "--mac", mac, fds=(lease.fd,))
             end = frames.marker(mac, "all tricks played")
             frames.Port(lease.fd, vnet_hdr=True).send(end)
-            seen = [vlan.taken_apart(frame) for frame in trunk.before(end[14:], seconds=20)]
+            seen = [vlan.taken_apart(frame) for frame in trunk.before(end[14:], seconds=10)]
         assert not escapes(seen, mac, [(0x8100, 100)]), seen
 
 
