@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The helper's own judgement: what a request may ask of a network file, whatever rawnetd says. The file is the test's.
+ */
+
+#include "helper/validate.h"
+#include "test.h"
+
+#include <linux/if_ether.h>
+
+static Network file;
+
+int __wrap_network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
+int __wrap_network_file_load(const char *name, Network *ret, Refusal *ret_refusal) {
+        if (strcmp(name, file.name) != 0)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK, "network %s: there is no such network", name);
+        *ret = file;
+        return 0;
+}
+
+#define ALL_FEATURES (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS | WIRE_FEATURE_USER_NAMESPACE)
+
+typedef struct Fixture {
+        Registry registry;
+        LeaseContext context;
+        WireOpen request;
+        LeasePlan plan;
+        Refusal refusal;
+} Fixture;
+
+/* A good request for a tap on a good network: each test changes one thing. */
+static int setup(void **state) {
+        Fixture *f = calloc(1, sizeof(*f));
+
+        assert_non_null(f);
+        file = (Network){.vlan_first = 100, .vlan_last = 199, .protocol = ETH_P_8021Q, .mode = MODE_PRIVATE,
+                         .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), .anti_spoof = true,
+                         .mac_prefix = {{0x52, 0x54, 0x00}, 3}, .max_leases = 2, .max_leases_per_user = 2};
+        put_text(file.name, sizeof(file.name), "lab");
+        put_text(file.path, sizeof(file.path), "/etc/rawnet/networks/lab.conf");
+        put_text(file.parent, sizeof(file.parent), "eth1");
+        f->context = (LeaseContext){.features = ALL_FEATURES, .registry = &f->registry};
+        f->request = (WireOpen){.uid = 1000, .kind = KIND_TAP, .queues = 2, .mac_mode = WIRE_MAC_GIVEN,
+                                .mac = {{0x52, 0x54, 0x00, 1, 2, 3}}, .vnet_hdr = 1, .vlan = 150,
+                                .mode = MODE_PRIVATE, .isolation = ISOLATION_STRICT};
+        put_text(f->request.network, sizeof(f->request.network), "lab.150");
+        put_text(f->request.parent, sizeof(f->request.parent), "eth1");
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *f = *state;
+
+        registry_free(&f->registry);
+        free(f);
+        return 0;
+}
+
+static int judge(Fixture *f) {
+        f->refusal = REFUSAL_UNTOUCHED;
+        return validate_open(&f->context, &f->request, &f->plan, &f->refusal);
+}
+
+static void test_good(void **state) {
+        Fixture *f = *state;
+
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.lease.vlan, 150);
+        assert_int_equal(f->plan.lease.uid, 1000);
+        assert_int_equal(f->plan.shape, GUARD_TAP);
+        assert_int_equal(f->plan.queues, 2);
+        assert_string_equal(f->plan.lease.network, "lab.150");
+        assert_true(mac_equal(&f->plan.lease.mac, &f->request.mac));
+}
+
+static void test_shapes(void **state) {
+        Fixture *f = *state;
+
+        f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
+        f->request.kind = KIND_PACKET;
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.shape, GUARD_PACKET);
+        assert_true(f->plan.checksum_trick);
+        f->context.features = ALL_FEATURES;
+        file.isolation = ISOLATION_DIRECT;
+        f->request.isolation = ISOLATION_DIRECT;
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.shape, GUARD_DIRECT);
+}
+
+static void test_network(void **state) {
+        static const char *const none[] = {"other", "lab", "lab.99", "lab.200"};
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+                put_text(f->request.network, sizeof(f->request.network), none[i]);
+                assert_refused(judge(f), RAWNET_NO_SUCH_NETWORK, &f->refusal, none[i]);
+        }
+        put_text(f->request.network, sizeof(f->request.network), "../lab");
+        assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "lab");
+}
+
+static void test_kind_not_offered(void **state) {
+        Fixture *f = *state;
+
+        file.kinds = KIND_BIT(KIND_PACKET);
+        assert_refused(judge(f), RAWNET_KIND_NOT_OFFERED, &f->refusal, "lab", "tap");
+}
+
+/* Each detail that polkit was told must still be what the file says. */
+static void test_changed_since_asked(void **state) {
+        Fixture *f = *state;
+        WireOpen good = f->request;
+
+        f->request.vlan = 151;
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "lab.150", "changed", "try again");
+        f->request = good;
+        f->request.mode = MODE_BRIDGE;
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+        f->request = good;
+        put_text(f->request.parent, sizeof(f->request.parent), "eth2");
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+        f->request = good;
+        f->request.isolation = ISOLATION_DIRECT;
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+}
+
+static void test_mac(void **state) {
+        Fixture *f = *state;
+
+        f->request.mac = (MacAddress){{0x52, 0x54, 0x01, 1, 2, 3}};
+        assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "52:54:01:01:02:03", "52:54:00", "MACPrefix=");
+        f->request.mac = (MacAddress){{0x53, 0x54, 0x00, 1, 2, 3}};
+        assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "53:54:00:01:02:03");
+        f->request.mac = (MacAddress){};
+        f->request.mac_mode = WIRE_MAC_LEARN;
+        assert_int_equal(judge(f), 0);
+        f->request.kind = KIND_PACKET;
+        assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "lab.150", "learn", "tap");
+}
+
+static void test_kernel(void **state) {
+        Fixture *f = *state;
+
+        f->request.vhost = 1;
+        f->context.features = ALL_FEATURES & ~WIRE_FEATURE_VHOST_NET;
+        assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "/dev/vhost-net", "vhost_net");
+        f->request.vhost = 0;
+        f->context.features = ALL_FEATURES & ~WIRE_FEATURE_EGRESS;
+        assert_int_equal(judge(f), 0);
+        f->request.kind = KIND_PACKET;
+        assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "egress", "kind tap");
+        /* Nothing was probed: the child will say what is wrong. */
+        f->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
+        assert_int_equal(judge(f), 0);
+}
+
+/* Without anti-spoofing too, since the trick writes EtherTypes as well. */
+static void test_direct_and_the_trick(void **state) {
+        Fixture *f = *state;
+
+        file.isolation = ISOLATION_DIRECT;
+        f->request.kind = KIND_PACKET;
+        f->request.isolation = ISOLATION_DIRECT;
+        f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
+        for (int anti_spoof = 0; anti_spoof <= 1; anti_spoof++) {
+                file.anti_spoof = anti_spoof;
+                assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "Isolation=direct", "Isolation=strict");
+        }
+        f->request.vnet_hdr = 0;
+        f->request.isolation = ISOLATION_STRICT;
+        assert_int_equal(judge(f), 0);
+}
+
+static void test_full(void **state) {
+        Fixture *f = *state;
+        WireLease lease = {.id = RAWNET_ID_MIN};
+
+        put_text(lease.network, sizeof(lease.network), "lab.100");
+        assert_int_equal(registry_put(&f->registry, &lease, 0), 1);
+        assert_int_equal(judge(f), 0);
+        lease.id++;
+        lease.gone = 1; /* held on by its fds: it counts */
+        assert_int_equal(registry_put(&f->registry, &lease, 0), 1);
+        assert_refused(judge(f), RAWNET_QUOTA_EXCEEDED, &f->refusal, "lab.150", "2", "MaxLeases=");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_network, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_kind_not_offered, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_changed_since_asked, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_mac, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_kernel, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_direct_and_the_trick, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+        };
+
+        return cmocka_run_group_tests_name("validate", tests, NULL, NULL);
+}
