@@ -22,6 +22,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/mac.h"
+#include "common/text.h"
 #include "common/util.h"
 
 #define FRAME_SIZE 96u
@@ -29,6 +31,8 @@
 #define COOKIE_OFFSET 20u
 #define COOKIE_MAX 64u
 #define ETHERTYPE_EXPERIMENT 0x88b5u /* IEEE 802 local experimental EtherType 1 */
+#define STOLEN 0x0a0au               /* becomes the first two octets of the source */
+#define STOLEN_VID 100u
 
 /* Where a completed checksum goes: start + offset, whatever way the two are split. */
 typedef struct Variant {
@@ -47,11 +51,8 @@ static bool arg_tap;
 static bool arg_bypass;
 static const char *arg_interface;
 static const char *arg_cookie = "rawnet checksum trick";
-static unsigned arg_ifindex;
-static uint8_t arg_mac[6];
-static uint16_t arg_steal = 0x0a0a; /* the first two octets of the stolen address */
-static uint16_t arg_tag = ETHERTYPE_VLAN;
-static uint16_t arg_vid = 100;
+static uint32_t arg_ifindex;
+static MacAddress arg_mac;
 
 static void put16(uint8_t *at, uint16_t value) {
         at[0] = (uint8_t)(value >> 8);
@@ -76,16 +77,16 @@ static uint16_t sum_of(const uint8_t *bytes, size_t size) {
 /* A frame that is honest to look at, and that becomes the wanted one when its "checksum" is completed. The kernel sums
  * everything from start on, the bytes it will overwrite among them, and stores the complement. */
 static void build_frame(const Variant *variant, uint8_t frame[static FRAME_SIZE]) {
-        uint16_t wanted = variant->tag ? arg_tag : arg_steal;
+        uint16_t wanted = variant->tag ? ETHERTYPE_VLAN : STOLEN;
         uint16_t target = (uint16_t)~wanted, sum;
         size_t length = strlen(arg_cookie);
 
         memset(frame, 0, FRAME_SIZE);
         memset(frame, 0xff, 6);
-        memcpy(frame + 6, arg_mac, 6);
+        memcpy(frame + 6, arg_mac.octet, sizeof(arg_mac.octet));
         put16(frame + 12, ETHERTYPE_EXPERIMENT);
         /* What follows the EtherType is the tag, once the EtherType says that it is one. */
-        put16(frame + 14, arg_vid);
+        put16(frame + 14, STOLEN_VID);
         put16(frame + 16, ETHERTYPE_EXPERIMENT);
         memcpy(frame + COOKIE_OFFSET, arg_cookie, MIN_OF(length, COOKIE_MAX));
         sum = sum_of(frame + variant->start, FRAME_SIZE - variant->start);
@@ -94,32 +95,9 @@ static void build_frame(const Variant *variant, uint8_t frame[static FRAME_SIZE]
         put16(frame + FILLER_OFFSET, (uint16_t)((filler & 0xffff) + (filler >> 16)));
 }
 
-static int parse_hex_mac(const char *text) {
-        unsigned octet[6];
-        char end;
-
-        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &octet[0], &octet[1], &octet[2], &octet[3],
-                   &octet[4], &octet[5], &end) != 6)
-                return -EINVAL;
-        for (size_t i = 0; i < 6; i++)
-                arg_mac[i] = (uint8_t)octet[i];
-        return 0;
-}
-
-static int parse_number(const char *text, unsigned long max, unsigned long *ret) {
-        char *end;
-
-        errno = 0;
-        unsigned long value = strtoul(text, &end, 0);
-        if (errno || end == text || *end || value > max)
-                return -EINVAL;
-        *ret = value;
-        return 0;
-}
-
 static int usage(void) {
-        fprintf(stderr, "usage: checksum-trick (--fd N | --interface NAME) [--tap] --mac SOURCE [--ifindex N] [--bypass]\n"
-                        "                      [--steal 0xHHHH] [--tag 0xHHHH] [--vid N] [--cookie TEXT]\n");
+        fprintf(stderr, "usage: checksum-trick (--fd N | --interface NAME) [--tap] --mac SOURCE [--ifindex N]\n"
+                        "                      [--bypass] [--cookie TEXT]\n");
         return 2;
 }
 
@@ -128,31 +106,26 @@ static int parse_arguments(int argc, char **argv) {
                 {"fd", required_argument, NULL, 'f'},      {"interface", required_argument, NULL, 'i'},
                 {"tap", no_argument, NULL, 't'},           {"mac", required_argument, NULL, 'm'},
                 {"ifindex", required_argument, NULL, 'x'}, {"bypass", no_argument, NULL, 'b'},
-                {"steal", required_argument, NULL, 's'},   {"tag", required_argument, NULL, 'g'},
-                {"vid", required_argument, NULL, 'v'},     {"cookie", required_argument, NULL, 'c'},
-                {0},
+                {"cookie", required_argument, NULL, 'c'},  {0},
         };
         bool have_mac = false;
-        unsigned long value = 0;
+        uint32_t value = 0;
         int c;
 
         while ((c = getopt_long(argc, argv, "", OPTIONS, NULL)) >= 0) {
-                bool number = strchr("fxsgv", c) != NULL;
+                bool number = c == 'f' || c == 'x';
 
-                if (c == '?' || (number && parse_number(optarg, c == 'f' || c == 'x' ? INT32_MAX : UINT16_MAX, &value) < 0))
+                if (c == '?' || (number && text_parse_u32(optarg, 0, INT32_MAX, &value) < 0))
                         return -EINVAL;
                 switch (c) {
                 case 'f': arg_fd = (int)value; break;
-                case 'x': arg_ifindex = (unsigned)value; break;
-                case 's': arg_steal = (uint16_t)value; break;
-                case 'g': arg_tag = (uint16_t)value; break;
-                case 'v': arg_vid = (uint16_t)value; break;
+                case 'x': arg_ifindex = value; break;
                 case 'i': arg_interface = optarg; break;
                 case 't': arg_tap = true; break;
                 case 'b': arg_bypass = true; break;
                 case 'c': arg_cookie = optarg; break;
                 case 'm':
-                        if (parse_hex_mac(optarg) < 0)
+                        if (mac_parse(optarg, &arg_mac) < 0)
                                 return -EINVAL;
                         have_mac = true;
                         break;
