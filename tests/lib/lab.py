@@ -25,7 +25,7 @@ RULES_DIR = "/etc/polkit-1/rules.d"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 LEASE_ID_MIN = 0x10000  # common/names.h
 
-build_dir = os.environ.get("RAWNET_BUILD") or f"{SOURCE}/build"
+build_dir = os.environ["RAWNET_BUILD"]  # the lab sets it to a path that every user can reach
 
 sys.path.append(f"{SOURCE}/tools/lab.d")
 from ctl import request  # noqa: E402  pylint: disable=wrong-import-position,import-error

@@ -311,6 +311,7 @@ def command_environment(user):
         "PYTHONPATH": f"{mounts.SOURCE}/tests/lib",
         "PYTHONDONTWRITEBYTECODE": "1",
         "RAWNET_LAB": LAB,
+        "RAWNET_BUILD": mounts.BUILD,
         "PS1": f"lab {account.pw_name} \\w\\$ ",
     }
 

@@ -13,6 +13,7 @@ import kernel
 
 LAB = "/run/lab"
 SOURCE = f"{LAB}/src"  # the checkout, also where its real path is closed to other users (/root)
+BUILD = f"{LAB}/build"  # the build directory, likewise
 LAYERS = f"{LAB}/layers"
 
 # name: (major, minor, mode), Documentation/admin-guide/devices.txt
@@ -101,15 +102,15 @@ def setup(source_dir, stage):
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     # The checkout may be anywhere, also below what is hidden in a moment.
     source_fd = os.open(source_dir, os.O_PATH | os.O_CLOEXEC)
-    stage_fd = os.open(stage, os.O_PATH | os.O_CLOEXEC)
+    build_fd = os.open(os.path.dirname(stage), os.O_PATH | os.O_CLOEXEC)
     _tmpfs("/run", 0o755)
     directory(LAB)
     directory(LAYERS, 0o700)
-    directory(SOURCE)
-    kernel.mount(f"/proc/self/fd/{source_fd}", SOURCE, None, kernel.MS_BIND | kernel.MS_REC)
-    usr, etc = _stage_layers(f"/proc/self/fd/{stage_fd}/.")
-    os.close(source_fd)
-    os.close(stage_fd)
+    for fd, path in ((source_fd, SOURCE), (build_fd, BUILD)):
+        directory(path)
+        kernel.mount(f"/proc/self/fd/{fd}", path, None, kernel.MS_BIND | kernel.MS_REC)
+        os.close(fd)
+    usr, etc = _stage_layers(f"{BUILD}/{os.path.basename(stage)}")
     try:
         _overlay("/usr", usr)
         _overlay("/etc", etc)

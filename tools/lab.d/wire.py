@@ -77,7 +77,7 @@ def _make_far_namespace():
     os.close(here)
 
 
-def _far_lines(segments):
+def far_lines(segments):
     lines = ["link set lo up", f"link set {FAR} up"]
     for segment in segments:
         if segment.vlan:
@@ -109,6 +109,6 @@ def setup(every_vlan):
     has_vlan = _kernel_has_vlan()
     vlans = (EVERY_VLAN if every_vlan else VLANS) if has_vlan else []
     segments = [Segment(vlan) for vlan in [0, *vlans]]
-    ip(*_far_lines(segments), namespace=FAR_NAMESPACE)
+    ip(*far_lines(segments), namespace=FAR_NAMESPACE)
     _write_networks(NETWORKS | (VLAN_NETWORKS if has_vlan else {}))
     return segments
