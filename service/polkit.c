@@ -139,6 +139,7 @@ static int question_send(Request *request, const PolkitQuestion *question, bool 
         if (r < 0)
                 return r;
         state->question = *question;
+        request->has_turn = false;
         request->stage = REQUEST_POLKIT;
         return 0;
 }
@@ -163,6 +164,8 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
         }
         if (requests_count(request->service, request->uid, REQUEST_POLKIT) >=
             POLKIT_QUESTIONS_MAX) {
+                /* The answer of an open question is what wakes it. */
+                request->has_turn = false;
                 request->stage = REQUEST_TURN;
                 *ret_answer = POLKIT_WAIT;
                 return 0;

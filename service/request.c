@@ -62,6 +62,8 @@ static int request_new(Service *service, sd_bus_message *m, Request **ret, Refus
 
 void request_free(Request *q) {
         Service *service = q->service;
+        bool pass_turn = q->has_turn;
+        uint32_t uid = q->uid;
 
         polkit_forget(q);
         if (q->next)
@@ -72,6 +74,8 @@ void request_free(Request *q) {
                 service->requests = q->next;
         sd_bus_message_unref(q->message);
         free(q);
+        if (pass_turn)
+                requests_next_turn(service, uid);
         service_maybe_leave(service);
 }
 
@@ -190,8 +194,10 @@ void requests_next_turn(Service *service, uint32_t uid) {
         for (Request *q = service->requests; q; q = q->next)
                 if (q->stage == REQUEST_TURN && q->uid == uid)
                         oldest = q;
-        if (oldest)
+        if (oldest) {
+                oldest->has_turn = true;
                 request_requeue(oldest);
+        }
 }
 
 void requests_not_synced(Service *service, const Refusal *refusal) {

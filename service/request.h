@@ -30,6 +30,7 @@ struct Request {
         uint32_t uid; /* of the caller, as the bus has it */
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
+        bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
         PolkitState polkit;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
@@ -56,7 +57,8 @@ void requests_not_synced(Service *service, const Refusal *refusal);
 /* Sends a waiting request's message through the dispatcher again. */
 void request_requeue(Request *request);
 
-/* One of uid's questions is over: the one that has waited longest for its turn runs again. */
+/* One of uid's questions is over: the one that has waited longest for its turn runs again. Should it
+ * end without a question of its own, request_free() passes the turn on. */
 void requests_next_turn(Service *service, uint32_t uid);
 
 /* Answers and frees. */
