@@ -76,6 +76,17 @@ def test_namespace_is_closed():
                 assert lease.info["interface"] in [name for _, name in socket.if_nameindex()]
 
 
+def test_nothing_in_the_host():
+    """An untagged lease shows nothing of itself in the host's namespace, and its descriptor names nothing of the host's."""
+    before = set(lab.links())
+    for shape in attacker.shapes():
+        with lease_of(shape) as lease:
+            new = set(lab.links()) - before
+            assert not new, f"{shape}: {new} appeared in the host's namespace"
+            inside = set(lab.links(where=lease.fd)) - {"lo"}
+            assert lease.info["interface"] in inside and not inside & before, f"{shape}: {inside}"
+
+
 def test_namespace_is_closed_to_own_root():
     """Root of a user namespace of one's own is nobody there."""
     for shape in attacker.shapes():
