@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Parents that are missing, down, taken or unfit, and what becomes of leases when theirs goes down, up or away.
+
+Not here: an 802.11 station. No kernel of these machines has mac80211_hwsim; the refusal goes by DEVTYPE=wlan in the device's
+uevent, and helper/parent.c says so."""
+
+import contextlib
+import subprocess
+
+import bus
+import frames
+import lab
+import shapes
+import tap
+
+SECONDS = 20
+
+
+def sh(text):
+    subprocess.run(text, shell=True, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def parent(name="parent0", peer="peer0", up=True):
+    """A wire of its own in the host's namespace; both ends up."""
+    sh(f"ip link add {name} type veth peer name {peer}")
+    if up:
+        sh(f"ip link set {name} up; ip link set {peer} up")
+    try:
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)
+
+
+def refused(connection, error, network, *words):
+    for kind in ("tap", "packet"):
+        text = bus.expect_error(error, connection.open, kind, network)
+        for word in (network, *words):
+            assert word in text, (word, text)
+
+
+def test_missing_then_there():
+    with lab.network("far-off", Parent="parent0"), bus.connect("member") as connection:
+        refused(connection, "ParentMissing", "far-off", "parent0", "Parent=")
+        with parent():
+            for kind in ("tap", "packet"):
+                with connection.open(kind, "far-off") as lease, frames.WirePort("peer0", None) as wire:
+                    shapes.port_of(lease).send(frames.marker(lease.info["mac"], f"there {kind}"))
+                    wire.wait(f"there {kind}".encode(), SECONDS)
+            lab.wait_no_leases()
+        refused(connection, "ParentMissing", "far-off", "parent0")
+
+
+def test_down():
+    with lab.network("asleep", Parent="parent0"), parent(up=False), bus.connect("member") as connection:
+        refused(connection, "ParentMissing", "asleep", "parent0", "down", "ip link set parent0 up")
+        sh("ip link set parent0 up; ip link set peer0 up")
+        connection.open_tap("asleep").close_fds()
+        lab.wait_no_leases()
+
+
+def test_bridge_port():
+    with lab.network("bridged", Parent="parent0"), parent(), bus.connect("member") as connection:
+        try:
+            sh("ip link add br-test type bridge && ip link set parent0 master br-test")
+        except subprocess.CalledProcessError:
+            tap.skip("no bridge in this kernel")
+        try:
+            refused(connection, "NotSupported", "bridged", "parent0", "bridge")
+        finally:
+            sh("ip link del br-test")
+        connection.open_tap("bridged").close_fds()
+        lab.wait_no_leases()
+
+
+def test_the_bridge_itself_serves():
+    with lab.network("on-bridge", Parent="br-test"), parent(), bus.connect("member") as connection:
+        try:
+            sh("ip link add br-test type bridge && ip link set parent0 master br-test && ip link set br-test up")
+        except subprocess.CalledProcessError:
+            tap.skip("no bridge in this kernel")
+        try:
+            with connection.open_tap("on-bridge") as lease, frames.WirePort("peer0", None) as wire:
+                def passes():
+                    shapes.port_of(lease).send(frames.marker(lease.info["mac"], "over the bridge"))
+                    with contextlib.suppress(AssertionError):
+                        return wire.wait(b"over the bridge", 0.5)
+
+                lab.wait_for(passes, 40, "a frame over the bridge, whose port begins to forward")
+            lab.wait_no_leases()
+        finally:
+            sh("ip link del br-test")
+
+
+def test_enslaved_to_a_bond():
+    with lab.network("bonded", Parent="parent0"), parent(), bus.connect("member") as connection:
+        try:
+            sh("ip link add bond-test type bond && ip link set parent0 down && ip link set parent0 master bond-test")
+        except subprocess.CalledProcessError:
+            sh("ip link set parent0 up")
+            subprocess.run(["ip", "link", "del", "bond-test"], check=False, capture_output=True)
+            tap.skip("no bonding in this kernel")
+        try:
+            refused(connection, "NotSupported", "bonded", "parent0", "bond")
+        finally:
+            sh("ip link del bond-test")
+
+
+def test_not_ethernet():
+    with bus.connect("member") as connection, lab.network("looped", Parent="lo"):
+        sh("ip link set lo up")
+        refused(connection, "NotSupported", "looped", "lo", "not an Ethernet interface")
+
+
+def test_a_lease_keeps_its_parent_out_of_a_bridge():
+    """The kernel's doing, and the reason for the refusal above: macvlan and bridge both want the parent's frames."""
+    with lab.network("own", Parent="parent0"), parent(), bus.connect("member") as connection:
+        if subprocess.run(["ip", "link", "add", "br-test", "type", "bridge"], check=False, capture_output=True).returncode:
+            tap.skip("no bridge in this kernel")
+        try:
+            with connection.open_tap("own"):
+                done = subprocess.run(["ip", "link", "set", "parent0", "master", "br-test"], check=False, capture_output=True)
+                assert done.returncode != 0, "the parent joined a bridge under a live lease"
+            lab.wait_no_leases()
+            sh("ip link set parent0 master br-test")
+        finally:
+            sh("ip link del br-test")
+
+
+def test_deleted_under_live_leases():
+    with lab.network("short", Parent="parent0"), bus.connect("member") as connection, connection.open_tap("lab") as stays, \
+            frames.WirePort() as wire:  # fmt: skip
+        connection.subscribe()
+        with parent():
+            leases = [connection.open(kind, "short", **options) for kind, options in
+                      (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}), ("tap", {"mac": "learn"}))]  # fmt: skip
+            sh("ip link del parent0")
+        for lease in leases:
+            assert connection.wait_signal("Ended", 20, path=lease.path)[1] == ("link-gone",)
+            bus.expect_error("NoSuchLease", connection.statistics, lease.path)
+            assert lease.path in connection.leases(), "held, it still counts"
+        refused(connection, "ParentMissing", "short", "parent0")
+        lab.kill_service()
+        lab.wait_for(lambda: len(connection.leases()) == 5, 20, "the new rawnetd's list")
+        for lease in leases:
+            lease.close_fds()
+        lab.wait_for(lambda: set(connection.leases()) == {stays.path}, 20, "the end")
+        shapes.port_of(stays).send(frames.marker(stays.info["mac"], "the other parent's"))
+        wire.wait(b"the other parent's", SECONDS)
+
+
+def test_down_and_up_under_live_leases():
+    with lab.network("blinks", Parent="parent0"), parent(), bus.connect("member") as connection, frames.WirePort("peer0", None) as wire:
+        for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
+            with connection.open(kind, "blinks", **options) as lease:
+                port = shapes.port_of(lease)
+                port.send(frames.marker(lease.info["mac"], f"up {kind}"))
+                wire.wait(f"up {kind}".encode(), SECONDS)
+                sh("ip link set parent0 down")
+                with contextlib.suppress(OSError):
+                    port.send(frames.marker(lease.info["mac"], f"lost {kind}"))
+                assert lease.path in connection.leases()
+                sh("ip link set parent0 up")
+
+                def passes():
+                    with contextlib.suppress(OSError, AssertionError):
+                        port.send(frames.marker(lease.info["mac"], f"again {kind}"))
+                        return wire.wait(f"again {kind}".encode(), 0.5)
+
+                lab.wait_for(passes, 30, "frames after the parent came back")
+                wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, b"and in"))
+                port.wait(b"and in", SECONDS)
+            lab.wait_no_leases()
+
+
+def test_renamed_parent():
+    """A lease keeps its uplink; the network has none of that name any more."""
+    with lab.network("renamed", Parent="parent0"), parent(peer="peer0"), bus.connect("member") as connection, \
+            frames.WirePort("peer0", None) as wire:  # fmt: skip
+        with connection.open_tap("renamed") as lease:
+            if subprocess.run(["ip", "link", "set", "parent0", "name", "parent9"], check=False, capture_output=True).returncode:
+                sh("ip link set parent0 down; ip link set parent0 name parent9; ip link set parent9 up")
+            try:
+                refused(connection, "ParentMissing", "renamed", "parent0")
+
+                def passes():
+                    with contextlib.suppress(OSError, AssertionError):
+                        shapes.port_of(lease).send(frames.marker(lease.info["mac"], "still"))
+                        return wire.wait(b"still", 0.5)
+
+                lab.wait_for(passes, 20, "the lease's frames")
+            finally:
+                lab.wait_for(lambda: lease.id in lab.lease_ids(), 5)
+        lab.wait_no_leases()
+        sh("ip link del parent9")
+
+
+if __name__ == "__main__":
+    tap.main()
