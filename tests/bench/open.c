@@ -69,6 +69,22 @@ static void run_bus(const char *network, uint32_t count, bool hold) {
                 ;
 }
 
+static void run_ask(const char *network, uint32_t count) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+
+        if (sd_bus_open_system(&bus) < 0)
+                errx(1, "no system bus");
+        for (uint32_t i = 0; i < count; i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+
+                if (sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                       "CanOpen", &error, NULL, "ss", network, "tap") < 0)
+                        errx(1, "CanOpen: %s: %s", error.name, error.message);
+                report(start);
+        }
+}
+
 static int connect_helper(void) {
         struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = RAWNET_HELPER_SOCKET};
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -120,9 +136,11 @@ int main(int argc, char **argv) {
         (void)setrlimit(RLIMIT_NOFILE, &many);
         if (strcmp(argv[1], "bus") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_bus(argv[2], count, strcmp(argv[4], "hold") == 0);
+        else if (strcmp(argv[1], "ask") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_ask(argv[2], count);
         else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count);
         else
-                errx(2, "bus or helper, and a count");
+                errx(2, "bus, ask or helper, and a count");
         return 0;
 }
