@@ -242,6 +242,20 @@ static int close_strays(int *socket_fd, int *report_fd) {
         return 0;
 }
 
+/* The child made the namespace and may do everything there, unless a security module let it make a user namespace and then took its
+ * capabilities away, as AppArmor does on Ubuntu 24.04. */
+static int explain_powerless(int r, Refusal *refusal) {
+        Refusal kernel = *refusal;
+
+        if (r != RAWNET_KERNEL_REFUSED || kernel.kernel_errno != EPERM)
+                return r;
+        return refuse(refusal, RAWNET_NOT_SUPPORTED,
+                      "this system lets rawnet-helper make a user namespace but not use it (%s); allow it "
+                      "userns (AppArmor: kernel.apparmor_restrict_unprivileged_userns), or see the "
+                      "CAP_SYS_ADMIN drop-in in rawnet-helper(8)",
+                      kernel.text);
+}
+
 static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {
         return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
 }
@@ -286,7 +300,8 @@ _Noreturn void namespace_run(LeasePlan *plan, int socket_fd, int report_fd, pid_
         if (r == 0)
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = build(plan, &netlink, &links, &guard, fds, &message.refusal);
+                r = explain_powerless(build(plan, &netlink, &links, &guard, fds, &message.refusal),
+                                      &message.refusal);
         if (r != 0) {
                 message.fatal = r < 0 ? r : 0;
                 (void)tell(socket_fd, &message, NULL, 0);
