@@ -267,7 +267,8 @@ static void words_parse(char *text, const char *values[static N_KEYS]) {
                         ;
                 if (key == N_KEYS || !value)
                         errx(2, "'%s' is unknown or has no value", word);
-                values[key] = value;
+                else
+                        values[key] = value;
         }
 }
 
