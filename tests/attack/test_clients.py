@@ -103,9 +103,10 @@ def test_yes_for_one_is_not_yes_for_another():
     rule = ("polkit.addRule(function (action, subject) { if (subject.user == 'outsider' && action.id == 'org.rawnet1.open-tap' && "
             "action.lookup('network') == 'lab-private' && action.lookup('mode') == 'private' && action.lookup('mac') == '') "
             "return polkit.Result.YES; });")  # fmt: skip
-    with unharmed(), lab.polkit_rule(rule), bus.connect("outsider") as outsider:
+    with unharmed(), lab.polkit_rule(rule), lab.network("private2", Mode="private"), bus.connect("outsider") as outsider:
         with outsider.open_tap("lab-private"):
             pass
+        refused(outsider, (INTERACTIVE,), "private2")
         refused(outsider, (INTERACTIVE,), "lab")
         refused(outsider, (INTERACTIVE,), "lab-vepa")
         refused(outsider, (INTERACTIVE,), "lab-private", "packet")
@@ -278,7 +279,7 @@ def ask_and_wait():
         serials = [caller.send_open("tap", "lab", interactive=True, name=f"q{number}") for number in range(100)]
         refusals = {}
         # The last of them is over the cap: when its answer is there, all the answers are that are going to be.
-        last = outcome(caller, serials[-1], 30)
+        last = outcome(caller, serials[-1], 10)
         refusals[last] = 1
         for serial in serials[:-1]:
             name = outcome(caller, serial, 0.01)
