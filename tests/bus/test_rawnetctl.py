@@ -1,326 +1,304 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""rawnetctl's verbs against the real service: what they print, what a command finds, how they fail."""
+"""rawnetctl as users run it, and rawnet-bridge-helper as QEMU and libvirt do, without QEMU (that is test_qemu.py)."""
 
 import contextlib
 import json
 import os
-import pty
-import select
-import signal
 import socket
-import subprocess
-import termios
-import time
 
 import bus
+import frames
 import lab
 import tap
 
-# A command that shows what it was given: descriptors (number and what they are), environment, arguments.
-SHOW = r"""
-import json, os, sys
-fds = {}
-for name in os.listdir("/proc/self/fd"):
+BRIDGE_HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
+SHOW = """
+import fcntl, json, os, struct
+found = {}
+for name in sorted(os.listdir("/proc/self/fd"), key=int):
     try:
-        fds[name] = os.readlink(f"/proc/self/fd/{name}")
-    except FileNotFoundError:
+        found[name] = os.readlink(f"/proc/self/fd/{name}")
+    except OSError:
         pass
-print(json.dumps({"fds": fds, "environment": dict(os.environ), "arguments": sys.argv[1:], "pid": os.getpid(),
-                  "ppid": os.getppid()}))
+environment = {key: value for key, value in os.environ.items() if key.startswith(("LISTEN_", "RAWNET_"))}
+import sys
+print(json.dumps({"fds": found, "environment": environment, "pid": os.getpid(), "arguments": sys.argv[1:], "caps": open("/proc/self/status").read()}))
 """
-SHOW_COMMAND = ["/usr/bin/python3", "-c", SHOW]
 
 
-def rawnetctl(*words, user="member", **options):
+def ctl(*words, user="member", **options):
     return lab.run_as(user, ["rawnetctl", *words], **options)
 
 
-def shown(*words, **options):
-    """What SHOW printed, run by `rawnetctl run OPTIONS`; words: options, then {placeholders} after '--'."""
-    split = words.index("--")
-    result = rawnetctl("run", *words[:split], "--", *SHOW_COMMAND, *words[split + 1 :], check=True, **options)
-    return json.loads(result.stdout)
+def good(*words, user="member", **options):
+    done = ctl(*words, user=user, **options)
+    assert done.returncode == 0, done
+    return done.stdout
 
 
-def expect_failure(status, text, *words, user="member", **options):
-    """rawnetctl fails with this status and one line on stderr that contains text, and prints nothing."""
-    result = rawnetctl(*words, user=user, **options)
-    assert result.returncode == status, result
-    assert result.stdout == "", result
-    assert result.stderr.startswith("rawnetctl: ") and result.stderr.count("\n") == 1, result
-    assert text in result.stderr, result
+def bad(status, *words, user="member", contains=(), **options):
+    """stderr of a failure: short, without the help text, with these words."""
+    done = ctl(*words, user=user, **options)
+    assert done.returncode == status, done
+    assert done.stderr.startswith("rawnetctl: ") and done.stderr.count("\n") <= 3 and not done.stdout, done
+    for word in contains:
+        assert word in done.stderr, (word, done.stderr)
+    return done.stderr
+
+
+def show(*words, user="member", env=None):
+    """What a program sees that rawnetctl run has become."""
+    return json.loads(good("run", *words[:-1], "--", "/usr/bin/python3", "-c", SHOW, *words[-1], user=user, env=env or {}))
 
 
 # -- run
 
 
-def test_run_tap():
-    seen = shown("--name", "a b", "lab", "--", "x{fd}y", "{fds}", "{mac}", "{mtu}", "{ifname}", '{"a":{"b":"{mac}"}}', "{other}")
+def test_run_one_port():
+    seen = show("lab", ["{fd}", "mac={mac},mtu={mtu}", "{ifname}", "{fds}", "{fds,}", "no {brace} {", "{}"])
     environment = seen["environment"]
-    mac = environment["RAWNET_MAC"]
-    name = environment["RAWNET_IFNAME"]
-    assert name == f"rn{int(environment['RAWNET_LEASE']):x}", environment
-    assert seen["arguments"] == ["x3y", "3", mac, "1500", name, '{"a":{"b":"%s"}}' % mac, "{other}"], seen
-    assert seen["fds"]["3"] == "/dev/net/tun", seen
-    assert environment["LISTEN_FDS"] == "1" and environment["LISTEN_PID"] == str(seen["pid"]), environment
-    assert environment["LISTEN_FDNAMES"] == "lab" and environment["RAWNET_MTU"] == "1500", environment
+    assert environment["LISTEN_FDS"] == "1" and environment["LISTEN_PID"] == str(seen["pid"]) and environment["LISTEN_FDNAMES"] == "lab"
+    mac, name = environment["RAWNET_MAC"], environment["RAWNET_IFNAME"]
+    assert name == f"rn{int(environment['RAWNET_LEASE']):x}" and environment["RAWNET_MTU"] == "1500", environment
+    assert seen["arguments"] == ["3", f"mac={mac},mtu=1500", name, "3", "3", "no {brace} {", "{}"], seen["arguments"]
+    assert seen["fds"]["3"] == "/dev/net/tun" and set(seen["fds"]) - {"0", "1", "2", "3"} <= {"4"}, seen["fds"]  # 4: the listing itself
 
 
-def test_run_leaves_nothing_of_itself():
-    """Same process, no descriptor but the port's and the caller's."""
-    with lab.popen_as("member", ["rawnetctl", "run", "lab", "--", *SHOW_COMMAND, "{mac}"], stdout=subprocess.PIPE) as process:
-        seen = json.loads(process.communicate(timeout=30)[0])
-    assert seen["pid"] == process.pid and seen["ppid"] == os.getpid(), seen
-    others = {number: what for number, what in seen["fds"].items() if int(number) > 3 and not what.startswith("/proc/")}
-    assert not others, others
+def test_run_packet_and_queues():
+    seen = show("--kind", "packet", "--queues", "3", "--vnet-hdr=yes", "--name", "three", "lab", ["{fds}", "{fds,}", "{fd}"])
+    assert seen["arguments"] == ["3:4:5", "3,4,5", "3"], seen
+    assert all(seen["fds"][number].startswith("socket:") for number in "345"), seen
+    assert seen["environment"]["LISTEN_FDS"] == "3", seen
+    first = show("--kind", "packet", "--name", "three", "lab", ["{mac}"])["arguments"]
+    lab.wait_no_leases()
+    assert first == show("--name", "three", "lab", ["{mac}"])["arguments"], "a named lease keeps its address"
 
 
 def test_run_several_ports():
-    seen = shown("--queues", "2", "--port", "wan=lab", "--kind", "packet", "--port", "lan-2=lab-private", "--",
-                 "{wan.fds}", "{lan-2.fds}", "{wan.fds,}", "{lan-2.mac}", "{dmz.fd}")  # fmt: skip
+    seen = show("--port", "wan=lab", "--kind", "packet", "--queues", "2", "--port", "lan-2=lab-private",
+                ["{wan.fd}", "{lan-2.fds}", "{wan.mac}", "{lan-2.mac}"])  # fmt: skip
     environment = seen["environment"]
-    assert seen["arguments"] == ["3:4", "5:6", "3,4", environment["RAWNET_MAC_LAN_2"], "{dmz.fd}"], seen
-    assert [seen["fds"][str(fd)].split(":")[0] for fd in range(3, 7)] == ["/dev/net/tun"] * 2 + ["socket"] * 2, seen
-    assert environment["LISTEN_FDS"] == "4" and environment["LISTEN_FDNAMES"] == "wan:wan:lan-2:lan-2", environment
-    assert environment["RAWNET_IFNAME_WAN"].startswith("rn") and "RAWNET_MAC" not in environment, environment
+    assert seen["arguments"][:2] == ["3", "4:5"], seen
+    assert seen["arguments"][2:] == [environment["RAWNET_MAC_WAN"], environment["RAWNET_MAC_LAN_2"]], seen
+    assert environment["LISTEN_FDS"] == "3" and environment["LISTEN_FDNAMES"] == "wan:lan-2:lan-2", environment
+    assert environment["RAWNET_LEASE_WAN"] != environment["RAWNET_LEASE_LAN_2"] and "RAWNET_MAC" not in environment, environment
+    assert seen["fds"]["3"] == "/dev/net/tun" and seen["fds"]["4"].startswith("socket:"), seen
+    bad(125, "run", "--port", "a=lab", "--port", "b=lab", "--", "echo", "{fd}", contains=("{a.fd}",))
+    lab.wait_no_leases()
 
 
-def test_run_unused_mac():
-    assert "MAC" in rawnetctl("run", "lab", "--", "true").stderr
-    assert rawnetctl("run", "lab", "--", "true", "{mac}").stderr == ""
-    assert rawnetctl("run", "--mac", "52:54:00:00:0A:77", "lab", "--", "true", "mac=52:54:00:00:0a:77").stderr == ""
-    assert rawnetctl("run", "--mac", "learn", "lab", "--", "true").stderr == ""
-    assert rawnetctl("run", "--kind", "packet", "lab", "--", "true").stderr == ""
-    assert rawnetctl("run", "lab", "--", "sh", "-c", "test -n $RAWNET_MAC").stderr == ""
+def test_run_exit_statuses():
+    done = ctl("run", "lab", "--", "sh", "-c", "exit 7 # {mac}")
+    assert done.returncode == 7, done
+    assert ctl("run", "lab", "--", "sh", "-c", "kill -9 $$ # {mac}").returncode == -9
+    assert ctl("run", "lab", "--", "/etc/passwd", "{mac}").returncode == 126
+    assert ctl("run", "lab", "--", "no-such-program", "{mac}").returncode == 127
+    bad(125, "run", "nope", "--", "true", contains=("nope", "rawnetctl networks"))
+    bad(125, "run", contains=("which network",))
+    bad(125, "run", "lab", contains=("which command",))
+    bad(125, "run", "--queues", "99", "lab", "--", "true", contains=("queues",))
+    bad(125, "run", "--colour", "lab", "--", "true", contains=("--colour",))
+    bad(125, "run", "lab", "--", "true", user="outsider", contains=("lab", "password"))
 
 
-def test_run_status():
-    assert rawnetctl("run", "lab", "--", "sh", "-c", "exit 7", "{mac}").returncode == 7
-    assert rawnetctl("run", "lab", "--", "sh", "-c", "kill -9 $$", "{mac}").returncode == -signal.SIGKILL
-    expect_failure(127, "/nonexistent", "run", "lab", "--", "/nonexistent", "{mac}")
-    expect_failure(126, "/etc/passwd", "run", "lab", "--", "/etc/passwd", "{mac}")
-    expect_failure(125, "nosuch", "run", "nosuch", "--", "true")
-    expect_failure(125, "--mac", "run", "--port", "a=lab", "--mac", "learn", "--", "true")
-    expect_failure(125, "{a.fd}", "run", "--port", "a=lab", "--port", "b=lab", "--", "true", "{fd}")
-    expect_failure(125, "password", "run", "lab", "--", "true", user="outsider")
+def test_run_leaves_nothing_of_itself():
+    """CMD is the process that was started, has no capability, and holds the only copy."""
+    with lab.popen_as("member", ["rawnetctl", "run", "lab", "--", "sh", "-c", "echo $$ {mac}; read -r _"],
+                      stdin=lab.subprocess.PIPE, stdout=lab.subprocess.PIPE) as process:  # fmt: skip
+        assert int(process.stdout.readline().split()[0]) == process.pid
+        assert len(lab.lease_ids()) == 1
+        process.stdin.close()
+    lab.wait_no_leases()
 
 
-def test_run_same_name_same_mac():
-    first, again, other = (shown("--name", name, "lab", "--", "{mac}")["arguments"][0] for name in ("x", "x", "y"))
-    assert first == again != other, (first, again, other)
+def test_run_warns_when_nobody_uses_the_mac():
+    assert "MAC" in ctl("run", "lab", "--", "true").stderr
+    assert not ctl("run", "lab", "--", "true", "{mac}").stderr
+    assert not ctl("run", "--mac", "learn", "lab", "--", "true").stderr
+    assert not ctl("run", "--kind", "packet", "lab", "--", "true").stderr
 
 
-# -- list, networks, stat, close
+def test_run_passes_frames():
+    script = "import os; os.write(3, bytes(10) + bytes.fromhex('ffffffffffff' + '{mac}'.replace(':', '') + '88b5') + b'by rawnetctl'.ljust(50))"
+    with frames.WirePort() as wire:
+        good("run", "lab", "--", "/usr/bin/python3", "-c", script)
+        wire.wait(b"by rawnetctl", 20)
 
 
-@contextlib.contextmanager
-def leases(count):
-    """Lease i is called vmI."""
-    with bus.connect("member") as connection, contextlib.ExitStack() as stack:
-        yield [stack.enter_context(connection.open_tap("lab", name=f"vm{i}")) for i in range(count)]
+def test_run_hides_callers_listen_variables_and_keeps_its_environment():
+    seen = show("lab", ["{mac}"], env={"LISTEN_FDS": "9", "LISTEN_FDNAMES": "old", "RAWNET_MAC": "old", "RAWNET_KEPT": "yes"})
+    assert seen["environment"]["LISTEN_FDS"] == "1" and seen["environment"]["LISTEN_FDNAMES"] == "lab", seen
+    assert seen["environment"]["RAWNET_MAC"] != "old" and seen["environment"]["RAWNET_KEPT"] == "yes", seen
 
 
-def test_list_and_json():
-    with leases(3) as opened:
-        lines = rawnetctl("list", user="outsider", check=True).stdout.splitlines()
-        assert lines[0].split() == ["ID", "NETWORK", "KIND", "OWNER", "MAC", "NAME", "SINCE"], lines
-        rows = [line.split() for line in lines[1:]]
-        assert [row[0] for row in rows] == [f"rn{lease.id:x}" for lease in opened], (rows, opened)
-        assert all(row[1:4] == ["lab", "tap", "member"] for row in rows) and [row[5] for row in rows] == ["vm0", "vm1", "vm2"], rows
-        found = json.loads(rawnetctl("list", "--json", check=True).stdout)
-        assert [lease["id"] for lease in found] == [lease.id for lease in opened], found
-        assert found[0]["owner"] == lab.uid_of("member") and found[0]["mac"] == opened[0].info["mac"], found
-
-
-def test_list_is_empty_without_leases():
-    assert rawnetctl("list", check=True).stdout.count("\n") == 1
-    assert json.loads(rawnetctl("list", "--json", check=True).stdout) == []
+# -- list, networks, stat, close, check
 
 
 def test_networks():
-    with lab.network("broken", text="[Network]\nParent=wire0\nVlan=none\n"):
-        lab.wait_for(lambda: "broken" in rawnetctl("networks").stdout, 5, "the new network")
-        line = next(line for line in rawnetctl("networks").stdout.splitlines() if line.startswith("broken"))
-        assert "broken.conf:3" in line and "Vlan" in line, line
-        found = {network["name"]: network for network in json.loads(rawnetctl("networks", "--json").stdout)}
-    assert found["lab"]["parent"] == "wire0" and found["lab"]["kinds"] == ["tap", "packet"], found["lab"]
-    assert "broken.conf:3" in found["broken"]["error"], found["broken"]
+    text = good("networks", user="outsider")
+    assert text.startswith("NETWORK") and "The lab's network lab-vepa" in text and "vepa" in text, text
+    rows = json.loads(good("networks", "--json", user="outsider"))
+    assert {"lab", "lab-private", "lab-vepa", "lab-direct"} <= {row["name"] for row in rows}, rows
+    with lab.network("bad", "[Network]\nParent=wire0\nVLAN=x\n"), bus.connect("member") as connection:
+        lab.wait_for(lambda: "bad" in connection.networks(), 10, "the bad network")
+        assert "bad.conf:3" in good("networks")
+        row = next(row for row in json.loads(good("networks", "--json")) if row["name"] == "bad")
+        assert "bad.conf:3" in row["error"], row
 
 
-def test_stat_and_close():
-    with leases(1) as (lease,):
-        for word in (str(lease.id), f"rn{lease.id:x}"):
-            assert "rx_packets" in rawnetctl("stat", word, user="outsider", check=True).stdout
-            found = json.loads(rawnetctl("stat", "--json", word, check=True).stdout)
-            assert found["id"] == lease.id and found["statistics"]["tx_packets"] >= 0, found
-        expect_failure(1, "password", "close", str(lease.id), user="outsider")
-        assert rawnetctl("close", f"rn{lease.id:x}", check=True).stdout == ""
-    lab.wait_no_leases()
-    expect_failure(1, "lease", "close", str(lease.id))
-    expect_failure(1, "lease", "stat", str(lease.id))
+def test_list_stat_close():
+    assert json.loads(good("list", "--json")) == []
+    with bus.connect("member") as connection, connection.open_tap("lab", name="shown") as lease, connection.open_tap("lab", mac="learn"):
+        text = good("list", user="outsider")
+        assert f"rn{lease.id:x}" in text and "shown" in text and lease.info["mac"] in text and "member" in text and "(learning)" in text, text
+        rows = json.loads(good("list", "--json"))
+        row = next(row for row in rows if row["id"] == lease.id)
+        assert row["network"] == "lab" and row["mac"] == lease.info["mac"] and row["name"] == "shown" and len(rows) == 2, rows
+        for identity in (str(lease.id), f"rn{lease.id:x}"):
+            assert "rx_packets" in good("stat", identity, user="outsider")
+            assert json.loads(good("stat", "--json", identity))["statistics"]["rx_packets"] == 0
+        bad(1, "close", str(lease.id), user="member2", contains=(str(lease.id), "password"))
+        bad(1, "close", "70000", contains=("70000", "rawnetctl list"))
+        bad(1, "stat", "70000", contains=("70000",))
+        bad(2, "close", "x", contains=("x",))
+        bad(2, "close", contains=("which lease",))
+        good("close", f"rn{lease.id:x}")
+        bad(1, "close", str(lease.id), contains=("lab",))
 
 
-def test_usage():
-    for words in ([], ["nosuch"], ["--nosuch"], ["list", "x"], ["list", "--nosuch"], ["stat"], ["stat", "1"], ["close"],
-                  ["close", "rnxyz"], ["networks", "-x"]):  # fmt: skip
-        expect_failure(2, "", *words)
-    assert "rawnetctl" in rawnetctl("--help", check=True).stdout
-    assert rawnetctl("--version", check=True).stdout.startswith("rawnetctl ")
+def test_wrong_use():
+    bad(2, contains=("which command",))
+    bad(2, "unknown", contains=("unknown",))
+    bad(2, "list", "--colour", contains=("--colour",))
+    assert "rawnetctl" in good("--help") and "run" in good("run", "--help")
+    assert good("--version").startswith("rawnetctl ")
 
 
-# -- check
+def test_check():
+    done = ctl("check", user="member")
+    text = done.stdout + done.stderr
+    assert "lab-private" in text and "member" in text, text
+    report = json.loads(ctl("check", "--json").stdout)
+    assert report["service"]["version"], report
+    assert ctl("check", "lab").returncode == 0, ctl("check", "lab")
+    cases = {"missing": {"Parent": "nowhere0"}, "loop": {"Parent": "lo"}}
+    if not lab.has_vlan():
+        cases["tagged"] = {"VLAN": "55"}
+    for name, keys in cases.items():
+        with lab.network(name, **keys), bus.connect("member") as connection:
+            lab.wait_for(lambda name=name: name in connection.networks(), 10, "the network")
+            done = ctl("check", name)
+            text = done.stdout + done.stderr
+            assert done.returncode == 1, (name, done)
+            assert {"missing": "nowhere0", "loop": "Ethernet", "tagged": "802.1Q"}[name] in text, (name, text)
+    bad_name = ctl("check", "nope")
+    assert bad_name.returncode == 1 and "nope" in bad_name.stdout + bad_name.stderr, bad_name
 
 
-def check(*words, **options):
-    result = rawnetctl("check", "--json", *words, **options)
-    found = json.loads(result.stdout)
-    return result.returncode, {network["name"]: network for network in found["networks"]}, found
-
-
-def test_check_good():
-    status, networks, found = check("lab")
-    assert status == 0 and networks["lab"]["problems"] == [], found
-    assert networks["lab"]["can-open"] == {"tap": "yes", "packet": "yes"}, networks
-    assert set(found["group"]) == {"member", "member2"}, found
-    assert check("lab", user="outsider")[1]["lab"]["can-open"]["tap"] == "challenge"
-    assert "ok" in rawnetctl("check", "lab", check=True).stdout
-
-
-def test_check_bad():
-    with lab.network("nowhere", Parent="nosuch0"), lab.network("broken", text="[Network]\nVLAN=1\n"), \
-         lab.network("loop", Parent="lo"), lab.network("huge", MTU="9500"):  # fmt: skip
-        status, networks, found = check()
-    assert status == 1, found
-    assert any("nosuch0" in text for text in networks["nowhere"]["problems"]), networks["nowhere"]
-    assert any("broken.conf" in text for text in networks["broken"]["problems"]), networks["broken"]
-    assert any("Ethernet" in text for text in networks["loop"]["problems"]), networks["loop"]
-    assert any("MTU" in text for text in networks["huge"]["problems"]), networks["huge"]
-    assert networks["lab"]["problems"] == [], networks["lab"]
-
-
-def test_check_enslaved_and_down():
+def test_without_a_service():
+    """The bus is there, rawnetd cannot start."""
+    path = "/usr/libexec/rawnet/rawnetd"
+    if lab.service_pid():
+        lab.kill_service()
+    os.rename(path, path + ".away")
     try:
-        for words in ("add tcb0 type bridge", "add tcp0 type veth peer tcp1", "set tcp0 master tcb0"):
-            subprocess.run(["ip", "link", *words.split()], check=True)
-        with lab.network("port", Parent="tcp0"):
-            problems = " ".join(check("port")[1]["port"]["problems"])
+        bad(1, "list", contains=("rawnetd",))
+        bad(125, "run", "lab", "--", "true", contains=("rawnetd",))
+        done = ctl("check")
+        assert done.returncode == 1 and "rawnetd" in done.stdout + done.stderr, done
     finally:
-        for name in ("tcp0", "tcb0"):
-            subprocess.run(["ip", "link", "del", name], check=False)
-    assert "bridge" in problems and "down" in problems, problems
+        os.rename(path + ".away", path)
+    good("list")
 
 
-def test_check_unknown_network():
-    status, networks, _ = check("nosuch")
-    assert status == 1 and "nosuch" in networks["nosuch"]["problems"][0], networks
-
-
-# -- a terminal
-
-
-def on_terminal(command, answer, seconds=30):
-    """Runs command as outsider, with a terminal of its own; types answer once the prompt has switched echo off. Its output."""
-    account = lab.pwd.getpwnam("outsider")
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvp("setpriv", ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--", *command])
-    output = b""
-    deadline = time.monotonic() + seconds
-    while select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
-        try:
-            data = os.read(terminal, 4096)
-        except OSError:  # EIO: nobody has it open any more
-            break
-        output += data
-        if b"assword:" in data:
-            lab.wait_for(lambda: not echoes(terminal), 5, "the prompt")
-            os.write(terminal, answer.encode() + b"\n")
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(status), output.decode(errors="replace")
-
-
-def echoes(terminal):
-    return termios.tcgetattr(terminal)[3] & termios.ECHO
-
-
-@contextlib.contextmanager
-def root_password(password):
-    """root has this password, in this lab's mount namespace only."""
-    hashed = subprocess.run(["openssl", "passwd", "-6", password], capture_output=True, text=True, check=True).stdout.strip()
-    with open("/etc/shadow", encoding="ascii") as file:
-        lines = [f"root:{hashed}:{line.split(':', 2)[2]}" if line.startswith("root:") else line for line in file]
-    path = f"{lab.LAB}/tmp/shadow"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.writelines(lines)
-    subprocess.run(["mount", "--bind", path, "/etc/shadow"], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "/etc/shadow"], check=True)
-        os.unlink(path)
-
-
-def test_password_on_terminal():
-    with root_password("sesame"):
-        status, output = on_terminal(["rawnetctl", "run", "lab", "--", *SHOW_COMMAND, "{mac}"], "sesame")
-        assert status == 0 and "/dev/net/tun" in output, output
-        assert "network lab" in output, f"polkit's question does not name the network: {output}"
-        status, output = on_terminal(["rawnetctl", "run", "lab", "--", "true", "{mac}"], "wrong")
-        assert status == 125 and "rawnetctl: " in output, output
-
-
-def test_no_prompt_where_none_is_needed():
-    """With the rule's yes no agent is started: polkit's log would show it."""
-    before = lab.log_of("syslog").count("Registered Authentication Agent")
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvp("setpriv", ["setpriv", f"--reuid={lab.uid_of('member')}", "--init-groups", "--", "rawnetctl", "run", "lab", "--",
-                              "true", "{mac}"])  # fmt: skip
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    assert status == 0, status
-    assert lab.log_of("syslog").count("Registered Authentication Agent") == before
+def test_output_that_does_not_arrive():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = ctl("networks", stdout=full)
+    assert done.returncode == 1 and "standard output" in done.stderr, done
 
 
 # -- rawnet-bridge-helper
 
-HELPER = "rawnet-bridge-helper"
 
-
-def helper_path():
-    for directory in (*os.environ["PATH"].split(":"), f"{lab.build_dir}/stage/usr/libexec/rawnet", "/usr/libexec/rawnet"):
-        if os.access(f"{directory}/{HELPER}", os.X_OK):
-            return f"{directory}/{HELPER}"
-    raise AssertionError(f"no {HELPER}")
+@contextlib.contextmanager
+def helper_call(*words, user="member", env=None):
+    """As QEMU's net_bridge_run_helper() does: (status, stderr, [fd])."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        process = lab.popen_as(user, [BRIDGE_HELPER, *words, f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno()],
+                               stderr=lab.subprocess.PIPE, env=env or {})  # fmt: skip
+        theirs.close()
+        with process:
+            ours.settimeout(30)
+            data, fds, _, _ = socket.recv_fds(ours, 16, 4)
+            error = process.stderr.read()
+            process.wait(30)
+        try:
+            yield process.returncode, error, data, fds
+        finally:
+            for fd in fds:
+                os.close(fd)
 
 
 def test_bridge_helper():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        # libvirt's environment, and its argv without --use-vnet
-        result = lab.run_as("member", [helper_path(), "--br=lab", f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno()])
-        assert (result.returncode, result.stdout, result.stderr) == (0, "", ""), result
-        data, fds, _, _ = socket.recv_fds(ours, 16, 4)
-        assert len(data) == 1 and len(fds) == 1, (data, fds)
-        lease = json.loads(rawnetctl("list", "--json").stdout)[0]
-        assert lease["mac"] == "" and lease["network"] == "lab", lease
-        os.close(fds[0])
+    mac = "52:54:00:55:00:01"
+    with helper_call("--use-vnet", "--br=lab") as (status, error, data, fds), frames.WirePort() as wire, bus.connect("member") as connection:
+        assert (status, error, len(data), len(fds)) == (0, "", 1, 1), (status, error, data, fds)
+        (path, properties), = connection.leases().items()
+        assert properties["MAC"] == "" and properties["Kind"] == "tap" and properties["Owner"] == lab.uid_of("member"), properties
+        port = frames.Port(fds[0], True)
+        port.send(frames.marker(mac, "first"))
+        lab.wait_for(lambda: connection.leases()[path]["MAC"] == mac, 20, "the learned address")
+        port.send(frames.marker(mac, "second"))
+        wire.wait(b"second", 20)
 
 
-def test_bridge_helper_refuses():
+def test_bridge_helper_given_mac():
+    with helper_call("--br=lab", "--mac=52:54:00:55:00:02") as (status, error, _, fds), bus.connect("member") as connection:
+        assert status == 0 and len(fds) == 1, error
+        assert [lease["MAC"] for lease in connection.leases().values()] == ["52:54:00:55:00:02"]
+
+
+def test_bridge_helper_refusals():
+    for words, user, contains in ((["--br=nope"], "member", ("nope", "rawnetctl networks")), (["--br=lab"], "outsider", ("lab", "password")),
+                                  (["--br=../lab"], "member", ("lab",)), (["--br=" + "x" * 300], "member", ("xxx",)),
+                                  ([], "member", ("--br",)), (["--br=lab", "--mac=junk"], "member", ("mac",))):  # fmt: skip
+        with helper_call(*words, user=user) as (status, error, data, fds):
+            assert status != 0 and not fds and not data, (words, status)
+            assert error.startswith("rawnet-bridge-helper: ") and all(word in error for word in contains), (words, error)
+    assert not lab.lease_ids()
+
+
+def test_bridge_helper_with_libvirts_environment():
+    """No DBUS_SYSTEM_BUS_ADDRESS, nearly nothing: the system bus at its usual place."""
+    account = lab.pwd.getpwnam("member")
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        for user, words, text in (("member", ["--br=nosuch"], "nosuch"), ("outsider", ["--br=lab"], "password"),
-                                  ("member", ["--br=" + "x" * 256], "longer"),
-                                  ("member", ["--br=lab", "--mac=00:11:22:33:44:55"], "MAC")):  # fmt: skip
-            result = lab.run_as(user, [helper_path(), *words, f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno()])
-            assert result.returncode == 1 and text in result.stderr and result.stderr.count("\n") == 1, result
-        for words in ([], ["--br=lab"], ["--br=lab", "--fd=0"], ["--br=lab", "--fd=99"], ["--nosuch"]):
-            assert lab.run_as("member", [helper_path(), *words]).returncode == 2, words
-        ours.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            raise AssertionError(f"sent all the same: {socket.recv_fds(ours, 16, 4)}")
+    words = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--no-new-privs", "--",
+             BRIDGE_HELPER, "--use-vnet", "--br=lab", f"--fd={theirs.fileno()}"]  # fmt: skip
+    environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "HOME": account.pw_dir, "USER": "member", "LOGNAME": "member",
+                   "XDG_RUNTIME_DIR": f"/run/user/{account.pw_uid}"}  # fmt: skip
+    done = lab.subprocess.run(words, env=environment, pass_fds=[theirs.fileno()], capture_output=True, text=True, timeout=30, check=False)
+    theirs.close()
+    _, fds, _, _ = socket.recv_fds(ours, 16, 4)
+    assert done.returncode == 0 and len(fds) == 1, done
+    os.close(fds[0])
+    ours.close()
+
+
+def test_bridge_helper_dies_with_its_parent():
+    """libvirt holds a lock while the helper runs: it must not outlive who asked."""
+    good("list")
+    with lab.stopped(lab.daemons()["polkitd"]["pid"]), bus.Monitor("type='method_call',member='CheckAuthorization'") as monitor:
+        script = f"""import os, socket, subprocess, sys
+left, right = socket.socketpair()
+child = subprocess.Popen(["{BRIDGE_HELPER}", "--br=lab", f"--fd={{right.fileno()}}"], pass_fds=[right.fileno()])
+print(child.pid, flush=True)
+sys.stdin.read()"""
+        with lab.popen_as("member", ["/usr/bin/python3", "-c", script], stdin=lab.subprocess.PIPE, stdout=lab.subprocess.PIPE) as parent:
+            child = int(parent.stdout.readline())
+            monitor.wait("CheckAuthorization")
+            parent.kill()
+            lab.wait_for_exit(child, 10)
 
 
 if __name__ == "__main__":
