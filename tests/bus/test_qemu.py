@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stock QEMU of the distribution at each of rawnet's doors, with software emulation, as an unprivileged user without capabilities.
+
+The guest is iPXE, the default option ROM of virtio-net-pci: without a disk it does DHCP by itself. What counts is what the
+neighbour's DHCP server has seen: the guest's MAC, and an acknowledged address."""
+
+import contextlib
+import re
+import shutil
+
+import bus
+import lab
+import tap
+
+QEMU = "qemu-system-x86_64"
+LINE = [QEMU, "-nodefaults", "-accel", "tcg", "-machine", "q35", "-m", "64", "-display", "none", "-serial", "none", "-monitor", "none"]
+HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
+SECONDS = 200  # under emulation within emulation
+
+
+def need_qemu():
+    if not shutil.which(QEMU):
+        tap.skip("no qemu-system-x86_64 on this machine")
+
+
+def dhcp_of(mac):
+    """What dnsmasq has said to that MAC: {'DISCOVER', 'OFFER', 'REQUEST', 'ACK'}."""
+    text = lab.log_of("dnsmasq")
+    return {word for word in ("DISCOVER", "OFFER", "REQUEST", "ACK") if re.search(rf"DHCP{word}\([^)]*\).* {mac}\b", text)}
+
+
+@contextlib.contextmanager
+def guest(words, **options):
+    """A QEMU while the block runs; its stderr in .stderr after the end."""
+    process = lab.popen_as("member", words, stdout=lab.subprocess.PIPE, stderr=lab.subprocess.STDOUT, stdin=lab.subprocess.DEVNULL, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            out = process.communicate(timeout=30)[0]
+        except lab.subprocess.TimeoutExpired:
+            process.kill()
+            out = process.communicate()[0]
+        if out and out.strip():
+            tap.diag(f"{words[0]} said: {out.strip()}")
+    lab.wait_no_leases(30)
+
+
+def on_the_wire(process, mac):
+    def acknowledged():
+        assert process.poll() is None, f"it ended with {process.returncode}"
+        return "ACK" in dhcp_of(mac)
+
+    assert not dhcp_of(mac), "the server knows this guest already"
+    lab.wait_for(acknowledged, SECONDS, f"a DHCP lease for {mac}")
+
+
+def only_lease():
+    with bus.connect("member") as connection:
+        (properties,) = connection.leases().values()
+        return properties
+
+
+@tap.limit(260)
+def test_tap_fd():
+    need_qemu()
+    mac = "52:54:00:0e:00:01"
+    with guest(["rawnetctl", "run", "--mac", mac, "lab", "--", *LINE, "-netdev", "tap,id=n0,fd={fd}",
+                "-device", "virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+        assert only_lease()["MAC"] == mac
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+            status = file.read()
+        assert "CapEff:\t0000000000000000" in status and "NoNewPrivs:\t1" in status, status
+
+
+@tap.limit(260)
+def test_multiqueue_fds():
+    need_qemu()
+    mac = "52:54:00:0e:00:02"
+    with guest(["rawnetctl", "run", "--queues", "4", "--mac", mac, "lab", "--", *LINE, "-netdev", "tap,id=n0,fds={fds}",
+                "-device", "virtio-net-pci,netdev=n0,mac={mac},mq=on,vectors=10"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+
+
+@tap.limit(260)
+def test_qemus_own_helper_door_learns_the_mac():
+    need_qemu()
+    mac = "52:54:00:0e:00:03"
+    with guest([*LINE, "-netdev", f"bridge,id=n0,br=lab,helper={HELPER}", "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]) as process:
+        on_the_wire(process, mac)
+        assert only_lease()["MAC"] == mac
+
+
+@tap.limit(260)
+def test_tap_with_a_helper():
+    """The other spelling: -netdev tap,helper= with the bridge's name in the helper's own words."""
+    need_qemu()
+    mac = "52:54:00:0e:00:04"
+    with guest([*LINE, "-netdev", f"tap,id=n0,br=lab-private,helper={HELPER}", "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]) as process:
+        on_the_wire(process, mac)
+        assert only_lease()["Network"] == "lab-private"
+
+
+@tap.limit(260)
+def test_rawnetctl_qemu():
+    need_qemu()
+    mac = "52:54:00:0e:00:05"
+    with guest(["rawnetctl", "qemu", "--", *LINE, "-netdev", f"raw,id=n0,network=lab,kind=tap,mac={mac},name=by-qemu",
+                "-device", "virtio-net-pci,netdev=n0"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+        assert only_lease()["Name"] == "by-qemu"
+
+
+@tap.limit(260)
+def test_rawnetctl_qemu_with_the_devices_mac():
+    need_qemu()
+    mac = "52:54:00:0e:00:06"
+    with guest(["rawnetctl", "qemu", "--", *LINE, "-netdev", "raw,id=n0,network=lab,kind=tap,queues=2",
+                "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+
+
+@tap.limit(260)
+def test_on_a_vlan():
+    need_qemu()
+    lab.need_vlan()
+    mac = "52:54:00:0e:00:07"
+    with guest(["rawnetctl", "run", "--mac", mac, "vlan100", "--", *LINE, "-netdev", "tap,id=n0,fd={fd}",
+                "-device", "virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+        assert re.search(rf"DHCPACK\(wire.100\) .* {mac}", lab.log_of("dnsmasq"))
+
+
+@tap.limit(120)
+def test_killed_qemu_leaves_nothing():
+    need_qemu()
+    process = lab.popen_as("member", ["rawnetctl", "run", "lab", "--", *LINE, "-netdev", "tap,id=n0,fd={fd}",
+                                      "-device", "virtio-net-pci,netdev=n0,mac={mac}"])  # fmt: skip
+    try:
+        lab.wait_for(lambda: lab.lease_ids(), 60, "the lease")
+    finally:
+        process.kill()
+        process.wait()
+    lab.wait_no_leases(30)
+
+
+@tap.limit(120)
+def test_refusals_are_seen_through_qemu():
+    need_qemu()
+    done = lab.run_as("outsider", [*LINE, "-netdev", f"bridge,id=n0,br=lab,helper={HELPER}", "-device", "virtio-net-pci,netdev=n0"], timeout=90)
+    assert done.returncode == 1 and "rawnet-bridge-helper: " in done.stderr and "password" in done.stderr, done
+    done = lab.run_as("member", ["rawnetctl", "qemu", "--", *LINE, "-netdev", "raw,id=n0,network=nope,kind=tap", "-device",
+                                 "virtio-net-pci,netdev=n0"], timeout=90)  # fmt: skip
+    assert done.returncode == 125 and "nope" in done.stderr, done
+
+
+def test_dry_run():
+    done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", "--", *LINE, "-netdev", "raw,id=n0,network=lab,kind=tap,mac=52:54:00:00:00:99",
+                                 "-device", "virtio-net-pci,netdev=n0"], check=True)  # fmt: skip
+    assert "-netdev tap,id=n0,fd=3" in done.stdout and "mac=52:54:00:00:00:99" in done.stdout and "raw," not in done.stdout, done.stdout
+    assert not lab.lease_ids()
+
+
+if __name__ == "__main__":
+    tap.main()
