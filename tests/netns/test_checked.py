@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tests of traffic again, on leases as a kernel with the checksum trick needs them: every frame of the guest passes a veth that
+completes checksums and segments before the guard looks. On such a kernel (Debian 12's) that is what the other files test already."""
+
+import bus
+import lab
+import shapes
+import tap
+from test_modes import test_bridge_guests_reach_each_other, test_jumbo, test_queues_each_frame_exactly_once  # noqa: F401
+from test_offload import (  # noqa: F401
+    test_guest_to_guest_between_the_kinds,
+    test_tcp_into_a_plain_reader,
+    test_tcp_into_a_reader_with_virtio_net_hdr,
+    test_tcp_into_a_tap,
+    test_unfinished_frames_of_a_guest_are_finished_on_the_wire,
+)
+from test_traffic import (  # noqa: F401
+    test_802_3_length_frames,
+    test_multicast,
+    test_no_tagged_frame_comes_in,
+    test_nothing_leaves_that_the_guard_forbids,
+    test_sizes,
+    test_the_first_frames_pass,
+    test_the_leases_own_stack_is_silent,
+    test_unicast_and_broadcast,
+)
+
+
+def test_the_extra_pair_is_there():
+    with bus.connect("member") as connection, connection.open_tap("lab") as lease:
+        assert "checksum-trick" in shapes.features(connection)
+        with lab.in_namespace(lease.fd):
+            kinds = sorted(link.get("linkinfo", {}).get("info_kind", "") for link in lab.ip("link"))
+        assert kinds == ["", "macvlan", "tun", "veth", "veth"], kinds
+
+
+if __name__ == "__main__":
+    lab.helper_arguments("--assume-checksum-trick")
+    tap.main()
