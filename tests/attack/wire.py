@@ -87,5 +87,9 @@ class Helper:
         return Reply(kind, serial, lease, name, text, fds)
 
     def call(self, data, fds=()):
-        self.send(data, fds)
+        """The answer; None when the helper has closed the connection, perhaps before it was asked."""
+        try:
+            self.send(data, fds)
+        except (BrokenPipeError, ConnectionResetError):
+            return None
         return self.reply()
