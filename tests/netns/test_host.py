@@ -14,7 +14,7 @@ HOST4, HOST6 = "10.99.0.1", "fd99::1"
 
 
 def networks():
-    return ["lab", "lab-private", "lab-vepa", "lab-direct"] + (["vlan100", "vlan200", "vlab.309"] if lab.has_vlan() else [])
+    return ["lab", "lab-private", "lab-vepa", "lab-direct"] + (["vlan100", "vlan200", "vlab.302"] if lab.has_vlan() else [])
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def answers(interface, macs):
         for probe in probes:
             wire.send(probe)
         # The marker goes the other way round: it is sent by the host's side after all answers.
-        with connection.open_packet("lab" if interface == "wire" else {"wire.100": "vlan100", "wire.309": "vlab.309"}[interface]) as lease:
+        with connection.open_packet("lab" if interface == "wire" else {"wire.100": "vlan100", "wire.302": "vlab.302"}[interface]) as lease:
             port = shapes.port_of(lease)
             port.send(frames.marker(lease.info["mac"], "marker"))
             seen = wire.before(b"marker", SECONDS)
@@ -90,7 +90,7 @@ def test_no_address_and_no_route():
 
 
 def test_the_host_answers_as_it_did():
-    segments = ["wire"] + (["wire.100", "wire.309"] if lab.has_vlan() else [])
+    segments = ["wire"] + (["wire.100", "wire.302"] if lab.has_vlan() else [])
     with host_address(), bus.connect("member") as connection:
         with leases_everywhere(connection):
             macs = near_macs()
