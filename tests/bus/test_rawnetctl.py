@@ -4,6 +4,8 @@
 import contextlib
 import json
 import os
+import pty
+import select
 import socket
 
 import bus
@@ -215,6 +217,41 @@ def test_output_that_does_not_arrive():
     with open("/dev/full", "w", encoding="ascii") as full:
         done = ctl("networks", stdout=full)
     assert done.returncode == 1 and "standard output" in done.stderr, done
+
+
+# -- the password prompt, on a terminal
+
+
+def on_a_terminal(command, answer):
+    """command as outsider on a terminal of its own, setuid programs allowed: (exit status, what was seen)."""
+    account = lab.pwd.getpwnam("outsider")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp("setpriv", ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--", *command])
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
+        while select.select([terminal], [], [], 40)[0] and (data := os.read(terminal, 4096)):
+            seen += data
+            if b"assword:" in data:
+                os.write(terminal, answer)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode("utf-8", "replace")
+
+
+def test_password_prompt():
+    with open("/etc/shadow", encoding="utf-8") as file:
+        before = file.read()
+    lab.subprocess.run(["chpasswd"], input="root:the password of root\n", text=True, check=True)  # in the lab's own /etc
+    try:
+        command = ["rawnetctl", "run", "lab", "--", "echo", "opened", "{mac}"]
+        status, seen = on_a_terminal(command, b"the password of root\n")
+        assert status == 0 and "opened 52:54:00" in seen, (status, seen)
+        assert "network lab" in seen and "wire0" in seen, seen
+        status, seen = on_a_terminal(command, b"wrong\n")
+        assert status == 125 and "opened" not in seen and "rawnetctl: " in seen, (status, seen)
+    finally:
+        with open("/etc/shadow", "w", encoding="utf-8") as file:
+            file.write(before)
 
 
 # -- rawnet-bridge-helper

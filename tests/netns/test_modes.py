@@ -63,7 +63,8 @@ def test_private_guests_never_meet():
                         if destination != there.info["mac"]:
                             wire.send(on_wire(frame, vlan))
                     wire.send(on_wire(frames.ether(there.info["mac"], shapes.FAR_MAC, frames.TEST, b"from outside"), vlan))
-                    seen = port_there.before(b"from outside", SECONDS)
+                    # Its own group frames a private guest does hear when the switch sends them back.
+                    seen = [f for f in port_there.before(b"from outside", SECONDS) if f[6:12] == frames.mac_bytes(here.info["mac"])]
                     assert not any(b"secret" in frame for frame in seen), seen
 
 
