@@ -205,6 +205,7 @@ TIERS = {
     "bus": lambda runner: runner.in_lab("bus"),
     "netns": lambda runner: runner.in_lab("netns"),
     "attack": lambda runner: runner.in_lab("attack"),
+    "backend": lambda runner: runner.in_lab("backend"),
     "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
     "vm": lambda runner: runner.program("vm", "tests/vm/run"),
 }

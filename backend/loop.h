@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * One thread, one epoll: the front end's messages, kicks, frames. It sleeps when nobody wants anything.
+ */
+
+#include "backend/connection.h"
+#include "backend/port-io.h"
+
+typedef struct Loop {
+        Device *device;
+        PortIo *io;
+        Connection connection;
+        int epoll_fd;
+        int signal_fd;
+        uint32_t busy_poll; /* µs to look by ourselves before sleeping */
+        uint64_t busy_until; /* CLOCK_MONOTONIC, µs */
+} Loop;
+
+/* epoll and the descriptors that are there from the beginning. 0 or -errno. */
+int loop_init(Loop *loop, Device *device);
+void loop_done(Loop *loop);
+/* Runs until asked to end (0), or the reason in ret_refusal, or -errno. */
+int loop_run(Loop *loop, Refusal *ret_refusal);
