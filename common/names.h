@@ -19,6 +19,7 @@
 #define RAWNET_ACTION_OPEN_TAP "org.rawnet1.open-tap"
 #define RAWNET_ACTION_OPEN_PACKET "org.rawnet1.open-packet"
 #define RAWNET_ACTION_CLOSE_OTHERS "org.rawnet1.close-others"
+#define RAWNET_ACTION_HOST "org.rawnet1.host"
 
 /* org.rawnet1.Manager's Features */
 #define RAWNET_FEATURE_VLAN "vlan"
@@ -41,6 +42,9 @@
 #define RAWNET_PORT_NAME_FORMAT "rn%x"  /* a lease's port */
 #define RAWNET_VLAN_NAME_FORMAT "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
 #define RAWNET_VLAN_NAME_PREFIX "rnv"
+#define RAWNET_OWN_NAME_PREFIX "rn" /* no interface that an administrator names may begin so */
+#define RAWNET_LEG_NAME_PREFIX "rnh" /* a host leg while it is being made, for a moment */
+#define RAWNET_LEG_ALIAS_PREFIX "rawnet: host leg of " /* and the network's name */
 
 /* Limits */
 #define RAWNET_NETWORK_NAME_MAX 32u /* of a file's NAME */

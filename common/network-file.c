@@ -26,6 +26,7 @@ typedef enum Key {
         KEY_MAC_PREFIX,
         KEY_MAX_LEASES,
         KEY_MAX_LEASES_PER_USER,
+        KEY_HOST_INTERFACE,
         KEY_COUNT,
 } Key;
 
@@ -232,6 +233,23 @@ static int parse_max_leases_per_user(Parser *p, const char *key, const char *val
         return parse_count(p, key, value, 1, NETWORK_LEASES_MAX, &p->network.max_leases_per_user);
 }
 
+/* '%' would make a pattern of it (net/core/dev.c, dev_alloc_name()); "all" and "default" mean something else in /proc/sys/net,
+ * "lo" exists. */
+static int parse_host_interface(Parser *p, const char *key, const char *value) {
+        static const char *const taken[] = {"lo", "all", "default"};
+        bool good = interface_name_is_valid(value) && !strchr(value, '%') &&
+                    strncmp(value, RAWNET_OWN_NAME_PREFIX, strlen(RAWNET_OWN_NAME_PREFIX)) != 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+                good = good && strcmp(value, taken[i]) != 0;
+        if (!good)
+                return bad_value(p, key, value,
+                                 "a name for a new interface of the host, 1 to 15 characters, such as lab0; "
+                                 "names that begin with rn are rawnet's own");
+        memcpy(p->network.host_interface, value, strlen(value) + 1);
+        return 0;
+}
+
 static const struct {
         const char *name;
         int (*parse)(Parser *p, const char *key, const char *value);
@@ -249,6 +267,7 @@ static const struct {
         [KEY_MAC_PREFIX] = {"MACPrefix", parse_mac_prefix},
         [KEY_MAX_LEASES] = {"MaxLeases", parse_max_leases},
         [KEY_MAX_LEASES_PER_USER] = {"MaxLeasesPerUser", parse_max_leases_per_user},
+        [KEY_HOST_INTERFACE] = {"HostInterface", parse_host_interface},
 };
 
 /* text without the blanks around it, which are overwritten. */
@@ -331,6 +350,28 @@ static int parse_line(Parser *p, const char *line, size_t size) {
         return parse_assignment(p, text);
 }
 
+static int check_host_interface(Parser *p) {
+        const Network *n = &p->network;
+        unsigned line = p->seen[KEY_HOST_INTERFACE];
+
+        if (line == 0)
+                return 0;
+        if (n->mode != MODE_BRIDGE)
+                return bad(p, line,
+                           "HostInterface= with Mode=%s: host and guests reach each other in bridge mode "
+                           "only; write Mode=bridge, or remove HostInterface=",
+                           network_mode_to_string(n->mode));
+        if (n->vlan_first != n->vlan_last)
+                return bad(p, line,
+                           "HostInterface= with a range of VLANs: one interface is on one VLAN; write a "
+                           "file of its own for that VLAN, or remove HostInterface=");
+        if (strcmp(n->host_interface, n->parent) == 0)
+                return bad(p, line,
+                           "HostInterface=%s is the parent's own name; choose one that no interface has",
+                           n->host_interface);
+        return 0;
+}
+
 /* What no line shows alone. */
 static int check_whole(Parser *p) {
         const Network *n = &p->network;
@@ -357,7 +398,7 @@ static int check_whole(Parser *p) {
                 return bad(p, p->seen[KEY_ISOLATION],
                            "Isolation=direct is for packet leases, which Kinds= does not offer; "
                            "add packet to Kinds=, or remove Isolation=");
-        return 0;
+        return check_host_interface(p);
 }
 
 static int parse_text(Parser *p, const char *text, size_t size) {

@@ -40,6 +40,7 @@ typedef struct Network {
         uint32_t mtu;      /* 0: the parent's */
         MacPrefix mac_prefix;
         uint32_t max_leases, max_leases_per_user;
+        char host_interface[IFNAMSIZ]; /* the host's own leg on the network; "": none */
 } Network;
 
 /* A request's network name taken apart: "lab" or "lab.100". */

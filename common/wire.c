@@ -9,6 +9,7 @@
 
 /* No byte without a name: what is not used can be held to be zero. */
 _Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4, "padding");
+_Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2, "padding");
 _Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
 _Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3, "padding");
 _Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + REFUSAL_TEXT_MAX,
@@ -85,6 +86,22 @@ static bool open_is_valid(const WireOpen *o) {
         return o->reserved_1 == 0 && is_zero(o->reserved_2, sizeof(o->reserved_2));
 }
 
+static bool host_is_valid(const WireRequest *request, bool up) {
+        const WireHost *h = &request->host;
+        NetworkName name;
+
+        if (!is_zero((const char *)&request->open + sizeof(*h), sizeof(request->open) - sizeof(*h)) ||
+            !is_padded(h->network, sizeof(h->network)) ||
+            network_name_parse(h->network, &name, NULL) != 0 || name.vlan != 0)
+                return false;
+        if (!up)
+                return is_zero((const char *)h + sizeof(h->network), sizeof(*h) - sizeof(h->network));
+        return h->reserved == 0 && is_padded(h->parent, sizeof(h->parent)) &&
+               is_padded(h->interface, sizeof(h->interface)) && interface_name_is_valid(h->parent) &&
+               interface_name_is_valid(h->interface) && h->vlan <= VLAN_ID_MAX && !mac_is_zero(&h->mac) &&
+               (h->mac.octet[0] & 1) == 0;
+}
+
 int wire_request_check(const WireRequest *request, size_t size) {
         bool good;
 
@@ -99,7 +116,12 @@ int wire_request_check(const WireRequest *request, size_t size) {
                 good = lease_id_is_valid(request->lease) &&
                        is_zero(&request->open, sizeof(request->open));
                 break;
+        case WIRE_HOST_UP:
+        case WIRE_HOST_DOWN:
+                good = request->lease == 0 && host_is_valid(request, request->operation == WIRE_HOST_UP);
+                break;
         case WIRE_LIST:
+        case WIRE_HOST_SWEEP:
                 good = request->lease == 0 && is_zero(&request->open, sizeof(request->open));
                 break;
         default:

@@ -21,7 +21,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0001)
+#define WIRE_VERSION UINT32_C(0x726e0002)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -29,6 +29,9 @@ typedef enum WireOperation {
         WIRE_CLOSE,
         WIRE_LIST,
         WIRE_STATISTICS_OF,
+        WIRE_HOST_UP,    /* makes a network's host leg, if it is not there */
+        WIRE_HOST_DOWN,  /* removes it, if it is */
+        WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper decides which */
 } WireOperation;
 
 typedef enum WireMacMode {
@@ -57,12 +60,26 @@ typedef struct WireOpen {
         uint32_t isolation; /* Isolation of this lease */
 } WireOpen;
 
+/* A network's own interface in the host's namespace (HostInterface=). */
+typedef struct WireHost {
+        char network[RAWNET_NETWORK_NAME_MAX + 1]; /* NAME of the file, NUL-padded like all strings */
+        uint8_t reserved;
+        /* WIRE_HOST_UP only: what polkit was asked about. The interface's name is the file's; a difference is refused. */
+        char parent[IFNAMSIZ];
+        char interface[IFNAMSIZ];
+        MacAddress mac; /* derived by rawnetd; the network's MACPrefix= must allow it */
+        uint16_t vlan;
+} WireHost;
+
 typedef struct WireRequest {
         uint32_t version;   /* WIRE_VERSION */
         uint32_t operation; /* WireOperation */
         uint64_t serial;    /* not 0; the caller's, comes back in the reply */
         uint32_t lease;     /* WIRE_CLOSE, WIRE_STATISTICS_OF; else 0 */
-        WireOpen open;      /* WIRE_OPEN; else all zero */
+        union {
+                WireOpen open; /* WIRE_OPEN. The larger one: its zeros are all zeros. */
+                WireHost host; /* WIRE_HOST_UP, WIRE_HOST_DOWN; zero behind it */
+        };
 } WireRequest;
 
 /* A lease as the kernel holds it (alias of its namespace's lo; helper/record.c is the only reader and writer of that text). */

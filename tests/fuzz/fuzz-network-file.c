@@ -20,6 +20,10 @@ static void check_network(const Network *n) {
         assert(n->mtu == 0 || (n->mtu >= NETWORK_MTU_MIN && n->mtu <= NETWORK_MTU_MAX));
         assert(n->mac_prefix.length <= sizeof(n->mac_prefix.octet));
         assert(n->max_leases >= 1 && n->max_leases <= NETWORK_LEASES_MAX);
+        assert(n->host_interface[0] == '\0' ||
+               (interface_name_is_valid(n->host_interface) && n->mode == MODE_BRIDGE &&
+                n->vlan_first == n->vlan_last && strcmp(n->host_interface, n->parent) != 0 &&
+                strncmp(n->host_interface, "rn", 2) != 0));
         assert(n->max_leases_per_user >= 1 && n->max_leases_per_user <= NETWORK_LEASES_MAX);
 }
 

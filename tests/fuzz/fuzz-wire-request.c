@@ -5,6 +5,14 @@
 #include "common/wire.h"
 #include "fuzz.h"
 
+static void check_host(const WireHost *h, bool up) {
+        size_t length = network_name_length(h->network);
+
+        assert(length >= 1 && length < sizeof(h->network) && h->network[length] == '\0');
+        assert(interface_name_is_valid(h->parent) == up && interface_name_is_valid(h->interface) == up);
+        assert(mac_is_zero(&h->mac) != up && h->vlan <= VLAN_ID_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const WireOpen *o;
         WireRequest request = {0};
@@ -17,7 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (wire_request_check(&request, sizeof(request)) != 0)
                         return 0;
         }
-        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_STATISTICS_OF);
+        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_HOST_SWEEP);
+        if (request.operation == WIRE_HOST_UP || request.operation == WIRE_HOST_DOWN)
+                check_host(&request.host, request.operation == WIRE_HOST_UP);
         if (request.operation != WIRE_OPEN)
                 return 0;
         o = &request.open;

@@ -172,6 +172,8 @@ static void test_bad_values(_unused_ void **state) {
                 {"MACPrefix", {"52:54:00:12", "00:16:3e", "01", "53:54:00", "52-54-00", "525400", "5", ":",
                                "52:", "52:54:00:", "zz"}},
                 {"MaxLeases", {"", "0", "65537", "-1", "all", "4294967297", "4096.0", "none"}},
+                {"HostInterface", {"", ".", "1234567890123456", "a/b", "a b", "a:b", "lab%d", "%", "rn", "rn0", "rnv64",
+                                   "rnh1", "lo", "all", "default", "ä"}},
                 {"MaxLeasesPerUser", {"", "0", "65537", "-1", "infinity", "4294967360"}},
         };
 
@@ -249,6 +251,20 @@ static void test_cross_checks(_unused_ void **state) {
         check_bad_text("[Network]\nParent=eth0\nVLAN=none\nProtocol=802.1ad\n", 4, "Protocol=802.1ad");
 }
 
+static void test_host_interface(_unused_ void **state) {
+        assert_string_equal(parsed(HEAD).host_interface, "");
+        assert_string_equal(parsed(HEAD "HostInterface=lab0\n").host_interface, "lab0");
+        assert_string_equal(parsed(HEAD "HostInterface=123456789012345\nMode=bridge").host_interface,
+                            "123456789012345");
+        assert_string_equal(parsed("[Network]\nHostInterface=r\nParent=e\nVLAN=none").host_interface, "r");
+        check_bad_text(HEAD "HostInterface=lab0\nMode=private\n", 4, "HostInterface= with Mode=private");
+        check_bad_text(HEAD "Mode=vepa\nHostInterface=lab0\n", 5, "HostInterface= with Mode=vepa");
+        check_bad_text(HEAD "Mode=exclusive\nHostInterface=lab0\n", 5, "HostInterface= with Mode=exclusive");
+        check_bad_text("[Network]\nParent=e\nHostInterface=lab0\nVLAN=1-2\n", 3, "range of VLANs");
+        check_bad_text(HEAD "HostInterface=eth0\n", 4, "parent's own name");
+        check_bad_text(HEAD "HostInterface=a\nHostInterface=b\n", 5, "a second time");
+}
+
 static void test_control_bytes(_unused_ void **state) {
         for (int c = 0; c < 256; c++) {
                 char text[] = HEAD "# a comment\n;?;\n";
@@ -307,7 +323,8 @@ int main(void) {
                 cmocka_unit_test(test_description),   cmocka_unit_test(test_values),
                 cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_parent),
                 cmocka_unit_test(test_bad_vlan),      cmocka_unit_test(test_bad_structure),
-                cmocka_unit_test(test_cross_checks),  cmocka_unit_test(test_control_bytes),
+                cmocka_unit_test(test_cross_checks),   cmocka_unit_test(test_host_interface),
+                cmocka_unit_test(test_control_bytes),
                 cmocka_unit_test(test_long_lines),    cmocka_unit_test(test_long_file),
         };
 

@@ -70,7 +70,7 @@ static void test_request_head(_unused_ void **state) {
         bad(r.serial = 0);
         good(r.serial = UINT64_MAX);
         bad(r.operation = 0);
-        bad(r.operation = WIRE_STATISTICS_OF + 1);
+        bad(r.operation = WIRE_HOST_SWEEP + 1);
         bad(r.operation = UINT32_MAX);
         bad(r.lease = RAWNET_ID_MIN);
 }
@@ -196,6 +196,87 @@ static void test_other_requests(_unused_ void **state) {
 
 #undef good
 #undef bad
+
+static WireRequest good_host(uint32_t operation) {
+        WireRequest r = {.version = WIRE_VERSION, .operation = operation, .serial = 1};
+
+        put_text(r.host.network, sizeof(r.host.network), "lab");
+        if (operation == WIRE_HOST_UP) {
+                put_text(r.host.parent, sizeof(r.host.parent), "eth0");
+                put_text(r.host.interface, sizeof(r.host.interface), "lab0");
+                r.host.vlan = 100;
+                r.host.mac = (MacAddress){{0x52, 0x54, 0, 1, 2, 3}};
+        }
+        return r;
+}
+
+#define check_host(expected, ...)                                                                  \
+        do {                                                                                       \
+                WireRequest r = good_host(WIRE_HOST_UP);                                           \
+                WireHost *h = &r.host;                                                             \
+                (void)h;                                                                           \
+                assert_int_equal(check_request(&r), 0);                                            \
+                __VA_ARGS__;                                                                       \
+                assert_int_equal(check_request(&r), expected);                                     \
+        } while (0)
+#define good(...) check_host(0, __VA_ARGS__)
+#define bad(...) check_host(-EBADMSG, __VA_ARGS__)
+
+static void test_host_up(_unused_ void **state) {
+        static const MacAddress none = {0};
+
+        bad(r.serial = 0);
+        bad(r.lease = RAWNET_ID_MIN);
+        bad(h->network[0] = '\0');
+        bad(memset(h->network, 'a', sizeof(h->network)));
+        good(memset(h->network, 'a', sizeof(h->network) - 1));
+        bad(h->network[sizeof(h->network) - 1] = 'x');
+        bad(h->network[1] = '/');
+        bad(put_text(h->network, sizeof(h->network), "lab.100"));
+        bad(h->reserved = 1);
+        bad(h->parent[0] = '\0');
+        bad(memset(h->parent, 'e', sizeof(h->parent)));
+        bad(h->parent[15] = 'x');
+        bad(h->interface[0] = '\0');
+        bad(h->interface[1] = '/');
+        bad(memset(h->interface, 'e', sizeof(h->interface)));
+        bad(h->interface[15] = 'x');
+        bad(h->mac = none);
+        bad(h->mac.octet[0] = 0x53); /* a group's */
+        good(h->vlan = 0);
+        good(h->vlan = 4094);
+        bad(h->vlan = 4095);
+        /* Every byte of the other, larger request is zero. */
+        for (size_t i = sizeof(WireHost); i < sizeof(WireOpen); i++)
+                bad(((unsigned char *)&r.open)[i] = 1);
+}
+
+#undef good
+#undef bad
+
+static void test_host_down_and_sweep(_unused_ void **state) {
+        WireRequest down = good_host(WIRE_HOST_DOWN);
+        WireRequest sweep = {.version = WIRE_VERSION, .operation = WIRE_HOST_SWEEP, .serial = 1};
+
+        assert_int_equal(check_request(&down), 0);
+        assert_int_equal(check_request(&sweep), 0);
+        for (size_t i = 0; i < sizeof(WireOpen); i++) {
+                if (i >= sizeof(down.host.network)) {
+                        ((unsigned char *)&down.open)[i] = 1;
+                        assert_int_equal(check_request(&down), -EBADMSG);
+                        ((unsigned char *)&down.open)[i] = 0;
+                }
+                ((unsigned char *)&sweep.open)[i] = 1;
+                assert_int_equal(check_request(&sweep), -EBADMSG);
+                ((unsigned char *)&sweep.open)[i] = 0;
+        }
+        down.lease = sweep.lease = RAWNET_ID_MIN;
+        assert_int_equal(check_request(&down), -EBADMSG);
+        assert_int_equal(check_request(&sweep), -EBADMSG);
+        down = good_host(WIRE_HOST_DOWN);
+        put_text(down.host.network, sizeof(down.host.network), "lab.1");
+        assert_int_equal(check_request(&down), -EBADMSG);
+}
 
 static WireReply good_reply(uint32_t type) {
         WireReply reply = {.version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
@@ -393,7 +474,8 @@ int main(void) {
                 cmocka_unit_test(test_reply_head),      cmocka_unit_test(test_reply_unused),
                 cmocka_unit_test(test_reply_lease),     cmocka_unit_test(test_reply_refusal),
                 cmocka_unit_test(test_refusal_travels), cmocka_unit_test(test_reply_ended),
-                cmocka_unit_test(test_statistics_names),
+                cmocka_unit_test(test_statistics_names), cmocka_unit_test(test_host_up),
+                cmocka_unit_test(test_host_down_and_sweep),
         };
 
         return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
