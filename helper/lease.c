@@ -178,17 +178,17 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
 }
 
 /* The kernel's words say what; the network's name says where. */
-static int name_network(const LeasePlan *plan, int r, Refusal *refusal) {
+int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal) {
         static const char named[] = "network '";
         Refusal said = *refusal;
 
         if (r == RAWNET_KERNEL_REFUSED) {
                 refuse(refusal, RAWNET_KERNEL_REFUSED, "network '%s' on %s: the kernel refused: %s",
-                       plan->lease.network, plan->network.parent, said.text);
+                       network, parent, said.text);
                 refusal->kernel_errno = said.kernel_errno;
         } else if (strncmp(said.text, named, sizeof(named) - 1) != 0) {
                 /* From a room that knows of links and devices only. */
-                refuse(refusal, said.error, "network '%s': %s", plan->lease.network, said.text);
+                refuse(refusal, said.error, "network '%s': %s", network, said.text);
         }
         return r;
 }
@@ -216,7 +216,7 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
                 r = explain(&plan, &netlink, &parent, r, ret_refusal);
                 if (!is_passing(&plan, r, ret_refusal) ||
                     clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
-                        return name_network(&plan, r, ret_refusal);
+                        return lease_name_network(plan.lease.network, plan.network.parent, r, ret_refusal);
                 if (r == RAWNET_NETWORK_BUSY)
                         clock_pause(PLAN_PAUSE_USEC);
         }

@@ -29,5 +29,8 @@ int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal);
 int lease_statistics(const LeaseContext *context, uint32_t id,
                      uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal);
 
+/* Names network and parent in a refusal that does not yet. Returns r (> 0). */
+int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal);
+
 /* Reports every lease the kernel holds, then REPORT_SCANNED. */
 int lease_scan(const LeaseContext *context, Refusal *ret_refusal);

@@ -264,6 +264,8 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
 
         i->ifi_flags = change->flags_on;
         i->ifi_change = change->flags_on;
+        if (change->name)
+                put_text(m, IFLA_IFNAME, change->name);
         if (change->mac)
                 put(m, IFLA_ADDRESS, change->mac, sizeof(*change->mac));
         if (change->mtu > 0)

@@ -48,6 +48,7 @@ typedef struct LinkPlan {
 } LinkPlan;
 
 typedef struct LinkChange {
+        const char *name;      /* NULL: as it is; the link must be down */
         const MacAddress *mac; /* NULL: as it is; the link must be down */
         const char *alias;     /* NULL: as it is */
         uint32_t mtu;          /* 0: as it is */

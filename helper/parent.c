@@ -113,6 +113,23 @@ static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *p
         return r < 0 ? r : r == 1;
 }
 
+int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
+        Refusal ignored = {};
+        LinkInfo link;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, network->parent, &link, &ignored);
+        if (r == 0 && network->vlan_first != 0) {
+                const LinkInfo parent = link;
+
+                r = find_vlan(netlink, network, &parent, network->vlan_first, &link);
+                if (r <= 0)
+                        return r;
+                r = 0;
+        }
+        return r < 0 ? r : r == 0 && link.index == index;
+}
+
 int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
                       Refusal *ret_refusal) {
         LinkInfo other;
@@ -220,6 +237,7 @@ int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *paren
 typedef struct Sweep {
         LinkInfo *shared;
         size_t n;
+        bool stood_on[SWEEP_MAX]; /* by a host leg, or what an administrator put there */
 } Sweep;
 
 static int collect_shared(const LinkInfo *info, void *data) {
@@ -230,6 +248,16 @@ static int collect_shared(const LinkInfo *info, void *data) {
         shared_name(info->lower, info->vlan_protocol, info->vlan, name);
         if (strcmp(info->name, name) == 0 && sweep->n < SWEEP_MAX)
                 sweep->shared[sweep->n++] = *info;
+        return 0;
+}
+
+static int note_stood_on(const LinkInfo *info, void *data) {
+        Sweep *sweep = data;
+
+        for (size_t i = 0; i < sweep->n; i++) {
+                if (info->lower == sweep->shared[i].index)
+                        sweep->stood_on[i] = true;
+        }
         return 0;
 }
 
@@ -263,9 +291,11 @@ int parent_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusa
         if (!shared)
                 return -ENOMEM;
         r = link_dump(netlink, "vlan", collect_shared, &sweep, ret_refusal);
+        if (r == 0 && sweep.n > 0)
+                r = link_dump(netlink, "macvlan", note_stood_on, &sweep, ret_refusal);
         left = sweep.n;
         for (size_t i = 0; r == 0 && i < sweep.n; i++) {
-                r = is_in_use(netlink, registry, &sweep.shared[i]);
+                r = sweep.stood_on[i] ? 1 : is_in_use(netlink, registry, &sweep.shared[i]);
                 if (r == 0) {
                         r = link_delete(netlink, LINK_HERE, sweep.shared[i].name, ret_refusal);
                         left--;

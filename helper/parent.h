@@ -26,5 +26,8 @@ int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *
 /* RAWNET_NOT_SUPPORTED: this kernel has no 802.1Q. */
 int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal);
 
-/* Deletes shared VLAN interfaces that no lease stands on. Never while an open is under way. */
+/* Is the host's interface with this index what a leg of the network stands on? 1, 0, or -errno. Makes nothing. */
+int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index);
+
+/* Deletes shared VLAN interfaces that no lease and no other interface of the host stands on. Never while an open is under way. */
 int parent_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusal);

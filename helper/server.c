@@ -131,12 +131,31 @@ static bool do_statistics(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_STATISTICS, request);
 }
 
+static bool do_host_up(Connection *connection, const WireRequest *request) {
+        return start(connection, JOB_HOST_UP, request);
+}
+
+static bool do_host_down(Connection *connection, const WireRequest *request) {
+        return start(connection, JOB_HOST_DOWN, request);
+}
+
+/* When nothing is being made, and it judges by itself. */
+static bool do_host_sweep(Connection *connection, const WireRequest *request) {
+        const WireReply done = server_reply(request->serial, WIRE_DONE);
+
+        connection->server->sweep_wanted = true;
+        return send_to(connection, &done);
+}
+
 /* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
 static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
         [WIRE_STATISTICS_OF] = do_statistics,
+        [WIRE_HOST_UP] = do_host_up,
+        [WIRE_HOST_DOWN] = do_host_down,
+        [WIRE_HOST_SWEEP] = do_host_sweep,
 };
 
 static int on_request(sd_event_source *source, int fd, uint32_t events, void *data) {

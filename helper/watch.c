@@ -2,7 +2,9 @@
 
 #include "helper/watch.h"
 
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "common/log.h"
@@ -25,13 +27,32 @@ static int nsid_gone(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
+/* Of the host's own macvlans some are host legs, which keep a shared VLAN interface. */
+static bool is_macvlan(const struct nlmsghdr *m) {
+        const struct nlattr *a, *o;
+
+        mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) {
+                if (mnl_attr_get_type(a) != IFLA_LINKINFO)
+                        continue;
+                mnl_attr_for_each_nested(o, a) {
+                        if (mnl_attr_get_type(o) == IFLA_INFO_KIND &&
+                            mnl_attr_validate(o, MNL_TYPE_NUL_STRING) >= 0)
+                                return strcmp(mnl_attr_get_str(o), "macvlan") == 0;
+                }
+        }
+        return false;
+}
+
 static int link_gone(const struct nlmsghdr *m, void *data) {
         const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
         Server *server = data;
 
-        if (m->nlmsg_type == RTM_DELLINK && mnl_nlmsg_get_payload_len(m) >= sizeof(*i) &&
-            registry_stands_on(&server->registry, (uint32_t)i->ifi_index))
+        if (m->nlmsg_type != RTM_DELLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
+                return MNL_CB_OK;
+        if (registry_stands_on(&server->registry, (uint32_t)i->ifi_index))
                 server->scan_wanted = true;
+        if (is_macvlan(m))
+                server->sweep_wanted = true;
         return MNL_CB_OK;
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/host-leg.h"
 #include "helper/parent.h"
 #include "helper/probe.h"
 
@@ -81,6 +82,12 @@ static int do_request(const LeaseContext *context, JobKind kind, const WireReque
                 reply.type = WIRE_STATISTICS;
                 r = lease_statistics(context, request->lease, reply.statistics, &refusal);
                 break;
+        case JOB_HOST_UP:
+                r = host_leg_up(&request->host, &refusal);
+                break;
+        case JOB_HOST_DOWN:
+                r = host_leg_down(&request->host, &refusal);
+                break;
         default:
                 r = -EINVAL;
                 break;
@@ -104,6 +111,8 @@ static int do_own(const LeaseContext *context, JobKind kind) {
                 r = lease_scan(context, &refusal);
         } else {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
+                if (r == 0)
+                        r = host_leg_sweep(&netlink, &refusal);
                 if (r == 0)
                         r = parent_sweep(&netlink, context->registry, &refusal);
         }
@@ -147,6 +156,11 @@ static _Noreturn void run(const Server *server, JobKind kind, int connection_fd,
         if (r < 0)
                 log_warning("worker: %s", strerror(-r));
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* May the job be about to stand on a shared VLAN interface? */
+static bool is_open(JobKind kind) {
+        return kind == JOB_OPEN || kind == JOB_HOST_UP;
 }
 
 /* --- in the daemon's loop ------------------------------------------------------------------------------------------------------ */
@@ -247,8 +261,10 @@ static void note_exit(Worker *worker) {
         worker->pid = 0;
         worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
         server->n_workers--;
+        if (worker->kind == JOB_HOST_UP || worker->kind == JOB_HOST_DOWN)
+                server->sweep_wanted = true;
+        server->n_opens -= is_open(worker->kind);
         if (worker->kind == JOB_OPEN) {
-                server->n_opens--;
                 /* It may have made a shared VLAN interface for nothing. */
                 if (!worker->answered)
                         server->sweep_wanted = true;
@@ -331,14 +347,14 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
         };
         server->workers = worker;
         server->n_workers++;
-        server->n_opens += kind == JOB_OPEN;
+        server->n_opens += is_open(kind);
         r = watch(worker);
         if (r < 0) {
                 /* Unwatched it would never be reaped: it ends now. */
                 kill(pid, SIGKILL);
                 (void)waitpid(pid, NULL, 0);
                 server->n_workers--;
-                server->n_opens -= kind == JOB_OPEN;
+                server->n_opens -= is_open(kind);
                 forget(worker);
         }
         return r;

@@ -8,7 +8,7 @@
 
 #include "helper/server.h"
 
-typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_SCAN, JOB_SWEEP, JOB_PROBE } JobKind;
+typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_HOST_UP, JOB_HOST_DOWN, JOB_SCAN, JOB_SWEEP, JOB_PROBE } JobKind;
 
 /* Forks a worker. connection and request: NULL for jobs of the daemon's own. 0 or -errno. */
 int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request);
