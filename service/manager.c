@@ -2,6 +2,7 @@
 
 #include "service/manager.h"
 
+#include "service/host.h"
 #include "service/lease.h"
 #include "service/open.h"
 
@@ -50,6 +51,10 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind),
                                 SD_BUS_RESULT("s", answer), open_method_can_open,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("HostUp", SD_BUS_ARGS("s", network), SD_BUS_RESULT("s", interface),
+                                host_method_up, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("HostDown", SD_BUS_ARGS("s", network), SD_BUS_NO_RESULT,
+                                host_method_down, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,

@@ -30,6 +30,8 @@ static const char *entry_text(const NetworkEntry *entry, const char *property,
                 return network_mode_to_string(n->mode);
         if (strcmp(property, "Isolation") == 0)
                 return isolation_to_string(n->isolation);
+        if (strcmp(property, "HostInterface") == 0)
+                return n->host_interface;
         return mac_prefix_format(&n->mac_prefix, buffer); /* MACPrefix */
 }
 
@@ -101,6 +103,7 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(NetworkEntry, network.mtu), CHANGES),
         SD_BUS_PROPERTY("MaxLeases", "u", NULL, offsetof(NetworkEntry, network.max_leases),
                         CHANGES),
+        SD_BUS_PROPERTY("HostInterface", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Error", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Leases", "u", get_leases, 0, 0),
         SD_BUS_VTABLE_END,

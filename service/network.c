@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 
 #include "common/log.h"
+#include "service/host.h"
 #include "service/service.h"
 
 /* Editors write, rename and chmod in one go: look once, a little later. */
@@ -106,6 +107,14 @@ static void log_bad(NetworkEntry **entries, size_t n) {
                         log_warning("%s", entries[i]->error);
 }
 
+/* One that its file may have ceased to ask for. Of a bad file nothing is known. */
+static bool has_host_leg(NetworkEntry **entries, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (entries[i]->error || entries[i]->network.host_interface[0])
+                        return true;
+        return false;
+}
+
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata);
 
 static void watch_one(Service *service, const char *path) {
@@ -163,6 +172,8 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         table->n_entries = n;
         log_bad(entries, n);
         entries_compare(service, old, n_old, entries, n);
+        if (service->host_asked || has_host_leg(old, n_old))
+                host_sweep(service);
         entries_free(old, n_old);
         return 0;
 }

@@ -10,17 +10,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <systemd/sd-id128.h>
 
 #include "common/log.h"
 #include "service/lease.h"
+#include "service/machine.h"
 #include "service/option.h"
 #include "service/quota.h"
 #include "service/request.h"
-
-/* What makes a machine's id ours (sd_id128_get_machine_app_specific(3)): the id itself is not to be
- * shown around. */
-#define RAWNET_APP_ID SD_ID128_MAKE(7e, 52, 1b, 0e, 6f, 0c, 4f, 9d, 9a, 3a, 51, 6e, c7, 3f, 0a, 68)
 
 static const char *kind_with_article(uint32_t kind) {
         return kind == KIND_TAP ? "a tap" : "a packet";
@@ -56,7 +52,6 @@ static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Ne
 static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid,
                     WireOpen *wire, Refusal *ret) {
         char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
-        sd_id128_t machine;
 
         wire->mac_mode = options->mac_mode;
         if (options->mac_mode == WIRE_MAC_GIVEN) {
@@ -70,11 +65,10 @@ static int plan_mac(const Network *network, const OpenOptions *options, uint32_t
                                 mac_prefix_format(&network->mac_prefix, prefix));
                 wire->mac = options->mac;
         } else if (options->mac_mode == WIRE_MAC_RANDOM && options->name[0] &&
-                   sd_id128_get_machine_app_specific(RAWNET_APP_ID, &machine) >= 0) {
+                   machine_mac_derive(&network->mac_prefix, uid, wire->network, options->name,
+                                      &wire->mac)) {
                 /* A named lease keeps its address. Without a machine id there is nothing to derive
                  * it from: random. */
-                mac_derive(&network->mac_prefix, machine.bytes, uid, wire->network, options->name,
-                           &wire->mac);
                 wire->mac_mode = WIRE_MAC_GIVEN;
         }
         return 0;

@@ -179,6 +179,12 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
         return 0;
 }
 
+/* What the shipped rule gives the group. */
+static bool is_for_group(const PolkitQuestion *question) {
+        return strcmp(question->action, RAWNET_ACTION_OPEN_TAP) == 0 ||
+               strcmp(question->action, RAWNET_ACTION_OPEN_PACKET) == 0;
+}
+
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret) {
         PolkitAnswer answer;
@@ -191,15 +197,17 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
                 return refuse(
                         ret, RAWNET_ACCESS_DENIED,
                         "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
-                        "rule, or to be put in group %s",
-                        what, question->action, request->uid, RAWNET_GROUP);
+                        "rule%s",
+                        what, question->action, request->uid,
+                        is_for_group(question) ? ", or to be put in group " RAWNET_GROUP : "");
         if (answer == POLKIT_CHALLENGE)
                 return refuse(
                         ret, RAWNET_INTERACTIVE_REQUIRED,
                         "to %s, an administrator's password is needed (action %s, uid %u) and nobody "
                         "could be asked for it; allow interactive authorization and run an agent such "
-                        "as pkttyagent(1), or ask to be put in group %s",
-                        what, question->action, request->uid, RAWNET_GROUP);
+                        "as pkttyagent(1)%s",
+                        what, question->action, request->uid,
+                        is_for_group(question) ? ", or ask to be put in group " RAWNET_GROUP : "");
         *ret_yes = answer == POLKIT_YES;
         return 0;
 }

@@ -96,6 +96,8 @@ static void log_refused(const Request *q, const Refusal *refusal) {
                 if (!mac_is_zero(&q->open.mac))
                         event.mac = mac_format(&q->open.mac, mac);
         }
+        if (q->host.network[0])
+                event.network = q->host.network;
         log_event(&event, "refused %s by uid %u: %s", sd_bus_message_get_member(q->message), q->uid,
                   refusal->text);
 }
@@ -110,12 +112,12 @@ static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {
 }
 
 void request_refuse(Request *q, const Refusal *refusal) {
+        const char *network = q->open.network[0] ? q->open.network : q->host.network;
         Refusal named;
 
         /* What became of the connection to the helper is said without knowing for whom. */
-        if (refusal->error == RAWNET_HELPER_UNAVAILABLE && q->open.network[0]) {
-                (void)refuse(&named, refusal->error, "network %s: %s", q->open.network,
-                             refusal->text);
+        if (refusal->error == RAWNET_HELPER_UNAVAILABLE && network[0]) {
+                (void)refuse(&named, refusal->error, "network %s: %s", network, refusal->text);
                 refusal = &named;
         }
         if (!q->caller_gone) {

@@ -34,6 +34,7 @@ struct Request {
         PolkitState polkit;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
+        WireHost host;  /* HostUp, HostDown: what is asked for */
         bool opens;     /* open is an open that the helper works on */
         uint32_t lease; /* Close, GetStatistics */
 };

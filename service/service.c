@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "service/host.h"
 #include "service/lease.h"
 #include "service/manager.h"
 #include "service/request.h"
@@ -35,6 +36,9 @@ static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
 static void on_list_complete(void *userdata) {
         Service *service = userdata;
 
+        /* What files asked for while this process was not there to see. */
+        if (!service->listed)
+                host_sweep(service);
         service->listed = true;
         lease_list_complete(service);
         if (service->on_bus)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/host.h"
+
+#include <string.h>
+
+#include "common/log.h"
+#include "service/machine.h"
+#include "service/request.h"
+
+static int check_name(const char *name, Refusal *ret) {
+        NetworkName parsed;
+        int r;
+
+        r = network_name_parse(name, &parsed, ret);
+        if (r == 0 && parsed.vlan != 0)
+                r = refuse(ret, RAWNET_INVALID_ARGS,
+                           "network %s: a host leg belongs to a network file, and a range of VLANs has none; "
+                           "name a network without .VID",
+                           name);
+        return r;
+}
+
+/* The helper's request, from the file as it is now. */
+static int plan_up(const char *name, WireHost *wire, Refusal *ret) {
+        Network network;
+        int r;
+
+        r = network_file_load(name, &network, ret);
+        if (r != 0)
+                return r;
+        if (network.host_interface[0] == '\0')
+                return refuse(ret, RAWNET_NOT_SUPPORTED,
+                              "network %s has no leg of the host's own; add HostInterface=NAME to %s for one",
+                              name, network.path);
+        memcpy(wire->parent, network.parent, sizeof(wire->parent));
+        memcpy(wire->interface, network.host_interface, sizeof(wire->interface));
+        wire->vlan = network.vlan_first;
+        /* No lease's name is empty: the address is the leg's alone. */
+        return machine_mac(&network.mac_prefix, 0, name, "", &wire->mac);
+}
+
+/* Removing goes by the network's name, and works without its file: the details may be empty. */
+static int plan_down(const char *name, Network *ret_network) {
+        Network network = {};
+        Refusal ignored;
+        int r;
+
+        r = network_file_load(name, &network, &ignored);
+        if (r < 0)
+                return r;
+        *ret_network = r == 0 ? network : (Network){};
+        return 0;
+}
+
+static void question_fill(PolkitQuestion *question, const char *network, const char *parent,
+                          const char *vlan, const char *interface) {
+        *question = (PolkitQuestion){.action = RAWNET_ACTION_HOST};
+        polkit_detail(question, "network", network);
+        polkit_detail(question, "parent", parent);
+        polkit_detail(question, "vlan", vlan);
+        polkit_detail(question, "interface", interface);
+}
+
+static void on_done(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                    const Refusal *refusal) {
+        Request *request = userdata;
+        int r = 0;
+
+        closer_close(request->service->closer, fds, n_fds);
+        if (refusal) {
+                request_refuse(request, refusal);
+                return;
+        }
+        if (reply->type != WIRE_DONE)
+                r = -EBADMSG;
+        else if (!request->caller_gone && request->host.interface[0])
+                r = sd_bus_reply_method_return(request->message, "s", request->host.interface);
+        else if (!request->caller_gone)
+                r = sd_bus_reply_method_return(request->message, NULL);
+        if (r < 0)
+                request_fail(request, r);
+        else
+                request_free(request);
+}
+
+static int call_helper(Request *request, WireRequest *wire, Refusal *ret) {
+        int r;
+
+        request->host = wire->host;
+        r = helper_call(request->service->helper, wire, on_done, request, ret);
+        if (r == 0)
+                request->stage = REQUEST_HELPER;
+        return r;
+}
+
+static int read_name(Request *request, WireRequest *wire, Refusal *ret) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read_basic(request->message, 's', &name);
+        if (r < 0)
+                return r;
+        r = check_name(name, ret);
+        if (r != 0)
+                return r;
+        snprintf(wire->host.network, sizeof(wire->host.network), "%s", name);
+        request->host = wire->host;
+        return 0;
+}
+
+static int up_step(Request *request, void *userdata, Refusal *ret) {
+        WireRequest wire = {.operation = WIRE_HOST_UP};
+        PolkitQuestion question;
+        char vlan[8], what[96];
+        bool yes = false;
+        int r;
+
+        r = read_name(request, &wire, ret);
+        if (r == 0)
+                r = plan_up(wire.host.network, &wire.host, ret);
+        if (r != 0)
+                return r;
+        request->service->host_asked = true;
+        question_fill(&question, wire.host.network, wire.host.parent, vlan_to_string(wire.host.vlan, vlan),
+                      wire.host.interface);
+        snprintf(what, sizeof(what), "give this host a leg on network %s", wire.host.network);
+        r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+        return call_helper(request, &wire, ret);
+}
+
+static int down_step(Request *request, void *userdata, Refusal *ret) {
+        WireRequest wire = {.operation = WIRE_HOST_DOWN};
+        PolkitQuestion question;
+        char vlan[8], what[96];
+        Network network;
+        bool yes = false;
+        int r;
+
+        r = read_name(request, &wire, ret);
+        if (r == 0)
+                r = plan_down(wire.host.network, &network);
+        if (r != 0)
+                return r;
+        question_fill(&question, wire.host.network, network.parent,
+                      network.parent[0] ? vlan_to_string(network.vlan_first, vlan) : "", network.host_interface);
+        snprintf(what, sizeof(what), "remove this host's leg on network %s", wire.host.network);
+        r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+        return call_helper(request, &wire, ret);
+}
+
+int host_method_up(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        return request_run(m, userdata, up_step, NULL);
+}
+
+int host_method_down(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        return request_run(m, userdata, down_step, NULL);
+}
+
+static void on_swept(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                     const Refusal *refusal) {
+        Service *service = userdata;
+
+        closer_close(service->closer, fds, n_fds);
+        if (refusal)
+                log_warning("host legs that no file asks for may stay until rawnet-helper's next start: %s",
+                            refusal->text);
+}
+
+void host_sweep(Service *service) {
+        WireRequest wire = {.operation = WIRE_HOST_SWEEP};
+        Refusal refusal = {};
+        int r;
+
+        r = helper_call(service->helper, &wire, on_swept, service, &refusal);
+        if (r != 0)
+                log_warning("cannot have host legs looked at: %s", r > 0 ? refusal.text : strerror(-r));
+}
