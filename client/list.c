@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <string.h>
 #include <time.h>
@@ -46,9 +47,16 @@ static const char *since_format(uint64_t since, char buffer[static 32]) {
         return buffer;
 }
 
+/* What the file asks for, and whether it is there: made by an administrator, not by rawnetd alone. */
+static int add_host_leg(Table *table, const char *name) {
+        if (*name && if_nametoindex(name) == 0)
+                return table_addf(table, "%s (down)", name);
+        return table_add(table, name);
+}
+
 static int print_networks(const Objects *objects) {
         static const char *const headings[] = {"NETWORK", "VLAN",   "PARENT",     "MODE",
-                                               "KINDS",   "LEASES", "DESCRIPTION"};
+                                               "KINDS",   "HOST",   "LEASES",     "DESCRIPTION"};
         _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
         int r = 0;
 
@@ -70,6 +78,8 @@ static int print_networks(const Objects *objects) {
                         r = table_add(&table, bad ? "" : n->mode);
                 if (r >= 0)
                         r = table_add(&table, bad ? "" : n->kinds);
+                if (r >= 0)
+                        r = add_host_leg(&table, bad ? "" : n->host_interface);
                 if (r >= 0)
                         r = table_addf(&table, "%" PRIu32, n->leases);
                 if (r >= 0)

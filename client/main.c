@@ -31,7 +31,8 @@ static const char help_text[] =
                 "with --port\n"
                 "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
                 "raw,id=ID,network=NETWORK,kind=tap\n"
-                "                                    turned into a port\n";
+                "                                    turned into a port\n"
+                "  host up|down NETWORK              make or remove the host's own leg on a network\n";
 
 typedef struct Verb {
         const char *name;
@@ -41,7 +42,7 @@ typedef struct Verb {
 static const Verb verbs[] = {
                 {"networks", verb_networks}, {"list", verb_list},   {"stat", verb_stat},
                 {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
-                {"qemu", verb_qemu},
+                {"qemu", verb_qemu},         {"host", verb_host},
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */

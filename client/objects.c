@@ -26,6 +26,7 @@ const BusField network_fields[] = {
                 FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
                 FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
                 FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
+                FIELD(NetworkObject, "HostInterface", "host-interface", "s", host_interface),
                 FIELD(NetworkObject, "Error", "error", "s", error),
                 FIELD(NetworkObject, "Leases", "leases", "u", leases),
 };

@@ -68,7 +68,7 @@ _rawnetctl() {
         local verb=${COMP_WORDS[1]} index
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                _rawnetctl_complete "networks list stat close check run qemu --help --version"
+                _rawnetctl_complete "networks list stat close check run qemu host --help --version"
                 return
         fi
         case $verb in
@@ -77,6 +77,13 @@ _rawnetctl() {
         close) _rawnetctl_complete "$(_rawnetctl_names list)" ;;
         check) _rawnetctl_complete "--json $(_rawnetctl_names networks)" ;;
         run) _rawnetctl_run ;;
+        host)
+                if ((COMP_CWORD == 2)); then
+                        _rawnetctl_complete "up down"
+                else
+                        _rawnetctl_complete "$(_rawnetctl_names networks)"
+                fi
+                ;;
         qemu)
                 index=$(_rawnetctl_command_index qemu)
                 if ((index == 0)); then
