@@ -16,7 +16,7 @@ import tap
 
 LEASE_PROPERTIES = {"Id", "Network", "Kind", "Owner", "MAC", "MTU", "VLAN", "Parent", "Interface", "Name", "Since"}
 NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mode", "Kinds", "Isolation", "AntiSpoof",
-                      "MACPrefix", "MTU", "MaxLeases", "Error", "Leases"}  # fmt: skip
+                      "MACPrefix", "MTU", "MaxLeases", "HostInterface", "Error", "Leases"}  # fmt: skip
 STATISTICS = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped",
               "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
               "rx_fifo_errors", "rx_missed_errors", "tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors",
@@ -249,7 +249,7 @@ def test_network_object():
         assert set(properties) == NETWORK_PROPERTIES, properties
         assert properties == {"Name": "full-1", "Description": "Everything is set: grüße", "Parent": "wire0", "VLANs": (0, 0),
                               "Protocol": "802.1Q", "Mode": "vepa", "Kinds": ["tap", "packet"], "Isolation": "direct",
-                              "AntiSpoof": False, "MACPrefix": "02:ab", "MTU": 1400, "MaxLeases": 7, "Error": "", "Leases": 0}, properties  # fmt: skip
+                              "AntiSpoof": False, "MACPrefix": "02:ab", "MTU": 1400, "MaxLeases": 7, "HostInterface": "", "Error": "", "Leases": 0}, properties  # fmt: skip
 
 
 def test_networks_of_the_lab():

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Host legs and a rawnetd that is in somebody else's hands: it makes and removes those that a network file asks for, no more."""
+
+import sys
+
+import lab
+import station
+import tap
+import wire
+from legs import LEG, leg
+
+
+def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0):
+    body = b"".join((name.ljust(33, b"\0"), b"\0", parent.ljust(16, b"\0"), interface.ljust(16, b"\0"), mac,
+                     vlan.to_bytes(2, sys.byteorder)))  # fmt: skip
+    return wire.request(operation, body=body.ljust(wire.OPEN_PART.size, b"\0"))
+
+
+def test_legs_of_the_files_and_no_others():
+    up, down, sweep = wire.HOST_UP, wire.HOST_DOWN, wire.HOST_SWEEP
+    station.command("ip", "link", "add", "name", "office0", "type", "veth", "peer", "name", "office1")
+    try:
+        with lab.network("legged", HostInterface=LEG), wire.Helper() as helper:
+            for forged, error in (({"interface": b"leg9"}, "AccessDenied"), ({"parent": b"office0"}, "AccessDenied"),
+                                  ({"vlan": 5}, "AccessDenied"), ({"name": b"lab"}, "AccessDenied"),
+                                  ({"name": b"nowhere"}, "NoSuchNetwork"), ({"mac": b"\2\0\0\0\0\1"}, "InvalidArgs")):  # fmt: skip
+                reply = helper.call(host_request(up, **forged))
+                assert reply.type == wire.REFUSED and reply.error == error, (forged, reply)
+            assert not leg() and not leg("leg9")
+            assert helper.call(host_request(up)).type == wire.DONE and leg()
+            assert helper.call(wire.request(sweep)).type == wire.DONE
+            for other in (b"lab", b"office0", b"leg0"):
+                reply = helper.call(host_request(down, name=other, parent=b"", interface=b"", mac=bytes(6)))
+                assert reply.type == wire.DONE, reply
+            assert leg() and leg("office0")
+        for bad in ({"name": b"../x"}, {"name": b"lab.1"}, {"interface": b""}, {"interface": b"a/b"}, {"mac": b"\1\0\0\0\0\1"},
+                    {"mac": bytes(6)}, {"vlan": 4095}):  # fmt: skip
+            with wire.Helper() as helper:
+                assert helper.call(host_request(up, **bad)) is None, bad
+        with wire.Helper() as helper:
+            assert helper.call(wire.request(sweep)).type == wire.DONE
+            lab.wait_for(lambda: not leg(), 10, "the sweep")
+            assert leg("office0")
+    finally:
+        station.command("ip", "link", "del", "office0")
+
+
+if __name__ == "__main__":
+    tap.main()
