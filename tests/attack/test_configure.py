@@ -10,7 +10,6 @@ import struct
 import subprocess
 
 import attacker
-import bus
 import frames
 import kernel
 import lab

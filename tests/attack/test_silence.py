@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import struct
+import subprocess
 import time
 
 import attacker
@@ -143,6 +144,32 @@ def test_a_guest_cannot_wake_its_namespace():
             heard = [frame for frame in lease.port.before(end[14:40])
                      if frame[:6] == frames.mac_bytes(lease.mac) and frame[6:12] != frames.mac_bytes(lease.mac)]  # fmt: skip
             assert not heard, f"{shape}: answered {told(heard[0])}"
+
+
+def test_deaf_even_with_addresses():
+    """The guard alone keeps the namespace deaf: root gives its interfaces addresses, and still nobody answers there."""
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(frames.WirePort())
+        for number, shape in enumerate(attacker.shapes()):
+            lease = stack.enter_context(lease_of(shape, f"attack-{shape}", AntiSpoof="no"))
+            names = [name for name in lab.links(where=lease.fd) if name != "lo"]
+            targets = [f"10.77.0.{100 + 10 * number + place}" for place in range(len(names))]
+            with lab.in_namespace(lease.fd):
+                for name, target in zip(names, targets):
+                    subprocess.run(["ip", "address", "add", f"{target}/24", "dev", name], check=True)
+            lease.port.drain()
+            for target in targets:
+                for destination in (lease.mac, frames.BROADCAST):
+                    wire.send(frames.arp(1, FAR, "10.77.0.77", target, destination=destination))
+                    wire.send(frames.ether(destination, FAR, frames.IPV4, frames.icmp_echo("10.77.0.77", target)))
+            # What comes to the guest has been past the namespace's stack, and the guest's next frame past its answers.
+            end = frames.marker(FAR, f"MARK {shape}")
+            wire.send(end)
+            lease.port.wait(end[14:40])
+            mark = attacker.on_wire(lease)
+            lease.port.send(mark)
+            answers = wire.before(mark[14:40])
+            assert not answers, f"{shape}: the namespace answered {told(answers[0])}"
 
 
 def host_view():
