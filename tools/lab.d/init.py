@@ -226,10 +226,16 @@ def wait_for_name(supervisor, name, seconds):
     state = {"owned": owned}
 
     def on_message():
-        message = bus.receive(timeout=0)
-        if message.header.message_type == MessageType.signal and message.body[0] == name:
-            state["owned"] = bool(message.body[2])
+        """All that is there: what jeepney has read ahead makes the socket readable no more."""
+        while True:
+            try:
+                message = bus.receive(timeout=0)
+            except TimeoutError:
+                return
+            if message.header.message_type == MessageType.signal and message.body[0] == name:
+                state["owned"] = bool(message.body[2])
 
+    on_message()
     supervisor.watch(bus.sock, on_message)
     supervisor.run_until(lambda: state["owned"], seconds, name)
     supervisor.selector.unregister(bus.sock)
