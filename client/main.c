@@ -32,6 +32,10 @@ static const char help_text[] =
                 "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
                 "raw,id=ID,network=NETWORK,kind=tap\n"
                 "                                    turned into a port\n"
+                "  plug [OPTION...] --qmp SOCKET NETWORK\n"
+                "                                    put a network card with a port into a running QEMU\n"
+                "      --id ID  --bus BUS  --mac ADDRESS|learn  --name NAME  --queues N  --vhost\n"
+                "  unplug --qmp SOCKET ID            and take it out again\n"
                 "  host up|down NETWORK              make or remove the host's own leg on a network\n";
 
 typedef struct Verb {
@@ -43,6 +47,7 @@ static const Verb verbs[] = {
                 {"networks", verb_networks}, {"list", verb_list},   {"stat", verb_stat},
                 {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
                 {"qemu", verb_qemu},         {"host", verb_host},
+                {"plug", verb_plug},         {"unplug", verb_unplug},
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */

@@ -64,11 +64,20 @@ _rawnetctl_run() {
         esac
 }
 
+_rawnetctl_plug() {
+        case ${COMP_WORDS[COMP_CWORD - 1]} in
+        --qmp) mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}") ;;
+        --mac) _rawnetctl_complete "learn" ;;
+        --id | --bus | --name | --queues) ;;
+        *) _rawnetctl_complete "$1" ;;
+        esac
+}
+
 _rawnetctl() {
         local verb=${COMP_WORDS[1]} index
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                _rawnetctl_complete "networks list stat close check run qemu host --help --version"
+                _rawnetctl_complete "networks list stat close check run qemu plug unplug host --help --version"
                 return
         fi
         case $verb in
@@ -77,6 +86,8 @@ _rawnetctl() {
         close) _rawnetctl_complete "$(_rawnetctl_names list)" ;;
         check) _rawnetctl_complete "--json $(_rawnetctl_names networks)" ;;
         run) _rawnetctl_run ;;
+        plug) _rawnetctl_plug "--qmp --id --bus --mac --name --queues --vhost $(_rawnetctl_names networks)" ;;
+        unplug) _rawnetctl_plug "--qmp" ;;
         host)
                 if ((COMP_CWORD == 2)); then
                         _rawnetctl_complete "up down"

@@ -14,45 +14,33 @@
 #include "client/parse.h"
 #include "common/text.h"
 
-enum {
-        OPTION_KIND = 0x100,
-        OPTION_MAC,
-        OPTION_NAME,
-        OPTION_QUEUES,
-        OPTION_VHOST,
-        OPTION_VNET_HDR,
-        OPTION_PORT
-};
-
 static const struct option run_long_options[] = {
-                {"kind", required_argument, NULL, OPTION_KIND},
-                {"mac", required_argument, NULL, OPTION_MAC},
-                {"name", required_argument, NULL, OPTION_NAME},
-                {"queues", required_argument, NULL, OPTION_QUEUES},
-                {"vhost", optional_argument, NULL, OPTION_VHOST},
-                {"vnet-hdr", required_argument, NULL, OPTION_VNET_HDR},
-                {"port", required_argument, NULL, OPTION_PORT},
+                {"kind", required_argument, NULL, RUN_OPTION_KIND},
+                {"mac", required_argument, NULL, RUN_OPTION_MAC},
+                {"name", required_argument, NULL, RUN_OPTION_NAME},
+                {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
+                {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
+                {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
+                {"port", required_argument, NULL, RUN_OPTION_PORT},
                 {},
 };
 
-/* Sets one of the options that belong to the next port. Returns false, after one line, if the value
- * is wrong. */
-static bool set_option(PortRequest *request, int option, const char *value) {
+bool run_option_set(PortRequest *request, int option, const char *value) {
         bool flag = true;
 
         switch (option) {
-        case OPTION_KIND:
+        case RUN_OPTION_KIND:
                 if (lease_kind_from_string(value, &request->kind) >= 0)
                         return true;
                 log_error("--kind is tap or packet, not '%s'", value);
                 return false;
-        case OPTION_MAC:
+        case RUN_OPTION_MAC:
                 request->mac = value;
                 return true;
-        case OPTION_NAME:
+        case RUN_OPTION_NAME:
                 request->name = value;
                 return true;
-        case OPTION_QUEUES:
+        case RUN_OPTION_QUEUES:
                 if (text_parse_u32(value, 1, RAWNET_QUEUES_MAX, &request->queues) >= 0)
                         return true;
                 log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, value);
@@ -60,10 +48,10 @@ static bool set_option(PortRequest *request, int option, const char *value) {
         default:
                 if (value && parse_bool(value, &flag) < 0) {
                         log_error("--%s is yes or no, not '%s'",
-                                  option == OPTION_VHOST ? "vhost" : "vnet-hdr", value);
+                                  option == RUN_OPTION_VHOST ? "vhost" : "vnet-hdr", value);
                         return false;
                 }
-                *(option == OPTION_VHOST ? &request->vhost : &request->vnet_hdr) = flag;
+                *(option == RUN_OPTION_VHOST ? &request->vhost : &request->vnet_hdr) = flag;
                 return true;
         }
 }
@@ -145,13 +133,13 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                         say_bad_option(c, argv);
                         return EXIT_OWN_FAILURE;
                 }
-                if (c == OPTION_PORT) {
+                if (c == RUN_OPTION_PORT) {
                         if (!add_port(ret, &request, optarg))
                                 return EXIT_OWN_FAILURE;
                         pending = NULL;
                         continue;
                 }
-                if (!set_option(&request, c, optarg))
+                if (!run_option_set(&request, c, optarg))
                         return EXIT_OWN_FAILURE;
                 pending = run_long_options[i].name;
         }

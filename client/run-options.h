@@ -9,6 +9,20 @@
 
 #define RUN_PORTS_MAX 32u
 
+/* Options that describe a port, as getopt_long(3) returns them. */
+enum {
+        RUN_OPTION_KIND = 0x100,
+        RUN_OPTION_MAC,
+        RUN_OPTION_NAME,
+        RUN_OPTION_QUEUES,
+        RUN_OPTION_VHOST,
+        RUN_OPTION_VNET_HDR,
+        RUN_OPTION_PORT,
+};
+
+/* Sets one of them, not RUN_OPTION_PORT. Returns false, after one line, if the value is wrong. */
+bool run_option_set(PortRequest *request, int option, const char *value);
+
 typedef struct RunOptions {
         Port ports[RUN_PORTS_MAX];
         size_t n_ports;

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * QEMU's control socket.
+ */
+
+#include "client/qmp.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "common/fd-pass.h"
+#include "common/text.h"
+
+#define QMP_MESSAGE_MAX (1024u * 1024u)
+/* A QEMU that emulates on a busy machine takes its time, one that another client talks to never answers. */
+#define QMP_ANSWER_SECONDS 20u
+
+struct Qmp {
+        const char *path;
+        int fd;
+        uint64_t id;
+        char *text; /* what has come and is not read yet */
+        size_t used, size;
+        char error_class[64];
+        const char *device;
+        bool deleted;
+};
+
+void qmp_close(Qmp *qmp) {
+        if (!qmp)
+                return;
+        safe_close(qmp->fd);
+        free(qmp->text);
+        free(qmp);
+}
+
+const char *qmp_error_class(const Qmp *qmp) {
+        return qmp->error_class;
+}
+
+static void json_putp(json_object **object) {
+        json_object_put(*object);
+}
+
+static uint64_t now_ms(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static const char *text_of(json_object *object, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, json_type_string)
+                       ? json_object_get_string(value)
+                       : "";
+}
+
+/* One line out of what has come: a message, QEMU ends each with CR LF (qmp-spec, 2.1). 1, 0 (none yet), or -EBADMSG. */
+static int take_message(Qmp *qmp, json_object **ret) {
+        char *end = memchr(qmp->text, '\n', qmp->used);
+        json_object *message;
+        size_t length;
+
+        if (!end)
+                return qmp->used >= QMP_MESSAGE_MAX ? -EBADMSG : 0;
+        *end = '\0';
+        length = (size_t)(end - qmp->text) + 1;
+        message = json_tokener_parse(qmp->text);
+        memmove(qmp->text, qmp->text + length, qmp->used - length);
+        qmp->used -= length;
+        if (!json_object_is_type(message, json_type_object)) {
+                json_object_put(message);
+                return -EBADMSG;
+        }
+        *ret = message;
+        return 1;
+}
+
+/* Reads what is there. 0; -ETIMEDOUT; -ECONNRESET: QEMU has closed it; or -errno. */
+static int read_more(Qmp *qmp, uint64_t until_ms) {
+        struct pollfd p = {qmp->fd, POLLIN, 0};
+        uint64_t now = now_ms();
+        ssize_t n;
+        int r;
+
+        if (qmp->size - qmp->used < 4096) {
+                char *bigger = realloc(qmp->text, qmp->size + 65536);
+
+                if (!bigger)
+                        return -ENOMEM;
+                qmp->text = bigger;
+                qmp->size += 65536;
+        }
+        r = poll(&p, 1, now < until_ms ? (int)(until_ms - now) : 0);
+        if (r == 0)
+                return -ETIMEDOUT;
+        n = r < 0 ? -1 : recv(qmp->fd, qmp->text + qmp->used, qmp->size - qmp->used, 0);
+        if (n < 0)
+                return errno == EINTR ? 0 : -errno;
+        qmp->used += (size_t)n;
+        return n == 0 ? -ECONNRESET : 0;
+}
+
+static void note_event(Qmp *qmp, json_object *message) {
+        json_object *data;
+
+        if (qmp->device && strcmp(text_of(message, "event"), "DEVICE_DELETED") == 0 &&
+            json_object_object_get_ex(message, "data", &data) &&
+            strcmp(text_of(data, "device"), qmp->device) == 0)
+                qmp->deleted = true;
+}
+
+/* The next message, whatever it is. 0 or -errno, as read_more(). */
+static int next_message(Qmp *qmp, uint64_t until_ms, json_object **ret) {
+        int r = 0;
+
+        while (r == 0) {
+                r = qmp->used > 0 ? take_message(qmp, ret) : 0;
+                if (r == 0)
+                        r = read_more(qmp, until_ms);
+        }
+        return MIN_OF(r, 0);
+}
+
+static int refuse_trouble(const Qmp *qmp, int r, const char *what, Refusal *ret_refusal) {
+        if (r == -ENOMEM)
+                return r;
+        if (r == -ETIMEDOUT)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "QEMU at %s does not answer %s; a control socket serves one program at a time: "
+                              "give QEMU another -qmp for this one",
+                              qmp->path, what);
+        if (r == -EBADMSG)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "what answers at %s does not speak QMP; name the socket of QEMU's -qmp option",
+                              qmp->path);
+        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "QEMU at %s, asked for %s: %s", qmp->path, what,
+                      r == -ECONNRESET ? "it closed the connection" : strerror(-r));
+}
+
+/* "return" or "error" of the command with our id. */
+static int read_answer(Qmp *qmp, const char *command, Refusal *ret_refusal) {
+        uint64_t until = now_ms() + QMP_ANSWER_SECONDS * 1000;
+
+        for (;;) {
+                _cleanup_(json_putp) json_object *message = NULL;
+                json_object *id, *error;
+                int r = next_message(qmp, until, &message);
+
+                if (r < 0)
+                        return refuse_trouble(qmp, r, command, ret_refusal);
+                if (*text_of(message, "event")) {
+                        note_event(qmp, message);
+                        continue;
+                }
+                if (!json_object_object_get_ex(message, "id", &id) || json_object_get_uint64(id) != qmp->id)
+                        continue;
+                if (json_object_object_get_ex(message, "return", NULL))
+                        return 0;
+                if (!json_object_object_get_ex(message, "error", &error))
+                        return refuse_trouble(qmp, -EBADMSG, command, ret_refusal);
+                snprintf(qmp->error_class, sizeof(qmp->error_class), "%s", text_of(error, "class"));
+                r = refuse(ret_refusal, RAWNET_KERNEL_REFUSED, "QEMU at %s refuses %s: %s", qmp->path, command,
+                           text_of(error, "desc"));
+                text_make_printable(ret_refusal->text);
+                return r;
+        }
+}
+
+int qmp_execute(Qmp *qmp, const char *command, json_object *arguments, int fd, Refusal *ret_refusal) {
+        _cleanup_(json_putp) json_object *message = json_object_new_object();
+        const char *text;
+        int r;
+
+        qmp->error_class[0] = '\0';
+        if (!message) {
+                json_object_put(arguments);
+                return -ENOMEM;
+        }
+        json_object_object_add(message, "execute", json_object_new_string(command));
+        if (arguments)
+                json_object_object_add(message, "arguments", arguments);
+        json_object_object_add(message, "id", json_object_new_uint64(++qmp->id));
+        text = json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN);
+        if (!text)
+                return -ENOMEM;
+        r = fd_pass_send(qmp->fd, text, strlen(text), &fd, fd >= 0, 0);
+        if (r < 0)
+                return refuse_trouble(qmp, r, command, ret_refusal);
+        return read_answer(qmp, command, ret_refusal);
+}
+
+void qmp_watch_device(Qmp *qmp, const char *name) {
+        qmp->device = name;
+        qmp->deleted = false;
+}
+
+int qmp_wait_deleted(Qmp *qmp, unsigned seconds, Refusal *ret_refusal) {
+        uint64_t until = now_ms() + seconds * UINT64_C(1000);
+
+        while (!qmp->deleted) {
+                _cleanup_(json_putp) json_object *message = NULL;
+                int r = next_message(qmp, until, &message);
+
+                if (r == -ETIMEDOUT)
+                        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
+                                      "the guest has not let go of %s within %u s; it has been asked: when it "
+                                      "runs and takes notice, try again",
+                                      qmp->device, seconds);
+                if (r < 0)
+                        return refuse_trouble(qmp, r, "the device's end", ret_refusal);
+                note_event(qmp, message);
+        }
+        return 0;
+}
+
+static int greet(Qmp *qmp, Refusal *ret_refusal) {
+        _cleanup_(json_putp) json_object *greeting = NULL;
+        int r = next_message(qmp, now_ms() + QMP_ANSWER_SECONDS * 1000, &greeting);
+
+        if (r == 0 && !json_object_object_get_ex(greeting, "QMP", NULL))
+                r = -EBADMSG;
+        if (r < 0)
+                return refuse_trouble(qmp, r, "a greeting", ret_refusal);
+        return qmp_execute(qmp, "qmp_capabilities", NULL, -1, ret_refusal);
+}
+
+int qmp_connect(const char *path, Qmp **ret, Refusal *ret_refusal) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_(qmp_closep) Qmp *qmp = NULL;
+        int r;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s: the name of a socket has at most %zu bytes (unix(7)); name it from a nearer "
+                              "directory",
+                              path, sizeof(address.sun_path) - 1);
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        qmp = calloc(1, sizeof(*qmp));
+        if (!qmp)
+                return -ENOMEM;
+        qmp->path = path;
+        qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (qmp->fd < 0)
+                return -errno;
+        if (connect(qmp->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "cannot reach QEMU at %s: %s; start it with -qmp unix:%s,server=on,wait=off", path,
+                              strerror(errno), path);
+        r = greet(qmp, ret_refusal);
+        if (r == 0)
+                *ret = TAKE_PTR(qmp);
+        return r;
+}
