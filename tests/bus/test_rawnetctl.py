@@ -233,6 +233,8 @@ def on_a_terminal(command, answer):
         while select.select([terminal], [], [], 40)[0] and (data := os.read(terminal, 4096)):
             seen += data
             if b"assword:" in data:
+                # The agent drops what is typed before it has switched the echo off, which comes after its prompt.
+                lab.wait_for(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, 20, "the end of the echo")
                 os.write(terminal, answer)
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode("utf-8", "replace")
