@@ -12,7 +12,6 @@ import sys
 
 JOB = "/run/job"
 BOOTS = "/var/lib/system-job.boots"
-SHELL_PORT = "/dev/virtio-ports/shell"  # there with tools/system exec --shell
 
 
 def boot_number():
@@ -40,8 +39,7 @@ def main():
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
                    "LOGNAME": "root", "SHELL": "/bin/bash", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
                    **job["environment"], "SYSTEM_BOOT": str(boot_number())}  # fmt: skip
-    if os.path.exists(SHELL_PORT):
-        subprocess.Popen(["socat", f"{SHELL_PORT},raw,echo=0", "EXEC:bash -li,pty,stderr,setsid,ctty,sane"], cwd=JOB, env=environment)
+    subprocess.run(["udevadm", "settle", "--timeout=60"], check=False)  # every port has its name
     with open("/dev/virtio-ports/stdout", "wb", buffering=0) as out, open("/dev/virtio-ports/stderr", "wb", buffering=0) as err:
         try:
             status = subprocess.run(job["command"], cwd=JOB, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,

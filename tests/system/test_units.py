@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The units: how they start, that their sandbox is tight and yet lets everything through that a lease needs, what they say in
+the journal, and that networkd keeps off."""
+
+import json
+import os
+import re
+
+import bus
+import debian
+import frames
+import lab
+import tap
+import vlan
+
+EXPOSURE = {"rawnetd.service": 0.8, "rawnet-helper.service": 2.0}
+OPENED, REFUSED, ENDED = (
+    "d8141f479581476994268bf323dadbb4", "6adb09ff20f549539a2a4bdebe7732fd", "797cad538a664f4090b5e7fa4592af89")  # fmt: skip
+
+
+def stop_all():
+    debian.run("systemctl", "stop", "rawnetd.service", "rawnet-helper.service")
+
+
+def both_ways(lease, tag=100, far="wire.100"):
+    """A frame out, tagged, and one back in, by content."""
+    port = frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"])
+    with frames.WirePort() as trunk, frames.WirePort(far) as there:
+        out = frames.marker(lease.info["mac"], f"out of {lease.id}")
+        port.send(out)
+        _, source, tags, _, _ = vlan.taken_apart(trunk.wait(out[14:]))
+        assert (source, tags) == (lease.info["mac"], [(frames.VLAN, tag)]), (source, tags)
+        text = f"back to {lease.id}".encode().ljust(46, b"\0")
+        there.send(frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, text))
+        port.wait(text)
+
+
+def test_ready():
+    debian.ready()
+
+
+def test_exposure():
+    for unit, limit in EXPOSURE.items():
+        text = debian.run("systemd-analyze", "security", "--no-pager", unit)
+        level = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", text)[1])
+        worst = [line for line in text.splitlines() if line.startswith("✗")]
+        tap.diag(f"{unit}: {level}")
+        assert level <= limit, "\n".join([f"{unit}: {level}", *worst])
+
+
+def test_units_are_well_written():
+    debian.run("systemd-analyze", "verify", "rawnetd.service", "rawnet-helper.service", "rawnet-helper.socket")
+
+
+def test_bus_and_socket_start_them():
+    stop_all()
+    assert debian.state("rawnetd.service") == debian.state("rawnet-helper.service") == "inactive"
+    with bus.connect("member") as member, member.open_tap("vlan100") as lease:
+        assert debian.state("rawnetd.service") == debian.state("rawnet-helper.service") == "active"
+        both_ways(lease)
+    for unit, user in (("rawnetd.service", "_rawnet"), ("rawnet-helper.service", "_rawnet-helper")):
+        with open(f"/proc/{debian.pid(unit)}/status", encoding="ascii") as text:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in text)
+        wanted = "0000000000000000" if user == "_rawnet" else "0000000000001000"  # CAP_NET_ADMIN, capability.h
+        assert {status[name] for name in ("CapEff", "CapPrm", "CapBnd")} == {wanted}, status
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
+        assert status["Uid"].split() == [str(lab.uid_of(user))] * 4, status
+
+
+def test_tap_with_vhost_and_queues():
+    assert os.path.exists("/dev/vhost-net")
+    with bus.connect("member") as member, member.open_tap("vlan100", vhost=True, queues=4) as lease:
+        assert (len(lease.fds), len(lease.vhosts)) == (4, 4)
+        assert {os.fstat(fd).st_rdev for fd in lease.vhosts} == {os.stat("/dev/vhost-net").st_rdev}
+        assert debian.loaded("vhost_net")
+    with bus.connect("member") as member, member.open_tap("vlan100") as lease:
+        both_ways(lease)
+
+
+def test_packet():
+    for options in ({}, {"vnet_hdr": True}):
+        with bus.connect("member") as member, member.open_packet("vlan100", **options) as lease:
+            both_ways(lease)
+
+
+def test_every_mode():
+    for number, mode in enumerate(("private", "vepa", "exclusive")):
+        with debian.network("other", VLAN=300 + min(number, 1), Mode=mode), bus.connect("member") as member:
+            for kind in ("tap", "packet"):
+                with member.open(kind, "other") as lease:
+                    both_ways(lease, 300 + min(number, 1), f"wire.{300 + min(number, 1)}")
+                lab.wait_no_leases()
+        lab.wait_for(lambda: not vlan.shared(300) + vlan.shared(301), 30, "the end of the shared VLAN interface")
+
+
+def test_learning():
+    """What QEMU's helper= and libvirt get: a child of the helper stays in the lease."""
+    mac = "52:54:00:00:77:01"
+    with bus.connect("member") as member, member.open_tap("vlan100", mac="learn") as lease:
+        port = frames.Port(lease.fd, vnet_hdr=True)
+        with frames.WirePort() as trunk:
+            for number in range(100):
+                port.send(frames.marker(mac, f"learn {number}"))
+                if trunk.receive(0.3):
+                    break
+        lab.wait_for(lambda: member.leases()[lease.path]["MAC"] == mac, 10, "the learnt MAC")
+
+
+def test_helper_s_host_measures():
+    """Inside the sandbox too the shared VLAN interface gets everything that closes the host (facts: all columns)."""
+    with bus.connect("member") as member, member.open_tap("vlan100"):
+        (link,) = vlan.shared(100)
+        name = link["ifname"]
+        assert "NOARP" in link["flags"], link["flags"]
+        for path, value in ((f"ipv4/conf/{name}/rp_filter", "1"), (f"ipv6/conf/{name}/disable_ipv6", "1")):
+            with open(f"/proc/sys/net/{path}", encoding="ascii") as text:
+                assert text.read().strip() == value, path
+        assert name in debian.run("nft", "list", "ruleset"), "no prerouting drop"
+        assert "drop" in debian.run("tc", "filter", "show", "dev", name, "ingress"), "no tc drop"
+
+
+def test_networkd_keeps_off():
+    """Although the machine has a file that takes every interface (tools/system.d/customize.sh)."""
+    with bus.connect("member") as member, member.open_tap("vlan100"):
+        (link,) = vlan.shared(100)
+        lab.wait_for(lambda: networkd_state(link["ifindex"]) != "pending", 30, "networkd's decision")
+        assert networkd_state(link["ifindex"]) == "unmanaged"
+        assert not [address for entry in lab.ip("address", "show", "dev", link["ifname"]) for address in entry["addr_info"]]
+    # The positive control: it does take another VLAN interface.
+    debian.run("ip", "link", "add", "link", "eth1", "name", "someones", "type", "vlan", "id", "4001")
+    try:
+        index = lab.links()["someones"]["ifindex"]
+        lab.wait_for(lambda: networkd_state(index) in ("configuring", "configured"), 30, "networkd to take an interface")
+    finally:
+        debian.run("ip", "link", "del", "someones")
+
+
+def networkd_state(index):
+    for entry in json.loads(debian.run("networkctl", "--json=short", "list"))["Interfaces"]:
+        if entry["Index"] == index:
+            return entry["AdministrativeState"]
+    return "pending"
+
+
+def test_networkmanager_s_file():
+    """Only its form: the daemon is not installed here. A key file, one device section, a key that NetworkManager.conf(5) has."""
+    with open("/usr/lib/NetworkManager/conf.d/05-rawnet.conf", encoding="utf-8") as text:
+        lines = [line.strip() for line in text if line.strip() and not line.startswith("#")]
+    assert lines == ["[device-rawnet]", "match-device=interface-name:rnv*", "managed=0"], lines
+
+
+def test_journal():
+    with bus.connect("member") as member, member.open_tap("vlan100", name="journal") as lease:
+        number = lease.id
+    lab.wait_no_leases()
+    with bus.connect("outsider") as outsider:
+        bus.expect_error(bus.DBUS_ERROR + "InteractiveAuthorizationRequired", outsider.open_tap, "vlan100")
+
+    def events(identifier, **fields):
+        return [entry for entry in debian.journal(f"MESSAGE_ID={identifier}")
+                if all(entry.get(key) == value for key, value in fields.items())]  # fmt: skip
+
+    wanted = {"RAWNET_LEASE": str(number), "RAWNET_NETWORK": "vlan100", "RAWNET_UID": str(lab.uid_of("member"))}
+    lab.wait_for(lambda: events(OPENED, **wanted) and events(ENDED, **wanted), 20, "the lease in the journal")
+    assert events(OPENED, **wanted)[0]["_SYSTEMD_UNIT"] == "rawnetd.service"
+    lab.wait_for(lambda: events(REFUSED, RAWNET_UID=str(lab.uid_of("outsider"))), 20, "the refusal in the journal")
+    explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={OPENED}")
+    assert "It lives until the last copy of its file descriptors is closed." in explained, explained[-1000:]
+    catalog = debian.run("journalctl", "--list-catalog")
+    assert catalog.count(" rawnet: ") == 5, [line for line in catalog.splitlines() if "rawnet" in line]
+
+
+def test_nothing_is_denied():
+    """No line of the sandbox got in the way so far."""
+    entries = debian.journal("_TRANSPORT=audit") + debian.journal("_TRANSPORT=kernel")
+    denied = [entry["MESSAGE"] for entry in entries if "SECCOMP" in str(entry.get("MESSAGE")) and "rawnet" in entry["MESSAGE"]]
+    assert not denied, denied
+    told = [entry["MESSAGE"] for entry in debian.journal("--unit=rawnetd", "--unit=rawnet-helper", "--priority=warning")]
+    if told:
+        tap.diag("the daemons' warnings:\n" + "\n".join(str(line) for line in told))
+    for unit in EXPOSURE:
+        assert debian.show(unit, "NRestarts")["NRestarts"] == "0", unit
+
+
+if __name__ == "__main__":
+    tap.main()
