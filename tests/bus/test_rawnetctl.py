@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import socket
+import termios
 
 import bus
 import frames
