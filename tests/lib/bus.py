@@ -179,6 +179,10 @@ class Connection:
         """{name: properties}."""
         return {value[NETWORK]["Name"]: value[NETWORK] for value in self.objects().values() if NETWORK in value}
 
+    def features(self):
+        """The Manager's Features. rawnetd starts without them when rawnet-helper takes longer than 5 s for its first answer."""
+        return lab.wait_for(lambda: self.get_all(ROOT, MANAGER)["Features"], 10, "the helper's features")
+
     def get_all(self, path, interface):
         return plain(self.call(path, PROPERTIES, "GetAll", "s", (interface,))[0])
 

@@ -36,7 +36,7 @@ def port_of(lease, number=0):
 
 
 def features(connection):
-    return connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
+    return connection.features()
 
 
 @contextlib.contextmanager
