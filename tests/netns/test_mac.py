@@ -125,8 +125,7 @@ def test_waiting_for_an_address_holds_nobody_up():
     with bus.connect("member") as connection, bus.connect("member2") as other, connection.open_tap("lab", mac="52:54:00:00:00:07"):
         serial = connection.send_open("tap", "lab", mac="52:54:00:00:00:07")
         start = lab.time.monotonic()
-        for _ in range(5):
-            other.open_tap("lab").close_fds()
+        other.open_tap("lab").close_fds()
         took = lab.time.monotonic() - start
         try:
             connection.opened("tap", serial)
@@ -134,9 +133,9 @@ def test_waiting_for_an_address_holds_nobody_up():
         except bus.BusError as error:
             assert error.name == bus.ERROR + "AddressInUse", error
         waited = lab.time.monotonic() - start
-        tap.diag(f"five opens took {took:.2f} s, the refusal {waited:.2f} s")
+        tap.diag(f"another open took {took:.2f} s, the refusal {waited:.2f} s")
         assert waited > 1, "the helper did not wait for the address"
-        assert took < waited, "the others waited with it"
+        assert took < waited, "the other waited with it"
 
 
 # -- learn
