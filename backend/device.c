@@ -221,17 +221,15 @@ int device_remap(Device *device, Refusal *ret_refusal) {
         return 0;
 }
 
-void device_reset_rings(Device *device) {
+void device_stop_rings(Device *device) {
         for (uint32_t i = 0; i < 2 * device->n_pairs; i++) {
-                Ring *ring = device_ring(device, i);
-
-                forget_kick(device, ring);
-                ring_reset(ring);
+                device_stop_ring(device, i);
+                device_ring(device, i)->enabled = false;
         }
 }
 
 void device_reset(Device *device) {
-        device_reset_rings(device);
+        device_stop_rings(device);
         for (uint32_t i = 0; i < 2 * device->n_pairs; i++)
                 ring_done(device_ring(device, i));
         memory_clear(&device->memory);

@@ -77,8 +77,9 @@ int device_enable(Device *device, uint32_t number, bool enable, Refusal *ret_ref
 void device_stop_ring(Device *device, uint32_t number);
 /* Finds the tables of all running rings again, after a change of the memory. */
 int device_remap(Device *device, Refusal *ret_refusal);
-/* Rings stopped and forgotten; memory and features stay (RESET_DEVICE, status 0). */
-void device_reset_rings(Device *device);
+/* Rings stopped and disabled (RESET_DEVICE, status 0). What the front end said of them stays: QEMU up to 7.2 asks for their index
+ * afterwards, and says the descriptors that tell the guest once only (vhost_virtqueue_init()). */
+void device_stop_rings(Device *device);
 /* The front end is gone: everything that it said is forgotten. */
 void device_reset(Device *device);
 

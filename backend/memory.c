@@ -42,8 +42,18 @@ int memory_add_mapped(Memory *memory, const MemorySlot *slot, uint8_t *base, Ref
 
         if (r != 0)
                 return r;
-        memory->regions[memory->n_regions++] = (MemoryRegion){.slot = *slot, .base = base};
+        memory->regions[memory->n_regions++] = (MemoryRegion){.slot = *slot, .base = base, .uses = 1};
         return 0;
+}
+
+static MemoryRegion *find_same(Memory *memory, const MemorySlot *slot) {
+        for (unsigned i = 0; i < memory->n_regions; i++) {
+                const MemorySlot *have = &memory->regions[i].slot;
+
+                if (have->guest == slot->guest && have->user == slot->user && have->size == slot->size)
+                        return &memory->regions[i];
+        }
+        return NULL;
 }
 
 /*
@@ -52,10 +62,15 @@ int memory_add_mapped(Memory *memory, const MemorySlot *slot, uint8_t *base, Ref
  */
 int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refusal) {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), length;
+        MemoryRegion *known = find_same(memory, slot);
         struct stat st;
         void *mapping;
         int r;
 
+        if (known) {
+                known->uses++;
+                return 0;
+        }
         r = check_slot(memory, slot, ret_refusal);
         if (r != 0)
                 return r;
@@ -79,6 +94,7 @@ int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refu
                 .base = (uint8_t *)mapping + slot->offset,
                 .mapping = mapping,
                 .mapping_size = length,
+                .uses = 1,
         };
         return 0;
 }
@@ -89,18 +105,17 @@ static void unmap(MemoryRegion *region) {
 }
 
 int memory_remove(Memory *memory, const MemorySlot *slot, Refusal *ret_refusal) {
-        for (unsigned i = 0; i < memory->n_regions; i++) {
-                const MemorySlot *have = &memory->regions[i].slot;
+        MemoryRegion *region = find_same(memory, slot);
 
-                if (have->guest != slot->guest || have->user != slot->user || have->size != slot->size)
-                        continue;
-                unmap(&memory->regions[i]);
-                memory->regions[i] = memory->regions[--memory->n_regions];
-                memory->last = 0;
+        if (!region)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "no memory region at %#" PRIx64 " to remove",
+                              slot->guest);
+        if (--region->uses > 0)
                 return 0;
-        }
-        return refuse(ret_refusal, RAWNET_INVALID_ARGS, "no memory region at %#" PRIx64 " to remove",
-                      slot->guest);
+        unmap(region);
+        *region = memory->regions[--memory->n_regions];
+        memory->last = 0;
+        return 0;
 }
 
 void memory_clear(Memory *memory) {

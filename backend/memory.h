@@ -25,6 +25,7 @@ typedef struct MemorySlot {
 typedef struct MemoryRegion {
         MemorySlot slot;
         uint8_t *base; /* of the region's first byte here */
+        unsigned uses; /* QEMU up to 7.2 adds, and removes, a region once for every queue pair */
         void *mapping; /* what to unmap; NULL: the memory is somebody else's (tests) */
         size_t mapping_size;
 } MemoryRegion;
@@ -35,7 +36,7 @@ typedef struct Memory {
         unsigned last; /* where the last address was found: nearly always where the next one is */
 } Memory;
 
-/* Maps one more region of fd, which stays the caller's. Refused: no size, sizes and addresses that wrap, a region over another
+/* Maps one more region of fd, or notes that it is there already; fd stays the caller's. Refused: no size, sizes and addresses that wrap, a region over another
  * one, a descriptor that is shorter than it says, no slot left. 0, a RawnetError or -errno; memory is untouched on failure. */
 int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refusal);
 /* The same for memory that is already here; base has slot->size bytes and outlives memory. */

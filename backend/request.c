@@ -251,7 +251,7 @@ static int set_config(Device *device, VhostUser *front, RequestAnswer *ret, Refu
 }
 
 static int reset_device(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
-        device_reset_rings(device);
+        device_stop_rings(device);
         device->status = STATUS_RESET;
         return 0;
 }
@@ -260,7 +260,7 @@ static int set_status(Device *device, VhostUser *front, RequestAnswer *ret, Refu
         if (front->payload.u64 > UINT8_MAX)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a status of %#" PRIx64, front->payload.u64);
         if (front->payload.u64 == STATUS_RESET)
-                device_reset_rings(device);
+                device_stop_rings(device);
         device->status = (uint8_t)front->payload.u64;
         return 0;
 }

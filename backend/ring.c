@@ -16,12 +16,6 @@ void ring_init(Ring *ring) {
         *ring = (Ring){.kick_fd = -1, .call_fd = -1, .error_fd = -1};
 }
 
-void ring_reset(Ring *ring) {
-        Ring fresh = {.kick_fd = ring->kick_fd, .call_fd = ring->call_fd, .error_fd = ring->error_fd};
-
-        *ring = fresh;
-}
-
 void ring_done(Ring *ring) {
         safe_close(ring->kick_fd);
         safe_close(ring->call_fd);

@@ -52,9 +52,6 @@ typedef struct RingBuffer {
 } RingBuffer;
 
 void ring_init(Ring *ring);
-/* Forgets size, addresses and index, and stops. The descriptors that tell the guest stay: a front end says them once
- * (QEMU's vhost_virtqueue_init()), also before a reset. */
-void ring_reset(Ring *ring);
 /* Closes its descriptors and forgets what the front end said. */
 void ring_done(Ring *ring);
 

@@ -42,7 +42,8 @@ uint32_t segment_sum(const uint8_t *data, size_t size, uint32_t sum) {
                 total += word;
         }
         word = 0;
-        memcpy(&word, data, size);
+        if (size > 0)
+                memcpy(&word, data, size);
         total += word;
         total = (total & UINT32_MAX) + (total >> 32);
         total = (total & UINT32_MAX) + (total >> 32);

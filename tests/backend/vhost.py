@@ -11,8 +11,8 @@ import bus
 import lab
 import tap
 
-QEMU = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "128", "-nodefaults", "-no-user-config", "-display", "none",
-        "-object", "memory-backend-memfd,id=m0,size=128M,share=on", "-machine", "memory-backend=m0"]  # fmt: skip
+QEMU = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none",
+        "-object", "memory-backend-memfd,id=m0,size=256M,share=on", "-machine", "memory-backend=m0"]  # fmt: skip
 
 
 def program():
@@ -78,6 +78,8 @@ def qemu(back, *options, device="", reconnect=False, queues=1):
     """The command of a QEMU on that back end."""
     wait = ",reconnect=1" if reconnect else ""
     several = f",queues={queues}" if queues > 1 else ""
-    mq = f",mq=on,vectors={2 * queues + 2}" if queues > 1 else ""
+    # QEMU 7.2 without KVM ends with SIGSEGV when a driver switches MSI-X on in front of any vhost-user back end (it takes the
+    # KVM path in virtio_pci_vector_unmask()): hence no vectors.
+    mq = ",vectors=0" + (",mq=on" if queues > 1 else "")
     return [*QEMU, "-chardev", f"socket,id=c0,path={back.socket}{wait}", "-netdev", f"vhost-user,id=n0,chardev=c0{several}",
             "-device", f"virtio-net-pci,netdev=n0,mac={back.mac}{mq}{device}", *options]  # fmt: skip

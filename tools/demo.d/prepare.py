@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo's guest: Debian's kernel (fetched and unpacked as tools/vm does it, never installed) and an initramfs of busybox,
-the modules for its network card, and guest-init.sh."""
+the modules for its network card, and guest-init.sh (or another INIT: prepare.py SOURCE TARGET [INIT])."""
 
 import os
 import shutil
 import sys
 
-SOURCE, TARGET = sys.argv[1:]
+SOURCE, TARGET, *INIT = sys.argv[1:]
 sys.path.insert(0, os.path.join(SOURCE, "tools/vm.d"))
 
 import cpio  # noqa: E402
@@ -43,7 +43,7 @@ def main():
         archive.directory(directory)
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", debian_kernel.BUSYBOX, 0o755)
-    archive.file("init", os.path.join(HERE, "guest-init.sh"), 0o755)
+    archive.file("init", *(INIT or [os.path.join(HERE, "guest-init.sh")]), 0o755)
     archive.file("bin/dhcp-event", os.path.join(HERE, "guest-dhcp.sh"), 0o755)
     paths = modules_of(kernel)
     for path in paths:

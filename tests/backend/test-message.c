@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The front end's messages, good and bad, over a real socket. */
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "driver.h"
+#include "tests/unit/test.h"
+
+#define HEADER sizeof(VhostUserHeader)
+#define PROTOCOL (BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_STATUS) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | \
+                  BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
+
+typedef struct Peer {
+        Device device;
+        VhostUser front;
+        int fd;
+        unsigned n_fds;
+} Peer;
+
+static int set_up(void **state) {
+        Peer *p = calloc(1, sizeof(*p));
+        int ends[2], wire[2];
+
+        p->n_fds = count_fds();
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ||
+            socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, wire) < 0)
+                return -1;
+        close(wire[1]);
+        device_init(&p->device, wire, 1, &(MacAddress){{0x52, 0x54, 0, 1, 2, 3}}, 1400);
+        vhost_user_init(&p->front);
+        p->front.fd = ends[0];
+        p->fd = ends[1];
+        *state = p;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        Peer *p = *state;
+        unsigned n_fds = p->n_fds;
+
+        vhost_user_done(&p->front);
+        device_done(&p->device);
+        close(p->fd);
+        free(p);
+        /* Nothing that came with a message is still open. */
+        return count_fds() == n_fds ? 0 : -1;
+}
+
+static void send_raw(Peer *p, const void *data, size_t size, const int *fds, unsigned n_fds) {
+        union {
+                struct cmsghdr align;
+                char data[CMSG_SPACE(16 * sizeof(int))];
+        } control = {};
+        struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+        if (n_fds > 0) {
+                message.msg_control = &control;
+                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+                control.align = (struct cmsghdr){
+                        .cmsg_level = SOL_SOCKET,
+                        .cmsg_type = SCM_RIGHTS,
+                        .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
+                };
+                memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
+        }
+        assert_int_equal(sendmsg(p->fd, &message, 0), size);
+}
+
+static int say_with(Peer *p, uint32_t request, uint32_t flags, const void *payload, uint32_t size, const int *fds,
+                    unsigned n_fds, Refusal *refusal) {
+        uint8_t buffer[HEADER + 1024];
+        VhostUserHeader header = {request, VHOST_USER_VERSION | flags, size};
+
+        memcpy(buffer, &header, HEADER);
+        if (size > 0)
+                memcpy(buffer + HEADER, payload, size);
+        send_raw(p, buffer, HEADER + size, fds, n_fds);
+        return vhost_user_serve(&p->front, &p->device, refusal);
+}
+
+static int say(Peer *p, uint32_t request, const void *payload, uint32_t size, Refusal *refusal) {
+        return say_with(p, request, 0, payload, size, NULL, 0, refusal);
+}
+
+static uint64_t answer(Peer *p, uint32_t request) {
+        struct {
+                VhostUserHeader header;
+                uint64_t value;
+        } __attribute__((packed)) reply;
+
+        assert_int_equal(recv(p->fd, &reply, sizeof(reply), MSG_DONTWAIT), sizeof(reply));
+        assert_int_equal(reply.header.request, request);
+        assert_int_equal(reply.header.flags, VHOST_USER_VERSION | VHOST_USER_REPLY);
+        assert_int_equal(reply.header.size, sizeof(reply.value));
+        return reply.value;
+}
+
+static void no_answer(Peer *p) {
+        char byte;
+
+        assert_true(recv(p->fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+}
+
+static uint64_t ask(Peer *p, uint32_t request) {
+        assert_int_equal(say(p, request, NULL, 0, NULL), 0);
+        return answer(p, request);
+}
+
+static void negotiate(Peer *p) {
+        const uint64_t protocol = PROTOCOL;
+
+        assert_int_equal(say(p, VHOST_USER_SET_PROTOCOL_FEATURES, &protocol, 8, NULL), 0);
+}
+
+static uint64_t acknowledged(Peer *p, uint32_t request, const void *payload, uint32_t size, const int *fds, unsigned n_fds) {
+        assert_int_equal(say_with(p, request, VHOST_USER_NEED_REPLY, payload, size, fds, n_fds, NULL), 0);
+        return answer(p, request);
+}
+
+static void test_features(void **state) {
+        const uint64_t wanted[] = {0, 1, 3, 5, 7, 8, 11, 12, 15, 16, 27, 28, 29, 30, 32};
+        uint64_t features = ask(*state, VHOST_USER_GET_FEATURES), bad = BIT(26);
+        Peer *p = *state;
+        Refusal refusal = {};
+
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+                assert_true(features & BIT(wanted[i]));
+        assert_false(features & (BIT(26) | BIT(17) | BIT(22)));
+        assert_int_equal(say(p, VHOST_USER_SET_FEATURES, &features, 8, NULL), 0);
+        assert_int_equal(p->device.header_size, 12);
+        assert_refused(say(p, VHOST_USER_SET_FEATURES, &bad, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "not offered");
+}
+
+static void test_unknown(void **state) {
+        static const uint32_t unknown[] = {0, 6, 7, 19, 21, 26, 35, 41, 1000, UINT32_MAX};
+        uint8_t payload[300] = {};
+        Peer *p = *state;
+
+        negotiate(p);
+        for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+                int fd = eventfd(0, EFD_CLOEXEC);
+
+                assert_int_equal(say(p, unknown[i], payload, sizeof(VhostUserPayload), NULL), 0);
+                no_answer(p);
+                assert_int_equal(acknowledged(p, unknown[i], payload, 8, &fd, 1), 1);
+                close(fd);
+        }
+        /* Known, but it was not agreed upon. */
+        assert_int_equal(acknowledged(p, VHOST_USER_GET_QUEUE_NUM, NULL, 0, NULL, 0), 1);
+}
+
+static void test_small_questions(void **state) {
+        uint64_t value = 9000;
+        Peer *p = *state;
+
+        negotiate(p);
+        assert_int_equal(ask(p, VHOST_USER_GET_MAX_MEM_SLOTS), MEMORY_REGIONS_MAX);
+        assert_int_equal(acknowledged(p, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0), 0);
+        assert_int_equal(acknowledged(p, VHOST_USER_NET_SET_MTU, &value, 8, NULL, 0), 1);
+        value = 1400;
+        assert_int_equal(acknowledged(p, VHOST_USER_NET_SET_MTU, &value, 8, NULL, 0), 0);
+        value = 15;
+        assert_int_equal(acknowledged(p, VHOST_USER_SET_STATUS, &value, 8, NULL, 0), 0);
+        assert_int_equal(ask(p, VHOST_USER_GET_STATUS), 15);
+        assert_int_equal(acknowledged(p, VHOST_USER_RESET_DEVICE, NULL, 0, NULL, 0), 0);
+        assert_int_equal(ask(p, VHOST_USER_GET_STATUS), 0);
+}
+
+static void test_config(void **state) {
+        VhostUserConfig config = {.offset = 0, .size = 12};
+        uint8_t reply[HEADER + sizeof(config)];
+        Peer *p = *state;
+
+        assert_int_equal(say(p, VHOST_USER_GET_CONFIG, &config, 24, NULL), 0);
+        assert_int_equal(recv(p->fd, reply, sizeof(reply), MSG_DONTWAIT), HEADER + 24);
+        assert_memory_equal(reply + HEADER + 12, ((uint8_t[]){0x52, 0x54, 0, 1, 2, 3, 1, 0, 1, 0, 0x78, 0x05}), 12);
+        config.offset = UINT32_MAX;
+        assert_int_equal(say(p, VHOST_USER_GET_CONFIG, &config, 24, NULL), 0);
+        assert_int_equal(recv(p->fd, reply, sizeof(reply), MSG_DONTWAIT), HEADER);
+}
+
+static void test_bad_messages(void **state) {
+        const VhostUserVring far = {.index = 2, .number = 1}, odd = {.index = 0, .number = 100},
+                             twice = {.index = 0, .number = 2};
+        const uint64_t kick = 0, strange = 0x1000, ring9 = 9 | 0x100;
+        const struct {
+                uint32_t request, size;
+                const void *payload;
+                const char *words;
+        } cases[] = {
+                {VHOST_USER_GET_FEATURES, 8, &kick, "payload of 8"},
+                {VHOST_USER_SET_FEATURES, 4, &kick, "payload of 4"},
+                {VHOST_USER_SET_VRING_NUM, 8, &far, "no ring 2"},
+                {VHOST_USER_SET_VRING_NUM, 8, &odd, "power of two"},
+                {VHOST_USER_SET_VRING_ENABLE, 8, &twice, "0 or 1"},
+                {VHOST_USER_SET_VRING_KICK, 8, &kick, "0 descriptors came"},
+                {VHOST_USER_SET_VRING_CALL, 8, &strange, "0 descriptors came"},
+                {VHOST_USER_SET_VRING_ERR, 8, &ring9, "no ring 9"},
+                {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){1}, "came with 0 descriptors"},
+                {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){UINT32_MAX}, "came with 0 descriptors"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                void *fresh = NULL;
+                Refusal refusal = {};
+
+                assert_int_equal(set_up(&fresh), 0);
+                assert_refused(say(fresh, cases[i].request, cases[i].payload, cases[i].size, &refusal), RAWNET_INVALID_ARGS,
+                               &refusal, cases[i].words);
+                assert_int_equal(tear_down(&fresh), 0);
+        }
+}
+
+static void test_bad_headers(void **state) {
+        const VhostUserHeader version = {VHOST_USER_GET_FEATURES, 2, 0}, reply = {VHOST_USER_GET_FEATURES, 5, 0},
+                              longer = {VHOST_USER_SET_MEM_TABLE, 1, sizeof(VhostUserPayload) + 1};
+        const VhostUserHeader *const bad[] = {&version, &reply, &longer};
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                void *fresh = NULL;
+                Refusal refusal = {};
+                Peer *p;
+
+                assert_int_equal(set_up(&fresh), 0);
+                p = fresh;
+                send_raw(p, bad[i], HEADER, NULL, 0);
+                assert_int_equal(vhost_user_serve(&p->front, &p->device, &refusal), RAWNET_INVALID_ARGS);
+                assert_int_equal(tear_down(&fresh), 0);
+        }
+}
+
+static void test_in_bits_and_pieces(void **state) {
+        const VhostUserHeader header = {VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0};
+        Peer *p = *state;
+
+        for (size_t i = 0; i < HEADER; i++) {
+                no_answer(p);
+                send_raw(p, (const uint8_t *)&header + i, 1, NULL, 0);
+                assert_int_equal(vhost_user_serve(&p->front, &p->device, NULL), 0);
+        }
+        answer(p, VHOST_USER_GET_FEATURES);
+        send_raw(p, &header, 5, NULL, 0);
+        shutdown(p->fd, SHUT_WR);
+        assert_int_equal(vhost_user_serve(&p->front, &p->device, NULL), -ENOTCONN);
+}
+
+static void test_too_many_descriptors(void **state) {
+        int fd = eventfd(0, EFD_CLOEXEC), fds[9] = {fd, fd, fd, fd, fd, fd, fd, fd, fd};
+        Refusal refusal = {};
+        uint64_t zero = 0;
+
+        assert_refused(say_with(*state, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 9, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "more than 8 descriptors");
+        close(fd);
+}
+
+static int memory_file(size_t size) {
+        int fd = memfd_create("guest", MFD_CLOEXEC);
+
+        assert_int_equal(ftruncate(fd, (off_t)size), 0);
+        return fd;
+}
+
+static void test_memory(void **state) {
+        struct {
+                uint64_t padding;
+                MemorySlot slot;
+        } region = {.slot = {.guest = 0x1000, .size = 0x2000, .user = 0x7000, .offset = 0}};
+        int fd = memory_file(0x3000);
+        Peer *p = *state;
+        Refusal refusal = {};
+
+        negotiate(p);
+        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        /* Once more for the second queue pair. */
+        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        assert_int_equal(p->device.memory.n_regions, 1);
+        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        assert_non_null(memory_guest(&p->device.memory, 0x1000, 0x2000));
+        assert_null(memory_guest(&p->device.memory, 0x1000, 0x2001));
+        assert_null(memory_guest(&p->device.memory, 0xfff, 1));
+        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), NULL, 0), 0);
+        assert_null(memory_guest(&p->device.memory, 0x1000, 1));
+        assert_refused(say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "no memory region");
+        close(fd);
+}
+
+static void test_bad_memory(void **state) {
+        const MemorySlot bad[] = {
+                {.guest = 0, .size = 0},
+                {.guest = UINT64_MAX - 0xfff, .size = 0x2000},
+                {.user = UINT64_MAX - 0xfff, .size = 0x2000},
+                {.size = 0x1000, .offset = UINT64_MAX - 0xff},
+                {.size = 0x4000},
+                {.size = 0x1000, .offset = 0x3000},
+                {.size = UINT64_MAX},
+        };
+        int fd = memory_file(0x3000), no_memory = eventfd(0, EFD_CLOEXEC);
+        Refusal refusal = {};
+        Memory memory = {};
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_int_equal(memory_add(&memory, &bad[i], fd, &refusal), RAWNET_INVALID_ARGS);
+        assert_int_equal(memory_add(&memory, &(MemorySlot){.size = 0x1000}, no_memory, &refusal), RAWNET_INVALID_ARGS);
+        assert_int_equal(memory_add(&memory, &(MemorySlot){.guest = 0x1000, .size = 0x1000}, fd, &refusal), 0);
+        assert_refused(memory_add(&memory, &(MemorySlot){.guest = 0x1fff, .user = 0x9000, .size = 0x1000}, fd, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "lies over");
+        assert_refused(memory_add(&memory, &(MemorySlot){.guest = 0x9000, .user = 0xfff, .size = 0x1000}, fd, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "lies over");
+        memory_clear(&memory);
+        close(fd);
+        close(no_memory);
+}
+
+/* A ring that runs: memory must not go away under it, and it must not be moved. */
+static void running(Peer *p, int memory) {
+        MemorySlot slot = {.guest = 0, .size = 0x10000, .user = 0x10000};
+        struct {
+                uint32_t count, padding;
+                MemorySlot slot;
+        } table = {.count = 1, .slot = slot};
+        VhostUserVring size = {.index = 1, .number = 16}, base = {.index = 1, .number = 7};
+        VhostUserAddress address = {.index = 1, .descriptors = 0x10000, .available = 0x11000, .used = 0x12000};
+        int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        uint64_t one = 1;
+
+        assert_int_equal(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, NULL), 0);
+        assert_int_equal(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, NULL), 0);
+        assert_int_equal(say(p, VHOST_USER_SET_VRING_BASE, &base, 8, NULL), 0);
+        assert_int_equal(say(p, VHOST_USER_SET_VRING_ADDR, &address, sizeof(address), NULL), 0);
+        assert_int_equal(say_with(p, VHOST_USER_SET_VRING_KICK, 0, &one, 8, &kick, 1, NULL), 0);
+        close(kick);
+        /* Said again, as QEMU does. */
+        assert_int_equal(say(p, VHOST_USER_SET_VRING_ADDR, &address, sizeof(address), NULL), 0);
+        assert_true(device_ring(&p->device, 1)->started);
+}
+
+static void test_running_ring(void **state) {
+        const VhostUserVring size = {.index = 1, .number = 32}, ask_base = {.index = 1};
+        const VhostUserAddress moved = {.index = 1, .descriptors = 0x13000, .available = 0x11000, .used = 0x12000};
+        const MemorySlot shorter = {.guest = 0, .size = 0x2000, .user = 0x10000};
+        const struct {
+                uint32_t count, padding;
+                MemorySlot slot;
+        } table = {.count = 1, .slot = shorter};
+        int memory = memory_file(0x10000);
+
+        for (unsigned i = 0; i < 4; i++) {
+                Refusal refusal = {};
+                void *fresh = NULL;
+                Peer *p;
+
+                assert_int_equal(set_up(&fresh), 0);
+                p = fresh;
+                running(p, memory);
+                if (i == 0)
+                        assert_refused(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "while it runs");
+                if (i == 1)
+                        assert_refused(say(p, VHOST_USER_SET_VRING_ADDR, &moved, sizeof(moved), &refusal), RAWNET_INVALID_ARGS,
+                                       &refusal, "moved while it runs");
+                if (i == 2)
+                        assert_refused(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, &refusal),
+                                       RAWNET_INVALID_ARGS, &refusal, "not within one region");
+                if (i == 3) {
+                        assert_int_equal(say(p, VHOST_USER_GET_VRING_BASE, &ask_base, 8, NULL), 0);
+                        assert_int_equal(answer(p, VHOST_USER_GET_VRING_BASE), (uint64_t)7 << 32 | 1);
+                        assert_false(device_ring(&p->device, 1)->started);
+                }
+                assert_int_equal(tear_down(&fresh), 0);
+        }
+        close(memory);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                TEST(test_features),        TEST(test_unknown),     TEST(test_small_questions),
+                TEST(test_config),          cmocka_unit_test(test_bad_messages),
+                cmocka_unit_test(test_bad_headers),                 TEST(test_in_bits_and_pieces),
+                TEST(test_too_many_descriptors),                    TEST(test_memory),
+                cmocka_unit_test(test_bad_memory),                  cmocka_unit_test(test_running_ring),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
