@@ -17,6 +17,7 @@ class Mutation:
 SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
+LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
 POLKIT, OPEN, REQUEST, QUOTA, LEASE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object"))
@@ -148,6 +149,31 @@ MUTATIONS = [
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", SERVER, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
+    # -- the host leg
+    Mutation("leg: polkit is not asked",
+             [("service/host.c", """network %s", wire.host.network);
+        r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+        return call_helper(request, &wire, ret);
+}
+
+static int down_step""", """network %s", wire.host.network);
+        yes = true;
+        if (r != 0 || !yes)
+                return r;
+        return call_helper(request, &wire, ret);
+}
+
+static int down_step""")], LEG, "only_administrators", "but it succeeded"),
+    Mutation("leg: the request may differ from the file",
+             [("helper/host-leg.c", "if (strcmp(request->interface, network.host_interface) != 0 ||", "if (network.path[0] == 0 ||")],
+             FORGED_LEG, "legs_of_the_files", WRONG),
+    Mutation("leg: somebody else's interface is taken for it",
+             [("helper/host-leg.c", "strcmp(link.alias, alias) != 0 || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
+    Mutation("leg: it takes what guests advertise",
+             [("helper/host-leg.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
+             LEG, "cannot_give_it_addresses", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
