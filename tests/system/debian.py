@@ -7,11 +7,10 @@ import os
 import subprocess
 
 import lab
-import tap
 
 PACKAGE = "/run/job/rawnet.deb"
 NETWORK_FILE = "/etc/rawnet/networks/vlan100.conf"
-SHARED_VLAN = 100
+FULL = bool(os.environ.get("RAWNET_FULL"))  # tests/system/run --full
 UNITS = ("rawnet-helper.socket", "rawnet-helper.service", "rawnetd.service")
 
 
@@ -31,7 +30,7 @@ def login(user, line, timeout=60):
 
 def apt(*words):
     """apt-get without questions and mirrors; its output."""
-    return run("apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", *words, timeout=300,
+    return run("apt-get", "-q", "-y", "--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", *words, timeout=300,
                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})  # fmt: skip
 
 
@@ -89,7 +88,3 @@ def network(name, **keys):
     """A network file while the block runs, as lab.network(), on the trunk."""
     with lab.network(name, **{"Parent": "eth1", **keys}) as path:
         yield path
-
-
-def tell(text):
-    tap.diag(text)

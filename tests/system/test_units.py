@@ -115,7 +115,8 @@ def test_helper_s_host_measures():
         for path, value in ((f"ipv4/conf/{name}/rp_filter", "1"), (f"ipv6/conf/{name}/disable_ipv6", "1")):
             with open(f"/proc/sys/net/{path}", encoding="ascii") as text:
                 assert text.read().strip() == value, path
-        assert name in debian.run("nft", "list", "ruleset"), "no prerouting drop"
+        rules = debian.run("nft", "list", "table", "inet", "rawnet")
+        assert re.search(r"prerouting.*iifname \"rnv\*\" drop", rules, re.S), rules
         assert "drop" in debian.run("tc", "filter", "show", "dev", name, "ingress"), "no tc drop"
 
 
