@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""rawnetctl plug with a Linux guest that runs: its driver finds the card, gets an address and moves data; it lets go when asked.
+(tests/bus/test_plug.py has what QEMU shows without one. Here, because this is where the guest is.)"""
+
+import contextlib
+import os
+import queue
+import subprocess
+import threading
+
+import lab
+import tap
+from test_guest import Guest, files
+
+SOCKET = f"{lab.LAB}/home/member/qmp-guest"
+# Nothing is typed meanwhile: each read waits for a second.
+APPEAR = "for i in $(seq 30); do [ -e /sys/class/net/eth0 ] && break; read -r -t 1 _; done; [ -e /sys/class/net/eth0 ]"
+GO = APPEAR.replace("-e /sys", "! -e /sys")
+
+
+class Machine(Guest):
+    """A guest without any card."""
+
+    def __init__(self, *options):  # pylint: disable=super-init-not-called
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none",
+                   "-no-reboot", "-cpu", "max", "-serial", "stdio", "-kernel", f"{files()}/vmlinuz", "-initrd", f"{files()}/initrd",
+                   "-append", "console=ttyS0 quiet panic=-1", "-qmp", f"unix:{SOCKET},server=on,wait=off", *options]  # fmt: skip
+        self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, errors="replace")  # fmt: skip
+        self.lines = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+
+@contextlib.contextmanager
+def machine(*options):
+    started = Machine(*options)
+    try:
+        yield started.boot()
+    finally:
+        started.end()
+        os.unlink(SOCKET)
+    lab.wait_no_leases()
+
+
+def rawnetctl(*words):
+    done = lab.run_as("member", ["rawnetctl", *words], timeout=tap.patience(40))
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def in_and_out(guest, *options):
+    line = rawnetctl("plug", "--qmp", SOCKET, "--id", "net1", *options, "lab")
+    assert guest.run(APPEAR) == ""
+    assert guest.run("cat /sys/class/net/eth0/address") in line, line
+    guest.run("get_address")
+    guest.move()
+    assert len(lab.lease_ids()) == 1
+    rawnetctl("unplug", "--qmp", SOCKET, "net1")
+    guest.run(GO)
+    lab.wait_no_leases()
+
+
+@tap.limit(240)
+def test_in_and_out_of_a_pc():
+    with machine("-M", "pc") as guest:
+        in_and_out(guest)
+        in_and_out(guest, "--queues", "2")
+
+
+@tap.limit(240)
+def test_in_and_out_of_a_q35():
+    with machine("-M", "q35", "-device", "pcie-root-port,id=slot1,chassis=1") as guest:
+        in_and_out(guest, "--bus", "slot1")
+
+
+if __name__ == "__main__":
+    tap.main()
