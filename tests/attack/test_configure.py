@@ -155,9 +155,10 @@ def configure(lease):
 
 
 def snapshot(lease):
-    """The namespace's links as root sees them, without counters and without what the kernel sets a moment later (operstate)."""
-    keys = ("ifname", "address", "flags", "mtu", "link", "promiscuity", "allmulti", "txqlen")
-    return [{key: link.get(key) for key in keys} for link in lab.ip("link", where=lease.fd)]
+    """The namespace's links as root sees them, without counters and without what the kernel sets a moment later (carrier, operstate)."""
+    keys = ("ifname", "address", "mtu", "link", "promiscuity", "allmulti", "txqlen")
+    return [{key: link.get(key) for key in keys} | {"flags": set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"}}
+            for link in lab.ip("link", where=lease.fd)]  # fmt: skip
 
 
 def still_guarded(lease, what):
