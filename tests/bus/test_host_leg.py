@@ -98,7 +98,13 @@ def test_never_somebody_elses_interface():
         with host_link("name", "elsewhere0", "type", "veth", "peer", "name", "elsewhere1"):
             command("ip", "link", "add", "link", "elsewhere0", "name", LEG, "type", "macvlan", "mode", "bridge")
             command("ip", "link", "set", LEG, "alias", f"rawnet: host leg of {name}")
-            assert f"rawnetctl host down {name}" in rawnetctl("host", "up", name, status=1)
+            # No file asks for a leg there: a sweep that is due may take it away before it is in the way. Else it is refused and stays.
+            try:
+                bus_error = rawnetctl("host", "up", name, status=1)
+            except AssertionError:
+                assert lab.links()[LEG]["link"] == "wire0", leg()
+            else:
+                assert f"rawnetctl host down {name}" in bus_error
             rawnetctl("host", "down", name)
             assert not leg()
 
@@ -159,7 +165,7 @@ def test_the_file_takes_it_away():
             # A mistake takes nothing away.
             with open(path, "a", encoding="ascii") as file:
                 file.write("nonsense\n")
-            lab.wait_for(lambda: root.networks()["legged"]["Error"], 10, "the error")
+            lab.wait_for(lambda: root.networks().get("legged", {}).get("Error"), 10, "the error")
             with lab.network("other"):
                 lab.wait_for(lambda: "other" in root.networks(), 10, "the other file")
             assert leg()
