@@ -97,7 +97,10 @@ static int read_more(Qmp *qmp, uint64_t until_ms) {
                 qmp->text = bigger;
                 qmp->size += 65536;
         }
-        r = poll(&p, 1, now < until_ms ? (int)(until_ms - now) : 0);
+        /* Also of a peer that never stops talking. */
+        if (now >= until_ms)
+                return -ETIMEDOUT;
+        r = poll(&p, 1, (int)(until_ms - now));
         if (r == 0)
                 return -ETIMEDOUT;
         n = r < 0 ? -1 : recv(qmp->fd, qmp->text + qmp->used, qmp->size - qmp->used, 0);

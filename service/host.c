@@ -2,6 +2,7 @@
 
 #include "service/host.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -62,6 +63,16 @@ static void question_fill(PolkitQuestion *question, const char *network, const c
         polkit_detail(question, "interface", interface);
 }
 
+static void log_done(const Request *request) {
+        const WireHost *host = &request->host;
+
+        if (host->interface[0])
+                log_info("host leg %s of network %s is up, as uid %" PRIu32 " asked", host->interface, host->network,
+                         request->uid);
+        else
+                log_info("host leg of network %s is down, as uid %" PRIu32 " asked", host->network, request->uid);
+}
+
 static void on_done(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
                     const Refusal *refusal) {
         Request *request = userdata;
@@ -72,8 +83,13 @@ static void on_done(void *userdata, const WireReply *reply, const int *fds, size
                 request_refuse(request, refusal);
                 return;
         }
-        if (reply->type != WIRE_DONE)
+        if (reply->type == WIRE_DONE)
+                log_done(request);
+        else
                 r = -EBADMSG;
+        if (r < 0)
+                log_error("rawnet-helper's answer for the host leg of network %s makes no sense",
+                          request->host.network);
         else if (!request->caller_gone && request->host.interface[0])
                 r = sd_bus_reply_method_return(request->message, "s", request->host.interface);
         else if (!request->caller_gone)
