@@ -284,7 +284,7 @@ def test_caller_vanishes_while_polkit_thinks():
     with bus.connect("member") as connection:
         connection.open_tap("lab-private").close_fds()  # polkitd has answered the old question before this one
         lab.wait_no_leases()
-        assert not connection.leases()
+        lab.wait_for(lambda: not connection.leases(), 5, "rawnetd's word of it")
 
 
 def test_file_changes_while_polkit_thinks():
