@@ -132,7 +132,11 @@ def prepare(state, release):
             work = tempfile.mkdtemp(dir=state, prefix=f"{release}-new-")
             # mkdtemp makes it 0700; users of the new system have to get through while it is made.
             os.chmod(work, 0o755)
-            build(release, work)
+            try:
+                build(release, work)
+            except BaseException:
+                shutil.rmtree(work, ignore_errors=True)
+                raise
             os.rename(work, target)
         with open(os.path.join(target, "version"), encoding="ascii") as text:
             return Image(target, text.read())

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libvirt's session mode as an ordinary user has it: two lines of set-up, and guests on VLAN 100 whose MAC rawnet never heard of.
+The guest is the network boot ROM that QEMU brings: that it accepts the DHCP offer shows both directions."""
+
+import contextlib
+import os
+import re
+import subprocess
+
+import bus
+import debian
+import frames
+import lab
+import tap
+
+# One domain lives through several tests: the runner is not to look for what is left after each; the last test does.
+os.environ.pop("RAWNET_LAB", None)
+
+BOOT_SECONDS = 150  # of a nested guest
+HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
+DOMAIN = """<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>96</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='network'/></os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    <interface type='bridge'>
+      <mac address='{mac}'/>
+      <source bridge='vlan100'/>
+      <model type='virtio'/>
+    </interface>
+  </devices>
+</domain>
+"""
+sessions = {}
+
+
+def virsh(line, user="member", timeout=170):
+    return debian.login(user, f"virsh --quiet --connect qemu:///session {line}", timeout)
+
+
+def good(line, **options):
+    done = virsh(line, **options)
+    assert done.returncode == 0, f"virsh {line}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def log_in(user):
+    """A session that stays, as of somebody at a desk: /run/user/UID and libvirtd in it live as long."""
+    sessions[user] = subprocess.Popen(["runuser", "-l", user, "-c", "echo in; exec tail -f /dev/null"], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert sessions[user].stdout.readline() == "in\n"
+    line = f"mkdir -p ~/.config/libvirt && echo 'bridge_helper = \"{HELPER}\"' > ~/.config/libvirt/qemu.conf"
+    assert debian.login(user, line).returncode == 0
+
+
+def write_domain(user, name, mac):
+    with open(f"/home/{user}/{name}.xml", "w", encoding="utf-8") as out:
+        out.write(DOMAIN.format(name=name, mac=mac))
+
+
+@contextlib.contextmanager
+def accepts_offer(mac):
+    """Inside, something has to make that guest boot: it accepts its address on VLAN 100."""
+    with frames.WirePort("wire.100") as far:
+        yield
+        source = frames.mac_bytes(mac)
+        far.wait(lambda frame: frame[6:12] == source and b"\x63\x82\x53\x63\x35\x01\x03" in frame, BOOT_SECONDS)
+
+
+def leases():
+    with bus.connect("member") as member:
+        return list(member.leases().values())
+
+
+MAC = "52:54:00:1b:00:01"
+
+
+@tap.limit(200)
+def test_ready():
+    debian.ready()
+    log_in("member")
+    # The first call starts libvirtd, which tries what its QEMU can do.
+    good("list")
+
+
+@tap.limit(BOOT_SECONDS + 60)
+def test_defined_and_started():
+    write_domain("member", "desk", MAC)
+    good("define desk.xml")
+    with accepts_offer(MAC):
+        good("start desk")
+    (lease,) = leases()
+    assert (lease["MAC"], lease["VLAN"], lease["Owner"]) == (MAC, 100, lab.uid_of("member")), lease
+    target = re.search(r"<target dev='([^']+)'/>", good("dumpxml desk"))[1]
+    assert target == lease["Interface"], (target, lease)
+    # virsh's name for it does for rawnetctl.
+    done = debian.login("member", f"rawnetctl stat {target}")
+    assert done.returncode == 0 and "rx_packets" in done.stdout, done
+
+
+@tap.limit(100)
+def test_second_card_plugged_in():
+    good("attach-interface desk bridge vlan100 --model virtio --mac 52:54:00:1b:00:02 --live")
+    lab.wait_for(lambda: len(leases()) == 2, 20, "a second lease")
+    assert sorted(lease["MAC"] for lease in leases()) == ["", MAC]
+
+
+@tap.limit(200)
+def test_libvirtd_killed():
+    before = sorted(lab.lease_ids())
+    debian.run("pkill", "-KILL", "-u", "member", "-x", "libvirtd")
+    assert "running" in good("domstate desk")
+    assert sorted(lab.lease_ids()) == before
+
+
+@tap.limit(200)
+def test_managed_save_and_restore():
+    good("managedsave desk")
+    lab.wait_no_leases(30)
+    good("start desk")
+    assert "running" in good("domstate desk")
+    lab.wait_for(lambda: len(leases()) == 2, 20, "the leases of the restored guest")
+
+
+@tap.limit(100)
+def test_ended():
+    good("destroy desk")
+    good("undefine desk")
+    lab.wait_no_leases(30)
+
+
+@tap.limit(BOOT_SECONDS + 60)
+def test_transient():
+    mac = "52:54:00:1b:00:03"
+    write_domain("member", "passing", mac)
+    with accepts_offer(mac):
+        good("create passing.xml")
+    good("destroy passing")
+    lab.wait_no_leases(30)
+
+
+@tap.limit(200)
+def test_refused_with_polkit_s_reason():
+    log_in("outsider")
+    write_domain("outsider", "refused", "52:54:00:1b:00:04")
+    done = virsh("create refused.xml", "outsider")
+    assert done.returncode != 0, done
+    tap.diag(done.stderr)
+    assert "vlan100" in done.stderr and "password is needed" in done.stderr, done.stderr
+    assert not lab.lease_ids()
+
+
+def test_logged_out():
+    for user, session in sessions.items():
+        debian.run("loginctl", "terminate-user", user)
+        session.wait(30)
+    lab.wait_no_leases(30)
+
+
+if __name__ == "__main__":
+    tap.main()
