@@ -10,7 +10,7 @@ import frames
 import lab
 import tap
 
-BOOT_SECONDS = 150  # of a nested guest
+BOOT_SECONDS = 60  # of a nested guest
 QEMU = "qemu-system-x86_64 -M pc -accel tcg -m 64 -nodefaults -display none"
 HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
 
@@ -35,7 +35,7 @@ def test_ready():
     debian.ready()
 
 
-@tap.limit(BOOT_SECONDS + 60)
+@tap.limit(BOOT_SECONDS + 30)
 def test_run_with_queues_and_vhost_net():
     mac = "52:54:00:1c:00:01"
     line = (f"rawnetctl run --mac {mac} --queues 2 --vhost vlan100 -- {QEMU} "
@@ -46,7 +46,7 @@ def test_run_with_queues_and_vhost_net():
         assert mac in listed and "member" in listed, listed
 
 
-@tap.limit(BOOT_SECONDS + 60)
+@tap.limit(BOOT_SECONDS + 30)
 def test_qemu_s_own_option():
     mac = "52:54:00:1c:00:02"
     with typed(f"{QEMU} -netdev bridge,id=n0,br=vlan100,helper={HELPER} -device virtio-net-pci,netdev=n0,mac={mac}", mac):

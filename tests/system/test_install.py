@@ -15,7 +15,7 @@ import lab
 import tap
 
 BEFORE = "/var/lib/system-tests.before"
-BOOT_SECONDS = 200  # of a nested guest
+BOOT_SECONDS = 60  # of a nested guest
 
 
 def test_remember_what_was_there():
@@ -94,7 +94,7 @@ def typed_as_root(text):
     return done.stdout
 
 
-@tap.limit(BOOT_SECONDS + 60)
+@tap.limit(BOOT_SECONDS + 30)
 def test_five_minutes():
     blocks = readme_blocks("Five minutes to a guest on VLAN 100")
     file, group, start = blocks[:3]

@@ -112,7 +112,7 @@ def test_stopped_for_a_while():
     lab.wait_no_leases(30)
 
 
-@tap.limit(300)
+@tap.limit(90)
 def test_upgraded():
     """To a package with a higher version."""
     shutil.rmtree(NEWER, ignore_errors=True)
@@ -136,7 +136,7 @@ def test_upgraded():
 
 if debian.FULL:
 
-    @tap.limit(200)
+    @tap.limit(90)
     def test_reinstalled():
         with held():
             before = pids()

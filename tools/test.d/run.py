@@ -215,6 +215,7 @@ TIERS = {
     "backend": Runner.backend,
     "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
     "vm": lambda runner: runner.program("vm", "tests/vm/run"),
+    "system": lambda runner: runner.program("system", "tests/system/run"),
 }
 
 
