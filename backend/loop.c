@@ -10,6 +10,9 @@
 
 #include "common/log.h"
 
+/* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c, packet_notifier()): so we look again. */
+#define SUSPECT_MS 50
+#define SUSPECT_LOOKS 40u
 #define POLL_MS 1 /* between looks at a ring whose guest has no way to kick */
 
 int loop_init(Loop *loop, Device *device) {
@@ -96,10 +99,12 @@ static int on_front_end(Loop *loop, bool *ret_retry, bool *ret_end, Refusal *ret
 
         if (r != -ENOTCONN)
                 return r;
-        log_info("the front end has gone");
         device_reset(loop->device);
         *ret_end = !connection_lost(&loop->connection);
-        return *ret_end ? 0 : seek(loop, ret_retry);
+        if (*ret_end)
+                return 0;
+        log_info("the front end has gone; waiting for the next");
+        return seek(loop, ret_retry);
 }
 
 static int on_socket(Loop *loop, unsigned i, uint32_t events, Refusal *ret_refusal) {
@@ -107,10 +112,8 @@ static int on_socket(Loop *loop, unsigned i, uint32_t events, Refusal *ret_refus
 
         pair->readable = true;
         if (events & EPOLLERR) {
-                int r = port_check(pair, ret_refusal);
-
-                if (r != 0)
-                        return r;
+                loop->suspect = SUSPECT_LOOKS;
+                return port_check(pair, ret_refusal);
         }
         if ((events & EPOLLOUT) && pair->blocked) {
                 pair->blocked = false;
@@ -176,7 +179,17 @@ static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
         r = work(loop, !polling, &more, ret_refusal);
         if (r != 0)
                 return r;
-        timeout = more || polling ? 0 : kickless ? POLL_MS : *retry ? CONNECTION_RETRY_MS : -1;
+        if (loop->suspect > 0) {
+                loop->suspect--;
+                r = port_check(&loop->device->pairs[0], ret_refusal);
+                if (r != 0)
+                        return r;
+        }
+        timeout = more || polling     ? 0
+                  : kickless          ? POLL_MS
+                  : loop->suspect > 0 ? SUSPECT_MS
+                  : *retry            ? CONNECTION_RETRY_MS
+                                      : -1;
         n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), timeout);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;

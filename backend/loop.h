@@ -16,6 +16,7 @@ typedef struct Loop {
         int signal_fd;
         uint32_t busy_poll; /* µs to look by ourselves before sleeping */
         uint64_t busy_until; /* CLOCK_MONOTONIC, µs */
+        unsigned suspect;    /* looks that are left at whether the lease's interface is still there */
 } Loop;
 
 /* epoll and the descriptors that are there from the beginning. 0 or -errno. */

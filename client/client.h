@@ -29,6 +29,7 @@ int verb_qemu(int argc, char **argv);
 int verb_host(int argc, char **argv);
 int verb_plug(int argc, char **argv);
 int verb_unplug(int argc, char **argv);
+int verb_vhost(int argc, char **argv);
 
 /* One line on stderr for what a function returned: the refusal's sentence (r > 0) or the errno's
  * text. Returns EXIT_FAILURE. */

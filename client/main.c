@@ -30,8 +30,11 @@ static const char help_text[] =
                 "      in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, or {NAME.fd} ... "
                 "with --port\n"
                 "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
-                "raw,id=ID,network=NETWORK,kind=tap\n"
+                "raw,id=ID,network=NETWORK\n"
                 "                                    turned into a port\n"
+                "  vhost [OPTION...] --socket PATH|--connect PATH NETWORK\n"
+                "                                    serve a port to a vhost-user front end\n"
+                "      --mac ADDRESS  --name NAME  --queues N  --busy-poll USEC\n"
                 "  plug [OPTION...] --qmp SOCKET NETWORK\n"
                 "                                    put a network card with a port into a running QEMU\n"
                 "      --id ID  --bus BUS  --mac ADDRESS|learn  --name NAME  --queues N  --vhost\n"
@@ -48,6 +51,7 @@ static const Verb verbs[] = {
                 {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
                 {"qemu", verb_qemu},         {"host", verb_host},
                 {"plug", verb_plug},         {"unplug", verb_unplug},
+                {"vhost", verb_vhost},
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */

@@ -27,6 +27,7 @@ void port_done(Port *port) {
         free(port->name);
         free(port->mac);
         free(port->interface);
+        free(port->socket);
         *port = (Port){};
 }
 

@@ -30,6 +30,7 @@ typedef struct Port {
         uint32_t lease, mtu, vlan;
         char *mac;       /* "" while learning */
         char *interface; /* rnHEX */
+        char *socket;    /* of its back end, for QEMU; backend_spawn() */
         bool mac_used;   /* port_lookup() was asked for the MAC */
 
         /* The lease's descriptors, first the n_queues taps or sockets, then the n_vhosts vhost

@@ -12,8 +12,7 @@
 #include "client/parse.h"
 #include "common/text.h"
 
-/* QEMU takes one dash or two (softmmu/vl.c lookup_opt()). */
-static bool is_option(const char *argument, const char *name) {
+bool qemu_is_option(const char *argument, const char *name) {
         if (*argument != '-')
                 return false;
         argument += argument[1] == '-' ? 2 : 1;
@@ -36,31 +35,49 @@ static int check_keys(const QemuOptions *options, const char *value, Refusal *re
                 if (!found)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                                       "-netdev %s: raw does not know '%s' (it knows id, network, "
-                                      "kind, mac, name, queues, vhost)",
+                                      "kind, mac, name, queues, vhost, fd)",
                                       value, options->items[i].key);
         }
         return 0;
 }
 
-/* A packet port needs a vhost-user back end beside QEMU, which this version does not have. */
-static int check_kind(const QemuOptions *options, const char *value, Refusal *ret_refusal) {
+/* packet unless it says tap. */
+static int read_kind(const QemuOptions *options, const char *value, LeaseKind *ret,
+                     Refusal *ret_refusal) {
         const char *kind = qemu_options_get(options, "kind");
 
-        if (kind && strcmp(kind, "tap") == 0 && !qemu_options_get(options, "fd"))
-                return 0;
-        if (kind && strcmp(kind, "tap") != 0 && strcmp(kind, "packet") != 0)
+        *ret = KIND_PACKET;
+        if (kind && lease_kind_from_string(kind, ret) < 0)
                 return refuse_netdev(ret_refusal, value, "kind is tap or packet");
-        if (kind && strcmp(kind, "tap") == 0)
+        if (*ret == KIND_TAP && qemu_options_get(options, "fd"))
                 return refuse_netdev(ret_refusal, value,
                                      "fd= and kind=tap do not go together: write -netdev tap,fd=");
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "-netdev %s: a packet port needs rawnet-vhost, which this version does not "
-                      "have yet; with kind=tap it works",
-                      value);
+        return 0;
+}
+
+/* fd=: a packet socket that is open already, so there is nothing to ask rawnet for. */
+static int read_given(const QemuOptions *options, const char *value, int *ret,
+                      Refusal *ret_refusal) {
+        static const char *const others[] = {"network", "mac", "name", "queues"};
+        const char *fd = qemu_options_get(options, "fd");
+        uint32_t number;
+
+        *ret = -1;
+        if (!fd)
+                return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (qemu_options_get(options, others[i]))
+                        return refuse_netdev(ret_refusal, value,
+                                             "fd= is a port that is open already: network, mac, "
+                                             "name and queues do not go with it");
+        if (text_parse_u32(fd, 0, INT32_MAX, &number) < 0)
+                return refuse_netdev(ret_refusal, value, "fd is a descriptor's number");
+        *ret = (int)number;
+        return 0;
 }
 
 static int read_request(const QemuOptions *options, const char *value, PortRequest *ret,
-                        Refusal *ret_refusal) {
+                        int *ret_given, Refusal *ret_refusal) {
         const char *queues = qemu_options_get(options, "queues"),
                    *vhost = qemu_options_get(options, "vhost");
         PortRequest request = PORT_REQUEST_INIT;
@@ -69,19 +86,25 @@ static int read_request(const QemuOptions *options, const char *value, PortReque
 
         r = check_keys(options, value, ret_refusal);
         if (r == 0)
-                r = check_kind(options, value, ret_refusal);
+                r = read_kind(options, value, &request.kind, ret_refusal);
+        if (r == 0)
+                r = read_given(options, value, ret_given, ret_refusal);
         if (r != 0)
                 return r;
+        if (request.kind == KIND_PACKET)
+                request.vnet_hdr = 1;
         request.network = qemu_options_get(options, "network");
         request.mac = qemu_options_get(options, "mac");
         request.name = qemu_options_get(options, "name");
-        if (!request.network || !*request.network)
+        if (*ret_given < 0 && (!request.network || !*request.network))
                 return refuse_netdev(ret_refusal, value, "network= is missing");
         if (queues && text_parse_u32(queues, 1, RAWNET_QUEUES_MAX, &request.queues) < 0)
                 return refuse_netdev(ret_refusal, value, "queues is a number from 1 to 16");
         if (vhost) {
                 if (parse_bool(vhost, &flag) < 0)
                         return refuse_netdev(ret_refusal, value, "vhost is on or off");
+                if (request.kind == KIND_PACKET)
+                        return refuse_netdev(ret_refusal, value, "vhost is for kind=tap");
                 request.vhost = flag;
         }
         if (request.queues * (request.vhost > 0 ? 2 : 1) > RAWNET_FDS_MAX)
@@ -93,9 +116,9 @@ static int read_request(const QemuOptions *options, const char *value, PortReque
 static int add_netdev(QemuLine *line, size_t argument, QemuOptions *options, Refusal *ret_refusal) {
         const char *value = line->argv[argument], *id = qemu_options_get(options, "id");
         PortRequest request;
-        int r;
+        int r, given;
 
-        r = read_request(options, value, &request, ret_refusal);
+        r = read_request(options, value, &request, &given, ret_refusal);
         if (r != 0)
                 return r;
         /* As QEMU has it (util/id.c id_wellformed()), so that it needs no quoting in what we write.
@@ -115,6 +138,7 @@ static int add_netdev(QemuLine *line, size_t argument, QemuOptions *options, Ref
         port_init(&line->ports[line->n_ports], id, &request);
         line->netdevs[line->n_ports] = (QemuPart){
                         .options = *options, .argument = argument, .port = line->n_ports};
+        line->given[line->n_ports] = given;
         line->n_ports++;
         *options = (QemuOptions){};
         return 0;
@@ -126,12 +150,12 @@ static int find_netdevs(QemuLine *line, Refusal *ret_refusal) {
                 const char *type;
                 int r;
 
-                if (is_option(line->argv[i], "nic") && strncmp(line->argv[i + 1], "raw", 3) == 0)
+                if (qemu_is_option(line->argv[i], "nic") && strncmp(line->argv[i + 1], "raw", 3) == 0)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                                       "-nic %s: write -netdev raw,id=n0,network=… and -device "
                                       "virtio-net-pci,netdev=n0",
                                       line->argv[i + 1]);
-                if (!is_option(line->argv[i], "netdev"))
+                if (!qemu_is_option(line->argv[i], "netdev"))
                         continue;
                 r = qemu_options_parse(line->argv[++i], "type", &options);
                 if (r == -ENOMEM)
@@ -165,7 +189,7 @@ static int find_devices(QemuLine *line) {
                 const char *netdev;
                 int r;
 
-                if (!is_option(line->argv[i], "device"))
+                if (!qemu_is_option(line->argv[i], "device"))
                         continue;
                 r = qemu_options_parse(line->argv[++i], "driver", &options);
                 if (r == -ENOMEM)
@@ -234,7 +258,10 @@ size_t qemu_line_descriptors(const QemuLine *line) {
         for (size_t i = 0; i < line->n_ports; i++) {
                 const PortRequest *request = &line->ports[i].request;
 
-                n += (request->queues ? request->queues : 1) * (request->vhost > 0 ? 2 : 1);
+                /* A packet port's are its back end's. */
+                n += request->kind == KIND_PACKET ? 0
+                                                  : (request->queues ? request->queues : 1) *
+                                                              (request->vhost > 0 ? 2 : 1);
         }
         return n;
 }

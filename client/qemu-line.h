@@ -25,9 +25,13 @@ typedef struct QemuLine {
                                        parts */
         QemuPart netdevs[QEMU_PORTS_MAX];
         size_t n_ports; /* of ports and of netdevs */
+        int given[QEMU_PORTS_MAX]; /* fd=: the caller's packet socket, -1 for a lease */
         QemuPart *devices;
         size_t n_devices;
 } QemuLine;
+
+/* QEMU takes one dash or two (softmmu/vl.c lookup_opt()). */
+bool qemu_is_option(const char *argument, const char *name);
 
 /* argv: QEMU and its arguments, NULL-terminated, outliving *ret. Returns 0, RAWNET_INVALID_ARGS or
  * RAWNET_NOT_SUPPORTED with the reason, or -errno. */

@@ -8,6 +8,7 @@
 
 #include "client/parse.h"
 #include "client/qemu-line.h"
+#include "client/qemu-memory.h"
 
 static void print_numbers(FILE *out, const char *one, const char *many, const int *numbers,
                           size_t n) {
@@ -39,6 +40,26 @@ static char *tap_netdev(const Port *port) {
         return text;
 }
 
+static unsigned queues_of(const Port *port) {
+        return port->request.queues ? port->request.queues : 1;
+}
+
+/* The chardev's name cannot be one of the user's: '.' begins no identifier of QEMU's own making. */
+#define CHARDEV_FORMAT "rawnet.%s"
+#define MEMORY_ID "rawnet.memory"
+
+static char *packet_netdev(const Port *port) {
+        char *text;
+        int r;
+
+        if (queues_of(port) > 1)
+                r = asprintf(&text, "vhost-user,id=%s,chardev=" CHARDEV_FORMAT ",queues=%u", port->name,
+                             port->name, queues_of(port));
+        else
+                r = asprintf(&text, "vhost-user,id=%s,chardev=" CHARDEV_FORMAT, port->name, port->name);
+        return r < 0 ? NULL : text;
+}
+
 /* Appends where the device does not say it itself; *text is replaced. */
 static int complete(const QemuPart *device, char **text, const char *key, const char *value,
                     QemuValueType type) {
@@ -61,25 +82,76 @@ static bool has_prefix(const char *text, const char *prefix) {
 /* The MAC, and what a virtio-net device needs to use several queues: mq=on and, on PCI, an
  * interrupt vector for each queue, one for the control queue and one for configuration changes
  * (hw/virtio/virtio-net-pci.c virtio_net_pci_realize()). */
-static int complete_device(const QemuPart *device, const Port *port, char **text) {
+static int complete_device(const QemuLine *line, const QemuPart *device, char **text) {
+        const Port *port = &line->ports[device->port];
         const char *driver = qemu_options_get(&device->options, "driver");
+        bool pci = has_prefix(driver, "virtio-net-pci");
         _cleanup_free_ char *vectors = NULL;
         int r = 0;
 
-        if (*port->mac)
+        if (port->mac && *port->mac)
                 r = complete(device, text, "mac", port->mac, QEMU_STRING);
-        if (r < 0 || port->n_queues < 2 || !has_prefix(driver, "virtio-net"))
+        if (r >= 0 && queues_of(port) > 1 && has_prefix(driver, "virtio-net"))
+                r = complete(device, text, "mq", "on", QEMU_BOOL);
+        if (r < 0 || !pci)
                 return r;
-        if (asprintf(&vectors, "%zu", 2 * port->n_queues + 2) < 0)
+        if (port->request.kind == KIND_PACKET && qemu_may_emulate(line->argv))
+                return complete(device, text, "vectors", "0", QEMU_NUMBER);
+        if (queues_of(port) < 2)
+                return 0;
+        if (asprintf(&vectors, "%u", 2 * queues_of(port) + 2) < 0)
                 return -ENOMEM;
-        r = complete(device, text, "mq", "on", QEMU_BOOL);
-        if (r >= 0 && has_prefix(driver, "virtio-net-pci"))
-                r = complete(device, text, "vectors", vectors, QEMU_NUMBER);
+        return complete(device, text, "vectors", vectors, QEMU_NUMBER);
+}
+
+/* Takes value over; NULL: there was no memory. */
+static int append(char **argv, size_t *n, const char *option, char *value) {
+        _cleanup_free_ char *held = value;
+        char *name = strdup(option);
+
+        if (!name || !held) {
+                free(name);
+                return -ENOMEM;
+        }
+        argv[(*n)++] = name;
+        argv[(*n)++] = TAKE_PTR(held);
+        return 0;
+}
+
+/* What packet ports need beside their netdev: a chardev each, and memory that their back ends share. */
+static int append_backends(const QemuLine *line, char **argv, size_t n) {
+        bool any = false;
+        int r = 0;
+
+        for (size_t i = 0; i < line->n_ports && r >= 0; i++) {
+                const Port *port = &line->ports[i];
+                _cleanup_free_ char *text = NULL;
+
+                if (port->request.kind != KIND_PACKET)
+                        continue;
+                any = true;
+                /* By path: QEMU passes descriptors over a chardev only that it knows to be a UNIX socket,
+                 * and of fd= it does not (chardev/char-socket.c, is_unix). */
+                if (asprintf(&text, "socket,id=" CHARDEV_FORMAT, port->name) < 0)
+                        return -ENOMEM;
+                r = append(argv, &n, "-chardev", qemu_options_append(text, "path", port->socket, QEMU_STRING));
+        }
+        if (r >= 0 && any && !qemu_memory_is_set(line->argv)) {
+                _cleanup_free_ char *size = qemu_memory_size(line->argv);
+                char *text;
+
+                if (!size || asprintf(&text, "memory-backend-memfd,id=" MEMORY_ID ",size=%s,share=on", size) < 0)
+                        return -ENOMEM;
+                r = append(argv, &n, "-object", text);
+                if (r >= 0)
+                        r = append(argv, &n, "-machine", strdup("memory-backend=" MEMORY_ID));
+        }
         return r;
 }
 
 int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {
-        _cleanup_(argv_freep) char **argv = calloc(line->argc + 1, sizeof(*argv));
+        /* Room for a chardev a port, and the memory's two options. */
+        _cleanup_(argv_freep) char **argv = calloc(line->argc + 2 * line->n_ports + 5, sizeof(*argv));
         int r = 0;
 
         if (!argv)
@@ -89,15 +161,17 @@ int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {
                 r = argv[i] ? 0 : -ENOMEM;
         }
         for (size_t i = 0; i < line->n_ports && r >= 0; i++) {
+                const Port *port = &line->ports[i];
                 char **value = &argv[line->netdevs[i].argument];
 
                 free(*value);
-                *value = tap_netdev(&line->ports[i]);
+                *value = port->request.kind == KIND_PACKET ? packet_netdev(port) : tap_netdev(port);
                 r = *value ? 0 : -ENOMEM;
         }
         for (size_t i = 0; i < line->n_devices && r >= 0; i++)
-                r = complete_device(&line->devices[i], &line->ports[line->devices[i].port],
-                                    &argv[line->devices[i].argument]);
+                r = complete_device(line, &line->devices[i], &argv[line->devices[i].argument]);
+        if (r >= 0)
+                r = append_backends(line, argv, line->argc);
         if (r < 0)
                 return r;
         *ret_argv = TAKE_PTR(argv);

@@ -5,8 +5,10 @@
  * between, so signals and the exit status are QEMU's own.
  */
 
+#include <fcntl.h>
 #include <string.h>
 
+#include "client/backend.h"
 #include "client/bus.h"
 #include "client/client.h"
 #include "client/parse.h"
@@ -34,15 +36,45 @@ static int parse_options(int argc, char **argv, bool *ret_dry_run, char ***ret_c
         return 0;
 }
 
+/* The caller's own packet socket: for the back end, not for QEMU too. */
+static int take_given(Port *port, int fd, Refusal *ret_refusal) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, PORT_FIRST_NUMBER);
+
+        if (copy < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "-netdev raw,id=%s,fd=%d: %s", port->name, fd,
+                              strerror(errno));
+        port->fds[0] = copy;
+        port->n_queues = 1;
+        return 0;
+}
+
 static int open_ports(QemuLine *line, Refusal *ret_refusal) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r = 0;
 
-        if (line->n_ports > 0)
-                r = bus_connect(&bus, ret_refusal);
-        for (size_t i = 0; i < line->n_ports && r == 0; i++)
-                r = bus_open_port(bus, &line->ports[i], ret_refusal);
+        for (size_t i = 0; i < line->n_ports && r == 0; i++) {
+                if (line->given[i] >= 0) {
+                        r = take_given(&line->ports[i], line->given[i], ret_refusal);
+                        continue;
+                }
+                if (!bus)
+                        r = bus_connect(&bus, ret_refusal);
+                if (r == 0)
+                        r = bus_open_port(bus, &line->ports[i], ret_refusal);
+        }
         return r;
+}
+
+/* A back end for each packet port; all leases are open by now. */
+static int start_backends(QemuLine *line, Refusal *ret_refusal) {
+        for (size_t i = 0; i < line->n_ports; i++) {
+                int r = line->ports[i].request.kind == KIND_PACKET ? backend_spawn(&line->ports[i]) : 0;
+
+                if (r < 0)
+                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "starting rawnet-vhost: %s",
+                                      strerror(-r));
+        }
+        return 0;
 }
 
 /* What would be there after open_ports(). A MAC that only rawnet can say stands as {ID.mac}. */
@@ -51,7 +83,13 @@ static int pretend_ports(QemuLine *line) {
                 Port *port = &line->ports[i];
                 const char *mac = port->request.mac;
 
-                port->n_queues = port->request.queues ? port->request.queues : 1;
+                port->n_queues = port->request.kind == KIND_PACKET ? 0
+                                 : port->request.queues            ? port->request.queues
+                                                                   : 1;
+                if (port->request.kind == KIND_PACKET && asprintf(&port->socket, "{%s.socket}", port->name) < 0)
+                        return -ENOMEM;
+                if (line->given[i] >= 0)
+                        continue;
                 port->n_vhosts = port->request.vhost > 0 ? port->n_queues : 0;
                 if (mac && *mac)
                         port->mac = strdup(strcmp(mac, "learn") == 0 ? "" : mac);
@@ -79,7 +117,7 @@ static void warn_unused(const QemuLine *line) {
 
                 for (size_t k = 0; k < line->n_devices; k++)
                         used = used || line->devices[k].port == i;
-                if (!used)
+                if (!used && port->mac)
                         log_warning("no -device has netdev=%s: a guest device that is plugged in "
                                     "later must have the MAC %s",
                                     port->name,
@@ -101,6 +139,10 @@ static int prepare(QemuLine *line, bool dry_run, char ***ret_command, Refusal *r
         if (r < 0)
                 return r;
         r = dry_run ? pretend_ports(line) : open_ports(line, ret_refusal);
+        if (r != 0)
+                return r;
+        if (!dry_run)
+                r = start_backends(line, ret_refusal);
         if (r != 0)
                 return r;
         ports_number_from(line->ports, line->n_ports, numbers);

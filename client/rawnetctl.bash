@@ -64,6 +64,14 @@ _rawnetctl_run() {
         esac
 }
 
+_rawnetctl_vhost() {
+        case ${COMP_WORDS[COMP_CWORD - 1]} in
+        --socket | --connect) mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}") ;;
+        --mac | --name | --queues | --busy-poll) ;;
+        *) _rawnetctl_complete "--socket --connect --mac --name --queues --busy-poll $(_rawnetctl_names networks)" ;;
+        esac
+}
+
 _rawnetctl_plug() {
         case ${COMP_WORDS[COMP_CWORD - 1]} in
         --qmp) mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}") ;;
@@ -77,7 +85,7 @@ _rawnetctl() {
         local verb=${COMP_WORDS[1]} index
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                _rawnetctl_complete "networks list stat close check run qemu plug unplug host --help --version"
+                _rawnetctl_complete "networks list stat close check run qemu vhost plug unplug host --help --version"
                 return
         fi
         case $verb in
@@ -86,6 +94,7 @@ _rawnetctl() {
         close) _rawnetctl_complete "$(_rawnetctl_names list)" ;;
         check) _rawnetctl_complete "--json $(_rawnetctl_names networks)" ;;
         run) _rawnetctl_run ;;
+        vhost) _rawnetctl_vhost ;;
         plug) _rawnetctl_plug "--qmp --id --bus --mac --name --queues --vhost $(_rawnetctl_names networks)" ;;
         unplug) _rawnetctl_plug "--qmp" ;;
         host)

@@ -2,15 +2,19 @@
 """Stock QEMU with its own network boot ROM on rawnet-vhost: a front end and a driver that nobody here wrote."""
 
 import contextlib
+import os
 import signal
+import socket
+import struct
 import subprocess
+import tempfile
 
 import frames
 import lab
 import tap
 import vhost
 
-BOOT_SECONDS = 90
+BOOT_SECONDS = 45
 
 
 def accepts_offer(mac):
@@ -41,7 +45,156 @@ def test_boot_rom_accepts_an_address():
     with vhost.back_end() as back:
         with booted(back, vhost.qemu(back)):
             pass
-        assert back.end() == (0, "rawnet-vhost: the front end has gone\n"), back.end()
+        assert back.end() == (0, "rawnet-vhost: the front end has gone; waiting for the next\n"), back.end()
+
+
+PLAIN_QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-m", "64", "-nodefaults", "-no-user-config", "-display", "none"]
+
+
+@contextlib.contextmanager
+def ready(mac, command, **options):
+    with frames.WirePort() as wire, lab.popen_as("member", command, stderr=subprocess.PIPE, **options) as process:
+        try:
+            wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            tap.diag(process.communicate(timeout=20)[1])
+    # QEMU's own way of ending; its status came through, and the back end went with it.
+    assert process.returncode == 0, process.returncode
+    lab.wait_no_leases()
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_qemu():
+    """The spelling of 2009, and nothing else."""
+    mac = "52:54:00:d0:01:01"
+    command = ["rawnetctl", "qemu", "--", *PLAIN_QEMU, "-netdev", "raw,id=n0,network=lab,name=old", "-device",
+               f"virtio-net-pci,netdev=n0,mac={mac}"]  # fmt: skip
+    with ready(mac, command):
+        listed = lab.run_as("member", ["rawnetctl", "list"], check=True).stdout
+        assert mac in listed and "packet" in listed and "old" in listed, listed
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_qemu_killed():
+    mac = "52:54:00:d0:01:02"
+    command = ["rawnetctl", "qemu", *PLAIN_QEMU, "-netdev", "raw,id=n0,network=lab,queues=2", "-device",
+               f"virtio-net-pci,netdev=n0,mac={mac}"]  # fmt: skip
+    with frames.WirePort() as wire, lab.popen_as("member", command, stderr=subprocess.PIPE) as process:
+        wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
+        process.kill()
+        process.communicate(timeout=20)
+    lab.wait_no_leases()
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_qemu_on_an_open_port():
+    mac = "52:54:00:d0:01:03"
+    line = [*PLAIN_QEMU, "-netdev", "raw,id=n0,fd={fd}", "-device", "virtio-net-pci,netdev=n0,mac={mac}"]
+    with ready(mac, ["rawnetctl", "run", "--kind", "packet", "--vnet-hdr=yes", "--mac", mac, "lab", "--", "rawnetctl",
+                     "qemu", "--", *line]):  # fmt: skip
+        assert len(lab.lease_ids()) == 1
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_vhost():
+    """For libvirt, cloud-hypervisor and the like: a socket."""
+    mac = "52:54:00:d0:01:04"
+    with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
+        os.chmod(directory, 0o777)
+        path = f"{directory}/port"
+        back = lab.popen_as("member", ["rawnetctl", "vhost", "--socket", path, "--mac", mac, "lab"], stderr=subprocess.PIPE)
+        try:
+            lab.wait_for(lambda: os.path.exists(path) or back.poll() is not None, 10, "the socket")
+            line = [*PLAIN_QEMU, "-object", "memory-backend-memfd,id=m0,size=64M,share=on", "-machine", "memory-backend=m0",
+                    "-chardev", f"socket,id=c0,path={path}", "-netdev", "vhost-user,id=n0,chardev=c0",
+                    "-device", f"virtio-net-pci,netdev=n0,mac={mac},vectors=0"]  # fmt: skip
+            with frames.WirePort() as wire, lab.popen_as("member", line, stderr=subprocess.PIPE) as process:
+                wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
+                process.kill()
+                process.communicate(timeout=20)
+            assert len(lab.lease_ids()) == 1
+        finally:
+            back.terminate()
+            said = back.communicate(timeout=20)[1]
+    assert back.returncode == 0, said
+
+
+def test_rawnetctl_qemu_says_why():
+    result = lab.run_as("outsider", ["rawnetctl", "qemu", *PLAIN_QEMU, "-netdev", "raw,id=n0,network=lab"])
+    assert result.returncode == 125 and "lab" in result.stderr, result
+
+
+def test_back_end_says_why():
+    """Its exit status, and one line."""
+    program = vhost.program()
+    for words, status, word in ((["--fd=0", "--socket=/x"], 2, "packet socket"), (["--fd=x"], 2, "descriptor's number"),
+                                ([], 2, "--fd"), (["--fd=3", "--mtu=1", "--socket=/x"], 2, "--mtu"), (["what"], 2, "what")):  # fmt: skip
+        result = lab.run_as("member", [program, *words])
+        assert result.returncode == status and word in result.stderr and result.stderr.count("\n") == 1, (words, result)
+
+
+def hello(back):
+    """A connection to the back end."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    with lab.identity("member"):
+        connection.connect(back.socket)
+    return connection
+
+
+def test_what_breaks_the_rules_ends_the_port():
+    with vhost.back_end() as back, hello(back) as connection:
+        connection.sendall(struct.pack("=III", 1, 1, 0))
+        assert len(connection.recv(20)) == 20
+        connection.sendall(struct.pack("=III", 1, 7, 0))
+        assert connection.recv(1) == b""
+        assert back.process.wait(10) == 3
+        assert back.end()[1] == "rawnet-vhost: a message with flags 0x7 is no request of vhost-user's version 1\n"
+
+
+def test_the_guests_memory_is_taken_away():
+    """A ring in a memory file that is made shorter: SIGBUS is the end of this port, with a reason."""
+    with vhost.back_end() as back, hello(back) as connection:
+        memory = os.memfd_create("guest")
+        os.ftruncate(memory, 0x10000)
+        kick = os.eventfd(0)
+
+        def say(request, payload, fds=()):
+            socket.send_fds(connection, [struct.pack("=III", request, 1, len(payload)) + payload], fds)
+
+        say(5, struct.pack("=IIQQQQ", 1, 0, 0, 0x10000, 0x10000, 0), [memory])
+        say(8, struct.pack("=II", 1, 64))
+        say(9, struct.pack("=IIQQQQ", 1, 0, 0x10000, 0x12000, 0x11000, 0))
+        say(12, struct.pack("=Q", 1), [kick])
+        connection.sendall(struct.pack("=III", 1, 1, 0))
+        connection.recv(20)
+        os.ftruncate(memory, 0)
+        os.eventfd_write(kick, 1)
+        assert back.process.wait(10) == 3
+        assert "memory was taken away" in back.end()[1]
+        os.close(memory)
+        os.close(kick)
+
+
+def test_the_lease_is_closed():
+    """Close() ends the lease under the back end, which says so."""
+    with vhost.back_end() as back:
+        lab.run_as("member", ["rawnetctl", "close", str(lab.lease_ids()[0])], check=True)
+        assert back.process.wait(10) == 4
+        assert "the lease has ended" in back.end()[1]
+
+
+def test_it_has_given_everything_up():
+    with vhost.back_end() as back:
+        with open(f"/proc/{back.process.pid}/status", encoding="ascii") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0, status
+        with open(f"/proc/{back.process.pid}/limits", encoding="ascii") as file:
+            limits = file.read()
+        assert "Max core file size        0 " in limits and "Max processes             0 " in limits, limits
+        assert int(status["RssAnon"].split()[0]) + int(status["RssFile"].split()[0]) < 8192, status
 
 
 if __name__ == "__main__":

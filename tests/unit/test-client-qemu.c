@@ -99,7 +99,13 @@ static void open_all(QemuLine *line) {
                 Port *port = &line->ports[i];
                 const char *mac = port->request.mac;
 
-                port->n_queues = port->request.queues ? port->request.queues : 1;
+                port->n_queues = port->request.kind == KIND_PACKET ? 0
+                                 : port->request.queues            ? port->request.queues
+                                                                   : 1;
+                if (port->request.kind == KIND_PACKET)
+                        port->socket = strdup("/run/a,b");
+                if (line->given[i] >= 0)
+                        continue;
                 port->n_vhosts = port->request.vhost > 0 ? port->n_queues : 0;
                 port->mac = strdup(!mac || !*mac               ? "52:54:00:aa:bb:cc"
                                    : strcmp(mac, "learn") == 0 ? ""
@@ -160,6 +166,34 @@ static void test_rewrite(_unused_ void **state) {
                         "virtio-net-pci,netdev=n0"));
 }
 
+#define MEMFD(size) "-object", "memory-backend-memfd,id=rawnet.memory,size=" size ",share=on", "-machine", "memory-backend=rawnet.memory"
+
+/* packet is the default: a back end beside QEMU, memory that it shares, and no MSI-X where QEMU may emulate. */
+static void test_rewrite_packet(_unused_ void **state) {
+        check_line(ARGV("qemu", "-m", "512", "-netdev", "raw,id=n0,network=lab", "-device", "virtio-net-pci,netdev=n0"),
+                   ARGV("qemu", "-m", "512", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device",
+                        "virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,vectors=0", "-chardev",
+                        "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("512M")));
+        check_line(ARGV("qemu", "-enable-kvm", "-m", "size=2G,slots=2,maxmem=4G", "-netdev",
+                        "raw,id=n0,network=lab,queues=2", "-device", "virtio-net-pci,netdev=n0", "-netdev",
+                        "raw,id=n1,network=lab,kind=tap"),
+                   ARGV("qemu", "-enable-kvm", "-m", "size=2G,slots=2,maxmem=4G", "-netdev",
+                        "vhost-user,id=n0,chardev=rawnet.n0,queues=2", "-device",
+                        "virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,mq=on,vectors=6", "-netdev", "tap,id=n1,fd=10",
+                        "-chardev", "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("2G")));
+        check_line(ARGV("qemu", "-netdev", "raw,id=n0,fd=5", "-device", "virtio-net-pci,netdev=n0,vectors=4"),
+                   ARGV("qemu", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device",
+                        "virtio-net-pci,netdev=n0,vectors=4", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("128M")));
+        /* The user's memory is the user's. */
+        check_line(ARGV("qemu", "-machine", "q35,accel=kvm,memory-backend=m", "-netdev", "raw,id=n0,network=lab"),
+                   ARGV("qemu", "-machine", "q35,accel=kvm,memory-backend=m", "-netdev",
+                        "vhost-user,id=n0,chardev=rawnet.n0", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b"));
+        check_line(ARGV("qemu", "-object", "{\"qom-type\":\"memory-backend-file\",\"id\":\"m\"}", "-netdev",
+                        "{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\"}"),
+                   ARGV("qemu", "-object", "{\"qom-type\":\"memory-backend-file\",\"id\":\"m\"}", "-netdev",
+                        "vhost-user,id=n0,chardev=rawnet.n0", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b"));
+}
+
 static void test_rewrite_json(_unused_ void **state) {
         check_line(ARGV("qemu", "-netdev",
                         "{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\",\"kind\":\"tap\","
@@ -211,6 +245,10 @@ static void test_refused(_unused_ void **state) {
                         {"raw,id=n0,network=lab,kind=tap,queues=17", "queues"},
                         {"raw,id=n0,network=lab,kind=tap,queues=9,vhost=on", "at most 8"},
                         {"raw,id=n0,network=lab,kind=tap,vhost=maybe", "vhost"},
+                        {"raw,id=n0,network=lab,vhost=on", "kind=tap"},
+                        {"raw,id=n0,network=lab,fd=3", "open already"},
+                        {"raw,id=n0,queues=2,fd=3", "open already"},
+                        {"raw,id=n0,fd=x", "number"},
                         {"{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\",\"kind\":\"tap\","
                          "\"x\":1}",
                          "'x'"},
@@ -219,12 +257,6 @@ static void test_refused(_unused_ void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
                 check_refused_line(ARGV("qemu", "-netdev", (char *)wrong[i].netdev),
                                    RAWNET_INVALID_ARGS, wrong[i].word);
-        check_refused_line(ARGV("qemu", "-netdev", "raw,id=n0,network=lab"), RAWNET_NOT_SUPPORTED,
-                           "kind=tap");
-        check_refused_line(ARGV("qemu", "-netdev", "raw,id=n0,network=lab,kind=packet"),
-                           RAWNET_NOT_SUPPORTED, "rawnet-vhost");
-        check_refused_line(ARGV("qemu", "-netdev", "raw,id=n0,fd=3"), RAWNET_NOT_SUPPORTED,
-                           "rawnet-vhost");
         check_refused_line(ARGV("qemu", "-nic", "raw,network=lab"), RAWNET_INVALID_ARGS, "-netdev");
         check_refused_line(ARGV("qemu", "-netdev", "raw,id=n0,network=lab,kind=tap", "-netdev",
                                 "raw,id=n0,network=lab,kind=tap"),
@@ -265,7 +297,7 @@ int main(void) {
                         cmocka_unit_test(test_append),        cmocka_unit_test(test_rewrite),
                         cmocka_unit_test(test_rewrite_json),  cmocka_unit_test(test_untouched),
                         cmocka_unit_test(test_refused),       cmocka_unit_test(test_settled_mac),
-                        cmocka_unit_test(test_descriptors),
+                        cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_rewrite_packet),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
