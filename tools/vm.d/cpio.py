@@ -4,6 +4,7 @@
 Source of the format: Documentation/driver-api/early-userspace/buffer-format.rst of the kernel.
 """
 
+import lzma
 import stat
 
 
@@ -30,7 +31,9 @@ class Archive:
         self._add(name, stat.S_IFREG | permissions, text.encode())
 
     def file(self, name, source, permissions):
-        with open(source, "rb") as data:
+        """A copy of source; what ends in .xz there (kernel modules of newer releases) is unpacked."""
+        opener = lzma.open if source.endswith(".xz") else open
+        with opener(source, "rb") as data:
             self._add(name, stat.S_IFREG | permissions, data.read())
 
     def finish(self):
