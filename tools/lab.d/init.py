@@ -29,6 +29,8 @@ FORWARDED = {
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
 }  # fmt: skip
 
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP)
+
 
 class LabError(Exception):
     pass
@@ -94,6 +96,10 @@ class Supervisor:
         daemon.pid, daemon.status, daemon.ready = 0, os.waitstatus_to_exitcode(status), False
         if daemon.name == "rawnet-helper" and not daemon.stopped:
             self.listen(True)
+        # polkitd 122 was seen to crash on a busy machine. Elsewhere the bus starts it again at the next question.
+        if daemon.name == "polkitd" and -daemon.status in CRASHES:
+            print(f"lab: polkitd crashed (signal {-daemon.status}), see {daemon.log}; started again", file=sys.stderr, flush=True)
+            self.start(daemon)
         for entry in [entry for entry in self.waiting if entry[0] == daemon.name]:
             self.waiting.remove(entry)
             self.answer(entry[1], {"status": daemon.status})
