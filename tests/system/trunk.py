@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 
-LAB = "/run/lab"
 VLANS = (0, 100, 200, 300, 301, 399)
 
 
@@ -18,8 +17,6 @@ def run(*words):
 
 def main():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-    os.makedirs(f"{LAB}/log", exist_ok=True)
-    os.symlink(root, f"{LAB}/src")
     sys.path.append(f"{root}/tools/lab.d")
     import daemons  # pylint: disable=import-outside-toplevel,import-error
     import wire  # pylint: disable=import-outside-toplevel,import-error
