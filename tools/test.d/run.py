@@ -216,7 +216,10 @@ TIERS = {
     "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
     "vm": lambda runner: runner.program("vm", "tests/vm/run"),
     "system": lambda runner: runner.program("system", "tests/system/run"),
+    "mutations": lambda runner: runner.program("mutations", "tests/mutations/run"),
 }
+# Long or young: only when named.
+ON_REQUEST = ("system", "mutations")
 
 
 def main():
@@ -226,7 +229,7 @@ def main():
         sys.exit(f"test: no tier {', '.join(unknown)}; there are {', '.join(TIERS)}")
     runner = Runner(source_dir, build_dir)
     for tier, run in TIERS.items():
-        if not wanted or tier in wanted:
+        if tier in wanted or not (wanted or tier in ON_REQUEST):
             run(runner)
     sys.exit(runner.summary())
 
