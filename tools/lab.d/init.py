@@ -97,8 +97,8 @@ class Supervisor:
         if daemon.name == "rawnet-helper" and not daemon.stopped:
             self.listen(True)
         # polkitd 122 was seen to crash on a busy machine. Elsewhere the bus starts it again at the next question.
-        if daemon.name == "polkitd" and -daemon.status in CRASHES:
-            print(f"lab: polkitd crashed (signal {-daemon.status}), see {daemon.log}; started again", file=sys.stderr, flush=True)
+        if daemon.name == "polkitd" and not daemon.stopped and (daemon.status > 0 or -daemon.status in CRASHES):
+            print(f"lab: polkitd ended by itself (status {daemon.status}), see {daemon.log}; started again", file=sys.stderr, flush=True)
             self.start(daemon)
         for entry in [entry for entry in self.waiting if entry[0] == daemon.name]:
             self.waiting.remove(entry)
