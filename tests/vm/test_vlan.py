@@ -247,8 +247,9 @@ def state_of(name):
     """All that one can see of an interface but its counters and who stands on it."""
     link = lab.links()[name]
     keep = {key: link.get(key) for key in ("ifindex", "mtu", "address", "ifalias", "linkinfo", "inet6_addr_gen_mode",
-                                           "operstate", "qdisc", "promiscuity", "allmulti")}  # fmt: skip
-    keep["flags"] = sorted(link["flags"])
+                                           "qdisc", "promiscuity", "allmulti")}  # fmt: skip
+    # Carrier and operstate settle by themselves, a moment after an interface is up.
+    keep["flags"] = sorted(set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"})
     # An IPv6 address goes from tentative to there by itself.
     keep["addresses"] = [(entry["family"], entry["local"])
                          for entry in lab.ip("addr", "show", "dev", name)[0]["addr_info"]]  # fmt: skip
