@@ -10,6 +10,7 @@ import struct
 import subprocess
 
 import attacker
+import bus
 import frames
 import kernel
 import lab
@@ -75,13 +76,57 @@ def test_namespace_is_closed():
                 assert lease.info["interface"] in [name for _, name in socket.if_nameindex()]
 
 
+class HostLinks:
+    """The names of all interfaces that the host's namespace has or has had since, be it for a moment only (rtnetlink(7))."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.socket.bind((0, 1))  # RTMGRP_LINK
+        self.seen = set(lab.links())
+
+    def names(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._take(self.socket.recv(65536, socket.MSG_DONTWAIT))
+        return self.seen
+
+    def _take(self, data):
+        _, kind = struct.unpack_from("=IH", data)
+        attributes = data[32:] if kind == 16 else b""  # RTM_NEWLINK, behind nlmsghdr and ifinfomsg; one message a datagram
+        while attributes:
+            length, attribute = struct.unpack_from("=HH", attributes)
+            if attribute == 3:  # IFLA_IFNAME
+                self.seen.add(attributes[4:length].rstrip(b"\0").decode())
+            attributes = attributes[(length + 3) & ~3 :]
+
+
+@contextlib.contextmanager
+def nothing_in_the_host(what):
+    """Whatever comes of the block, an error too: no interface appears in the host's namespace while it runs."""
+    links = HostLinks()
+    before = set(links.names())
+    try:
+        yield
+    finally:
+        new = links.names() - before
+        links.socket.close()
+        assert not new, f"{what}: {', '.join(sorted(new))} appeared in the host's namespace"
+
+
 def test_nothing_in_the_host():
     """An untagged lease shows nothing of itself in the host's namespace, and its descriptor names nothing of the host's."""
+    links = HostLinks()
+    for words in (["add", "name", "control0", "type", "veth", "peer", "name", "control1"], ["del", "control0"]):
+        subprocess.run(["ip", "link", *words], check=True)
+    assert {"control0", "control1"} < links.names(), links.names()
+    links.socket.close()
+    with bus.connect() as root:
+        root.features()  # rawnet-helper has tried its kernel by now: what comes is the leases'
     before = set(lab.links())
+    with nothing_in_the_host("the only lease"), lease_of("tap"):
+        assert len(lab.lease_ids()) == 1, lab.lease_ids()
     for shape in attacker.shapes():
-        with lease_of(shape) as lease:
-            new = set(lab.links()) - before
-            assert not new, f"{shape}: {new} appeared in the host's namespace"
+        with nothing_in_the_host(shape), lease_of(shape) as lease:
             inside = set(lab.links(where=lease.fd)) - {"lo"}
             assert lease.info["interface"] in inside and not inside & before, f"{shape}: {inside}"
 
