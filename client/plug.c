@@ -7,6 +7,7 @@
  */
 
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <string.h>
 
 #include "client/bus.h"
@@ -161,6 +162,9 @@ static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bu
                 json_object_object_add(arguments, "bus", json_object_new_string(bus));
         if (*port->mac) /* else it is learnt from the guest */
                 json_object_object_add(arguments, "mac", json_object_new_string(port->mac));
+        /* The guest takes it for 1500 unless the device says another one. */
+        if (port->mtu > 0 && port->mtu != ETH_DATA_LEN)
+                json_object_object_add(arguments, "host_mtu", json_object_new_uint64(port->mtu));
         if (port->n_queues > 1) {
                 json_object_object_add(arguments, "mq", json_object_new_boolean(true));
                 /* One interrupt a virtqueue, for control and for changes (hw/virtio/virtio-pci.c). */

@@ -4,6 +4,8 @@
  * A QEMU command line with `-netdev raw,…` in it: the line that a stock QEMU understands.
  */
 
+#include <inttypes.h>
+#include <linux/if_ether.h>
 #include <string.h>
 
 #include "client/parse.h"
@@ -79,19 +81,24 @@ static bool has_prefix(const char *text, const char *prefix) {
         return text && strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The MAC, and what a virtio-net device needs to use several queues: mq=on and, on PCI, an
- * interrupt vector for each queue, one for the control queue and one for configuration changes
- * (hw/virtio/virtio-net-pci.c virtio_net_pci_realize()). */
+/* The MAC; the MTU, which the guest hears of from the device alone (virtio 1.2, VIRTIO_NET_F_MTU) and takes for 1500 otherwise; and
+ * what a virtio-net device needs to use several queues: mq=on and, on PCI, an interrupt vector for each queue, one for the control
+ * queue and one for configuration changes (hw/virtio/virtio-net-pci.c virtio_net_pci_realize()). */
 static int complete_device(const QemuLine *line, const QemuPart *device, char **text) {
         const Port *port = &line->ports[device->port];
         const char *driver = qemu_options_get(&device->options, "driver");
-        bool pci = has_prefix(driver, "virtio-net-pci");
-        _cleanup_free_ char *vectors = NULL;
+        bool virtio = has_prefix(driver, "virtio-net"), pci = has_prefix(driver, "virtio-net-pci");
+        _cleanup_free_ char *vectors = NULL, *mtu = NULL;
         int r = 0;
 
         if (port->mac && *port->mac)
                 r = complete(device, text, "mac", port->mac, QEMU_STRING);
-        if (r >= 0 && queues_of(port) > 1 && has_prefix(driver, "virtio-net"))
+        if (r >= 0 && virtio && port->mtu > 0 && port->mtu != ETH_DATA_LEN) {
+                if (asprintf(&mtu, "%" PRIu32, port->mtu) < 0)
+                        return -ENOMEM;
+                r = complete(device, text, "host_mtu", mtu, QEMU_NUMBER);
+        }
+        if (r >= 0 && virtio && queues_of(port) > 1)
                 r = complete(device, text, "mq", "on", QEMU_BOOL);
         if (r < 0 || !pci)
                 return r;

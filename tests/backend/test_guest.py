@@ -21,25 +21,28 @@ BOOT_SECONDS = 90
 NEIGHBOUR = "10.77.0.1"
 SIZE = 4 * 1000 * 1000
 SHA = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(SIZE)).hexdigest()
+FILES = f"{lab.LAB}/tmp/guest"
+PLAIN_QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none"]
+BOOT = ["-cpu", "max", "-serial", "stdio", "-kernel", f"{FILES}/vmlinuz", "-initrd", f"{FILES}/initrd",
+        "-append", "console=ttyS0 quiet panic=-1"]  # fmt: skip
 
 
 def files():
     """The kernel and the initramfs (tools/test makes them), where member can read them."""
-    directory = f"{lab.LAB}/tmp/guest"
-    if not os.path.exists(directory):
-        shutil.copytree(f"{lab.build_dir}/guest", directory)
-        os.chmod(directory, 0o755)
-    return directory
+    if not os.path.exists(FILES):
+        shutil.copytree(f"{lab.build_dir}/guest", FILES)
+        os.chmod(FILES, 0o755)
 
 
 class Guest:
     """A booted guest and its shell."""
 
-    def __init__(self, back, *options, reconnect=False, device="", queues=1):
-        directory = files()
-        boot = ["-no-reboot", "-cpu", "max", "-serial", "stdio", "-kernel", f"{directory}/vmlinuz", "-initrd", f"{directory}/initrd",
-                "-append", "console=ttyS0 quiet panic=-1", *options]  # fmt: skip
-        command = vhost.qemu(back, *boot, device=device, reconnect=reconnect, queues=queues)
+    def __init__(self, back, *options, reconnect=False, device="", queues=1, reboots=False):
+        boot = [*BOOT, *([] if reboots else ["-no-reboot"]), *options]
+        self._start(vhost.qemu(back, *boot, device=device, reconnect=reconnect, queues=queues))
+
+    def _start(self, command):
+        files()
         self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                     stderr=subprocess.STDOUT, errors="replace")  # fmt: skip
         self.lines = queue.Queue()
@@ -86,6 +89,14 @@ class Guest:
     def end(self):
         self.process.kill()
         self.process.wait()
+
+
+class OldSpelling(Guest):
+    """The same by rawnetctl qemu, on that network."""
+
+    def __init__(self, network, *options):  # pylint: disable=super-init-not-called
+        self._start(["rawnetctl", "qemu", "--", *PLAIN_QEMU, *BOOT, "-no-reboot", "-netdev", f"raw,id=n0,network={network}",
+                     "-device", "virtio-net-pci,netdev=n0", *options])  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -175,6 +186,79 @@ def test_two_queues():
         one.run("get_address")
         assert one.run("ls -d /sys/class/net/eth0/queues/tx-*").count("tx-") == 2
         one.move()
+
+
+RESET_FUNCTION = """cd /sys/bus/virtio/drivers/virtio_net
+d=$(ls -d virtio*)
+echo $d >unbind
+echo 1 >/sys/bus/virtio/devices/$d/../reset
+echo $d >bind
+cd /"""
+
+
+@tap.limit(300)
+def test_reboots_and_resets():
+    """Whoever resets the machine or the device: the port works again."""
+    with vhost.back_end() as back:
+        control = f"{os.path.dirname(back.socket)}/qmp"
+        # On PCI Express the function can be reset by itself.
+        with guest(back, "-M", "q35", "-device", "pcie-root-port,id=slot1,chassis=1", "-qmp", f"unix:{control},server=on,wait=off",
+                   device=",bus=slot1", reboots=True) as one:  # fmt: skip
+            one.run("get_address")
+            one.move()
+            qmp(control, "system_reset")
+            one.boot().run("get_address")
+            one.move()
+            one.say("reboot -f")
+            one.boot().run("get_address")
+            one.move()
+            one.run(RESET_FUNCTION.replace("\n", " && "))
+            one.run("get_address")
+            one.move()
+        status, said = back.end()
+        assert status == 0 and said.count("\n") == 1, (status, said)
+
+
+@contextlib.contextmanager
+def long_frames(mtu):
+    """A wire of that MTU, and a network on it."""
+
+    def set_mtu(value):
+        for namespace in ([], ["-n", lab.FAR]):
+            subprocess.run(["ip", *namespace, "link", "set", "wire" if namespace else "wire0", "mtu", str(value)], check=True)
+
+    set_mtu(mtu)
+    try:
+        with lab.network("jumbo", MTU=mtu):
+            yield
+    finally:
+        set_mtu(1500)
+
+
+def talk_in_long_frames(one, mtu):
+    assert one.run("cat /sys/class/net/eth0/mtu") == str(mtu)
+    assert features(one)[3] == "1", features(one)
+    one.run("get_address")
+    one.move()
+    address = one.run("ip -4 -o addr show dev eth0 | awk '{ print $4 }'").partition("/")[0]
+    # As long as the link takes (IPv4 and ICMP headers are in it), and not in pieces.
+    done = lab.run_far(["ping", "-M", "do", "-s", str(mtu - 28), "-c", "3", "-i", "0.2", "-W", "10", address])
+    assert done.returncode == 0, done
+
+
+@tap.limit(300)
+def test_long_frames():
+    """MTU 9000, which the guest hears of by VIRTIO_NET_F_MTU; with offloads, and without."""
+    with long_frames(9000):
+        with vhost.back_end("jumbo", "--mtu=9000") as back, guest(back, device=f",host_mtu={back.mtu}{PLAIN}") as one:
+            talk_in_long_frames(one, 9000)
+        # rawnetctl qemu says it by itself.
+        one = OldSpelling("jumbo").boot()
+        try:
+            talk_in_long_frames(one, 9000)
+        finally:
+            one.end()
+        lab.wait_no_leases()
 
 
 if __name__ == "__main__":

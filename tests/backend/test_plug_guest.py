@@ -4,13 +4,10 @@
 
 import contextlib
 import os
-import queue
-import subprocess
-import threading
 
 import lab
 import tap
-from test_guest import Guest, files
+from test_guest import BOOT, PLAIN_QEMU, Guest, long_frames, talk_in_long_frames
 
 SOCKET = f"{lab.LAB}/home/member/qmp-guest"
 # Nothing is typed meanwhile: each read waits for a second.
@@ -22,13 +19,7 @@ class Machine(Guest):
     """A guest without any card."""
 
     def __init__(self, *options):  # pylint: disable=super-init-not-called
-        command = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none",
-                   "-no-reboot", "-cpu", "max", "-serial", "stdio", "-kernel", f"{files()}/vmlinuz", "-initrd", f"{files()}/initrd",
-                   "-append", "console=ttyS0 quiet panic=-1", "-qmp", f"unix:{SOCKET},server=on,wait=off", *options]  # fmt: skip
-        self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, errors="replace")  # fmt: skip
-        self.lines = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._start([*PLAIN_QEMU, *BOOT, "-no-reboot", "-qmp", f"unix:{SOCKET},server=on,wait=off", *options])
 
 
 @contextlib.contextmanager
@@ -71,6 +62,15 @@ def test_in_and_out_of_a_pc():
 def test_in_and_out_of_a_q35():
     with machine("-M", "q35", "-device", "pcie-root-port,id=slot1,chassis=1") as guest:
         in_and_out(guest, "--bus", "slot1")
+
+
+@tap.limit(240)
+def test_long_frames():
+    """The card says the network's MTU."""
+    with long_frames(9000), machine("-M", "pc") as guest:
+        rawnetctl("plug", "--qmp", SOCKET, "--id", "net1", "jumbo")
+        guest.run(APPEAR)
+        talk_in_long_frames(guest, 9000)
 
 
 if __name__ == "__main__":

@@ -82,4 +82,4 @@ def qemu(back, *options, device="", reconnect=False, queues=1):
     # KVM path in virtio_pci_vector_unmask()): hence no vectors.
     mq = ",vectors=0" + (",mq=on" if queues > 1 else "")
     return [*QEMU, "-chardev", f"socket,id=c0,path={back.socket}{wait}", "-netdev", f"vhost-user,id=n0,chardev=c0{several}",
-            "-device", f"virtio-net-pci,netdev=n0,mac={back.mac}{mq}{device}", *options]  # fmt: skip
+            *options, "-device", f"virtio-net-pci,netdev=n0,mac={back.mac}{mq}{device}"]  # fmt: skip

@@ -89,7 +89,7 @@ static void test_append(_unused_ void **state) {
         }
 }
 
-/* Opened as if: the MAC asked for or 52:54:00:aa:bb:cc, numbers from 10 up. */
+/* Opened as if: the MAC asked for or 52:54:00:aa:bb:cc, numbers from 10 up, MTU 9000 on network jumbo. */
 static void open_all(QemuLine *line) {
         int numbers[QEMU_PORTS_MAX * RAWNET_FDS_MAX];
 
@@ -110,6 +110,7 @@ static void open_all(QemuLine *line) {
                 port->mac = strdup(!mac || !*mac               ? "52:54:00:aa:bb:cc"
                                    : strcmp(mac, "learn") == 0 ? ""
                                                                : mac);
+                port->mtu = strcmp(port->request.network, "jumbo") == 0 ? 9000 : 1500;
         }
         ports_number_from(line->ports, line->n_ports, numbers);
 }
@@ -192,6 +193,24 @@ static void test_rewrite_packet(_unused_ void **state) {
                         "{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\"}"),
                    ARGV("qemu", "-object", "{\"qom-type\":\"memory-backend-file\",\"id\":\"m\"}", "-netdev",
                         "vhost-user,id=n0,chardev=rawnet.n0", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b"));
+}
+
+/* The guest hears of another MTU than Ethernet's own. */
+static void test_rewrite_mtu(_unused_ void **state) {
+        check_line(ARGV("qemu", "-netdev", "raw,id=n0,network=jumbo,kind=tap", "-device", "virtio-net-pci,netdev=n0"),
+                   ARGV("qemu", "-netdev", "tap,id=n0,fd=10", "-device",
+                        "virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,host_mtu=9000"));
+        check_line(ARGV("qemu", "-netdev", "raw,id=n0,network=jumbo,kind=tap", "-device",
+                        "virtio-net-pci,netdev=n0,host_mtu=1400"),
+                   ARGV("qemu", "-netdev", "tap,id=n0,fd=10", "-device",
+                        "virtio-net-pci,netdev=n0,host_mtu=1400,mac=52:54:00:aa:bb:cc"));
+        check_line(ARGV("qemu", "-netdev", "raw,id=n0,network=jumbo,kind=tap", "-device", "e1000,netdev=n0"),
+                   ARGV("qemu", "-netdev", "tap,id=n0,fd=10", "-device", "e1000,netdev=n0,mac=52:54:00:aa:bb:cc"));
+        check_line(ARGV("qemu", "-netdev", "raw,id=n0,network=jumbo", "-device",
+                        "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n0\"}", "-accel", "kvm"),
+                   ARGV("qemu", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device",
+                        "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n0\",\"mac\":\"52:54:00:aa:bb:cc\",\"host_mtu\":9000}",
+                        "-accel", "kvm", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("128M")));
 }
 
 static void test_rewrite_json(_unused_ void **state) {
@@ -295,7 +314,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_plain_options), cmocka_unit_test(test_json_options),
                         cmocka_unit_test(test_append),        cmocka_unit_test(test_rewrite),
-                        cmocka_unit_test(test_rewrite_json),  cmocka_unit_test(test_untouched),
+                        cmocka_unit_test(test_rewrite_json),  cmocka_unit_test(test_rewrite_mtu),
+                        cmocka_unit_test(test_untouched),
                         cmocka_unit_test(test_refused),       cmocka_unit_test(test_settled_mac),
                         cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_rewrite_packet),
         };
