@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo, inside the lab: an unprivileged user boots a guest on a rawnet port, and everything is checked from both ends."""
+"""The demo, inside the lab: an unprivileged user boots a guest on a rawnet port, first a tap and then an AF_PACKET socket, and everything
+is checked from both ends."""
 
 import contextlib
 import hashlib
@@ -14,7 +15,7 @@ import time
 
 import lab
 
-SIZE = 20 * 1000 * 1000
+SIZES = {"tap": 20 * 1000 * 1000, "packet": 10 * 1000 * 1000}  # of TCP in each direction
 SECONDS = 180  # for the guest's whole life; software emulation on a busy machine
 HERE = os.path.dirname(os.path.abspath(__file__))
 STARTED = time.monotonic()
@@ -29,7 +30,7 @@ class Demo:
         os.mkdir(self.scratch, 0o755)
         for name in ("vmlinuz", "initrd"):
             shutil.copyfile(f"{directory}/{name}", f"{self.scratch}/{name}")
-        self.guest = None
+        self.guest = self.kind = None
         self.said = {}
         self.news = threading.Condition()
 
@@ -55,35 +56,42 @@ class Demo:
 
     # -- the guest
 
-    def boot(self):
+    def boot(self, kind):
+        """The same guest by a port of that kind."""
         # no_timer_check: on a busy machine an emulated timer misses the kernel's test for a broken one, which then panics
         # (Documentation/admin-guide/kernel-parameters.txt; seen).
-        command = ["rawnetctl", "run", self.network, "--", "qemu-system-x86_64",
-                   "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg",
-                   "-cpu", "max", "-m", "256", "-serial", "stdio",
-                   "-kernel", f"{self.scratch}/vmlinuz", "-initrd", f"{self.scratch}/initrd",
-                   "-append", f"console=ttyS0 quiet panic=-1 no_timer_check NEIGHBOUR4={self.neighbour[0]} "
-                              f"NEIGHBOUR6={self.neighbour[1]} SIZE={SIZE}",
-                   "-netdev", "tap,id=n0,fd={fd}", "-device", "virtio-net-pci,netdev=n0,mac={mac}"]  # fmt: skip
+        qemu = ["qemu-system-x86_64",
+                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg",
+                "-cpu", "max", "-m", "256", "-serial", "stdio",
+                "-kernel", f"{self.scratch}/vmlinuz", "-initrd", f"{self.scratch}/initrd",
+                "-append", f"console=ttyS0 quiet panic=-1 no_timer_check NEIGHBOUR4={self.neighbour[0]} "
+                           f"NEIGHBOUR6={self.neighbour[1]} SIZE={SIZES[kind]}"]  # fmt: skip
+        if kind == "tap":
+            command = ["rawnetctl", "run", self.network, "--", *qemu, "-netdev", "tap,id=n0,fd={fd}",
+                       "-device", "virtio-net-pci,netdev=n0,mac={mac}"]  # fmt: skip
+        else:
+            command = ["rawnetctl", "qemu", "--", *qemu, "-netdev", f"raw,id=n0,network={self.network}",
+                       "-device", "virtio-net-pci,netdev=n0"]  # fmt: skip
         self.show("member$ " + " ".join(command))
+        self.kind, self.said = kind, {}
         self.guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, errors="replace")
-        threading.Thread(target=self.listen, daemon=True).start()
+        threading.Thread(target=self.listen, args=(self.guest, self.said), daemon=True).start()
 
-    def listen(self):
+    def listen(self, guest, said):
         """Keeps what the guest says; its console also shows what went wrong."""
         log = []
-        for line in self.guest.stdout:
+        for line in guest.stdout:
             log.append(line)
             found = re.search(r"demo: (\S+) ?(.*)", line.rstrip())
             if found:
                 self.show(f"guest: {found[1]} {found[2]}")
                 with self.news:
-                    self.said[found[1]] = found[2]
+                    said[found[1]] = found[2]
                     self.news.notify_all()
         with self.news:
-            self.said["end"] = ""
-            if "off" not in self.said:
+            said["end"] = ""
+            if "off" not in said:
                 self.show("the guest's console ended with:\n" + "".join(log[-15:]))
             self.news.notify_all()
 
@@ -129,11 +137,27 @@ class Demo:
         self.check(done.returncode == 0 and mac and mac in done.stdout,
                    "a plain program on a packet lease reads frames, the guest's answer among them")  # fmt: skip
 
+    def back_end(self, mac):
+        self.step("meanwhile: what serves the guest's network card")
+        done = self.output("member", "rawnetctl", "list")
+        self.check(mac in done.stdout and "packet" in done.stdout, "rawnetctl list shows the guest's packet lease")
+        asked = [(entry["action"], entry.get("network")) for entry in lab.questions() if entry["user"] == "member"]
+        self.check(asked[-1] == ("org.rawnet1.open-packet", self.network), "polkit was asked for exactly this network and kind")
+        pids = back_ends()
+        self.check(len(pids) == 1, "one process, rawnet-vhost, is between the AF_PACKET socket and the guest's rings")
+        for pid in pids:
+            status = status_of(pid)
+            words = {key: status[key].split()[0] for key in ("Uid", "CapEff", "NoNewPrivs", "Seccomp", "RssAnon", "RssFile")}
+            self.show(" ".join(f"{key}: {value}" for key, value in words.items()))
+            self.check(int(words["CapEff"], 16) == 0 and words["Seccomp"] == "2" and words["Uid"] == str(lab.uid_of("member")),
+                       "it is member's own, without a capability and under seccomp")  # fmt: skip
+
     def bulk(self):
-        self.step(f"{SIZE // 1000000} MB over TCP in each direction")
-        expected = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(SIZE)).hexdigest()
-        self.check(self.heard("download") == f"{expected} {SIZE}", "neighbour to guest: every byte as sent (sha256)")
-        self.check(self.heard("upload") == f"{expected} {SIZE}", "guest to neighbour: every byte as sent (sha256)")
+        size = SIZES[self.kind]
+        self.step(f"{size // 1000000} MB over TCP in each direction")
+        expected = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(size)).hexdigest()
+        self.check(self.heard("download") == f"{expected} {size}", "neighbour to guest: every byte as sent (sha256)")
+        self.check(self.heard("upload") == f"{expected} {size}", "guest to neighbour: every byte as sent (sha256)")
         far = lab.run_far(["sh", "-c", "cat /proc/net/snmp"]).stdout
         errors = [self.heard("checksum-errors"), far_errors(far)]
         self.check(errors == ["0 0", 0], f"no checksum error in the guest or at the neighbour ({errors[0]}, {errors[1]})")
@@ -147,15 +171,33 @@ class Demo:
             self.guest.stdin.write("off\n")
             self.guest.stdin.flush()
         status = self.guest.wait(60)
-        self.check(status == 0, f"QEMU's exit status came through rawnetctl run: {status}")
+        self.check(status == 0, f"QEMU's exit status came through rawnetctl {'run' if self.kind == 'tap' else 'qemu'}: {status}")
         lab.wait_for(lambda: not lab.lease_ids(), 10, "the end of the lease's namespace")
         done = self.output("member", "rawnetctl", "list", "--json")
         self.check(done.returncode == 0 and not re.search(r'"id"', done.stdout), "rawnetctl list is empty")
+        if self.kind == "packet":
+            self.check(not back_ends(), "the back end has gone with it")
         links = sorted(lab.links())
         self.check(links == ["lo", "wire0"], f"the host has only its own interfaces: {' '.join(links)}")
         namespaces = subprocess.run(["lsns", "--noheadings", "--type", "net", "--output", "NS,COMMAND"],
                                         capture_output=True, text=True, check=True).stdout  # fmt: skip
         self.check(len(namespaces.splitlines()) == 2, "two network namespaces are left, the host's and the neighbour's")
+
+
+def status_of(pid):
+    """/proc/PID/status as a dict."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def back_ends():
+    """Process ids of rawnet-vhost."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as file:
+            if file.read() == "rawnet-vhost\n":
+                found.append(pid)
+    return found
 
 
 def far_errors(snmp):
@@ -193,10 +235,20 @@ def main():
     demo.step("member, an ordinary user (no capability, no_new_privs), boots a guest in stock QEMU, emulated in software")
     rights = lab.run_as("member", ["grep", "-E", "^(Uid|CapEff|CapBnd|NoNewPrivs)", "/proc/self/status"]).stdout
     demo.show(" ".join(rights.split()))
-    demo.boot()
+    macs = []
     try:
+        demo.boot("tap")
         mac, address4 = demo.talk()
+        macs.append(mac)
         demo.listings(mac, address4)
+        demo.bulk()
+        demo.heard("done")
+        demo.power_off()
+        demo.step("the same guest in the spelling of 2009, -netdev raw: no tap, frames go between an AF_PACKET socket and the guest's memory")
+        demo.boot("packet")
+        mac, _ = demo.talk()
+        macs.append(mac)
+        demo.back_end(mac)
         demo.bulk()
         demo.heard("done")
         demo.power_off()
@@ -205,8 +257,14 @@ def main():
         return summary(demo)
     finally:
         demo.guest.kill()
-    demo.step("what the neighbour's capture has of the guest")
+    demo.step("what the neighbour's capture has of the guests")
     capture.end()
+    for mac in macs:
+        show_capture(demo, capture, mac)
+    return summary(demo)
+
+
+def show_capture(demo, capture, mac):
     own = capture.read("ether", "src", mac).splitlines()
     demo.show("\n".join([line[:140] for line in own[:4]] + [f"… {len(own)} frames with the guest's address {mac}"]))
     sizes = [int(size) for size in re.findall(r", length (\d+):", "\n".join(own))]
@@ -214,7 +272,6 @@ def main():
     if demo.network == "vlan100":
         demo.check(all(", vlan 100," in line for line in own), "each of them with the tag of VLAN 100")
     demo.check(max(sizes, default=0) > 1514, f"segmentation offload was in use: the largest frame had {max(sizes, default=0)} bytes")
-    return summary(demo)
 
 
 def summary(demo):
