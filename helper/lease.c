@@ -6,60 +6,12 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "common/fd-pass.h"
 #include "helper/clock.h"
-#include "helper/namespace.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"
-
-/* The child of one try. */
-typedef struct Child {
-        pid_t pid;
-        int socket_fd;
-} Child;
-
-static int start_child(LeasePlan *plan, int report_fd, Child *ret) {
-        _cleanup_close_ int ours = -1, theirs = -1;
-        pid_t parent = getpid(), pid;
-        int pair[2];
-
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
-        ours = pair[0];
-        theirs = pair[1];
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0)
-                namespace_run(plan, theirs, report_fd, parent);
-        *ret = (Child){pid, TAKE_FD(ours)};
-        return 0;
-}
-
-/* Waits for the child's next word. On CHILD_FAILED the child's own reason is returned. */
-static int hear_child(const Child *child, ChildStep expected, WireLease *ret_lease, int *ret_fds,
-                      size_t *ret_n_fds, Refusal *ret_refusal) {
-        ChildMessage message;
-        ssize_t n = fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
-
-        if (n < 0)
-                return (int)n;
-        if (n == sizeof(message) && message.step == expected) {
-                *ret_lease = message.lease;
-                return 0;
-        }
-        fd_pass_close_all(ret_fds, *ret_n_fds);
-        *ret_n_fds = 0;
-        if (n == sizeof(message) && message.step == CHILD_FAILED && message.refusal.error != RAWNET_OK) {
-                *ret_refusal = message.refusal;
-                return (int)message.refusal.error;
-        }
-        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -ECHILD;
-}
 
 static const uint32_t macvlan_modes[] = {
         [MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,
@@ -84,20 +36,19 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         return link_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
-static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, WireLease *ret_lease,
-                      int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
-        const ChildMessage go = {.step = CHILD_GO, .lease = plan->lease};
+static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, int report_fd,
+                      WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
         int r;
 
-        r = hear_child(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0)
                 r = add_uplink(plan, netlink, child->pid, ret_refusal);
         if (r == 0)
                 r = link_nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
-                r = fd_pass_send(child->socket_fd, &go, sizeof(go), NULL, 0, 0);
+                r = child_go(child, plan, report_fd);
         if (r == 0)
-                r = hear_child(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+                r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         return r;
 }
 
@@ -131,9 +82,10 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         return 0;
 }
 
-static int try_open(LeasePlan *plan, Netlink *netlink, int report_fd, WireLease *ret_lease, int *ret_fds,
-                    size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
-        Child child = {.socket_fd = -1};
+/* spare: a child made ahead (spare.h), which this try uses up, or none. */
+static int try_open(LeasePlan *plan, Netlink *netlink, Child *spare, int report_fd, WireLease *ret_lease,
+                    int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
+        Child child = *spare;
         int r;
 
         r = random_id(&plan->lease.id);
@@ -142,13 +94,15 @@ static int try_open(LeasePlan *plan, Netlink *netlink, int report_fd, WireLease 
         if (r < 0)
                 return r;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
-        /* The namespace is half of the work: it is made while the host's side is looked at. */
-        r = start_child(plan, report_fd, &child);
+        /* Where none was made ahead: the namespace is half of the work, and is made while the host's side is looked at. */
+        if (child.socket_fd < 0)
+                r = child_start(&plan->privilege, &child);
         if (r < 0)
                 return r;
+        spare->socket_fd = -1;
         r = find_lower(plan, netlink, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(plan, netlink, &child, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+                r = talk_child(plan, netlink, &child, report_fd, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next try. */
         if (r != 0)
@@ -196,6 +150,7 @@ int lease_name_network(const char *network, const char *parent, int r, Refusal *
 int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
+        Child spare = context->spare;
         LinkInfo parent = {};
         LeasePlan plan;
         int r;
@@ -207,7 +162,7 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
         if (r < 0)
                 return r;
         for (;;) {
-                r = try_open(&plan, &netlink, context->report_fd, ret_lease, ret_fds, ret_n_fds,
+                r = try_open(&plan, &netlink, &spare, context->report_fd, ret_lease, ret_fds, ret_n_fds,
                              &parent, ret_refusal);
                 if (r == 0)
                         return report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);

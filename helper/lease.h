@@ -6,7 +6,7 @@
  * request a worker, and may block. It trusts nothing that rawnetd says but the owner's uid.
  */
 
-#include "helper/plan.h"
+#include "helper/child.h"
 #include "helper/registry.h"
 
 typedef struct LeaseContext {
@@ -15,6 +15,7 @@ typedef struct LeaseContext {
         bool assume_checksum_trick; /* whatever the probe says: frames are completed before the guard */
         const Registry *registry; /* as it was at the fork */
         int report_fd;
+        Child spare; /* JOB_OPEN: a child made ahead, or socket_fd -1 */
 } LeaseContext;
 
 /* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for, the caller's. Returns 0, a refusal, or -errno. */

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/netlink.h>
+#include <signal.h>
 #include <string.h>
 
 #include "common/fd-pass.h"
@@ -230,16 +231,12 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
         return r;
 }
 
-/* Keeps stdio and the two sockets, drops whatever else the daemon had open: other leases' descriptors and connections above all. */
-static int close_strays(int *socket_fd, int *report_fd) {
-        int a = fcntl(*socket_fd, F_DUPFD_CLOEXEC, 256), b = fcntl(*report_fd, F_DUPFD_CLOEXEC, 256);
-
-        if (a < 0 || b < 0 || dup3(a, 3, O_CLOEXEC) < 0 || dup3(b, 4, O_CLOEXEC) < 0 ||
-            close_range(5, UINT_MAX, 0) < 0)
+/* Keeps stdio and the socket, drops whatever else was open where it was forked: other leases' descriptors and connections above all. */
+static int close_strays(int *socket_fd) {
+        if (*socket_fd != 3 && dup3(*socket_fd, 3, O_CLOEXEC) < 0)
                 return -errno;
         *socket_fd = 3;
-        *report_fd = 4;
-        return 0;
+        return close_range(4, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 /* The child made the namespace and may do everything there, unless a security module let it make a user namespace and then took its
@@ -260,57 +257,70 @@ static int tell(int socket_fd, const ChildMessage *message, const int *fds, size
         return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
 }
 
-static int enter(LeasePlan *plan, int socket_fd, pid_t parent, Refusal *ret_refusal) {
-        ChildMessage message = {.step = CHILD_READY};
-        int fds[RAWNET_FDS_MAX], r;
+static int enter(const Privilege *privilege, int socket_fd, pid_t parent, Refusal *ret_refusal) {
+        const ChildMessage message = {.step = CHILD_READY};
+        int r;
+
+        r = privilege_enter_lease(privilege, ret_refusal);
+        if (r == 0)
+                r = privilege_die_with(parent);
+        return r == 0 ? tell(socket_fd, &message, NULL, 0) : r;
+}
+
+/* The plan, and the report socket: where learn.c tells the daemon that the MAC is known. */
+static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd) {
+        int fds[RAWNET_FDS_MAX];
         size_t n_fds;
         ssize_t n;
 
-        r = privilege_enter_lease(&plan->privilege, ret_refusal);
-        if (r == 0)
-                r = privilege_die_with(parent);
-        if (r == 0)
-                r = tell(socket_fd, &message, NULL, 0);
-        if (r != 0)
-                return r;
-        n = fd_pass_receive(socket_fd, &message, sizeof(message), fds, &n_fds, 0);
+        n = fd_pass_receive(socket_fd, ret, sizeof(*ret), fds, &n_fds, 0);
         if (n < 0)
                 return (int)n;
-        fd_pass_close_all(fds, n_fds);
-        if (n != sizeof(message) || message.step != CHILD_GO)
+        /* A child made ahead that nobody wanted. */
+        if (n == 0)
+                _exit(EXIT_SUCCESS);
+        if (n != sizeof(*ret) || n_fds != 1) {
+                fd_pass_close_all(fds, n_fds);
                 return -EBADMSG;
-        /* Only now is the MTU known. */
-        plan->lease = message.lease;
+        }
+        *ret_report_fd = fds[0];
         return 0;
 }
 
-_Noreturn void namespace_run(LeasePlan *plan, int socket_fd, int report_fd, pid_t parent) {
+_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent) {
         ChildMessage message = {.step = CHILD_FAILED};
+        int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, r;
         Netlink netlink = {};
         Links links = {};
+        LeasePlan plan;
+        sigset_t none;
+        size_t n_fds;
         Guard guard;
-        int fds[2 * RAWNET_QUEUES_MAX], r;
-        size_t n_fds = plan->queues * (plan->vhost ? 2 : 1);
 
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
         if (r == 0)
-                r = close_strays(&socket_fd, &report_fd);
+                r = close_strays(&socket_fd);
         if (r == 0)
-                r = enter(plan, socket_fd, parent, &message.refusal);
+                r = enter(privilege, socket_fd, parent, &message.refusal);
         if (r == 0)
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = explain_powerless(build(plan, &netlink, &links, &guard, fds, &message.refusal),
+                r = receive_plan(socket_fd, &plan, &report_fd);
+        if (r == 0)
+                r = explain_powerless(build(&plan, &netlink, &links, &guard, fds, &message.refusal),
                                       &message.refusal);
         if (r != 0) {
                 message.fatal = r < 0 ? r : 0;
                 (void)tell(socket_fd, &message, NULL, 0);
                 _exit(EXIT_FAILURE);
         }
+        n_fds = plan.queues * (plan.vhost ? 2 : 1);
         message.step = CHILD_DONE;
-        message.lease = plan->lease;
-        if (plan->mac_mode == WIRE_MAC_LEARN)
-                learn_run(plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, &message,
+        message.lease = plan.lease;
+        if (plan.mac_mode == WIRE_MAC_LEARN)
+                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, &message,
                           fds, n_fds);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);

@@ -6,26 +6,26 @@
  * addresses), opens the descriptors, hands them up and exits. It never executes anything, never reads a file, and can reach nothing outside
  * that namespace. Roll-back is its death: the namespace has no other holder.
  *
- * Talk with the worker that forked it, one message each over a SOCK_SEQPACKET pair:
+ * It knows nothing of the lease until the worker that opens it says so: one message each over a SOCK_SEQPACKET pair (child.h):
  *   child → worker  CHILD_READY           the namespace is there
- *   worker → child  CHILD_GO + lease      its nsid is set, the uplink is in it; the lease with its MTU
+ *   worker → child  LeasePlan             go: its nsid is set, the uplink is in it; with the report socket of the worker's daemon
  *   child → worker  CHILD_DONE + fds, or CHILD_FAILED with the refusal (also instead of CHILD_READY)
  */
 
 #include "helper/link.h"
 #include "helper/plan.h"
 
-typedef enum ChildStep { CHILD_READY = 1, CHILD_GO, CHILD_DONE, CHILD_FAILED } ChildStep;
+typedef enum ChildStep { CHILD_READY = 1, CHILD_DONE, CHILD_FAILED } ChildStep;
 
 typedef struct ChildMessage {
         ChildStep step;
         int fatal;       /* CHILD_FAILED: negative errno, or 0 and refusal says */
-        WireLease lease; /* CHILD_GO: as planned; CHILD_DONE: as recorded */
+        WireLease lease; /* CHILD_DONE: as recorded */
         Refusal refusal;
 } ChildMessage;
 
-/* The child's whole life after fork(). report: where learn.c tells the daemon that the MAC is known. */
-_Noreturn void namespace_run(LeasePlan *plan, int socket_fd, int report_fd, pid_t parent);
+/* The child's whole life after fork(). */
+_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent);
 
 /* Sets the uplink's MAC (if any) and brings it up; an address in use is tried again until the plan's deadline (a random one is
  * not: the worker takes another). RAWNET_ADDRESS_IN_USE then. */

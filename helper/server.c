@@ -8,6 +8,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/spare.h"
 #include "helper/watch.h"
 #include "helper/worker.h"
 
@@ -123,6 +124,14 @@ static bool do_open(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_OPEN, request);
 }
 
+/* An open may follow. Answered at once, whatever comes of it. */
+static bool do_prepare(Connection *connection, const WireRequest *request) {
+        const WireReply done = server_reply(request->serial, WIRE_DONE);
+
+        spare_prepare(connection->server);
+        return send_to(connection, &done);
+}
+
 static bool do_close(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_CLOSE, request);
 }
@@ -149,6 +158,7 @@ static bool do_host_sweep(Connection *connection, const WireRequest *request) {
 
 /* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
 static bool (*const operations[])(Connection *, const WireRequest *) = {
+        [WIRE_PREPARE] = do_prepare,
         [WIRE_OPEN] = do_open,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
@@ -334,6 +344,7 @@ void server_stop(Server *server) {
                 if (server->connections[i])
                         connection_close(server->connections[i]);
         }
+        spare_stop(server);
         watch_stop(server);
         registry_free(&server->registry);
 }

@@ -18,6 +18,7 @@
 
 typedef struct Server Server;
 typedef struct Worker Worker;
+typedef struct Spare Spare;
 
 typedef struct Connection {
         Server *server;
@@ -34,6 +35,7 @@ struct Server {
         unsigned idle_seconds; /* 0: stay */
         Connection *connections[SERVER_CONNECTIONS_MAX];
         Worker *workers; /* list */
+        Spare *spare, *spares; /* the one to be had (spare.c); list of those not reaped yet */
         unsigned n_workers, n_opens;
         bool probed, scanned, ready;
         bool scan_wanted, sweep_wanted, sweeping;

@@ -16,6 +16,7 @@
 #include "helper/host-leg.h"
 #include "helper/parent.h"
 #include "helper/probe.h"
+#include "helper/spare.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define WORKER_SEND_TIMEOUT_MSEC 10000
@@ -121,33 +122,42 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         return r;
 }
 
-/* Of the daemon's descriptors the worker keeps stdio and its two: the connection it answers on (5) and the report socket (6). */
-static int keep_only(int *connection_fd, int *report_fd) {
-        int c = *connection_fd >= 0 ? fcntl(*connection_fd, F_DUPFD_CLOEXEC, 256) : -1;
-        int r = fcntl(*report_fd, F_DUPFD_CLOEXEC, 256);
+/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not -1), from 3 up. */
+static int keep_only(int *const keep[], size_t n) {
+        int next = 3;
 
-        if (r < 0 || (*connection_fd >= 0 && c < 0) || dup3(r, 6, O_CLOEXEC) < 0 ||
-            (c >= 0 && dup3(c, 5, O_CLOEXEC) < 0) || close_range(3, 4, 0) < 0 ||
-            close_range(7, UINT_MAX, 0) < 0)
-                return -errno;
-        if (c < 0)
-                close(5);
-        *connection_fd = c >= 0 ? 5 : -1;
-        *report_fd = 6;
-        return 0;
+        /* Out of the way first: what is kept may stand where another is going to. */
+        for (size_t i = 0; i < n; i++) {
+                if (*keep[i] >= 0) {
+                        *keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, 3 + (int)n);
+                        if (*keep[i] < 0)
+                                return -errno;
+                }
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (*keep[i] >= 0) {
+                        *keep[i] = dup3(*keep[i], next, O_CLOEXEC);
+                        if (*keep[i] < 0)
+                                return -errno;
+                        next++;
+                }
+        }
+        return close_range((unsigned)next, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 static _Noreturn void run(const Server *server, JobKind kind, int connection_fd, int report_fd,
-                          const WireRequest *request, pid_t parent) {
+                          const Child *spare, const WireRequest *request, pid_t parent) {
         LeaseContext context = server->context;
+        int *const keep[] = {&connection_fd, &report_fd, &context.spare.socket_fd};
         sigset_t none;
         int r;
 
+        context.spare = *spare;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
         if (r == 0)
-                r = keep_only(&connection_fd, &report_fd);
+                r = keep_only(keep, ARRAY_SIZE(keep));
         if (r == 0) {
                 context.report_fd = report_fd;
                 r = request ? do_request(&context, kind, request, connection_fd)
@@ -315,6 +325,7 @@ static int watch(Worker *worker) {
 int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request) {
         _cleanup_close_ int ours = -1, theirs = -1;
         pid_t parent = getpid(), pid;
+        Child spare = {.socket_fd = -1};
         Worker *worker;
         int pair[2], r;
 
@@ -328,14 +339,17 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
         }
         ours = pair[0];
         theirs = pair[1];
+        if (kind == JOB_OPEN)
+                spare = spare_take(server);
         pid = fork();
-        if (pid < 0) {
-                r = -errno;
+        if (pid == 0)
+                run(server, kind, connection ? connection->fd : -1, theirs, &spare, request, parent);
+        r = pid < 0 ? -errno : 0;
+        safe_close(spare.socket_fd);
+        if (r < 0) {
                 free(worker);
                 return r;
         }
-        if (pid == 0)
-                run(server, kind, connection ? connection->fd : -1, theirs, request, parent);
         *worker = (Worker){
                 .server = server,
                 .next = server->workers,

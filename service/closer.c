@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 
+#define CLOSER_THREADS 4u
+
 struct Closer {
-        int pipe_fd; /* descriptor numbers go in here; the thread reads them */
+        int pipe_fd; /* descriptor numbers go in here; the threads read them */
 };
 
 static void *closer_thread(void *data) {
@@ -26,22 +28,14 @@ static void *closer_thread(void *data) {
         return NULL;
 }
 
-int closer_new(Closer **ret) {
-        _cleanup_free_ Closer *closer = malloc(sizeof(*closer));
-        _cleanup_close_ int read_fd = -1, write_fd = -1;
+/* Each thread has its own copy of the pipe's reading end: the last one closes it. */
+static int start_thread(int pipe_fd) {
+        _cleanup_close_ int read_fd = fcntl(pipe_fd, F_DUPFD_CLOEXEC, 3);
         pthread_attr_t attributes;
         pthread_t thread;
-        int fds[2], r;
+        int r;
 
-        if (!closer)
-                return -ENOMEM;
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        read_fd = fds[0];
-        write_fd = fds[1];
-        /* The loop must not wait for the thread: with a full pipe (16,384 numbers) it closes by
-         * itself. */
-        if (fcntl(write_fd, F_SETFL, O_NONBLOCK) < 0)
+        if (read_fd < 0)
                 return -errno;
         r = pthread_attr_init(&attributes);
         if (r != 0)
@@ -53,6 +47,30 @@ int closer_new(Closer **ret) {
         if (r != 0)
                 return -r;
         TAKE_FD(read_fd);
+        return 0;
+}
+
+int closer_new(Closer **ret) {
+        _cleanup_free_ Closer *closer = malloc(sizeof(*closer));
+        _cleanup_close_ int read_fd = -1, write_fd = -1;
+        int fds[2], r;
+
+        if (!closer)
+                return -ENOMEM;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        read_fd = fds[0];
+        write_fd = fds[1];
+        /* The loop must not wait for the threads: with a full pipe (16,384 numbers) it closes by
+         * itself. */
+        if (fcntl(write_fd, F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
+        for (unsigned i = 0; i < CLOSER_THREADS; i++) {
+                r = start_thread(read_fd);
+                /* One will do. */
+                if (r < 0 && i == 0)
+                        return r;
+        }
         closer->pipe_fd = TAKE_FD(write_fd);
         *ret = TAKE_PTR(closer);
         return 0;

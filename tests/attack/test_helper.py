@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import random
+import signal
 import socket
 
 import attacker
@@ -325,6 +326,74 @@ def test_flood_of_opens():
         tap.diag(f"{sent} requests went in before the socket was full")
         assert sent > 16, sent
         lab.wait_no_leases(60)
+
+
+# -- the child that is made ahead
+
+
+def children():
+    pid = lab.helper_pid()
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return file.read().split()
+
+
+def namespace_of(fd):
+    with lab.in_namespace(fd):
+        return os.readlink("/proc/thread-self/ns/net")
+
+
+def prepared(helper, times=1):
+    """The one child that waits in a namespace of its own after so many requests for it."""
+    own = os.readlink("/proc/self/ns/net")
+    for serial in range(1, times + 1):
+        assert helper.call(wire.request(wire.PREPARE, serial=serial)).type == wire.DONE
+    pids = children()
+    assert len(pids) == 1, pids
+    lab.wait_for(lambda: os.readlink(f"/proc/{pids[0]}/ns/net") != own, 10, "the child's namespace")
+    return pids[0]
+
+
+def test_what_is_made_ahead_is_one_empty_namespace():
+    """However often it is asked for: one process, no nsid, no interface, and nobody wants it: gone."""
+    with same_process():
+        links = lab.links()
+        with wire.Helper() as helper:
+            prepared(helper, 200)
+            assert not lab.lease_ids() and lab.links() == links
+            lab.wait_for(lambda: not children(), 10, "the end of a child that nobody wants")
+
+
+def test_what_is_made_ahead_is_used_once():
+    """Two opens after one child was made ahead: one takes it, the other makes its own; two leases, two namespaces."""
+    with same_process(), wire.Helper() as helper:
+        child = prepared(helper)
+        space = os.readlink(f"/proc/{child}/ns/net")
+        first = helper.call(wire.open_request(serial=300))
+        second = helper.call(wire.open_request(serial=301))
+        assert first.type == second.type == wire.OPENED, (first, second)
+        assert len(set(lab.lease_ids())) == 2
+        spaces = [namespace_of(reply.fds[0]) for reply in (first, second)]
+        assert spaces[0] == space and spaces[1] not in (space, os.readlink("/proc/self/ns/net")), (space, spaces)
+        first.close_fds()
+        lab.wait_for(lambda: lab.lease_ids() == [second.lease], 10, "the end of the first lease")
+        second.close_fds()
+        lab.wait_no_leases()
+        lab.wait_for(lambda: not children(), 10, "the end of the helper's children")
+
+
+def test_what_is_made_ahead_dies():
+    """Killed while it waits: the next open makes its own. The helper killed: it goes too."""
+    with same_process(), wire.Helper() as helper:
+        os.kill(int(prepared(helper)), signal.SIGKILL)
+        lab.wait_for(lambda: not children(), 10, "the child's end")
+        reply = helper.call(wire.open_request(serial=300))
+        assert reply.type == wire.OPENED, reply
+        reply.close_fds()
+    with wire.Helper() as helper:
+        child = int(prepared(helper))
+        os.kill(lab.helper_pid(), signal.SIGKILL)
+        lab.wait_for_exit(child)
+    alive()
 
 
 def test_full_of_connections():

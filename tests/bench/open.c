@@ -4,9 +4,12 @@
  * How long does it take to open a lease? Prints one number a line, microseconds, as they come.
  *
  *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
- * ends, with cycle each is closed before the next is asked for open helper NETWORK PARENT COUNT
- * straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
- *                                          whole; each lease is closed before the next is asked for
+ * ends, with cycle each is closed before the next is asked for
+ *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
+ *   open helper NETWORK PARENT COUNT       straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
+ *                                          whole, once it was told that an open follows, and had the time that polkit takes; each lease
+ *                                          is closed before the next is asked for
+ *   open cold NETWORK PARENT COUNT         the same, but the helper was told nothing
  */
 
 #include <assert.h>
@@ -94,7 +97,22 @@ static int connect_helper(void) {
         return fd;
 }
 
-static void run_helper(const char *network, const char *parent, uint32_t count) {
+/* Less than polkit's answer takes (CanOpen, by "ask"). */
+#define POLKIT_USEC 1500
+
+static void tell_ahead(int socket_fd, uint64_t serial) {
+        const WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_PREPARE, .serial = serial};
+        int fds[RAWNET_FDS_MAX];
+        size_t n_fds = 0;
+        WireReply reply;
+
+        if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
+            fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
+                errx(1, "the helper hung up");
+        clock_pause(POLKIT_USEC);
+}
+
+static void run_helper(const char *network, const char *parent, uint32_t count, bool ahead) {
         WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_OPEN};
         int socket_fd = connect_helper();
 
@@ -109,12 +127,15 @@ static void run_helper(const char *network, const char *parent, uint32_t count) 
         request.open.mode = MODE_BRIDGE;
         request.open.isolation = ISOLATION_STRICT;
         for (uint32_t i = 0; i < count; i++) {
-                uint64_t start = clock_usec(CLOCK_MONOTONIC);
                 int fds[RAWNET_FDS_MAX];
                 size_t n_fds = 0;
                 WireReply reply;
+                uint64_t start;
 
-                request.serial = i + 1;
+                request.serial = 2 * (uint64_t)i + 1;
+                if (ahead)
+                        tell_ahead(socket_fd, request.serial + 1);
+                start = clock_usec(CLOCK_MONOTONIC);
                 if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
                     fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
                         errx(1, "the helper hung up");
@@ -139,8 +160,10 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "ask") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_ask(argv[2], count);
         else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
-                run_helper(argv[2], argv[3], count);
+                run_helper(argv[2], argv[3], count, true);
+        else if (strcmp(argv[1], "cold") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
+                run_helper(argv[2], argv[3], count, false);
         else
-                errx(2, "bus, ask or helper, and a count");
+                errx(2, "bus, ask, helper or cold, and a count");
         return 0;
 }

@@ -76,6 +76,8 @@ def measure(arguments):
     result["sequential"] = summary(run("member", "bus", NETWORK, str(arguments.opens), "cycle"))
     settle()
     result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, PARENT, str(arguments.opens)))
+    settle()
+    result["helper cold"] = summary(run("_rawnet", "cold", NETWORK, PARENT, str(arguments.opens)))
     result["asking"] = summary(run("member", "ask", NETWORK, str(arguments.opens), "-"))
     settle()
     numbers, held = hold(arguments.leases)
@@ -92,7 +94,8 @@ def measure(arguments):
 
 def show(result):
     print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
-    for name, title in (("sequential", "OpenTap by D-Bus, one after another"), ("helper alone", "of that, rawnet-helper"), ("asking", "of that, bus and polkit (CanOpen)"),
+    for name, title in (("sequential", "OpenTap by D-Bus, one after another"), ("helper alone", "of that, rawnet-helper"),
+                        ("helper cold", "rawnet-helper with nothing made ahead"), ("asking", "of that, bus and polkit (CanOpen)"),
                         ("first tenth", "the first tenth of concurrent leases"), ("last tenth", "the last tenth of them"),
                         ("cycles", "many, one after another")):  # fmt: skip
         row = result[name]

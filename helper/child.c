@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/child.h"
+
+#include <sys/socket.h>
+
+#include "common/fd-pass.h"
+
+int child_start(const Privilege *privilege, Child *ret) {
+        _cleanup_close_ int ours = -1, theirs = -1;
+        pid_t parent = getpid(), pid;
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = pair[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                namespace_run(privilege, theirs, parent);
+        *ret = (Child){pid, TAKE_FD(ours)};
+        return 0;
+}
+
+int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
+        ChildMessage message;
+        ssize_t n = fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
+
+        if (n < 0)
+                return (int)n;
+        if (n == sizeof(message) && message.step == expected) {
+                *ret_lease = message.lease;
+                return 0;
+        }
+        fd_pass_close_all(ret_fds, *ret_n_fds);
+        *ret_n_fds = 0;
+        if (n == sizeof(message) && message.step == CHILD_FAILED && message.refusal.error != RAWNET_OK) {
+                *ret_refusal = message.refusal;
+                return (int)message.refusal.error;
+        }
+        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -ECHILD;
+}
+
+int child_go(const Child *child, const LeasePlan *plan, int report_fd) {
+        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), &report_fd, 1, 0);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The outside of a child (namespace.h is its inside): forks it and talks with it. Called by the worker of an open, and by the loop for the
+ * one that is made ahead (spare.h). Whoever closes socket_fd before the child has said CHILD_DONE ends it.
+ */
+
+#include "helper/namespace.h"
+
+typedef struct Child {
+        pid_t pid;     /* IFLA_NET_NS_PID and NETNSA_PID name its namespace, once it has said CHILD_READY */
+        int socket_fd; /* -1: no child */
+} Child;
+
+/* Forks a child, which makes its namespace at once and dies with the caller. 0 or -errno. */
+int child_start(const Privilege *privilege, Child *ret);
+
+/* Waits for the child's next word. Returns 0 when it is the expected one (CHILD_DONE: *ret_lease and its descriptors, the caller's),
+ * the child's own refusal, or -errno (-ECHILD: it is gone). */
+int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
+
+/* Its nsid is set, the uplink is in it: here is the plan, build. report_fd goes along as a copy. 0 or -errno. */
+int child_go(const Child *child, const LeasePlan *plan, int report_fd);
