@@ -5,7 +5,10 @@
  *
  *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
  * ends, with cycle each is closed before the next is asked for
+ *   open end NETWORK COUNT -               from before the last close of a lease to its signal Ended
  *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
+ *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
+ *   open fork - COUNT -                    the kernel alone: a child that makes a user and a network namespace and exits
  *   open helper NETWORK PARENT COUNT       straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
  *                                          whole, once it was told that an open follows, and had the time that polkit takes; each lease
  *                                          is closed before the next is asked for
@@ -15,10 +18,12 @@
 #include <assert.h>
 #include <err.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
@@ -84,6 +89,71 @@ static void run_ask(const char *network, uint32_t count) {
                 if (sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER,
                                        "CanOpen", &error, NULL, "ss", network, "tap") < 0)
                         errx(1, "CanOpen: %s: %s", error.name, error.message);
+                report(start);
+        }
+}
+
+static void run_polkit(const char *action, uint32_t count) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        const char *name;
+
+        if (sd_bus_open_system(&bus) < 0 || sd_bus_get_unique_name(bus, &name) < 0)
+                errx(1, "no system bus");
+        for (uint32_t i = 0; i < count; i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+
+                if (sd_bus_call_method(bus, "org.freedesktop.PolicyKit1",
+                                       "/org/freedesktop/PolicyKit1/Authority",
+                                       "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", &error,
+                                       NULL, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s", name,
+                                       action, 0, 0, "") < 0)
+                        errx(1, "CheckAuthorization: %s: %s", error.name, error.message);
+                report(start);
+        }
+}
+
+static int on_ended(sd_bus_message *m, void *data, sd_bus_error *error) {
+        *(bool *)data = true;
+        return 0;
+}
+
+static void run_end(const char *network, uint32_t count) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        bool ended = false;
+
+        if (sd_bus_open_system(&bus) < 0 ||
+            sd_bus_match_signal(bus, NULL, RAWNET_BUS_NAME, NULL, RAWNET_IFACE_LEASE, "Ended", on_ended,
+                                &ended) < 0)
+                errx(1, "no system bus");
+        /* One lease at a time, so that the next Ended is this one's. */
+        for (uint32_t i = 0; i < count; i++) {
+                int fd = open_by_bus(bus, network);
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+
+                close(fd);
+                for (ended = false; !ended;) {
+                        int r = sd_bus_process(bus, NULL);
+
+                        if (r == 0)
+                                r = sd_bus_wait(bus, UINT64_MAX);
+                        if (r < 0)
+                                errx(1, "the bus: %s", strerror(-r));
+                }
+                report(start);
+        }
+}
+
+static void run_fork(uint32_t count) {
+        for (uint32_t i = 0; i < count; i++) {
+                uint64_t start = clock_usec(CLOCK_MONOTONIC);
+                pid_t pid = fork();
+                int status;
+
+                if (pid == 0)
+                        _exit(unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0);
+                if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+                        errx(1, "no namespace");
                 report(start);
         }
 }
@@ -159,11 +229,17 @@ int main(int argc, char **argv) {
                 run_bus(argv[2], count, strcmp(argv[4], "hold") == 0);
         else if (strcmp(argv[1], "ask") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_ask(argv[2], count);
+        else if (strcmp(argv[1], "end") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_end(argv[2], count);
+        else if (strcmp(argv[1], "polkit") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_polkit(argv[2], count);
+        else if (strcmp(argv[1], "fork") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_fork(count);
         else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count, true);
         else if (strcmp(argv[1], "cold") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count, false);
         else
-                errx(2, "bus, ask, helper or cold, and a count");
+                errx(2, "bus, end, ask, polkit, fork, helper or cold, and a count");
         return 0;
 }

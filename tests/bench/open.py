@@ -79,6 +79,10 @@ def measure(arguments):
     settle()
     result["helper cold"] = summary(run("_rawnet", "cold", NETWORK, PARENT, str(arguments.opens)))
     result["asking"] = summary(run("member", "ask", NETWORK, str(arguments.opens), "-"))
+    result["polkit alone"] = summary(run("member", "polkit", "org.rawnet1.open-tap", str(arguments.opens), "-"))
+    result["fork alone"] = summary(run("member", "fork", "-", str(arguments.opens), "-"))
+    settle()
+    result["ended"] = summary(run("member", "end", NETWORK, str(min(arguments.opens, 200)), "-"))
     settle()
     numbers, held = hold(arguments.leases)
     tenth = max(1, arguments.leases // 10)
@@ -96,6 +100,9 @@ def show(result):
     print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
     for name, title in (("sequential", "OpenTap by D-Bus, one after another"), ("helper alone", "of that, rawnet-helper"),
                         ("helper cold", "rawnet-helper with nothing made ahead"), ("asking", "of that, bus and polkit (CanOpen)"),
+                        ("polkit alone", "reference: a question to polkit alone"),
+                        ("fork alone", "reference: fork, unshare(user, net), exit"),
+                        ("ended", "from the last close to the signal Ended"),
                         ("first tenth", "the first tenth of concurrent leases"), ("last tenth", "the last tenth of them"),
                         ("cycles", "many, one after another")):  # fmt: skip
         row = result[name]
@@ -106,7 +113,7 @@ def show(result):
         text = "; ".join(f"{name} {now[name]['resident_kib']} KiB resident ({now[name]['private_kib']} its own), {now[name]['fds']} fds"
                          for name in ("rawnetd", "rawnet-helper"))  # fmt: skip
         print(f"{title}: {text}; {now['leases']} leases, {now['links']} links, {now['namespaces']} namespaces on the whole machine")
-    print("goals: sequential at most 3 (p99 10), helper at most 1.5; at most 8192 KiB resident each; after as before")
+    print("goals: sequential at most 3 (p99 10), helper at most 1.5; Ended within 100; at most 8192 KiB resident each; after as before")
 
 
 def main():
