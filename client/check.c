@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "client/parent.h"
+#include "client/host-link.h"
 
 typedef struct Check {
         sd_bus *bus; /* NULL: no service */
@@ -24,10 +24,7 @@ typedef struct Check {
         json_object *root;
 } Check;
 
-/* A sentence into array's list of sentences. Without memory the program ends: there is nothing to
- * show. */
-static void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
-static void add_sentence(json_object *list, const char *format, ...) {
+void add_sentence(json_object *list, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
 
@@ -144,8 +141,8 @@ static void check_group(Check *check, json_object *notes) {
 
 static void check_parent(const Network *network, json_object *problems) {
         const char *parent = network->parent;
-        ParentInfo info;
-        int r = parent_info(parent, &info);
+        HostLink info;
+        int r = host_link_by_name(parent, &info);
 
         if (r < 0) {
                 add_sentence(problems, "cannot look at interface %s: %s", parent, strerror(-r));
@@ -280,6 +277,7 @@ static void check_network(Check *check, json_object *networks, const char *name)
                   parts.vlan ? parts.vlan : network.vlan_last);
         check_parent(&network, problems);
         check_features(check, &network, problems);
+        check_host_leg(&network, result, json_object_object_get(check->root, "notes"));
         object = find_object(check, network.name);
         if (check->bus && !object)
                 add_sentence(problems, "rawnetd does not show this network though its file is "

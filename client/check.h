@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * rawnetctl check, in two halves: gathering and showing.
+ * rawnetctl check: gathering (check.c, check-host.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
 #include "client/show.h"
+#include "common/network-file.h"
 
 /* For people, on stdout. root:
  *   service   {version, features []}, missing where there is none
@@ -14,5 +15,13 @@
  *   problems  [sentence], of all networks
  *   notes     [sentence], nothing that keeps a network from serving
  *   networks  [{name, path, parent, vlans [first, last], can-open {KIND: yes | no | challenge},
- * problems [sentence]}] Returns 0 or -ENOMEM. */
+ *              problems [sentence], and where the file has HostInterface=: host-interface,
+ *              host-leg: up | down | missing | misplaced | other}]
+ * Returns 0 or -ENOMEM. */
 int check_show(json_object *root);
+
+/* A sentence to the end of list. Without memory the program ends: there is nothing to show. */
+void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
+
+/* What is to be said of the network's host leg: into result, and into notes. */
+void check_host_leg(const Network *network, json_object *result, json_object *notes);

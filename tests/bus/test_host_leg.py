@@ -245,5 +245,49 @@ def test_shown():
         assert interface == LEG and LEG in row and "(down)" not in row, row
 
 
+def checked(name, state):
+    """The note that `rawnetctl check` has for it, as a user whom nothing is allowed; the network serves all the same."""
+    report = json.loads(rawnetctl("check", "--json", name, user="outsider"))
+    entry = report["networks"][0]
+    assert (entry["host-interface"], entry["host-leg"], entry["problems"]) == (LEG, state, []), entry
+    notes = [note for note in report["notes"] if f"network {name}:" in note]
+    shown = rawnetctl("check", user="outsider")
+    assert all(f"note: {note}" in shown for note in notes), (notes, shown)
+    assert len(notes) == (state != "up"), notes
+    return "".join(notes)
+
+
+def test_checked():
+    with network() as name, bus.connect("member") as member, member.open_tap("lab") as lease:
+        lab.wait_for(lambda: name in member.networks(), 10, "rawnetd's look at the file")
+        note = checked(name, "missing")
+        assert LEG in note and f"rawnetctl host up {name}" in note and f"rawnet-host@{name}" in note, note
+        rawnetctl("host", "up", name)
+        checked(name, "up")
+        command("ip", "link", "set", LEG, "down")
+        note = checked(name, "down")
+        assert f"rawnetctl host up {name}" in note, note
+        rawnetctl("host", "up", name)
+        checked(name, "up")
+        rawnetctl("host", "down", name)
+        no_sweep_due(member, lease)
+        with host_link("link", "wire0", "name", LEG, "type", "macvlan", "mode", "bridge"):
+            note = checked(name, "other")
+            assert LEG in note and f"{name}.conf" in note, note
+            command("ip", "link", "set", LEG, "alias", "rawnet: host leg of lab")
+            checked(name, "other")
+        with host_link("name", "elsewhere0", "type", "veth", "peer", "name", "elsewhere1"):
+            command("ip", "link", "property", "add", "dev", "elsewhere0", "altname", LEG)
+            checked(name, "other")
+            command("ip", "link", "property", "del", "dev", "elsewhere0", "altname", LEG)
+            no_sweep_due(member, lease)
+            command("ip", "link", "add", "link", "elsewhere0", "name", LEG, "type", "macvlan", "mode", "bridge")
+            command("ip", "link", "set", LEG, "alias", f"rawnet: host leg of {name}")
+            note = checked(name, "misplaced")
+            assert f"rawnetctl host down {name}" in note and f"{name}.conf" in note, note
+        lab_entry = json.loads(rawnetctl("check", "--json", "lab", user="outsider"))["networks"][0]
+        assert "host-leg" not in lab_entry, lab_entry
+
+
 if __name__ == "__main__":
     tap.main()

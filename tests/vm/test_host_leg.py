@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host's own leg on a VLAN: host and guests meet there, and the interface below stays hardened. Needs a kernel with VLANs."""
 
+import json
+
 import bus
 import lab
 import station
@@ -22,6 +24,8 @@ def test_on_a_vlan():
             member.open_tap("vlab.300").close_fds()
         lab.wait_for(lambda: sum(link.startswith("rnv") for link in lab.links()) == 1, 10, "the sweep of the other VLAN's")
         assert leg()["link"] == shared
+        checked = json.loads(rawnetctl("check", "--json", name, user="outsider"))
+        assert checked["networks"][0]["host-leg"] == "up", checked
         lab.kill_helper()
         with bus.connect("member") as member:
             member.open_tap("lab").close_fds()

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A network's parent as an unprivileged program sees it: one RTM_GETLINK by name. /sys/class/net is
- * asked for the one thing that rtnetlink does not say, since it may show another network namespace
- * than ours.
+ * An interface as an unprivileged program sees it: one RTM_GETLINK. /sys/class/net is asked for the
+ * one thing that rtnetlink does not say, since it may show another network namespace than ours.
  */
 
-#include "client/parent.h"
+#include "client/host-link.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
@@ -24,28 +23,62 @@ static bool is_wireless(const char *name) {
         return access(path, F_OK) == 0;
 }
 
-static int read_link_info(const struct nlattr *attribute, void *data) {
-        ParentInfo *info = data;
-        const char *kind = mnl_attr_get_payload(attribute);
-
-        if (mnl_attr_get_type(attribute) == IFLA_INFO_SLAVE_KIND &&
-            mnl_attr_get_payload_len(attribute) <= sizeof(info->slave_kind) &&
+static void read_text(const struct nlattr *attribute, char *ret, size_t size) {
+        if (mnl_attr_get_payload_len(attribute) <= size &&
             mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-                memcpy(info->slave_kind, kind, mnl_attr_get_payload_len(attribute));
+                memcpy(ret, mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
+}
+
+static void read_u32(const struct nlattr *attribute, uint32_t *ret) {
+        if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+                *ret = mnl_attr_get_u32(attribute);
+}
+
+static int read_vlan(const struct nlattr *attribute, void *data) {
+        HostLink *info = data;
+
+        if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID &&
+            mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
+                info->vlan = mnl_attr_get_u16(attribute);
+        return MNL_CB_OK;
+}
+
+static int read_link_info(const struct nlattr *attribute, void *data) {
+        HostLink *info = data;
+
+        switch (mnl_attr_get_type(attribute)) {
+        case IFLA_INFO_KIND:
+                read_text(attribute, info->kind, sizeof(info->kind));
+                break;
+        case IFLA_INFO_SLAVE_KIND:
+                read_text(attribute, info->slave_kind, sizeof(info->slave_kind));
+                break;
+        case IFLA_INFO_DATA: /* behind the kind, rtnl_link_info_fill() */
+                if (strcmp(info->kind, "vlan") == 0)
+                        return mnl_attr_parse_nested(attribute, read_vlan, data);
+                break;
+        }
         return MNL_CB_OK;
 }
 
 static int read_attribute(const struct nlattr *attribute, void *data) {
-        ParentInfo *info = data;
+        HostLink *info = data;
 
         switch (mnl_attr_get_type(attribute)) {
+        case IFLA_IFNAME:
+                read_text(attribute, info->name, sizeof(info->name));
+                break;
+        case IFLA_IFALIAS:
+                read_text(attribute, info->alias, sizeof(info->alias));
+                break;
+        case IFLA_LINK:
+                read_u32(attribute, &info->lower);
+                break;
         case IFLA_MASTER:
-                if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-                        info->master = mnl_attr_get_u32(attribute);
+                read_u32(attribute, &info->master);
                 break;
         case IFLA_MTU:
-                if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-                        info->mtu = mnl_attr_get_u32(attribute);
+                read_u32(attribute, &info->mtu);
                 break;
         case IFLA_LINKINFO:
                 return mnl_attr_parse_nested(attribute, read_link_info, data);
@@ -55,7 +88,7 @@ static int read_attribute(const struct nlattr *attribute, void *data) {
 
 static int read_link(const struct nlmsghdr *header, void *data) {
         const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
-        ParentInfo *info = data;
+        HostLink *info = data;
 
         if (header->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(header) < sizeof(*link))
                 return MNL_CB_ERROR;
@@ -70,14 +103,15 @@ static void closesocketp(struct mnl_socket **socket) {
                 mnl_socket_close(*socket);
 }
 
-int parent_info(const char *name, ParentInfo *ret) {
+/* By name or, where that is NULL, by index. */
+static int get_link(const char *name, uint32_t index, HostLink *ret) {
         _cleanup_(closesocketp) struct mnl_socket *socket =
                         mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
         char request[256],
                         answer[32768]; /* a link with many VFs fills several pages, rtnetlink(7) */
         struct nlmsghdr *header = mnl_nlmsg_put_header(request);
         struct ifinfomsg *link;
-        ParentInfo info = {};
+        HostLink info = {};
         ssize_t n;
 
         if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
@@ -87,7 +121,8 @@ int parent_info(const char *name, ParentInfo *ret) {
         header->nlmsg_seq = 1;
         link = mnl_nlmsg_put_extra_header(header, sizeof(*link));
         link->ifi_family = AF_UNSPEC;
-        if (!mnl_attr_put_strz_check(header, sizeof(request), IFLA_IFNAME, name))
+        link->ifi_index = (int)index;
+        if (name && !mnl_attr_put_strz_check(header, sizeof(request), IFLA_IFNAME, name))
                 return -EINVAL;
         if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0)
                 return -errno;
@@ -96,7 +131,15 @@ int parent_info(const char *name, ParentInfo *ret) {
                 return -errno;
         if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &info) < 0)
                 return errno == ENODEV ? 0 : -errno;
-        info.wireless = is_wireless(name);
+        info.wireless = is_wireless(info.name);
         *ret = info;
         return 1;
+}
+
+int host_link_by_name(const char *name, HostLink *ret) {
+        return get_link(name, 0, ret);
+}
+
+int host_link_by_index(uint32_t index, HostLink *ret) {
+        return index == 0 ? 0 : get_link(NULL, index, ret);
 }
