@@ -11,23 +11,13 @@
 
 #include "common/text.h"
 
-static int digit_value(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
 /* Hex digits only; text_parse_u32() has the decimal ones. */
 static int parse_hex(const char *text, uint32_t *ret) {
         uint32_t value = 0;
         size_t n = 0;
 
         for (; text[n]; n++) {
-                int digit = digit_value(text[n]);
+                int digit = text_hex_digit(text[n]);
 
                 if (digit < 0 || n >= 8)
                         return -EINVAL;

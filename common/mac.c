@@ -6,19 +6,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "text.h"
+
 /* IEEE 802-2014, 8.2: the two low bits of the first octet. */
 #define MAC_GROUP 0x01u
 #define MAC_LOCAL 0x02u
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
 
 /* Up to max octets with ':' between, to the end of text. Returns how many, or -EINVAL. */
 static int parse_octets(const char *text, uint8_t *octets, int max) {
@@ -29,8 +21,8 @@ static int parse_octets(const char *text, uint8_t *octets, int max) {
 
                 if (n == max)
                         return -EINVAL;
-                high = hex_digit(text[0]);
-                low = high < 0 ? -1 : hex_digit(text[1]);
+                high = text_hex_digit(text[0]);
+                low = high < 0 ? -1 : text_hex_digit(text[1]);
                 if (low < 0)
                         return -EINVAL;
                 octets[n++] = (uint8_t)(high << 4 | low);

@@ -123,3 +123,13 @@ int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret) 
                 *ret = (uint32_t)value;
         return r;
 }
+
+int text_hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}

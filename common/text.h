@@ -25,3 +25,6 @@ void text_shorten(char *text, size_t max);
  * min..max). */
 int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+
+/* The value of one hex digit, either case, or -1. */
+int text_hex_digit(char c);

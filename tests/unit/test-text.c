@@ -114,6 +114,17 @@ static void test_long_number(_unused_ void **state) {
         assert_true(n == UINT64_MAX);
 }
 
+static void test_hex_digit(_unused_ void **state) {
+        static const char digits[] = "0123456789abcdefABCDEF";
+
+        for (int c = -128; c < 256; c++) {
+                const char *at = c > 0 && c < 128 ? strchr(digits, c) : NULL;
+                int value = !at ? -1 : (int)(at - digits) - (at - digits >= 16 ? 6 : 0);
+
+                assert_int_equal(text_hex_digit((char)c), value);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_printable_utf8),
@@ -121,6 +132,7 @@ int main(void) {
                 cmocka_unit_test(test_shorten),
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_long_number),
+                cmocka_unit_test(test_hex_digit),
         };
 
         return cmocka_run_group_tests_name("text", tests, NULL, NULL);
