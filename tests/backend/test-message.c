@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "common/fd-pass.h"
 #include "driver.h"
 #include "tests/unit/test.h"
 
@@ -50,24 +51,7 @@ static int tear_down(void **state) {
 }
 
 static void send_raw(Peer *p, const void *data, size_t size, const int *fds, unsigned n_fds) {
-        union {
-                struct cmsghdr align;
-                char data[CMSG_SPACE(16 * sizeof(int))];
-        } control = {};
-        struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-        if (n_fds > 0) {
-                message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-                control.align = (struct cmsghdr){
-                        .cmsg_level = SOL_SOCKET,
-                        .cmsg_type = SCM_RIGHTS,
-                        .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
-                };
-                memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-        }
-        assert_int_equal(sendmsg(p->fd, &message, 0), size);
+        assert_int_equal(fd_pass_send(p->fd, data, size, fds, n_fds, 0), 0);
 }
 
 static int say_with(Peer *p, uint32_t request, uint32_t flags, const void *payload, uint32_t size, const int *fds,
