@@ -2,9 +2,10 @@
 """Stock QEMU of the distribution at each of rawnet's doors, with software emulation, as an unprivileged user without capabilities.
 
 The guest is iPXE, the default option ROM of virtio-net-pci: without a disk it does DHCP by itself. What counts is what the
-neighbour's DHCP server has seen: the guest's MAC, and an acknowledged address."""
+neighbour's DHCP server has seen: the guest's MAC, and an acknowledged address. (tests/vm/test_qemu.py has the same with VLANs.)"""
 
 import contextlib
+import json
 import re
 import shutil
 
@@ -31,7 +32,7 @@ def dhcp_of(mac):
 
 @contextlib.contextmanager
 def guest(words, **options):
-    """A QEMU while the block runs; its stderr in .stderr after the end."""
+    """A QEMU while the block runs; ended with SIGTERM, which only QEMU turns into status 0."""
     process = lab.popen_as("member", words, stdout=lab.subprocess.PIPE, stderr=lab.subprocess.STDOUT, stdin=lab.subprocess.DEVNULL, **options)
     try:
         yield process
@@ -44,6 +45,7 @@ def guest(words, **options):
             out = process.communicate()[0]
         if out and out.strip():
             tap.diag(f"{words[0]} said: {out.strip()}")
+    assert process.returncode == 0 and "terminating on signal 15" in out, (process.returncode, out)
     lab.wait_no_leases(30)
 
 
@@ -104,6 +106,16 @@ def test_tap_with_a_helper():
 
 
 @tap.limit(260)
+def test_a_helper_with_a_mac():
+    """A helper= with a blank in it goes through the shell."""
+    need_qemu()
+    mac = "52:54:00:0e:00:08"
+    with guest([*LINE, "-netdev", f"bridge,id=n0,br=lab,helper={HELPER} --mac={mac}", "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]) as process:
+        on_the_wire(process, mac)
+        assert only_lease()["MAC"] == mac
+
+
+@tap.limit(260)
 def test_rawnetctl_qemu():
     need_qemu()
     mac = "52:54:00:0e:00:05"
@@ -120,6 +132,18 @@ def test_rawnetctl_qemu_with_the_devices_mac():
     with guest(["rawnetctl", "qemu", "--", *LINE, "-netdev", "raw,id=n0,network=lab,kind=tap,queues=2",
                 "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
         on_the_wire(process, mac)
+
+
+@tap.limit(260)
+def test_rawnetctl_qemu_by_json():
+    """On the other machine type, whose PCI bus is an old one."""
+    need_qemu()
+    mac = "52:54:00:0e:00:09"
+    netdev = {"type": "raw", "id": "n0", "network": "lab", "kind": "tap", "queues": 2, "mac": mac}
+    with guest(["rawnetctl", "qemu", *LINE, "-machine", "pc", "-netdev", json.dumps(netdev),
+                "-device", json.dumps({"driver": "virtio-net-pci", "netdev": "n0"})]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+        assert len(lab.lease_ids()) == 1
 
 
 @tap.limit(260)
