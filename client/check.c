@@ -43,6 +43,11 @@ static json_object *add_list(json_object *object, const char *key) {
         return list;
 }
 
+/* Until then the list of features is empty. A kernel with none of them could not serve a port. */
+static bool helper_has_answered(const Check *check) {
+        return json_object_array_length(check->features) > 0;
+}
+
 static bool has_feature(const Check *check, const char *feature) {
         for (size_t i = 0; i < json_object_array_length(check->features); i++)
                 if (strcmp(json_object_get_string(json_object_array_get_idx(check->features, i)),
@@ -93,6 +98,13 @@ static void check_service(Check *check, json_object *problems, json_object *note
         if (r != 0) {
                 add_sentence(problems, "%s", r > 0 ? refusal.text : strerror(-r));
                 check->bus = sd_bus_flush_close_unref(check->bus);
+                return;
+        }
+        if (!helper_has_answered(check)) {
+                add_sentence(problems,
+                             "rawnet-helper has not answered rawnetd yet, so no port can be "
+                             "opened, and what this kernel lacks is not known: see systemctl "
+                             "status rawnet-helper.socket rawnet-helper.service");
                 return;
         }
         if (!has_feature(check, RAWNET_FEATURE_USER_NAMESPACE))
@@ -179,7 +191,7 @@ static void check_parent(const Network *network, json_object *problems) {
 }
 
 static void check_features(const Check *check, const Network *network, json_object *problems) {
-        if (!check->bus)
+        if (!check->bus || !helper_has_answered(check))
                 return;
         if (network->vlan_first > 0 && !has_feature(check, RAWNET_FEATURE_VLAN))
                 add_sentence(problems,

@@ -214,6 +214,40 @@ def test_without_a_service():
     good("list")
 
 
+def test_check_without_the_helper():
+    """It says so, and blames nothing on the kernel; rawnetd tells when the helper has come."""
+    if lab.service_pid():
+        lab.kill_service()
+    os.rename(lab.HELPER_SOCKET, lab.HELPER_SOCKET + ".away")
+    try:
+        report = json.loads(ctl("check", "--json").stdout)
+        assert report["service"]["features"] == [], report
+        (problem,) = report["problems"]
+        assert "rawnet-helper.socket" in problem and not any("kernel" in note or "vhost" in note for note in report["notes"]), report
+        assert all(not network["problems"] for network in report["networks"]), report
+        assert ctl("check").returncode == 1
+        connection = bus.connect("member")
+        connection.subscribe()
+    finally:
+        os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
+    with connection:
+        while connection.wait_signal("PropertiesChanged", 20)[1][0] != bus.MANAGER:
+            pass
+        assert connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
+    assert ctl("check", "lab").returncode == 0
+
+
+def test_features_at_once():
+    """Whoever asks for them first is told, although his call has started both daemons."""
+    for _ in range(5):
+        if lab.service_pid():
+            lab.kill_service()
+        if lab.helper_pid():
+            lab.kill_helper()
+        with bus.connect("outsider") as connection:
+            assert "user-namespace" in connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
+
+
 def test_output_that_does_not_arrive():
     with open("/dev/full", "w", encoding="ascii") as full:
         done = ctl("networks", stdout=full)
