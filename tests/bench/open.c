@@ -132,7 +132,8 @@ static void run_end(const char *network, uint32_t count) {
                 uint64_t start = clock_usec(CLOCK_MONOTONIC);
 
                 close(fd);
-                for (ended = false; !ended;) {
+                ended = false;
+                while (!ended) {
                         int r = sd_bus_process(bus, NULL);
 
                         if (r == 0)
