@@ -31,6 +31,9 @@ int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
 
         if (n < 0)
                 return (int)n;
+        if (n == 0)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "the process in the port's namespace ended before it was done; try again");
         if (n == sizeof(message) && message.step == expected) {
                 *ret_lease = message.lease;
                 return 0;
@@ -41,7 +44,7 @@ int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
                 *ret_refusal = message.refusal;
                 return (int)message.refusal.error;
         }
-        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -ECHILD;
+        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -EBADMSG;
 }
 
 int child_go(const Child *child, const LeasePlan *plan, int report_fd) {

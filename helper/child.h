@@ -17,7 +17,7 @@ typedef struct Child {
 int child_start(const Privilege *privilege, Child *ret);
 
 /* Waits for the child's next word. Returns 0 when it is the expected one (CHILD_DONE: *ret_lease and its descriptors, the caller's),
- * the child's own refusal, or -errno (-ECHILD: it is gone). */
+ * the child's own refusal, RAWNET_HELPER_UNAVAILABLE where it is gone, or -errno. */
 int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
 

@@ -15,7 +15,8 @@ typedef struct LeaseContext {
         bool assume_checksum_trick; /* whatever the probe says: frames are completed before the guard */
         const Registry *registry; /* as it was at the fork */
         int report_fd;
-        Child spare; /* JOB_OPEN: a child made ahead, or socket_fd -1 */
+        size_t n_leases; /* JOB_OPEN: that the network asked for has */
+        Child spare;     /* JOB_OPEN: a child made ahead, or socket_fd -1 */
 } LeaseContext;
 
 /* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for, the caller's. Returns 0, a refusal, or -errno. */

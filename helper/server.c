@@ -344,7 +344,6 @@ void server_stop(Server *server) {
                 if (server->connections[i])
                         connection_close(server->connections[i]);
         }
-        spare_stop(server);
         watch_stop(server);
         registry_free(&server->registry);
 }

@@ -18,7 +18,6 @@
 
 typedef struct Server Server;
 typedef struct Worker Worker;
-typedef struct Spare Spare;
 
 typedef struct Connection {
         Server *server;
@@ -35,12 +34,12 @@ struct Server {
         unsigned idle_seconds; /* 0: stay */
         Connection *connections[SERVER_CONNECTIONS_MAX];
         Worker *workers; /* list */
-        Spare *spare, *spares; /* the one to be had (spare.c); list of those not reaped yet */
+        Worker *spare; /* of them, the one made ahead (spare.c) */
         unsigned n_workers, n_opens;
         bool probed, scanned, ready;
         bool scan_wanted, sweep_wanted, sweeping;
         bool paused; /* connections are not read */
-        sd_event_source *idle_timer, *scan_timer;
+        sd_event_source *idle_timer, *scan_timer, *spare_timer;
         Netlink nsids, links;
 };
 

@@ -98,7 +98,7 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                 r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
         if (r != 0)
                 return r;
-        if (registry_count(context->registry, plan.network.name) >= plan.network.max_leases)
+        if (context->n_leases >= plan.network.max_leases)
                 return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
                               "network '%s': all %u leases (MaxLeases= in %s) are taken",
                               request->network, plan.network.max_leases, plan.network.path);

@@ -2,10 +2,6 @@
 
 #include "helper/worker.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/close_range.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,13 +9,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
-#include "helper/host-leg.h"
-#include "helper/parent.h"
-#include "helper/probe.h"
 #include "helper/spare.h"
-
-/* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
-#define WORKER_SEND_TIMEOUT_MSEC 10000
 
 struct Worker {
         Server *server;
@@ -29,151 +19,16 @@ struct Worker {
         int report_fd;     /* -1: all writers are gone */
         Connection *connection;
         uint64_t serial;
+        bool busy;         /* it has a job, and counts */
         bool answered;
+        int order_fd; /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
 };
-
-/* --- in the worker ------------------------------------------------------------------------------------------------------------ */
-
-static int send_reply(int fd, const WireReply *reply, const int *fds, size_t n_fds) {
-        for (;;) {
-                struct pollfd p = {fd, POLLOUT, 0};
-                int r = fd_pass_send(fd, reply, sizeof(*reply), fds, n_fds, MSG_DONTWAIT);
-
-                if (r != -EAGAIN)
-                        return r;
-                r = poll(&p, 1, WORKER_SEND_TIMEOUT_MSEC);
-                if (r == 0)
-                        return -ETIMEDOUT;
-                if (r < 0 && errno != EINTR)
-                        return -errno;
-        }
-}
-
-/* A fatal error is told to the caller too: it names the step that a person can look at. */
-static void set_refusal(WireReply *reply, int r, const Refusal *refusal) {
-        Refusal fatal = {};
-
-        if (r < 0) {
-                refuse_errno(&fatal, r, "rawnet-helper could not do it");
-                refusal = &fatal;
-        }
-        reply->type = WIRE_REFUSED;
-        reply->lease = (WireLease){};
-        reply->refusal.error = refusal->error;
-        reply->refusal.kernel_errno = refusal->kernel_errno;
-        memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
-}
-
-static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request, int fd) {
-        WireReply reply = server_reply(request->serial, WIRE_DONE);
-        int fds[RAWNET_FDS_MAX], r;
-        Refusal refusal = {};
-        size_t n_fds = 0;
-
-        switch (kind) {
-        case JOB_OPEN:
-                reply.type = WIRE_OPENED;
-                r = lease_open(context, &request->open, &reply.lease, fds, &n_fds, &refusal);
-                break;
-        case JOB_CLOSE:
-                r = lease_close(context, request->lease, &refusal);
-                break;
-        case JOB_STATISTICS:
-                reply.type = WIRE_STATISTICS;
-                r = lease_statistics(context, request->lease, reply.statistics, &refusal);
-                break;
-        case JOB_HOST_UP:
-                r = host_leg_up(&request->host, &refusal);
-                break;
-        case JOB_HOST_DOWN:
-                r = host_leg_down(&request->host, &refusal);
-                break;
-        default:
-                r = -EINVAL;
-                break;
-        }
-        if (r != 0)
-                set_refusal(&reply, r, &refusal);
-        r = send_reply(fd, &reply, fds, n_fds);
-        if (r == 0)
-                r = report_send(context->report_fd, REPORT_ANSWERED, NULL, 0);
-        return r;
-}
-
-static int do_own(const LeaseContext *context, JobKind kind) {
-        _cleanup_netlink_ Netlink netlink = {};
-        Refusal refusal = {};
-        int r;
-
-        if (kind == JOB_PROBE) {
-                r = probe_run(context);
-        } else if (kind == JOB_SCAN) {
-                r = lease_scan(context, &refusal);
-        } else {
-                r = netlink_open(&netlink, NETLINK_ROUTE);
-                if (r == 0)
-                        r = host_leg_sweep(&netlink, &refusal);
-                if (r == 0)
-                        r = parent_sweep(&netlink, context->registry, &refusal);
-        }
-        if (r > 0)
-                log_warning("%s", refusal.text);
-        return r;
-}
-
-/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not -1), from 3 up. */
-static int keep_only(int *const keep[], size_t n) {
-        int next = 3;
-
-        /* Out of the way first: what is kept may stand where another is going to. */
-        for (size_t i = 0; i < n; i++) {
-                if (*keep[i] >= 0) {
-                        *keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, 3 + (int)n);
-                        if (*keep[i] < 0)
-                                return -errno;
-                }
-        }
-        for (size_t i = 0; i < n; i++) {
-                if (*keep[i] >= 0) {
-                        *keep[i] = dup3(*keep[i], next, O_CLOEXEC);
-                        if (*keep[i] < 0)
-                                return -errno;
-                        next++;
-                }
-        }
-        return close_range((unsigned)next, UINT_MAX, 0) < 0 ? -errno : 0;
-}
-
-static _Noreturn void run(const Server *server, JobKind kind, int connection_fd, int report_fd,
-                          const Child *spare, const WireRequest *request, pid_t parent) {
-        LeaseContext context = server->context;
-        int *const keep[] = {&connection_fd, &report_fd, &context.spare.socket_fd};
-        sigset_t none;
-        int r;
-
-        context.spare = *spare;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        r = privilege_die_with(parent);
-        if (r == 0)
-                r = keep_only(keep, ARRAY_SIZE(keep));
-        if (r == 0) {
-                context.report_fd = report_fd;
-                r = request ? do_request(&context, kind, request, connection_fd)
-                            : do_own(&context, kind);
-        }
-        if (r < 0)
-                log_warning("worker: %s", strerror(-r));
-        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-}
 
 /* May the job be about to stand on a shared VLAN interface? */
 static bool is_open(JobKind kind) {
         return kind == JOB_OPEN || kind == JOB_HOST_UP;
 }
-
-/* --- in the daemon's loop ------------------------------------------------------------------------------------------------------ */
 
 static void forget(Worker *worker) {
         Server *server = worker->server;
@@ -187,6 +42,9 @@ static void forget(Worker *worker) {
         sd_event_source_disable_unref(worker->report_source);
         sd_event_source_disable_unref(worker->exit_source);
         safe_close(worker->report_fd);
+        safe_close(worker->order_fd);
+        if (server->spare == worker)
+                (void)spare_take(server);
         free(worker);
 }
 
@@ -270,6 +128,8 @@ static void note_exit(Worker *worker) {
 
         worker->pid = 0;
         worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
+        if (!worker->busy)
+                return;
         server->n_workers--;
         if (worker->kind == JOB_HOST_UP || worker->kind == JOB_HOST_DOWN)
                 server->sweep_wanted = true;
@@ -322,54 +182,108 @@ static int watch(Worker *worker) {
         return r < 0 ? r : 0;
 }
 
-int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request) {
+static JobOrder make_order(const Server *server, const WireRequest *request) {
+        JobOrder order = {.request = *request};
+        NetworkName name;
+
+        if (request->operation == WIRE_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
+                order.n_leases = registry_count(&server->registry, name.name);
+        return order;
+}
+
+/* Forks a worker and watches it. */
+static int start(Server *server, Job *job, int order_fd, Worker **ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
+        _cleanup_free_ Worker *worker = calloc(1, sizeof(*worker));
         pid_t parent = getpid(), pid;
-        Child spare = {.socket_fd = -1};
-        Worker *worker;
         int pair[2], r;
 
-        worker = calloc(1, sizeof(*worker));
         if (!worker)
                 return -ENOMEM;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-                r = -errno;
-                free(worker);
-                return r;
-        }
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
         ours = pair[0];
-        theirs = pair[1];
-        if (kind == JOB_OPEN)
-                spare = spare_take(server);
+        theirs = job->report_fd = pair[1];
         pid = fork();
+        if (pid < 0)
+                return -errno;
         if (pid == 0)
-                run(server, kind, connection ? connection->fd : -1, theirs, &spare, request, parent);
-        r = pid < 0 ? -errno : 0;
-        safe_close(spare.socket_fd);
-        if (r < 0) {
-                free(worker);
-                return r;
-        }
+                job_run(&server->context, job, parent);
         *worker = (Worker){
                 .server = server,
                 .next = server->workers,
-                .kind = kind,
+                .kind = job->kind,
                 .pid = pid,
                 .report_fd = TAKE_FD(ours),
-                .connection = connection,
-                .serial = request ? request->serial : 0,
+                .order_fd = order_fd,
         };
         server->workers = worker;
-        server->n_workers++;
-        server->n_opens += is_open(kind);
         r = watch(worker);
         if (r < 0) {
                 /* Unwatched it would never be reaped: it ends now. */
                 kill(pid, SIGKILL);
                 (void)waitpid(pid, NULL, 0);
-                server->n_workers--;
-                server->n_opens -= is_open(kind);
-                forget(worker);
+                worker->order_fd = -1;
+                forget(TAKE_PTR(worker));
+                return r;
         }
+        *ret = TAKE_PTR(worker);
+        return 0;
+}
+
+int worker_start_ahead(Server *server, Worker **ret) {
+        _cleanup_close_ int ours = -1, theirs = -1;
+        Job job = {.kind = JOB_OPEN, .connection_fd = -1};
+        int pair[2], r;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = job.order_fd = pair[1];
+        r = start(server, &job, ours, ret);
+        if (r == 0)
+                (void)TAKE_FD(ours);
         return r;
+}
+
+void worker_dismiss(Worker *worker) {
+        worker->order_fd = safe_close(worker->order_fd);
+}
+
+/* False: it has just died. */
+static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
+        int r = fd_pass_send(worker->order_fd, order, sizeof(*order), &connection->fd, 1, MSG_DONTWAIT);
+
+        worker_dismiss(worker);
+        return r == 0;
+}
+
+static int start_now(Server *server, JobKind kind, const Connection *connection, const JobOrder *order,
+                     Worker **ret) {
+        Job job = {
+                .kind = kind,
+                .order = order,
+                .connection_fd = connection ? connection->fd : -1,
+                .order_fd = -1,
+        };
+
+        return start(server, &job, -1, ret);
+}
+
+int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request) {
+        const JobOrder order = request ? make_order(server, request) : (JobOrder){};
+        Worker *worker = kind == JOB_OPEN ? spare_take(server) : NULL;
+        int r;
+
+        if (!worker || !give_order(worker, connection, &order)) {
+                r = start_now(server, kind, connection, request ? &order : NULL, &worker);
+                if (r < 0)
+                        return r;
+        }
+        worker->connection = connection;
+        worker->serial = request ? request->serial : 0;
+        worker->busy = true;
+        server->n_workers++;
+        server->n_opens += is_open(kind);
+        return 0;
 }

@@ -6,9 +6,13 @@
  * request itself, on the connection it came by, so that no lease descriptor ever is in the daemon's hands; to the loop it only reports.
  */
 
+#include "helper/job.h"
 #include "helper/server.h"
-
-typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_HOST_UP, JOB_HOST_DOWN, JOB_SCAN, JOB_SWEEP, JOB_PROBE } JobKind;
 
 /* Forks a worker. connection and request: NULL for jobs of the daemon's own. 0 or -errno. */
 int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request);
+
+/* Forks one for an open that is still to come: it has its child make a namespace, and waits. 0 or -errno. For spare.c. */
+int worker_start_ahead(Server *server, Worker **ret);
+/* The open does not come: it ends. */
+void worker_dismiss(Worker *worker);

@@ -328,13 +328,13 @@ def test_flood_of_opens():
         lab.wait_no_leases(60)
 
 
-# -- the child that is made ahead
+# -- what is made ahead
 
 
-def children():
-    pid = lab.helper_pid()
+def descendants(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return file.read().split()
+        found = file.read().split()
+    return found + [below for child in found for below in descendants(child)]
 
 
 def namespace_of(fd):
@@ -342,31 +342,36 @@ def namespace_of(fd):
         return os.readlink("/proc/thread-self/ns/net")
 
 
+def waiting():
+    """Process ids of the worker and its child that are made ahead."""
+    return descendants(lab.helper_pid())
+
+
 def prepared(helper, times=1):
-    """The one child that waits in a namespace of its own after so many requests for it."""
+    """Worker and child that wait after so many requests for them, the child in a namespace of its own."""
     own = os.readlink("/proc/self/ns/net")
     for serial in range(1, times + 1):
         assert helper.call(wire.request(wire.PREPARE, serial=serial)).type == wire.DONE
-    pids = children()
-    assert len(pids) == 1, pids
-    lab.wait_for(lambda: os.readlink(f"/proc/{pids[0]}/ns/net") != own, 10, "the child's namespace")
-    return pids[0]
+    lab.wait_for(lambda: len(waiting()) == 2, 10, "worker and child")
+    worker, child = waiting()
+    lab.wait_for(lambda: os.readlink(f"/proc/{child}/ns/net") != own, 10, "the child's namespace")
+    return int(worker), int(child)
 
 
 def test_what_is_made_ahead_is_one_empty_namespace():
-    """However often it is asked for: one process, no nsid, no interface, and nobody wants it: gone."""
+    """However often it is asked for: one worker, one child, no nsid, no interface; and nobody wants it: gone."""
     with same_process():
         links = lab.links()
         with wire.Helper() as helper:
             prepared(helper, 200)
-            assert not lab.lease_ids() and lab.links() == links
-            lab.wait_for(lambda: not children(), 10, "the end of a child that nobody wants")
+            assert len(waiting()) == 2 and not lab.lease_ids() and lab.links() == links
+            lab.wait_for(lambda: not waiting(), 10, "the end of what nobody wants")
 
 
 def test_what_is_made_ahead_is_used_once():
-    """Two opens after one child was made ahead: one takes it, the other makes its own; two leases, two namespaces."""
+    """Two opens after one was made ahead: one takes it, the other makes its own; two leases, two namespaces."""
     with same_process(), wire.Helper() as helper:
-        child = prepared(helper)
+        _, child = prepared(helper)
         space = os.readlink(f"/proc/{child}/ns/net")
         first = helper.call(wire.open_request(serial=300))
         second = helper.call(wire.open_request(serial=301))
@@ -378,21 +383,48 @@ def test_what_is_made_ahead_is_used_once():
         lab.wait_for(lambda: lab.lease_ids() == [second.lease], 10, "the end of the first lease")
         second.close_fds()
         lab.wait_no_leases()
-        lab.wait_for(lambda: not children(), 10, "the end of the helper's children")
+        lab.wait_for(lambda: not waiting(), 10, "the end of the helper's processes")
+
+
+def test_what_is_made_ahead_judges_as_the_rest():
+    """A worker made ahead reads the network file when it gets its request, and counts the leases of that moment."""
+    with wire.Helper() as helper, lab.network("ahead", MaxLeases="1"):
+        prepared(helper)
+        first = helper.call(wire.open_request(network=b"ahead", serial=300))
+        assert first.type == wire.OPENED, first
+        prepared(helper)
+        refused = helper.call(wire.open_request(network=b"ahead", serial=301))
+        assert refused.error == "QuotaExceeded", refused
+        first.close_fds()
+        lab.wait_no_leases()
+    with wire.Helper() as helper:
+        prepared(helper)
+        with lab.network("ahead", Kinds="packet"):
+            refused = helper.call(wire.open_request(network=b"ahead", serial=302))
+        assert refused.error == "KindNotOffered", refused
 
 
 def test_what_is_made_ahead_dies():
-    """Killed while it waits: the next open makes its own. The helper killed: it goes too."""
+    """Worker or child killed while they wait: the other goes, and the next open makes its own. The helper killed: both go."""
     with same_process(), wire.Helper() as helper:
-        os.kill(int(prepared(helper)), signal.SIGKILL)
-        lab.wait_for(lambda: not children(), 10, "the child's end")
-        reply = helper.call(wire.open_request(serial=300))
-        assert reply.type == wire.OPENED, reply
-        reply.close_fds()
+        for victim in (0, 1):
+            pids = prepared(helper)
+            os.kill(pids[victim], signal.SIGKILL)
+            if victim == 0:
+                lab.wait_for(lambda: not waiting(), 10, "the end of both")
+                reply = helper.call(wire.open_request(serial=300))
+                assert reply.type == wire.OPENED, reply
+                reply.close_fds()
+            else:
+                # Its worker hears of it when it has a job: from the child's socket, or from the kernel, that there is no such process.
+                reply = helper.call(wire.open_request(serial=301))
+                assert reply.error in ("HelperUnavailable", "KernelRefused"), reply
+            lab.wait_no_leases()
     with wire.Helper() as helper:
-        child = int(prepared(helper))
+        pids = prepared(helper)
         os.kill(lab.helper_pid(), signal.SIGKILL)
-        lab.wait_for_exit(child)
+        for pid in pids:
+            lab.wait_for_exit(pid)
     alive()
 
 
