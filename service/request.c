@@ -16,11 +16,19 @@ static Request *request_find(Service *service, sd_bus_message *m) {
         return NULL;
 }
 
-static int caller_uid(sd_bus_message *m, uint32_t *ret) {
+/* A unique name belongs to one connection as long as the bus lives and is never given to another (D-Bus Specification, "Valid Names"),
+ * and a connection's uid never changes: the daemon is asked once by a caller who has many requests. */
+static int caller_uid(Service *service, sd_bus_message *m, uint32_t *ret) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        const char *sender = sd_bus_message_get_sender(m);
+        LastCaller *last = &service->last_caller;
         uid_t uid;
         int r;
 
+        if (sender && last->name[0] && strcmp(sender, last->name) == 0) {
+                *ret = last->uid;
+                return 0;
+        }
         /* From the daemon, which has it from the socket's SO_PEERCRED at connect: nothing that the
          * caller says. */
         r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
@@ -29,6 +37,10 @@ static int caller_uid(sd_bus_message *m, uint32_t *ret) {
         r = sd_bus_creds_get_euid(creds, &uid);
         if (r < 0)
                 return r;
+        if (sender && strlen(sender) < sizeof(last->name)) {
+                memcpy(last->name, sender, strlen(sender) + 1);
+                last->uid = uid;
+        }
         *ret = uid;
         return 0;
 }
@@ -38,7 +50,7 @@ static int request_new(Service *service, sd_bus_message *m, Request **ret, Refus
         uint32_t uid;
         int r;
 
-        r = caller_uid(m, &uid);
+        r = caller_uid(service, m, &uid);
         if (r < 0)
                 return r;
         if (requests_count(service, uid, REQUEST_RUNNING) >= REQUESTS_PER_USER_MAX)

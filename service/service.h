@@ -16,6 +16,11 @@
 
 typedef struct Request Request;
 
+typedef struct LastCaller {
+        char name[64]; /* unique bus name; "": nobody yet */
+        uint32_t uid;
+} LastCaller;
+
 typedef struct Service {
         sd_event *event;
         sd_bus *bus;
@@ -24,6 +29,7 @@ typedef struct Service {
         LeaseTable leases;
         NetworkTable networks;
         Request *requests;      /* method calls that are not answered yet */
+        LastCaller last_caller; /* request.c */
         uint64_t question_id;   /* last cancellation id given to polkit */
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */
