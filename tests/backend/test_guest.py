@@ -24,7 +24,7 @@ SHA = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(SIZE)).hexdigest()
 FILES = f"{lab.LAB}/tmp/guest"
 PLAIN_QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none"]
 BOOT = ["-cpu", "max", "-serial", "stdio", "-kernel", f"{FILES}/vmlinuz", "-initrd", f"{FILES}/initrd",
-        "-append", "console=ttyS0 quiet panic=-1"]  # fmt: skip
+        "-append", "console=ttyS0 quiet panic=-1 no_timer_check"]  # fmt: skip
 
 
 def files():

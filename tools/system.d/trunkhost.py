@@ -53,7 +53,7 @@ def qemu_line(image, initrd, job, accel, cpus, memory):
     return ["setpriv", "--pdeathsig", "KILL", "--", machine.QEMU, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35", "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi,tb-size=512", "-cpu", cpu,
             "-smp", str(cpus), "-m", str(memory), "-kernel", image.kernel, "-initrd", f"/proc/self/fd/{initrd}",
-            "-append", "console=ttyS0 loglevel=4 mitigations=off random.trust_cpu=on net.ifnames=0 rw "
+            "-append", "console=ttyS0 loglevel=4 no_timer_check mitigations=off random.trust_cpu=on net.ifnames=0 rw "
                        "systemd.show_status=no panic=10",
             "-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on",
             "-device", "virtio-blk-pci,drive=root,addr=0x5",
