@@ -116,7 +116,7 @@ def test_five_minutes():
             far.wait(b"\x63\x82\x53\x63\x35\x01\x03", BOOT_SECONDS)  # DHCPREQUEST: it had an offer
             listed = debian.login("alice", look).stdout
             tap.diag(listed)
-            assert "vlan100" in listed and "tap" in listed, listed
+            assert "vlan100" in listed and "packet" in listed, listed
         finally:
             debian.run("pkill", "-u", "alice", "-f", "^qemu-system")
             tap.diag(guest.communicate(timeout=60)[1])
