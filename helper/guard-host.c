@@ -88,6 +88,8 @@ static int ask(Netlink *netlink, const struct nlmsghdr *m, mnl_cb_t callback, Fo
                          "reading nftables' table %s of the host", found->want->chain.table);
         if (r > 0 && refusal.kernel_errno == ENOENT)
                 return 0;
+        if (r > 0)
+                r = guard_explain_missing(r, &refusal);
         if (r > 0 && ret_refusal)
                 *ret_refusal = refusal;
         return r;
@@ -203,6 +205,7 @@ int guard_host_filter_install(const char *device, const MacAddress *mac, Refusal
 
 int guard_host_remove(Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
+        Refusal refusal = {};
         NftBatch batch;
         int r;
 
@@ -212,5 +215,14 @@ int guard_host_remove(Refusal *ret_refusal) {
         if (r < 0)
                 return r;
         r = guard_build_host_removal(&batch, ++netlink.sequence);
-        return r < 0 ? r : send_batch(&netlink, &batch, ret_refusal);
+        if (r == 0)
+                r = send_batch(&netlink, &batch, &refusal);
+        if (r > 0)
+                r = guard_explain_missing(r, &refusal);
+        /* Without nf_tables there are no tables. */
+        if (r == RAWNET_NOT_SUPPORTED)
+                return 0;
+        if (r > 0 && ret_refusal)
+                *ret_refusal = refusal;
+        return r;
 }

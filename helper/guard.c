@@ -54,8 +54,8 @@ int guard_probe_egress(void) {
 }
 
 /* The kernel refused a guard: is it because something is missing that no guard can do without? Then
- * that is what a person should read; else the kernel's own words stay. */
-static int explain_refusal(int refused, bool egress, Refusal *refusal) {
+ * that is what a person should read; else the kernel's own words stay. last: up to which need it asks. */
+static int explain_refusal(int refused, GuardNeed last, Refusal *refusal) {
         static const struct {
                 GuardNeed need;
                 const char *text;
@@ -78,14 +78,16 @@ static int explain_refusal(int refused, bool egress, Refusal *refusal) {
         };
         Refusal said = *refusal;
 
-        for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
-                if (needs[i].need == GUARD_NEED_EGRESS && !egress)
-                        continue;
+        for (size_t i = 0; i < ARRAY_SIZE(needs) && needs[i].need <= last; i++) {
                 if (guard_probe(needs[i].need) == 0)
                         return refuse(refusal, RAWNET_NOT_SUPPORTED, "%s (%s)", needs[i].text,
                                       said.text);
         }
         return refused;
+}
+
+int guard_explain_missing(int refused, Refusal *refusal) {
+        return explain_refusal(refused, GUARD_NEED_TABLES, refusal);
 }
 
 /* Newer kernels take a chain for a device that is not there, and wait for it: a wrong name would be
@@ -127,7 +129,8 @@ static int guard_send(const Guard *guard, Refusal *ret_refusal,
         r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &refusal,
                                "installing the guard of port %s", guard->uplink.name);
         if (r > 0)
-                r = explain_refusal(r, guard->shape == GUARD_PACKET || guard->shape == GUARD_DIRECT,
+                r = explain_refusal(r, guard->shape == GUARD_PACKET || guard->shape == GUARD_DIRECT ?
+                                            GUARD_NEED_EGRESS : GUARD_NEED_FORWARD,
                                     &refusal);
         if (r > 0 && ret_refusal)
                 *ret_refusal = refusal;

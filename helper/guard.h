@@ -39,6 +39,10 @@ typedef struct Guard {
  * RAWNET_KERNEL_REFUSED; or -errno. */
 int guard_install(const Guard *guard, Refusal *ret_refusal);
 
+/* For what the kernel refused in the caller's namespace (refused, *refusal): where it has no nf_tables at all, *refusal says so, and what to
+ * do, instead. Returns the refusal's code. */
+int guard_explain_missing(int refused, Refusal *refusal);
+
 /* After learning: guard->mac is set now, guard->learning false; puts in the rules that guard_install() left out. As above. */
 int guard_admit(const Guard *guard, Refusal *ret_refusal);
 

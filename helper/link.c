@@ -205,18 +205,31 @@ static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan
         return m;
 }
 
+/* What the kernel says of a kind that it has not and cannot load: net/core/rtnetlink.c, __rtnl_newlink(). Other things are EOPNOTSUPP as well. */
+static int explain_kind(int refused, const char *kind, Refusal *refusal) {
+        if (refused <= 0 || !refusal || refusal->kernel_errno != EOPNOTSUPP ||
+            !strstr(refusal->text, "Unknown device type"))
+                return refused;
+        return refuse(refusal, RAWNET_NOT_SUPPORTED,
+                      "this kernel has no %s interfaces, which this port needs; load the module %s (modprobe "
+                      "%s) or use a kernel that has it (%s)",
+                      kind, kind, kind, refusal->text);
+}
+
 int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode,
                      Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_add(netlink, buffer, plan);
         struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data;
+        int r;
 
         put_text(m, IFLA_INFO_KIND, "macvlan");
         data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
         put_u32(m, IFLA_MACVLAN_MODE, macvlan_mode);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the macvlan interface");
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the macvlan interface");
+        return explain_kind(r, "macvlan", ret_refusal);
 }
 
 int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
@@ -241,6 +254,7 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
         struct nlmsghdr *m = start_add(netlink, buffer, plan);
         struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data, *other;
         struct ifinfomsg none = {};
+        int r;
 
         put_text(m, IFLA_INFO_KIND, "veth");
         data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
@@ -254,7 +268,8 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
         mnl_attr_nest_end(m, other);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the veth pair");
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the veth pair");
+        return explain_kind(r, "veth", ret_refusal);
 }
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {

@@ -78,14 +78,21 @@ int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal) {
         if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
                 int errnum = errno;
 
-                if (!privilege->admin_of_system || unshare(CLONE_NEWNET) < 0)
+                if (privilege->admin_of_system && unshare(CLONE_NEWNET) == 0)
+                        return keep_network_capabilities();
+                /* unshare(2): one of the limits of namespaces(7) is reached, 0 among them. */
+                if (errnum == ENOSPC)
                         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                      "this system does not let rawnet-helper make a user and network "
-                                      "namespace (%s; see user.max_user_namespaces, "
-                                      "user.max_net_namespaces, kernel.unprivileged_userns_clone and "
-                                      "AppArmor's userns rule, or the CAP_SYS_ADMIN drop-in in "
-                                      "rawnet-helper(8))",
-                                      strerror(errnum));
+                                      "this system lets rawnet-helper make no more namespaces: the limit "
+                                      "user.max_user_namespaces or user.max_net_namespaces (sysctl) is 0 or "
+                                      "used up; raise it, or see the CAP_SYS_ADMIN drop-in in "
+                                      "rawnet-helper(8)");
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "this system does not let rawnet-helper make a user and network namespace "
+                              "(%s; see user.max_user_namespaces, kernel.unprivileged_userns_clone and "
+                              "AppArmor's userns rule, or the CAP_SYS_ADMIN drop-in in "
+                              "rawnet-helper(8))",
+                              strerror(errnum));
         }
         return keep_network_capabilities();
 }

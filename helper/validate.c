@@ -3,6 +3,7 @@
 #include "helper/validate.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "helper/clock.h"
 
@@ -36,14 +37,10 @@ static int check_mac(const Network *network, const WireOpen *request, Refusal *r
 
 static int check_kernel(const LeaseContext *context, const Network *network, const WireOpen *request,
                         Isolation isolation, Refusal *ret_refusal) {
-        /* Where the probe could not make a namespace, nothing is known of the hook; the child will say what is wrong. */
-        if (request->kind == KIND_PACKET && (context->features & WIRE_FEATURE_USER_NAMESPACE) &&
-            !(context->features & WIRE_FEATURE_EGRESS))
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network '%s': kind packet needs nftables' netdev egress hook (Linux 5.16 "
-                              "with CONFIG_NETFILTER_EGRESS), which this kernel lacks; use kind tap",
-                              request->network);
-        if (request->vhost && !(context->features & WIRE_FEATURE_VHOST_NET))
+        /* What was missing at the start a module may have brought since: a device is looked at once more, and that a hook of nf_tables is
+         * missing the child will say (guard.c). */
+        if (request->vhost && !(context->features & WIRE_FEATURE_VHOST_NET) &&
+            access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network '%s': there is no /dev/vhost-net that rawnet-helper can open; load "
                               "the vhost_net module, or ask for no vhost",
