@@ -27,8 +27,10 @@ static int nsid_gone(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* Of the host's own macvlans some are host legs, which keep a shared VLAN interface. */
-static bool is_macvlan(const struct nlmsghdr *m) {
+/* An interface that has just come says that all of its flags have changed: net/core/dev.c, register_netdevice(). */
+#define LINK_IS_NEW UINT32_MAX
+
+static bool is_of_kind(const struct nlmsghdr *m, const char *kind) {
         const struct nlattr *a, *o;
 
         mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) {
@@ -37,21 +39,28 @@ static bool is_macvlan(const struct nlmsghdr *m) {
                 mnl_attr_for_each_nested(o, a) {
                         if (mnl_attr_get_type(o) == IFLA_INFO_KIND &&
                             mnl_attr_validate(o, MNL_TYPE_NUL_STRING) >= 0)
-                                return strcmp(mnl_attr_get_str(o), "macvlan") == 0;
+                                return strcmp(mnl_attr_get_str(o), kind) == 0;
                 }
         }
         return false;
 }
 
-static int link_gone(const struct nlmsghdr *m, void *data) {
+static int link_came_or_went(const struct nlmsghdr *m, void *data) {
         const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
         Server *server = data;
 
-        if (m->nlmsg_type != RTM_DELLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
+        if (mnl_nlmsg_get_payload_len(m) < sizeof(*i))
+                return MNL_CB_OK;
+        /* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the open, whatever the reason,
+         * is seen to now. */
+        if (m->nlmsg_type == RTM_NEWLINK && i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
+                server->sweep_wanted = true;
+        if (m->nlmsg_type != RTM_DELLINK)
                 return MNL_CB_OK;
         if (registry_stands_on(&server->registry, (uint32_t)i->ifi_index))
                 server->scan_wanted = true;
-        if (is_macvlan(m))
+        /* Of the host's own macvlans some are host legs, which keep a shared VLAN interface. */
+        if (is_of_kind(m, "macvlan"))
                 server->sweep_wanted = true;
         return MNL_CB_OK;
 }
@@ -81,7 +90,7 @@ static int on_nsid(sd_event_source *source, int fd, uint32_t events, void *data)
 static int on_link(sd_event_source *source, int fd, uint32_t events, void *data) {
         Server *server = data;
 
-        return receive(server, &server->links, link_gone);
+        return receive(server, &server->links, link_came_or_went);
 }
 
 static int subscribe(Server *server, Netlink *netlink, int group, sd_event_io_handler_t handler) {
