@@ -53,7 +53,8 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                               "(systemctl reload dbus)",
                               RAWNET_BUS_NAME);
         if (strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
-            strncmp(name, "org.freedesktop.systemd1.", 25) == 0)
+            strncmp(name, "org.freedesktop.systemd1.", 25) == 0 ||
+            strcmp(name, "org.freedesktop.DBus.Error.TimedOut") == 0) /* dbus-daemon waited for its start */
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd could not be started: %s (journalctl -u rawnetd says why)",
                               message);
