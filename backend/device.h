@@ -35,7 +35,9 @@ typedef struct Pair {
         bool readable;   /* the socket may have frames */
         bool starved;    /* the guest has no buffers for them: wait for its kick */
         bool kicked;     /* the transmit ring may have buffers */
+        bool deaf;       /* meanwhile the loop does not listen to the socket (loop.c) */
         bool blocked;    /* the socket took no more: wait for EPOLLOUT */
+        bool down;       /* a call said that the interface is down: it may be gone soon */
         bool large;      /* frames longer than a buffer prevail */
         unsigned expect; /* frames that the next call may bring */
         unsigned small;  /* frames in a row that were not large */

@@ -13,25 +13,9 @@
 /* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c, packet_notifier()): so we look again. */
 #define SUSPECT_MS 50
 #define SUSPECT_LOOKS 40u
+#define PACE_ENOUGH 32u /* frames a round: they come in batches without a pause */
+#define BUSY_ROUNDS 4u  /* of several batches each: it will go on */
 #define POLL_MS 1 /* between looks at a ring whose guest has no way to kick */
-
-int loop_init(Loop *loop, Device *device) {
-        *loop = (Loop){.device = device, .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .signal_fd = -1};
-        connection_init(&loop->connection);
-        if (loop->epoll_fd < 0)
-                return -errno;
-        loop->connection.epoll_fd = device->epoll_fd = loop->epoll_fd;
-        loop->io = port_io_new();
-        if (!loop->io)
-                return -ENOMEM;
-        for (unsigned i = 0; i < device->n_pairs; i++) {
-                struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = EVENT_SOCKET + i};
-
-                if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, device->pairs[i].socket, &event) < 0)
-                        return -errno;
-        }
-        return 0;
-}
 
 void loop_done(Loop *loop) {
         connection_done(&loop->connection);
@@ -49,14 +33,49 @@ static uint64_t now(void) {
 }
 
 /* Edge: a frame is one event, however long the guest leaves it there. EPOLLOUT costs something for every frame that has been sent, so
- * it is asked for only when a socket is full. */
-static int watch_socket(Loop *loop, unsigned pair, bool room) {
+ * it is asked for only when a socket is full. While the guest has no buffers, frames that arrive are no news. */
+static int control_socket(Loop *loop, int operation, unsigned i) {
+        const Pair *pair = &loop->device->pairs[i];
         struct epoll_event event = {
-                .events = EPOLLIN | EPOLLET | (room ? (uint32_t)EPOLLOUT : 0),
-                .data.u32 = EVENT_SOCKET + pair,
+                .events = EPOLLET | (pair->deaf ? 0 : (uint32_t)EPOLLIN) | (pair->blocked ? (uint32_t)EPOLLOUT : 0),
+                .data.u32 = EVENT_SOCKET + i,
         };
 
-        return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->device->pairs[pair].socket, &event) < 0 ? -errno : 0;
+        return epoll_ctl(loop->epoll_fd, operation, pair->socket, &event) < 0 ? -errno : 0;
+}
+
+static int watch_socket(Loop *loop, unsigned i) {
+        return loop->watching ? control_socket(loop, EPOLL_CTL_MOD, i) : 0;
+}
+
+/* A socket that is in an epoll costs a look into it for every frame that was sent or has arrived, a tenth of all when frames are short
+ * (net/core/sock.c, sock_def_write_space()): so they are taken out while the loop comes by anyway. */
+static int watch_sockets(Loop *loop, bool watch) {
+        int r = 0;
+
+        if (loop->watching == watch)
+                return 0;
+        for (unsigned i = 0; i < loop->device->n_pairs && r == 0; i++)
+                r = control_socket(loop, watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, i);
+        loop->watching = watch;
+        return r;
+}
+
+int loop_init(Loop *loop, Device *device) {
+        *loop = (Loop){.device = device, .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .signal_fd = -1};
+        connection_init(&loop->connection);
+        if (loop->epoll_fd < 0)
+                return -errno;
+        loop->connection.epoll_fd = device->epoll_fd = loop->epoll_fd;
+        loop->io = port_io_new();
+        if (!loop->io)
+                return -ENOMEM;
+        return watch_sockets(loop, true);
+}
+
+static int listen_again(Loop *loop, unsigned i) {
+        loop->device->pairs[i].deaf = false;
+        return watch_socket(loop, i);
 }
 
 /* Everything that can go on without an event. *ret_more: there is more of it. */
@@ -66,15 +85,25 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
                 Pair *pair = &loop->device->pairs[i];
                 PortResult r = PORT_WAITS;
 
+                if (!loop->watching) {
+                        pair->readable = true;
+                        pair->blocked = false;
+                }
                 if (pair->kicked && !pair->blocked) {
                         r = port_transmit(loop->io, loop->device, i, rearm, ret_refusal);
                         *ret_more = *ret_more || r == PORT_MORE;
                         if (r != PORT_BROKEN && pair->blocked) {
-                                int error = watch_socket(loop, i, true);
+                                int error = watch_socket(loop, i);
 
                                 if (error < 0)
                                         return error;
                         }
+                }
+                if (pair->deaf && !pair->starved) {
+                        int error = listen_again(loop, i);
+
+                        if (error < 0)
+                                return error;
                 }
                 if (r != PORT_BROKEN && pair->readable && !pair->starved) {
                         r = port_receive(loop->io, loop->device, i, ret_refusal);
@@ -82,6 +111,9 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
                 }
                 if (r == PORT_BROKEN)
                         return (int)ret_refusal->error;
+                if (pair->down)
+                        loop->suspect = SUSPECT_LOOKS;
+                pair->down = false;
         }
         return 0;
 }
@@ -117,7 +149,11 @@ static int on_socket(Loop *loop, unsigned i, uint32_t events, Refusal *ret_refus
         }
         if ((events & EPOLLOUT) && pair->blocked) {
                 pair->blocked = false;
-                return watch_socket(loop, i, false);
+                return watch_socket(loop, i);
+        }
+        if ((events & EPOLLIN) && pair->starved && !pair->deaf) {
+                pair->deaf = true;
+                return watch_socket(loop, i);
         }
         return 0;
 }
@@ -153,6 +189,36 @@ static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_retry
         }
 }
 
+/* Frames that went each way so far, lost ones among them. */
+static void count_frames(const Device *device, uint64_t *ret_sent, uint64_t *ret_received) {
+        *ret_sent = *ret_received = 0;
+        for (unsigned i = 0; i < device->n_pairs; i++) {
+                const PortCount *count = &device->pairs[i].count;
+
+                *ret_sent += count->sent + count->send_dropped;
+                *ret_received += count->received + count->receive_dropped;
+        }
+}
+
+/* Meanwhile frames gather. Ends earlier for nothing: the front end and signals wait that long, too. */
+static void pause_for(uint32_t microseconds) {
+        const struct timespec t = {
+                .tv_sec = microseconds / 1000000,
+                .tv_nsec = (long)(microseconds % 1000000) * 1000,
+        };
+
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+static bool is_paced(Loop *loop) {
+        uint64_t sent, received;
+
+        if (loop->pace.period == 0)
+                return false;
+        count_frames(loop->device, &sent, &received);
+        return pace_note(&loop->pace, sent, received, now());
+}
+
 /* Looks by ourselves: at all rings, or only at those whose guest cannot kick. Returns whether there are any. */
 static bool look(Device *device, bool all) {
         bool any = false;
@@ -172,20 +238,30 @@ static bool look(Device *device, bool all) {
 
 static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
         bool polling = loop->busy_poll > 0 && now() < loop->busy_until, kickless, more;
+        bool looking = polling || loop->pace.on, paced;
         struct epoll_event events[16];
         int n, r, timeout;
 
-        kickless = look(loop->device, polling);
-        r = work(loop, !polling, &more, ret_refusal);
+        /* Once more afterwards: that round arms the rings again. */
+        kickless = look(loop->device, looking || loop->looked);
+        loop->looked = looking;
+        r = work(loop, !looking, &more, ret_refusal);
         if (r != 0)
                 return r;
+        loop->busy_rounds = more ? loop->busy_rounds + 1 : 0;
+        paced = is_paced(loop);
+        r = watch_sockets(loop, !paced && loop->busy_rounds < BUSY_ROUNDS);
+        if (r != 0)
+                return r;
+        if (paced && !more && loop->pace.moved < PACE_ENOUGH && !polling)
+                pause_for(loop->pace.period);
         if (loop->suspect > 0) {
                 loop->suspect--;
                 r = port_check(&loop->device->pairs[0], ret_refusal);
                 if (r != 0)
                         return r;
         }
-        timeout = more || polling     ? 0
+        timeout = more || looking     ? 0
                   : kickless          ? POLL_MS
                   : loop->suspect > 0 ? SUSPECT_MS
                   : *retry            ? CONNECTION_RETRY_MS

@@ -6,6 +6,7 @@
  */
 
 #include "backend/connection.h"
+#include "backend/pace.h"
 #include "backend/port-io.h"
 
 typedef struct Loop {
@@ -16,6 +17,10 @@ typedef struct Loop {
         int signal_fd;
         uint32_t busy_poll; /* µs to look by ourselves before sleeping */
         uint64_t busy_until; /* CLOCK_MONOTONIC, µs */
+        Pace pace;
+        bool watching;        /* the sockets are in the epoll */
+        unsigned busy_rounds; /* in a row that did not come to an end of the work */
+        bool looked; /* the last round looked by itself, and had no ring armed */
         unsigned suspect;    /* looks that are left at whether the lease's interface is still there */
 } Loop;
 

@@ -35,6 +35,6 @@ struct PortIo {
 void port_message(PortIo *io, const Device *device, const Pair *pair, struct iovec *pieces, unsigned n,
                   struct msghdr *ret);
 /* A system call on the pair's socket failed with error (positive): 0 when that concerns this frame alone. */
-int port_failed(const Pair *pair, int error, const char *what, Refusal *ret_refusal);
+int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal);
 /* Publishes what was given back and tells the guest if it wants to know. */
 void port_tell(Ring *ring);

@@ -29,7 +29,8 @@ int port_check(const Pair *pair, Refusal *ret_refusal) {
         return 0;
 }
 
-int port_failed(const Pair *pair, int error, const char *what, Refusal *ret_refusal) {
+int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal) {
+        pair->down = error == ENETDOWN || error == ENXIO;
         if (error == EFAULT)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s: the guest's memory went away", what);
         return port_check(pair, ret_refusal);

@@ -20,6 +20,7 @@
 static const int calls[] = {
         /* the loop */
         SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(clock_gettime),
+        SCMP_SYS(clock_nanosleep),
         /* frames */
         SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(getsockname),
         /* messages, kicks, stderr, the signal descriptor */

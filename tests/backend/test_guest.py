@@ -41,10 +41,10 @@ class Guest:
         boot = [*BOOT, *([] if reboots else ["-no-reboot"]), *options]
         self._start(vhost.qemu(back, *boot, device=device, reconnect=reconnect, queues=queues))
 
-    def _start(self, command):
+    def _start(self, command, **options):
         files()
         self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, errors="replace")  # fmt: skip
+                                    stderr=subprocess.STDOUT, errors="replace", **options)  # fmt: skip
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -185,6 +185,15 @@ def test_two_queues():
     with vhost.back_end(queues=2) as back, guest(back, "-smp", "2", queues=2) as one:
         one.run("get_address")
         assert one.run("ls -d /sys/class/net/eth0/queues/tx-*").count("tx-") == 2
+        one.move()
+
+
+@tap.limit(200)
+def test_looking_by_itself():
+    """With --busy-poll the back end looks for a while before it sleeps: what comes after that while is served as well."""
+    with vhost.back_end("lab", "--busy-poll=500") as back, guest(back) as one:
+        one.run("get_address")
+        assert "4 packets received" in one.run(f"ping -c 4 -i 1 -W 5 {NEIGHBOUR}")
         one.move()
 
 

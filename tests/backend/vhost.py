@@ -71,7 +71,7 @@ def back_end(network="lab", *options, **lease_options):
                 yield back
             finally:
                 back.close()
-    lab.wait_no_leases()
+    lab.wait_for(lambda: lease.info["id"] not in lab.lease_ids(), 10, "the end of the back end's lease")
 
 
 def qemu(back, *options, device="", reconnect=False, queues=1):
