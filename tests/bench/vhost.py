@@ -1,115 +1,198 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames a second that a guest at full speed sends through rawnet-vhost, beside a UDP socket and bare sockets. Runs in the lab, as root.
+"""rawnet-vhost beside what there was before it: the comparison of 2009, all paths in one run. Runs in the lab, as root.
 
-The guest is Debian's dpdk-testpmd as a virtio-user front end (packages dpdk-dev, librte-net-virtio23, librte-mempool-ring23): it offers
-tens of millions of frames a second. Frames are counted by the far end of the wire, which drops them before its IP stack. Only ratios within
-a run mean anything, on a machine that does nothing else; processor time covers the sender's process with the softirqs that it ran."""
+Three parts, interleaved round by round. A guest at full speed (Debian's dpdk-testpmd as a virtio-user front end, which offers tens of
+millions of frames a second) beside a UDP socket without a VM; ports written and read one frame a call, as QEMU does, by the program
+`datapath`; and the same emulated Linux guest in stock QEMU on each path (guests.py). Frames sent are counted at the far end of the
+wire, those received by the guest. Only ratios within a run mean anything, on a machine that does nothing else."""
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 
 sys.path[:0] = [f"{os.path.dirname(os.path.abspath(__file__))}/../lib", f"{os.path.dirname(os.path.abspath(__file__))}/../backend"]
 
+import accounting  # noqa: E402
 import bus  # noqa: E402
+import datapath  # noqa: E402
+import guests  # noqa: E402
 import lab  # noqa: E402
 import vhost  # noqa: E402
 
 BLAST = f"{lab.build_dir}/tests/bench/blast"
-HOST, NEIGHBOUR = "10.77.0.250/24", "10.77.0.1"
-GOALS = (("testpmd, direct", "UDP socket", 2.0), ("testpmd, strict", "UDP socket", 1.4))
+NEIGHBOUR, NEIGHBOUR_MAC = "10.83.0.1", "02:00:00:00:fa:12"
+CALLS = ("bridge", "bridge, rules", "lease packet strict", "lease packet direct", "direct, no guard")
+
+# (of, against, figure, goal): medians of the rounds' ratios; ">" at least, "<" at most
+GOALS = (
+    ("testpmd, direct", "UDP socket, no VM", "fast rate", ">2.0"),
+    ("testpmd, strict", "UDP socket, no VM", "fast rate", ">1.4"),
+    ("direct, no guard", "bridge", "call sent", ">1.4"),
+    ("direct, no guard", "bridge", "call received", ">1.4"),
+    ("lease packet strict", "bridge, rules", "call sent", ">1.0"),
+    ("lease packet strict", "bridge, rules", "call received", ">1.0"),
+    *((f"rawnet-vhost, {sort}", against, figure, goal) for sort in ("strict", "direct") for against, figure, goal in (
+        ("tap + bridge", "send rate", ""), ("tap + bridge", "receive rate", ""),
+        ("tap + bridge", "send cpu", "<0.6"), ("tap + bridge", "receive cpu", "<0.6"),
+        ("tap + bridge", "send switches", "<0.33"), ("tap + bridge", "receive switches", "<0.33"),
+        ("tap lease", "get rate", ">1.0"), ("tap lease", "put rate", ">1.0"),
+    )),
+)  # fmt: skip
 
 
-def far_packets():
-    return lab.ip("-s", "link", "show", "wire", where=lab.FAR)[0]["stats64"]["rx"]["packets"]
+def far_packets(wire):
+    return lab.ip("-s", "link", "show", f"{wire}1", where=lab.FAR)[0]["stats64"]["rx"]["packets"]
 
 
-def process_times(pid):
-    """Processor seconds, voluntary context switches."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        switches = next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt"))
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), switches
+def program(wire, *words, **options):
+    """A sender's figures: it prints what it thinks it sent, seconds and processor seconds."""
+    before = far_packets(wire)
+    out = subprocess.run(words, capture_output=True, text=True, check=True, **options).stdout
+    *_, wall, cpu = map(float, out.split())
+    frames = max(1, far_packets(wire) - before)
+    return {"rate": frames / wall, "cpu": cpu / frames * 1e6}
 
 
-def blast(seconds, *words, **options):
-    """(frames a second at the far end, processor µs a frame, None)"""
-    before = far_packets()
-    out = subprocess.run([BLAST, str(seconds), *words], capture_output=True, text=True, check=True, **options).stdout
-    _, _, wall, cpu = map(float, out.split())
-    frames = max(1, far_packets() - before)
-    return frames / wall, cpu / frames * 1e6, None
+def udp(seconds):
+    return program("wudp", guests.TRAFFIC, "udp-send", str(seconds), NEIGHBOUR)
 
 
 def bare(network, seconds):
-    with bus.connect("member") as connection:
-        lease = connection.open_packet(network, vnet_hdr=True)
-        try:
-            return blast(seconds, str(lease.fds[0]), lease.info["mac"], pass_fds=lease.fds)
-        finally:
-            lease.close_fds()
-            lab.wait_no_leases()
+    """A loop of sendmmsg() on the lease: what a back end that costs nothing would reach."""
+    with bus.connect("member") as connection, connection.open_packet(network, vnet_hdr=True) as lease:
+        return program("wlease", BLAST, str(seconds), str(lease.fds[0]), lease.info["mac"], pass_fds=lease.fds)
 
 
 def testpmd(network, seconds):
-    """(frames a second, the back end's processor µs a frame, its context switches a frame)"""
     with vhost.back_end(network) as back:
         command = ["dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
                    f"--vdev=net_virtio_user0,path={back.socket},queues=1,mac={back.mac}", "--",
                    "--forward-mode=txonly", "--total-num-mbufs=8192", "--auto-start"]  # fmt: skip
-        environment = {"XDG_RUNTIME_DIR": os.path.dirname(back.socket)}
-        guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env={"XDG_RUNTIME_DIR": os.path.dirname(back.socket)})  # fmt: skip
         try:
-            start = far_packets()
-            lab.wait_for(lambda: far_packets() - start > 50000 or guest.poll() is not None, 30, "testpmd's frames")
+            start = far_packets("wlease")
+            lab.wait_for(lambda: far_packets("wlease") - start > 50000 or guest.poll() is not None, 30, "testpmd's frames")
             assert guest.poll() is None, "testpmd ended"
-            began, before, (cpu, switches) = time.monotonic(), far_packets(), process_times(back.process.pid)
+            meter, before = accounting.Meter(back.process.pid), far_packets("wlease")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 guest.wait(seconds)
-            wall, frames, (cpu_after, switches_after) = time.monotonic() - began, far_packets() - before, process_times(back.process.pid)
-            return frames / wall, (cpu_after - cpu) / frames * 1e6, (switches_after - switches) / frames
+            used, frames = meter.read(), max(1, far_packets("wlease") - before)
+            return {"rate": frames / used.wall, "cpu": used.seconds / frames * 1e6, "switches": used.switches / frames}
         finally:
             guest.kill()
             guest.wait()
+            back.end()
+
+
+def calls(specs, fds):
+    """One round of `datapath`: {path: {sent, received}}."""
+    command = [datapath.PROGRAM, "-r", "1", "-t", "200", *(f"{name}:{specs[name]}" for name in CALLS if name in specs)]
+    found = json.loads(subprocess.run(command, pass_fds=fds, stdout=subprocess.PIPE, check=True).stdout)
+    return {name: {"sent": rates["sent"][0], "received": rates["received"][0]} for name, rates in found.items()}
+
+
+class Figures:
+    """{part: {path: {figure: [a value a round]}}}"""
+
+    def __init__(self):
+        self.parts = {}
+
+    def add(self, part, path, found):
+        for figure, value in found.items():
+            self.parts.setdefault(part, {}).setdefault(path, {}).setdefault(figure, []).append(value)
+
+    def ratio(self, of, against, part, figure):
+        pairs = zip(self.parts[part][of][figure], self.parts[part][against][figure])
+        return statistics.median(a / b for a, b in pairs if b)
+
+    def ratios(self):
+        found = []
+        for of, against, name, goal in GOALS:
+            part, figure = name.split()
+            if of in self.parts.get(part, {}) and against in self.parts[part]:
+                got = self.ratio(of, against, part, figure)
+                held = None if not goal else got >= float(goal[1:]) if goal[0] == ">" else got <= float(goal[1:])
+                found.append({"of": of, "against": against, "figure": name, "ratio": got, "goal": goal, "held": held})
+        return found
+
+    def table(self, part, title, columns):
+        """columns: (heading, figure, factor, digits)"""
+        print(f"\n{title:28}" + "".join(f"{heading:>32}" for heading, *_ in columns))
+        for path, figures in self.parts.get(part, {}).items():
+            line = f"{path:28}"
+            for _, figure, factor, digits in columns:
+                values = [value * factor for value in figures.get(figure, [])]
+                text = f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})" if values else "-"
+                line += f"{text:>32}"
+            print(line)
+
+
+def show(figures):
+    figures.table("fast", "a sender at full speed", (("K frames/s", "rate", 1e-3, 0), ("CPU µs/frame", "cpu", 1, 2), ("switches/frame", "switches", 1, 4)))
+    figures.table("call", "one frame a call", (("sent, K frames/s", "sent", 1e-3, 0), ("received, K frames/s", "received", 1e-3, 0)))
+    columns = ("K frames/s", "rate", 1e-3, 1), ("host CPU µs/frame", "cpu", 1, 2), ("switches/frame", "switches", 1, 3)
+    figures.table("send", "the emulated guest sends", columns)
+    figures.table("receive", "the emulated guest receives", (*columns, ("sender's CPU µs/frame", "sender", 1, 2)))
+    for part, title in (("get", "TCP to the guest"), ("put", "TCP from the guest")):
+        figures.table(part, title, (("Mbit/s", "rate", 1, 0), ("host CPU ms/MB", "cpu", 1, 2)))
+    figures.table("resident", "rawnet-vhost's own memory", (("KiB", "kib", 1, 0),))
+    print()
+    for row in figures.ratios():
+        goal = f"  goal {row['goal'][0]}= {row['goal'][1:]}: {'held' if row['held'] else 'NOT held'}" if row["goal"] else ""
+        print(f"{row['figure']:18}{row['of'] + ' / ' + row['against']:48}{row['ratio']:6.2f}{goal}")
+
+
+def measure(options):
+    figures = Figures()
+    with contextlib.ExitStack() as stack:
+        specs, fds = datapath.paths(stack)
+        datapath.wire("wudp")
+        datapath.ip("address", "add", "10.83.0.2/24", "dev", "wudp0")
+        datapath.ip("neighbour", "add", NEIGHBOUR, "lladdr", NEIGHBOUR_MAC, "dev", "wudp0")
+        machines = stack.enter_context(guests.machines()) if not options.without_guests else {}
+        fast = {
+            "UDP socket, no VM": lambda: udp(options.seconds),
+            "sendmmsg, direct": lambda: bare("bench-direct", options.seconds),
+            "sendmmsg, strict": lambda: bare("bench", options.seconds),
+            "testpmd, direct": lambda: testpmd("bench-direct", options.seconds),
+            "testpmd, strict": lambda: testpmd("bench", options.seconds),
+        }
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+            for path, run in fast.items():
+                figures.add("fast", path, run())
+            for path, found in calls(specs, fds).items():
+                figures.add("call", path, found)
+            for path, machine in machines.items():
+                figures.add("send", path, machine.send(options.seconds))
+                figures.add("receive", path, machine.receive(options.seconds))
+                for direction in ("get", "put"):
+                    figures.add(direction, path, machine.tcp(direction, options.seconds))
+                if machine.back:
+                    figures.add("resident", path, {"kib": machine.resident()})
+    return figures
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="tests/bench/run vhost")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
+    parser.add_argument("--without-guests", action="store_true", help="leave the emulated guests out")
     options = parser.parse_args()
     if not shutil.which("dpdk-testpmd"):
-        sys.exit("vhost: no dpdk-testpmd: apt-get install dpdk-dev librte-net-virtio23 librte-mempool-ring23")
-    subprocess.run(["ip", "address", "add", HOST, "dev", "wire0"], check=True)
-    subprocess.run(["ip", "netns", "exec", lab.FAR, "nft", "-f", "-"], text=True, check=True,
-                   input='table netdev bench {\nchain sink {\ntype filter hook ingress device "wire" priority 0\nether type ip drop\n}\n}\n')  # fmt: skip
-    paths = {
-        "UDP socket": lambda: blast(options.seconds, "udp", NEIGHBOUR),
-        "sendmmsg, direct": lambda: bare("lab-direct", options.seconds),
-        "sendmmsg, strict": lambda: bare("lab", options.seconds),
-        "testpmd, direct": lambda: testpmd("lab-direct", options.seconds),
-        "testpmd, strict": lambda: testpmd("lab", options.seconds),
-    }
-    figures = {name: [] for name in paths}
-    for _ in range(options.rounds):
-        for name, measure in paths.items():
-            figures[name].append(measure())
-    print(f"{'path':<20}{'K frames/s':>12}{'lowest':>9}{'highest':>9}{'CPU µs/frame':>14}{'switches/frame':>16}")
-    rates = {}
-    for name, rows in figures.items():
-        found = [row[0] / 1e3 for row in rows]
-        rates[name] = statistics.median(found)
-        switches = [row[2] for row in rows if row[2] is not None]
-        print(f"{name:<20}{rates[name]:>12.0f}{min(found):>9.0f}{max(found):>9.0f}{statistics.median(row[1] for row in rows):>14.2f}"
-              + (f"{statistics.median(switches):>16.3f}" if switches else ""))  # fmt: skip
-    for of, against, goal in GOALS:
-        print(f"{of} / {against}: {rates[of] / rates[against]:.2f} (goal {goal})")
+        sys.exit("vhost: no dpdk-testpmd: run tools/setup --bench")
+    figures = measure(options)
+    if options.json:
+        print(json.dumps({"rounds": options.rounds, "seconds": options.seconds, "figures": figures.parts, "ratios": figures.ratios()}, indent=2))
+    else:
+        show(figures)
 
 
 main()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo's guest: Debian's kernel (fetched and unpacked as tools/vm does it, never installed) and an initramfs of busybox,
-the modules for its network card, and guest-init.sh (or another INIT: prepare.py SOURCE TARGET [INIT])."""
+the modules for its network card, and guest-init.sh (or another INIT, and further PROGRAMs without libraries in /bin: prepare.py SOURCE TARGET [INIT [PROGRAM...]])."""
 
 import os
 import shutil
 import sys
 
-SOURCE, TARGET, *INIT = sys.argv[1:]
+SOURCE, TARGET, *MORE = sys.argv[1:]
+INIT, PROGRAMS = MORE[:1], MORE[1:]
 sys.path.insert(0, os.path.join(SOURCE, "tools/vm.d"))
 
 import cpio  # noqa: E402
@@ -44,6 +45,8 @@ def main():
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", debian_kernel.BUSYBOX, 0o755)
     archive.file("init", *(INIT or [os.path.join(HERE, "guest-init.sh")]), 0o755)
+    for path in PROGRAMS:
+        archive.file(f"bin/{os.path.basename(path)}", path, 0o755)
     archive.file("bin/dhcp-event", os.path.join(HERE, "guest-dhcp.sh"), 0o755)
     paths = modules_of(kernel)
     for path in paths:
