@@ -214,12 +214,30 @@ void requests_next_turn(Service *service, uint32_t uid) {
         }
 }
 
-void requests_not_synced(Service *service, const Refusal *refusal) {
+/* Those that have waited for one helper in vain, or with everybody all. */
+static void refuse_waiting(Service *service, bool all, const Refusal *refusal) {
         for (Request *q = service->requests, *next; q; q = next) {
                 next = q->next;
-                if (q->stage == REQUEST_SYNC)
+                if (q->stage == REQUEST_SYNC && (all || q->lost_helper))
                         request_refuse(q, refusal);
         }
+}
+
+void requests_not_synced(Service *service, const Refusal *refusal) {
+        Refusal unreachable = {};
+        bool again = false;
+        int r;
+
+        refuse_waiting(service, false, refusal);
+        for (Request *q = service->requests; q; q = q->next) {
+                if (q->stage == REQUEST_SYNC)
+                        again = q->lost_helper = true;
+        }
+        if (!again)
+                return;
+        r = helper_connect(service->helper, &unreachable);
+        if (r != 0)
+                refuse_waiting(service, true, r > 0 ? &unreachable : refusal);
 }
 
 void requests_caller_gone(Service *service, const char *unique_name) {

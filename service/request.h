@@ -30,6 +30,7 @@ struct Request {
         uint32_t uid; /* of the caller, as the bus has it */
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
+        bool lost_helper; /* one went while its list was waited for: a second one is waited for, no third */
         bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
         PolkitState polkit;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
@@ -52,7 +53,8 @@ int request_run(sd_bus_message *m, Service *service, RequestStep step, void *use
 int request_wait_sync(Request *request, Refusal *ret_refusal);
 /* The list has come: all that waited for it run again. */
 void requests_synced(Service *service);
-/* It will not come: all that waited for it are refused. */
+/* It will not come: those who have waited for a list before are refused, the others wait for that of the helper that comes next (the
+ * one that went may just have been restarted). */
 void requests_not_synced(Service *service, const Refusal *refusal);
 
 /* Sends a waiting request's message through the dispatcher again. */

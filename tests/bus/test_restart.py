@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import socket
 import threading
 
 import bus
@@ -197,6 +198,47 @@ def test_rawnetd_starts_without_a_helper():
         os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
         lab.start("rawnet-helper")
     with bus.connect("member") as connection:
+        connection.open_tap("lab").close_fds()
+
+
+@contextlib.contextmanager
+def dying_helper():
+    """Instead of rawnet-helper a socket that accepts and hangs up, which is what one that is being restarted looks like."""
+    lab.stop("rawnet-helper")
+    os.rename(lab.HELPER_SOCKET, lab.HELPER_SOCKET + ".away")
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+            sock.bind(lab.HELPER_SOCKET)
+            os.chown(lab.HELPER_SOCKET, lab.uid_of("_rawnet"), -1)
+            sock.listen()
+            sock.settimeout(10)
+            yield sock
+    finally:
+        if os.path.exists(lab.HELPER_SOCKET + ".away"):
+            os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
+        lab.start("rawnet-helper")
+
+
+def test_helper_restarted_before_it_listed_its_leases():
+    """A call that waits for the list waits for that of the next helper, once; one that dies again is told of."""
+    with bus.connect("member") as connection:
+        connection.open_tap("lab").close_fds()
+        lab.wait_no_leases()
+        with dying_helper() as sock:
+            serial = connection.send_open("tap", "lab")
+            with sock.accept()[0] as first:
+                first.recv(4096)
+                os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
+                lab.start("rawnet-helper")
+        connection.opened("tap", serial).close_fds()
+        lab.wait_no_leases()
+        with dying_helper() as sock:
+            serial = connection.send_open("tap", "lab")
+            for _ in range(2):
+                with sock.accept()[0] as one:
+                    one.recv(4096)
+            text = bus.expect_error(UNAVAILABLE, connection.opened, "tap", serial)
+            assert "closed the connection" in text and "systemctl status" in text, text
         connection.open_tap("lab").close_fds()
 
 
