@@ -261,11 +261,12 @@ static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
                 if (r != 0)
                         return r;
         }
-        timeout = more || looking     ? 0
-                  : kickless          ? POLL_MS
-                  : loop->suspect > 0 ? SUSPECT_MS
-                  : *retry            ? CONNECTION_RETRY_MS
-                                      : -1;
+        /* Never to sleep with the sockets out of the epoll. */
+        timeout = more || looking || !loop->watching ? 0
+                  : kickless                         ? POLL_MS
+                  : loop->suspect > 0                ? SUSPECT_MS
+                  : *retry                           ? CONNECTION_RETRY_MS
+                                                     : -1;
         n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), timeout);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;

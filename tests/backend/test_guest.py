@@ -76,6 +76,10 @@ class Guest:
     def run(self, line, seconds=60, status=0):
         """Runs a shell line in the guest; what it printed."""
         self.say(line)
+        return self.answer(line, seconds, status)
+
+    def answer(self, line, seconds=60, status=0):
+        """What a line printed that was said before."""
         said, found = self._until(r"^status (\d+)$", seconds)
         assert status is None or int(found[1]) == status, f"{line}: {found[0]}: {said}"
         return "\n".join(said)
@@ -195,6 +199,45 @@ def test_looking_by_itself():
         one.run("get_address")
         assert "4 packets received" in one.run(f"ping -c 4 -i 1 -W 5 {NEIGHBOUR}")
         one.move()
+
+
+def far_packets():
+    return lab.ip("-s", "link", "show", "wire", where=lab.FAR)[0]["stats64"]["rx"]["packets"]
+
+
+@contextlib.contextmanager
+def stream_from(one, seconds):
+    """The guest sends datagrams one after the other; begins when they come in thousands."""
+    before = far_packets()
+    one.say(f"traffic udp-send {seconds} {NEIGHBOUR}")
+    lab.wait_for(lambda: far_packets() - before > 5000, 30, "the guest's stream")
+    yield
+
+
+def far_pings(address):
+    done = lab.run_far(["ping", "-c", "3", "-i", "0.2", "-W", "10", address])
+    assert done.returncode == 0, done
+
+
+@tap.limit(200)
+def test_streams():
+    """What goes one way for long is served in batches: a question in between is answered, the wire's flood drowns nothing, and the end of
+    the lease is noticed in the middle of it."""
+    with vhost.back_end() as back, guest(back) as one:
+        one.run("get_address")
+        address = one.run("ip -4 -o addr show dev eth0 | awk '{ print $4 }'").partition("/")[0]
+        with stream_from(one, 3):
+            far_pings(address)
+        one.answer("udp-send")
+        one.move()
+        done = lab.run_far([f"{lab.build_dir}/tests/bench/traffic", "udp-send", "2", address])
+        assert done.returncode == 0, done
+        far_pings(address)
+        one.move()
+        with stream_from(one, 60):
+            lab.run_as("member", ["rawnetctl", "close", str(lab.lease_ids()[0])], check=True)
+            assert back.process.wait(tap.patience(10)) == 4
+        assert "the lease has ended" in back.end()[1]
 
 
 RESET_FUNCTION = """cd /sys/bus/virtio/drivers/virtio_net
