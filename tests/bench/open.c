@@ -5,6 +5,7 @@
  *
  *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
  * ends, with cycle each is closed before the next is asked for
+ *   open idle NETWORK COUNT -              OpenTap by D-Bus, each when the one before has ended, so that the kernel is not still busy with its end
  *   open end NETWORK COUNT -               from before the last close of a lease to its signal Ended
  *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
  *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
@@ -118,7 +119,7 @@ static int on_ended(sd_bus_message *m, void *data, sd_bus_error *error) {
         return 0;
 }
 
-static void run_end(const char *network, uint32_t count) {
+static void run_one_by_one(const char *network, uint32_t count, bool report_open) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         bool ended = false;
 
@@ -128,9 +129,12 @@ static void run_end(const char *network, uint32_t count) {
                 errx(1, "no system bus");
         /* One lease at a time, so that the next Ended is this one's. */
         for (uint32_t i = 0; i < count; i++) {
-                int fd = open_by_bus(bus, network);
                 uint64_t start = clock_usec(CLOCK_MONOTONIC);
+                int fd = open_by_bus(bus, network);
 
+                if (report_open)
+                        report(start);
+                start = clock_usec(CLOCK_MONOTONIC);
                 close(fd);
                 ended = false;
                 while (!ended) {
@@ -141,7 +145,8 @@ static void run_end(const char *network, uint32_t count) {
                         if (r < 0)
                                 errx(1, "the bus: %s", strerror(-r));
                 }
-                report(start);
+                if (!report_open)
+                        report(start);
         }
 }
 
@@ -231,7 +236,9 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "ask") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_ask(argv[2], count);
         else if (strcmp(argv[1], "end") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
-                run_end(argv[2], count);
+                run_one_by_one(argv[2], count, false);
+        else if (strcmp(argv[1], "idle") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_one_by_one(argv[2], count, true);
         else if (strcmp(argv[1], "polkit") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_polkit(argv[2], count);
         else if (strcmp(argv[1], "fork") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
@@ -241,6 +248,6 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "cold") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count, false);
         else
-                errx(2, "bus, end, ask, polkit, fork, helper or cold, and a count");
+                errx(2, "bus, idle, end, ask, polkit, fork, helper or cold, and a count");
         return 0;
 }

@@ -73,7 +73,7 @@ def measure(arguments):
     result = {}
     run("member", "bus", NETWORK, "20", "cycle")  # both daemons start, caches warm up
     settle()
-    result["sequential"] = summary(run("member", "bus", NETWORK, str(arguments.opens), "cycle"))
+    result["sequential"] = summary(run("member", "idle", NETWORK, str(arguments.opens), "-"))
     settle()
     result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, PARENT, str(arguments.opens)))
     settle()
@@ -98,13 +98,13 @@ def measure(arguments):
 
 def show(result):
     print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
-    for name, title in (("sequential", "OpenTap by D-Bus, one after another"), ("helper alone", "of that, rawnet-helper"),
+    for name, title in (("sequential", "OpenTap by D-Bus, the machine idle"), ("helper alone", "of that, rawnet-helper"),
                         ("helper cold", "rawnet-helper with nothing made ahead"), ("asking", "of that, bus and polkit (CanOpen)"),
                         ("polkit alone", "reference: a question to polkit alone"),
                         ("fork alone", "reference: fork, unshare(user, net), exit"),
                         ("ended", "from the last close to the signal Ended"),
                         ("first tenth", "the first tenth of concurrent leases"), ("last tenth", "the last tenth of them"),
-                        ("cycles", "many, one after another")):  # fmt: skip
+                        ("cycles", "each upon the last one's close")):  # fmt: skip
         row = result[name]
         print(f"{title:40}{row['n']:8}{row['median_ms']:10.2f}{row['p99_ms']:10.2f}{row['most_ms']:10.2f}")
     print(f"last tenth / first tenth: {result['last tenth']['median_ms'] / result['first tenth']['median_ms']:.2f}, goal at most 2")
