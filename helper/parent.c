@@ -50,6 +50,15 @@ static int check_usable(const Network *network, const LinkInfo *link, const char
         return 0;
 }
 
+static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_refusal) {
+        if (network->mtu <= link->mtu)
+                return 0;
+        return refuse(ret_refusal, RAWNET_BAD_NETWORK_FILE,
+                      "%s: MTU=%u is more than the %u that %s carries; lower it or raise the "
+                      "interface's",
+                      network->path, network->mtu, link->mtu, link->name);
+}
+
 int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
         LinkInfo parent;
@@ -65,11 +74,8 @@ int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal
         if (r != 0)
                 return r;
         r = check_usable(network, &parent, "parent", ret_refusal);
-        if (r == 0 && network->mtu > parent.mtu)
-                r = refuse(ret_refusal, RAWNET_BAD_NETWORK_FILE,
-                           "%s: MTU=%u is more than the %u that %s carries; lower it or raise the "
-                           "interface's",
-                           network->path, network->mtu, parent.mtu, parent.name);
+        if (r == 0)
+                r = check_mtu(network, &parent, ret_refusal);
         if (r == 0)
                 *ret = parent;
         return r;
@@ -172,12 +178,31 @@ static int make_shared(Netlink *netlink, const Network *network, const LinkInfo 
         return r != 0 ? r : link_change(netlink, link.index, &change, ret_refusal);
 }
 
-static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *link, LinkInfo *ret,
-                       Refusal *ret_refusal) {
+/* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but does not raise it (net/8021q/vlan.c); some
+ * parents leave a VLAN less than they have themselves, and refuse. */
+static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
+        const LinkChange change = {.mtu = parent->mtu};
+        Refusal refusal;
+        int r;
+
+        if (link->mtu >= parent->mtu)
+                return 0;
+        r = link_change(netlink, link->index, &change, &refusal);
+        if (r == 0)
+                link->mtu = parent->mtu;
+        return r < 0 ? r : 0;
+}
+
+static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent, LinkInfo *link,
+                       LinkInfo *ret, Refusal *ret_refusal) {
         const LinkChange up = {.flags_on = IFF_UP};
         int r;
 
         r = host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+        if (r == 0)
+                r = follow_parent(netlink, parent, link);
+        if (r == 0)
+                r = check_mtu(network, link, ret_refusal);
         if (r == 0 && !(link->flags & IFF_UP))
                 r = link_change(netlink, link->index, &up, ret_refusal);
         if (r == 0)
@@ -208,6 +233,8 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
                         if (strcmp(link.name, name) != 0) {
                                 r = check_usable(network, &link, "VLAN interface", ret_refusal);
                                 if (r == 0)
+                                        r = check_mtu(network, &link, ret_refusal);
+                                if (r == 0)
                                         *ret = link;
                                 return r;
                         }
@@ -220,7 +247,7 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
                 *ret_refusal = refusal;
         if (r != 0)
                 return r;
-        return open_shared(netlink, network, &link, ret, ret_refusal);
+        return open_shared(netlink, network, parent, &link, ret, ret_refusal);
 }
 
 int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,

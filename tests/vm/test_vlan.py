@@ -6,6 +6,7 @@ import contextlib
 import bus
 import frames
 import lab
+import station
 import tap
 import vlan
 
@@ -281,6 +282,14 @@ def test_administrators_own_interface():
         vlan.run_far("ping", "-c1", "-W5", "10.130.0.1")
 
 
+def test_administrators_own_interface_with_a_smaller_mtu():
+    with lab.network("own", VLAN=130, MTU=1500), vlan.host_link("office", "type", "vlan", "id", "130"), \
+            bus.connect("member") as member:  # fmt: skip
+        vlan.run("ip", "link", "set", "office", "mtu", "1400")
+        text = bus.expect_error("BadNetworkFile", member.open_tap, "own")
+        assert "1500" in text and "1400" in text and "office" in text, text
+
+
 def test_administrators_own_interface_is_not_taken_away():
     with lab.network("own", VLAN=130, Mode="exclusive"), vlan.host_link("office", "type", "vlan", "id", "130"), \
             bus.connect("member") as member:  # fmt: skip
@@ -290,21 +299,35 @@ def test_administrators_own_interface_is_not_taken_away():
         check_same("office", before)
 
 
+def through_again(port, source, text, trunk):
+    """Frames get out, be it not the first: until one is seen."""
+
+    def passes():
+        port_try(port, frames.marker(source, text))
+        return any(text.encode() in got for got in iter(lambda: trunk.receive(0.1), None))
+
+    lab.wait_for(passes, 10, f"{text}: the first frame")
+
+
 def test_parent_down_and_up():
+    """Shared and exclusive, at once; what is learnt stays learnt."""
     with bus.connect("member") as member, frames.WirePort() as trunk:
-        for kind in KINDS:
-            lease, port = open_port(member, kind, "vlan100")
+        learnt = "52:54:00:00:01:99"
+        for network, vid, kind, options in (("vlan100", 100, "tap", {}), ("vlan100", 100, "packet", {}), ("vlan200", 200, "tap", {}),
+                                            ("vlan200", 200, "packet", {}), ("vlan100", 100, "tap", {"mac": "learn"})):  # fmt: skip
+            lease, port = open_port(member, kind, network, **options)
             with lease:
+                name = f"{network} {kind} {options}"
+                source = lease.info["mac"] or learnt
+                through_again(port, source, f"light, {name}", trunk)
                 vlan.run("ip", "link", "set", "wire0", "down")
-                port_try(port, frames.marker(lease.info["mac"], "into the dark"))
+                port_try(port, frames.marker(source, "into the dark"))
+                assert lease.path in member.leases()
                 vlan.run("ip", "link", "set", "wire0", "up")
-                frame = frames.marker(lease.info["mac"], "light again")
-
-                def through(port=port, frame=frame):
-                    port_try(port, frame)
-                    return any(b"light again" in got for got in iter(lambda: trunk.receive(0.1), None))
-
-                lab.wait_for(through, 10, f"{kind}: the first frame after the parent is up")
+                through_again(port, source, f"light again, {name}", trunk)
+                with frames.WirePort(f"wire.{vid}") as far:
+                    far.send(frames.ether(source, "02:00:00:00:00:77", frames.TEST, b"and back in"))
+                    port.wait(b"and back in")
             lab.wait_no_leases()
 
 
@@ -322,15 +345,93 @@ def cable():
 
 
 def test_parent_deleted():
-    with lab.network("doomed", Parent="cable0", VLAN=100), bus.connect("member") as member:
+    """Under a lease of every kind and mode: each ends, and nothing keeps the others."""
+    with lab.network("doomed", Parent="cable0", VLAN=100), lab.network("alone", Parent="cable0", VLAN=200, Mode="exclusive"), \
+            lab.network("service", Parent="cable0", VLAN=100, Protocol="802.1ad"), bus.connect("member") as member, \
+            member.open_tap("vlan100") as stays:  # fmt: skip
         member.subscribe()
-        for kind in KINDS:
-            with cable() as parent, member.open(kind, "doomed") as lease:
+        for exclusive in KINDS:
+            with cable() as parent, contextlib.ExitStack() as stack:
+                leases = [stack.enter_context(member.open(kind, network, **options)) for kind, network, options in
+                          (("tap", "doomed", {}), ("packet", "doomed", {}), ("tap", "doomed", {"mac": "learn"}),
+                           ("tap", "service", {}), (exclusive, "alone", {}))]  # fmt: skip
                 vlan.run("ip", "link", "del", parent)
-                _, body = member.wait_signal("Ended", path=lease.path)
-                assert body[0] == "link-gone", body
+                for lease in leases:
+                    _, body = member.wait_signal("Ended", path=lease.path)
+                    assert body[0] == "link-gone", body
+                for network in ("doomed", "service", "alone"):
+                    bus.expect_error("ParentMissing", member.open_tap, network)
+            lab.wait_for(lambda: lab.lease_ids() == [stays.id], 10, "the end of all but the other parent's")
+        with frames.WirePort() as trunk:
+            through_again(frames.Port(stays.fd, vnet_hdr=True), stays.info["mac"], "the other parent's", trunk)
+
+
+# -- sizes, addresses
+
+
+def test_far_side_pings_the_guest():
+    """The neighbour's kernel finds the guest by ARP and by neighbour discovery, and the guest's finds the neighbour."""
+    with bus.connect("member") as member:
+        for number, (kind, vid) in enumerate(((kind, vid) for kind in KINDS for vid in (100, 200)), 50):
+            own = f"10.77.{vid}.{number}", f"fd77:{vid}::{number}"
+            with member.open(kind, f"vlan{vid}") as lease, station.Station(lease, f"{own[0]}/24", f"{own[1]}/64") as guest:
+                for address, neighbour in zip(own, (f"10.77.{vid}.1", f"fd77:{vid}::1")):
+                    with lab.in_namespace(lab.FAR):
+                        assert station.ping(address), f"{kind} on VLAN {vid}: {address} does not answer"
+                    assert guest.ping(neighbour), f"{kind} on VLAN {vid}: {neighbour} does not answer"
             lab.wait_no_leases()
-            bus.expect_error("ParentMissing", member.open, kind, "doomed")
+
+
+@contextlib.contextmanager
+def jumbo_wire():
+    ends = [(vlan.run, "wire0"), (vlan.run_far, "wire"), (vlan.run_far, "wire.100"), (vlan.run_far, "wire.200")]
+    for run, name in ends:
+        run("ip", "link", "set", name, "mtu", "9000")
+    try:
+        yield
+    finally:
+        for run, name in reversed(ends):
+            run("ip", "link", "set", name, "mtu", "1500")
+
+
+def check_jumbo(lease, vid):
+    assert lease.info["mtu"] == 9000, lease.info
+    port = frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"])
+    payload = bytes(range(250)) * 36  # 9,000 bytes: with header and tag 9,018 on the wire
+    with frames.WirePort(f"wire.{vid}") as far:
+        out = frames.ether(frames.BROADCAST, lease.info["mac"], frames.TEST, payload)
+        port.send(out)
+        assert far.wait(lambda frame: frame[6:12] == out[6:12]) == out
+        back = frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, payload)
+        far.send(back)
+        assert port.wait(lambda frame: frame[6:12] == back[6:12]) == back
+
+
+def test_mtu_9000():
+    with jumbo_wire(), bus.connect("member") as member:
+        for network, vid in (("vlan100", 100), ("vlan200", 200)):
+            for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
+                with member.open(kind, network, **options) as lease:
+                    check_jumbo(lease, vid)
+                lab.wait_no_leases()
+
+
+def test_parent_s_mtu_raised_and_lowered_under_leases():
+    """The shared interface follows at the next open, so that what the file asks for is there."""
+    with lab.network("jumbo", VLAN=100, MTU=9000), bus.connect("member") as member, member.open_tap("vlan100") as small:
+        assert small.info["mtu"] == 1500, small.info
+        text = bus.expect_error("BadNetworkFile", member.open_tap, "jumbo")
+        assert "9000" in text and "1500" in text and "wire0" in text, text
+        with jumbo_wire():
+            with member.open_tap("jumbo") as lease:
+                check_jumbo(lease, 100)
+            with member.open_packet("vlan100") as lease:
+                check_jumbo(lease, 100)
+        lab.wait_for(lambda: lab.lease_ids() == [small.id], 10, "the end of the large ones")
+        with member.open_packet("vlan100") as lease:
+            assert lease.info["mtu"] == 1500, lease.info
+        with frames.WirePort() as trunk:
+            through_again(frames.Port(small.fd, vnet_hdr=True), small.info["mac"], "still there", trunk)
 
 
 if __name__ == "__main__":
