@@ -38,6 +38,9 @@ static void connection_close(Connection *connection) {
                         server->connections[i] = NULL;
         }
         sd_event_source_disable_unref(connection->source);
+        /* Workers have copies, one that was forked just now even of every descriptor: without this rawnetd would see the end when the last of
+         * them is gone, and till then send requests that nobody reads. */
+        (void)shutdown(connection->fd, SHUT_RDWR);
         safe_close(connection->fd);
         free(connection);
 }
