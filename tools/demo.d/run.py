@@ -13,9 +13,11 @@ import sys
 import threading
 import time
 
+import bus
 import lab
 
-SIZES = {"tap": 20 * 1000 * 1000, "packet": 10 * 1000 * 1000}  # of TCP in each direction
+EMULATED = os.environ.get("RAWNET_SLOWNESS", "1") != "1"  # in tools/vm: the guest's processor is emulated on an emulated one
+SIZES = {kind: size // (20 if EMULATED else 1) for kind, size in {"tap": 20_000_000, "packet": 10_000_000}.items()}  # of TCP, each way
 SECONDS = 180  # for the guest's whole life; software emulation on a busy machine
 HERE = os.path.dirname(os.path.abspath(__file__))
 STARTED = time.monotonic()
@@ -31,6 +33,8 @@ class Demo:
         for name in ("vmlinuz", "initrd"):
             shutil.copyfile(f"{directory}/{name}", f"{self.scratch}/{name}")
         self.guest = self.kind = None
+        with bus.connect("member") as connection:
+            self.completes = "checksum-trick" in connection.features()  # ARCHITECTURE.md, the completing veth
         self.said = {}
         self.news = threading.Condition()
 
@@ -154,7 +158,7 @@ class Demo:
 
     def bulk(self):
         size = SIZES[self.kind]
-        self.step(f"{size // 1000000} MB over TCP in each direction")
+        self.step(f"{size / 1e6:g} MB over TCP in each direction")
         expected = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(size)).hexdigest()
         self.check(self.heard("download") == f"{expected} {size}", "neighbour to guest: every byte as sent (sha256)")
         self.check(self.heard("upload") == f"{expected} {size}", "guest to neighbour: every byte as sent (sha256)")
@@ -229,7 +233,7 @@ def main():
     demo = Demo(sys.argv[1])
     shutil.copyfile(f"{HERE}/frames.py", f"{demo.scratch}/frames.py")
     if demo.network == "lab":
-        print("This kernel has no 802.1Q: the demo uses the untagged network `lab` and cannot show VLAN tags on the wire.")
+        print("This kernel has no 802.1Q: the demo uses the untagged network `lab`; tools/demo --vm shows VLANs.")
     capture = Capture(f"{demo.scratch}/wire.pcap")
     demo.policy()
     demo.step("member, an ordinary user (no capability, no_new_privs), boots a guest in stock QEMU, emulated in software")
@@ -270,8 +274,12 @@ def show_capture(demo, capture, mac):
     sizes = [int(size) for size in re.findall(r", length (\d+):", "\n".join(own))]
     demo.check(len(own) > 20, "the guest's own frames, with its own address, were on the wire")
     if demo.network == "vlan100":
-        demo.check(all(", vlan 100," in line for line in own), "each of them with the tag of VLAN 100")
-    demo.check(max(sizes, default=0) > 1514, f"segmentation offload was in use: the largest frame had {max(sizes, default=0)} bytes")
+        demo.check(all(": vlan 100, p " in line for line in own), "each of them with the tag of VLAN 100")
+    largest = max(sizes, default=0)
+    if demo.completes:
+        demo.show(f"the largest frame had {largest} bytes: this kernel's checksums are completed, and long frames cut, before the guard looks")
+    else:
+        demo.check(largest > 1518, f"segmentation offload was in use: the largest frame had {largest} bytes")
 
 
 def summary(demo):
@@ -280,7 +288,8 @@ def summary(demo):
     for sentence in failed:
         print(f"  NOT OK: {sentence}")
     if not failed:
-        print("  An ordinary user's guest was on the LAN with full speed-ups, polkit decided, and nothing is left of it.")
+        speed = "" if demo.completes else " with full speed-ups"
+        print(f"  An ordinary user's guest was on the LAN{speed}, polkit decided, and nothing is left of it.")
     return 1 if failed else 0
 
 
