@@ -191,6 +191,12 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
         Service *service = request->service;
         int r = -EBADMSG;
 
+        if (refusal && !request->lost_helper && !helper_connected(service->helper)) {
+                /* It went, perhaps to be restarted, and with it what it was making: once more from the top. */
+                request->opens = false;
+                request->stage = REQUEST_SYNC;
+                return;
+        }
         if (refusal) {
                 request_refuse(request, refusal);
                 return;

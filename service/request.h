@@ -30,7 +30,7 @@ struct Request {
         uint32_t uid; /* of the caller, as the bus has it */
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
-        bool lost_helper; /* one went while its list was waited for: a second one is waited for, no third */
+        bool lost_helper; /* one went while it was waited for: a second one is waited for, no third */
         bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
         PolkitState polkit;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in

@@ -2,14 +2,22 @@
 """Starting, leaving when idle, being killed: no call is lost, no lease is forgotten, no traffic disturbed."""
 
 import contextlib
+import importlib.util
 import os
 import socket
+import sys
 import threading
 
 import bus
 import frames
 import lab
 import tap
+
+# By its path: the lab has another wire.py.
+_spec = importlib.util.spec_from_file_location("attack_wire", f"{lab.SOURCE}/tests/attack/wire.py")
+wire = importlib.util.module_from_spec(_spec)
+sys.modules["attack_wire"] = wire
+_spec.loader.exec_module(wire)
 
 UNAVAILABLE = "HelperUnavailable"
 
@@ -228,6 +236,18 @@ def test_helper_restarted_before_it_listed_its_leases():
             serial = connection.send_open("tap", "lab")
             with sock.accept()[0] as first:
                 first.recv(4096)
+                os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
+                lab.start("rawnet-helper")
+        connection.opened("tap", serial).close_fds()
+        lab.wait_no_leases()
+        # In the middle of the open, too: nothing is made twice, since what it was making went with it.
+        with dying_helper() as sock:
+            serial = connection.send_open("tap", "lab")
+            with sock.accept()[0] as first:
+                number = wire.REQUEST.unpack_from(first.recv(4096))[2]
+                first.send(wire.REPLY.pack(wire.VERSION, wire.DONE, number, 0, 0) + bytes(wire.REPLY_SIZE - wire.REPLY.size))
+                while wire.REQUEST.unpack_from(first.recv(4096))[1] != wire.OPEN:
+                    pass
                 os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
                 lab.start("rawnet-helper")
         connection.opened("tap", serial).close_fds()
