@@ -21,7 +21,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0003)
+#define WIRE_VERSION UINT32_C(0x726e0004)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -32,7 +32,6 @@ typedef enum WireOperation {
         WIRE_HOST_UP,    /* makes a network's host leg, if it is not there */
         WIRE_HOST_DOWN,  /* removes it, if it is */
         WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper decides which */
-        WIRE_PREPARE,    /* a WIRE_OPEN may follow within a second: what needs nothing of it can be made ahead */
 } WireOperation;
 
 typedef enum WireMacMode {

@@ -2,7 +2,9 @@
 
 #include "helper/child.h"
 
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "common/fd-pass.h"
 
@@ -22,6 +24,15 @@ int child_start(const Privilege *privilege, Child *ret) {
                 namespace_run(privilege, theirs, parent);
         *ret = (Child){pid, TAKE_FD(ours)};
         return 0;
+}
+
+void child_drop_if_gone(Child *child) {
+        struct pollfd p = {child->socket_fd, 0, 0};
+
+        if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR)))
+                return;
+        child->socket_fd = safe_close(child->socket_fd);
+        (void)waitpid(child->pid, NULL, 0);
 }
 
 int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,

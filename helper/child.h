@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The outside of a child (namespace.h is its inside): forks it and talks with it. Called by the worker of an open, and by the loop for the
- * one that is made ahead (spare.h). Whoever closes socket_fd before the child has said CHILD_DONE ends it.
+ * The outside of a child (namespace.h is its inside): forks it and talks with it. Called by the worker of an open, which may have made it
+ * ahead (spare.h). Whoever closes socket_fd before the child has said CHILD_DONE ends it.
  */
 
 #include "helper/namespace.h"
@@ -15,6 +15,9 @@ typedef struct Child {
 
 /* Forks a child, which makes its namespace at once and dies with the caller. 0 or -errno. */
 int child_start(const Privilege *privilege, Child *ret);
+
+/* A child that was made ahead has had time to die, or to fail for a reason that is gone: then there is none. */
+void child_drop_if_gone(Child *child);
 
 /* Waits for the child's next word. Returns 0 when it is the expected one (CHILD_DONE: *ret_lease and its descriptors, the caller's),
  * the child's own refusal, RAWNET_HELPER_UNAVAILABLE where it is gone, or -errno. */

@@ -137,7 +137,7 @@ static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
         n = fd_pass_receive(order_fd, ret, sizeof(*ret), fds, &n_fds, 0);
         if (n < 0)
                 return (int)n;
-        /* The open did not come. */
+        /* The daemon ended. */
         if (n == 0)
                 _exit(EXIT_SUCCESS);
         if (n != sizeof(*ret) || n_fds != 1) {
@@ -157,7 +157,10 @@ static int do_ahead(LeaseContext *context, int order_fd) {
                 r = receive_order(order_fd, &order, &connection_fd);
         if (r < 0)
                 return r;
+        /* It may have died while it waited, or failed for a reason of long ago. */
+        child_drop_if_gone(&context->spare);
         context->n_leases = order.n_leases;
+        context->features = order.features;
         return do_request(context, JOB_OPEN, &order.request, connection_fd);
 }
 

@@ -14,6 +14,7 @@ typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_HOST_UP, JOB_HOS
 typedef struct JobOrder {
         WireRequest request;
         uint64_t n_leases; /* JOB_OPEN: that the network asked for has */
+        uint32_t features; /* WIRE_FEATURE_*, as known now */
 } JobOrder;
 
 typedef struct Job {
@@ -21,7 +22,7 @@ typedef struct Job {
         const JobOrder *order; /* NULL: a job of the daemon's own, or the order comes later */
         int connection_fd;     /* where the answer goes; -1: nowhere, or it comes with the order */
         int report_fd;
-        int order_fd; /* made ahead for an open (spare.h): a JobOrder comes here, with the connection's descriptor, or the end; else -1 */
+        int order_fd; /* made ahead for an open (spare.h): a JobOrder comes here, with the connection's descriptor; else -1 */
 } Job;
 
 /* A worker's whole life after fork(). */

@@ -11,12 +11,12 @@
 
 typedef struct LeaseContext {
         Privilege privilege;
-        uint32_t features;        /* WIRE_FEATURE_* as probed at start */
+        uint32_t features;        /* WIRE_FEATURE_* as probed */
         bool assume_checksum_trick; /* whatever the probe says: frames are completed before the guard */
         const Registry *registry; /* as it was at the fork */
         int report_fd;
         size_t n_leases; /* JOB_OPEN: that the network asked for has */
-        Child spare;     /* JOB_OPEN: a child made ahead, or socket_fd -1 */
+        Child spare;     /* JOB_OPEN: a child made ahead (spare.h), or socket_fd -1 */
 } LeaseContext;
 
 /* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for, the caller's. Returns 0, a refusal, or -errno. */

@@ -127,14 +127,6 @@ static bool do_open(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_OPEN, request);
 }
 
-/* An open may follow. Answered at once, whatever comes of it. */
-static bool do_prepare(Connection *connection, const WireRequest *request) {
-        const WireReply done = server_reply(request->serial, WIRE_DONE);
-
-        spare_prepare(connection->server);
-        return send_to(connection, &done);
-}
-
 static bool do_close(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_CLOSE, request);
 }
@@ -161,7 +153,6 @@ static bool do_host_sweep(Connection *connection, const WireRequest *request) {
 
 /* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
 static bool (*const operations[])(Connection *, const WireRequest *) = {
-        [WIRE_PREPARE] = do_prepare,
         [WIRE_OPEN] = do_open,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
@@ -313,10 +304,12 @@ static void start_due(Server *server) {
 void server_settle(Server *server) {
         start_due(server);
         if (!server->ready && server->probed && server->scanned) {
-                server->ready = true;
+                server->ready = server->spare_due = true;
                 (void)sd_notify(false, "READY=1");
                 start_due(server);
         }
+        if (server->ready)
+                spare_refill(server);
         pause_reading(server, !server->ready || server->sweeping || server->n_workers >= SERVER_WORKERS_MAX);
         arm_idle_timer(server);
 }

@@ -37,9 +37,9 @@ struct Server {
         Worker *spare; /* of them, the one made ahead (spare.c) */
         unsigned n_workers, n_opens;
         bool probed, scanned, ready;
-        bool scan_wanted, sweep_wanted, sweeping;
+        bool scan_wanted, sweep_wanted, sweeping, spare_due;
         bool paused; /* connections are not read */
-        sd_event_source *idle_timer, *scan_timer, *spare_timer;
+        sd_event_source *idle_timer, *scan_timer;
         Netlink nsids, links;
 };
 

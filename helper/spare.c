@@ -6,27 +6,13 @@
 
 #include "common/log.h"
 
-static int on_time(sd_event_source *source, uint64_t usec, void *data) {
-        Worker *worker = spare_take(data);
-
-        if (worker)
-                worker_dismiss(worker);
-        return 0;
-}
-
-static int arm(Server *server) {
-        if (server->spare_timer)
-                return sd_event_source_set_time_relative(server->spare_timer, SPARE_USEC);
-        return sd_event_add_time_relative(server->event, &server->spare_timer, CLOCK_MONOTONIC, SPARE_USEC,
-                                          0, on_time, server);
-}
-
-void spare_prepare(Server *server) {
+void spare_refill(Server *server) {
         int r;
 
-        r = arm(server);
-        if (r >= 0 && !server->spare)
-                r = worker_start_ahead(server, &server->spare);
+        if (!server->spare_due || server->spare || server->n_opens > 0)
+                return;
+        server->spare_due = false;
+        r = worker_start_ahead(server, &server->spare);
         if (r < 0)
                 log_warning("no worker can be made ahead: %s", strerror(-r));
 }
@@ -35,6 +21,10 @@ Worker *spare_take(Server *server) {
         Worker *worker = server->spare;
 
         server->spare = NULL;
-        server->spare_timer = sd_event_source_disable_unref(server->spare_timer);
+        server->spare_due = true;
         return worker;
+}
+
+void spare_lost(Server *server) {
+        server->spare = NULL;
 }

@@ -44,7 +44,7 @@ static void forget(Worker *worker) {
         safe_close(worker->report_fd);
         safe_close(worker->order_fd);
         if (server->spare == worker)
-                (void)spare_take(server);
+                spare_lost(server);
         free(worker);
 }
 
@@ -183,7 +183,7 @@ static int watch(Worker *worker) {
 }
 
 static JobOrder make_order(const Server *server, const WireRequest *request) {
-        JobOrder order = {.request = *request};
+        JobOrder order = {.request = *request, .features = server->context.features};
         NetworkName name;
 
         if (request->operation == WIRE_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
@@ -246,15 +246,11 @@ int worker_start_ahead(Server *server, Worker **ret) {
         return r;
 }
 
-void worker_dismiss(Worker *worker) {
-        worker->order_fd = safe_close(worker->order_fd);
-}
-
 /* False: it has just died. */
 static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
         int r = fd_pass_send(worker->order_fd, order, sizeof(*order), &connection->fd, 1, MSG_DONTWAIT);
 
-        worker_dismiss(worker);
+        worker->order_fd = safe_close(worker->order_fd);
         return r == 0;
 }
 

@@ -14,5 +14,3 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
 
 /* Forks one for an open that is still to come: it has its child make a namespace, and waits. 0 or -errno. For spare.c. */
 int worker_start_ahead(Server *server, Worker **ret);
-/* The open does not come: it ends. */
-void worker_dismiss(Worker *worker);

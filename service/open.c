@@ -222,19 +222,6 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
                 request_free(request);
 }
 
-static void on_prepared(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
-                        const Refusal *refusal) {
-}
-
-/* While polkit thinks, the helper makes what every open needs and none is known by: an empty
- * namespace. Nothing depends on it. */
-static void prepare(Service *service) {
-        WireRequest wire = {.operation = WIRE_PREPARE};
-        Refusal ignored = {};
-
-        (void)helper_call(service->helper, &wire, on_prepared, NULL, &ignored);
-}
-
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
         WireRequest wire = {.operation = WIRE_OPEN};
@@ -279,8 +266,6 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
         r = polkit_verify(request, &question, what, &yes, ret);
-        if (r == 0 && request->stage == REQUEST_POLKIT)
-                prepare(request->service);
         if (r != 0 || !yes)
                 return r;
 

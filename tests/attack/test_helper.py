@@ -333,7 +333,7 @@ def test_flood_of_opens():
 
 def descendants(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        found = file.read().split()
+        found = [int(word) for word in file.read().split()]
     return found + [below for child in found for below in descendants(child)]
 
 
@@ -342,90 +342,116 @@ def namespace_of(fd):
         return os.readlink("/proc/thread-self/ns/net")
 
 
-def waiting():
-    """Process ids of the worker and its child that are made ahead."""
+def made_ahead(other_than=()):
+    """Worker and child that wait for the next open, the child in a namespace of its own, once they are there."""
+    own = os.readlink("/proc/self/ns/net")
+    with wire.Helper() as helper:  # nothing is made ahead before it is there
+        assert helper.call(wire.request(wire.LIST)) is not None
+
+    def there():
+        with contextlib.suppress(FileNotFoundError):  # a worker that ends just now
+            pids = descendants(lab.helper_pid())
+            return len(pids) == 2 and not set(pids) & set(other_than) and space_of(pids[1]) != own
+        return False
+
+    lab.wait_for(there, 10, "worker and child")
     return descendants(lab.helper_pid())
 
 
-def prepared(helper, times=1):
-    """Worker and child that wait after so many requests for them, the child in a namespace of its own."""
-    own = os.readlink("/proc/self/ns/net")
-    for serial in range(1, times + 1):
-        assert helper.call(wire.request(wire.PREPARE, serial=serial)).type == wire.DONE
-    lab.wait_for(lambda: len(waiting()) == 2, 10, "worker and child")
-    worker, child = waiting()
-    lab.wait_for(lambda: os.readlink(f"/proc/{child}/ns/net") != own, 10, "the child's namespace")
-    return int(worker), int(child)
+def space_of(pid):
+    return os.readlink(f"/proc/{pid}/ns/net")
 
 
 def test_what_is_made_ahead_is_one_empty_namespace():
-    """However often it is asked for: one worker, one child, no nsid, no interface; and nobody wants it: gone."""
+    """However many opens are asked for and refused: one worker, one child, no nsid, no interface; and it stays the same while nobody opens."""
     with same_process():
         links = lab.links()
         with wire.Helper() as helper:
-            prepared(helper, 200)
-            assert len(waiting()) == 2 and not lab.lease_ids() and lab.links() == links
-            lab.wait_for(lambda: not waiting(), 10, "the end of what nobody wants")
+            for serial in range(1, 101):
+                assert helper.call(wire.open_request(network=b"nowhere", serial=serial)).error == "NoSuchNetwork"
+            pids = made_ahead()
+            assert not lab.lease_ids() and lab.links() == links
+            assert helper.call(wire.request(wire.LIST, serial=101)).type == wire.DONE
+            assert made_ahead() == pids
+            with open(f"/proc/{pids[1]}/ns/net", "rb") as space:
+                assert set(lab.links(where=space.fileno())) == {"lo"}, lab.links(where=space.fileno())
 
 
 def test_what_is_made_ahead_is_used_once():
-    """Two opens after one was made ahead: one takes it, the other makes its own; two leases, two namespaces."""
+    """Two opens, one after the other: each has what was made ahead for it, two leases, two namespaces."""
     with same_process(), wire.Helper() as helper:
-        _, child = prepared(helper)
-        space = os.readlink(f"/proc/{child}/ns/net")
-        first = helper.call(wire.open_request(serial=300))
-        second = helper.call(wire.open_request(serial=301))
-        assert first.type == second.type == wire.OPENED, (first, second)
-        assert len(set(lab.lease_ids())) == 2
-        spaces = [namespace_of(reply.fds[0]) for reply in (first, second)]
-        assert spaces[0] == space and spaces[1] not in (space, os.readlink("/proc/self/ns/net")), (space, spaces)
-        first.close_fds()
-        lab.wait_for(lambda: lab.lease_ids() == [second.lease], 10, "the end of the first lease")
-        second.close_fds()
-        lab.wait_no_leases()
-        lab.wait_for(lambda: not waiting(), 10, "the end of the helper's processes")
+        replies, spaces = [], []
+        pids = ()
+        for serial in (300, 301):
+            pids = made_ahead(pids)
+            space = space_of(pids[1])
+            replies.append(helper.call(wire.open_request(serial=serial)))
+            assert replies[-1].type == wire.OPENED, replies[-1]
+            spaces.append(namespace_of(replies[-1].fds[0]))
+            assert spaces[-1] == space, (space, spaces)
+        assert len(set(spaces)) == len(set(lab.lease_ids())) == 2, spaces
+        made_ahead(pids)
+        replies[0].close_fds()
+        lab.wait_for(lambda: lab.lease_ids() == [replies[1].lease], 10, "the end of the first lease")
+        replies[1].close_fds()
+
+
+def test_opens_at_once_share_nothing():
+    """Eight opens written at once: one takes what was made ahead, the others make their own."""
+    with same_process(), wire.Helper() as helper:
+        made_ahead()
+        for serial in range(300, 308):
+            helper.send(wire.open_request(serial=serial))
+        replies = [reply for reply in (helper.reply() for _ in range(8))]
+        assert {reply.type for reply in replies} == {wire.OPENED}, replies
+        assert len({namespace_of(reply.fds[0]) for reply in replies}) == len(lab.lease_ids()) == 8
+        for reply in replies:
+            reply.close_fds()
 
 
 def test_what_is_made_ahead_judges_as_the_rest():
     """A worker made ahead reads the network file when it gets its request, and counts the leases of that moment."""
     with wire.Helper() as helper, lab.network("ahead", MaxLeases="1"):
-        prepared(helper)
         first = helper.call(wire.open_request(network=b"ahead", serial=300))
         assert first.type == wire.OPENED, first
-        prepared(helper)
+        made_ahead()
         refused = helper.call(wire.open_request(network=b"ahead", serial=301))
         assert refused.error == "QuotaExceeded", refused
         first.close_fds()
         lab.wait_no_leases()
     with wire.Helper() as helper:
-        prepared(helper)
+        made_ahead()
         with lab.network("ahead", Kinds="packet"):
             refused = helper.call(wire.open_request(network=b"ahead", serial=302))
         assert refused.error == "KindNotOffered", refused
 
 
 def test_what_is_made_ahead_dies():
-    """Worker or child killed while they wait: the other goes, and the next open makes its own. The helper killed: both go."""
+    """Worker or child killed while they wait: the next open makes its own. The helper killed: both go."""
     with same_process(), wire.Helper() as helper:
-        for victim in (0, 1):
-            pids = prepared(helper)
+        for serial, victim in ((300, 0), (301, 1)):
+            pids = made_ahead()
             os.kill(pids[victim], signal.SIGKILL)
-            if victim == 0:
-                lab.wait_for(lambda: not waiting(), 10, "the end of both")
-                reply = helper.call(wire.open_request(serial=300))
-                assert reply.type == wire.OPENED, reply
-                reply.close_fds()
-            else:
-                # Its worker hears of it when it has a job: from the child's socket, or from the kernel, that there is no such process.
-                reply = helper.call(wire.open_request(serial=301))
-                assert reply.error in ("HelperUnavailable", "KernelRefused"), reply
+            lab.wait_for(lambda pid=pids[victim]: is_dead(pid), 10, "the victim's end")
+            reply = helper.call(wire.open_request(serial=serial))
+            assert reply.type == wire.OPENED, reply
+            made_ahead(pids)
+            reply.close_fds()
             lab.wait_no_leases()
-    with wire.Helper() as helper:
-        pids = prepared(helper)
-        os.kill(lab.helper_pid(), signal.SIGKILL)
-        for pid in pids:
-            lab.wait_for_exit(pid)
+    pids = made_ahead()
+    os.kill(lab.helper_pid(), signal.SIGKILL)
+    for pid in pids:
+        lab.wait_for_exit(pid)
     alive()
+
+
+def is_dead(pid):
+    """Gone, or waiting for its parent to ask."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_full_of_connections():

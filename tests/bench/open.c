@@ -11,9 +11,8 @@
  *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
  *   open fork - COUNT -                    the kernel alone: a child that makes a user and a network namespace and exits
  *   open helper NETWORK PARENT COUNT       straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
- *                                          whole, once it was told that an open follows, and had the time that polkit takes; each lease
- *                                          is closed before the next is asked for
- *   open cold NETWORK PARENT COUNT         the same, but the helper was told nothing
+ *                                          whole; each lease is closed, and time goes by as polkit would take it, before the next is asked for
+ *   open hasty NETWORK PARENT COUNT        the same, but each is asked for upon the last one's answer
  */
 
 #include <assert.h>
@@ -176,19 +175,7 @@ static int connect_helper(void) {
 /* Less than polkit's answer takes (CanOpen, by "ask"). */
 #define POLKIT_USEC 1500
 
-static void tell_ahead(int socket_fd, uint64_t serial) {
-        const WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_PREPARE, .serial = serial};
-        int fds[RAWNET_FDS_MAX];
-        size_t n_fds = 0;
-        WireReply reply;
-
-        if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
-            fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
-                errx(1, "the helper hung up");
-        clock_pause(POLKIT_USEC);
-}
-
-static void run_helper(const char *network, const char *parent, uint32_t count, bool ahead) {
+static void run_helper(const char *network, const char *parent, uint32_t count, bool pause) {
         WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_OPEN};
         int socket_fd = connect_helper();
 
@@ -208,9 +195,9 @@ static void run_helper(const char *network, const char *parent, uint32_t count, 
                 WireReply reply;
                 uint64_t start;
 
-                request.serial = 2 * (uint64_t)i + 1;
-                if (ahead)
-                        tell_ahead(socket_fd, request.serial + 1);
+                request.serial = (uint64_t)i + 1;
+                if (pause)
+                        clock_pause(POLKIT_USEC);
                 start = clock_usec(CLOCK_MONOTONIC);
                 if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
                     fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
@@ -245,9 +232,9 @@ int main(int argc, char **argv) {
                 run_fork(count);
         else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count, true);
-        else if (strcmp(argv[1], "cold") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
+        else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
                 run_helper(argv[2], argv[3], count, false);
         else
-                errx(2, "bus, idle, end, ask, polkit, fork, helper or cold, and a count");
+                errx(2, "bus, idle, end, ask, polkit, fork, helper or hasty, and a count");
         return 0;
 }

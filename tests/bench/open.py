@@ -77,7 +77,7 @@ def measure(arguments):
     settle()
     result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, PARENT, str(arguments.opens)))
     settle()
-    result["helper cold"] = summary(run("_rawnet", "cold", NETWORK, PARENT, str(arguments.opens)))
+    result["helper hasty"] = summary(run("_rawnet", "hasty", NETWORK, PARENT, str(arguments.opens)))
     result["asking"] = summary(run("member", "ask", NETWORK, str(arguments.opens), "-"))
     result["polkit alone"] = summary(run("member", "polkit", "org.rawnet1.open-tap", str(arguments.opens), "-"))
     result["fork alone"] = summary(run("member", "fork", "-", str(arguments.opens), "-"))
@@ -99,7 +99,7 @@ def measure(arguments):
 def show(result):
     print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
     for name, title in (("sequential", "OpenTap by D-Bus, the machine idle"), ("helper alone", "of that, rawnet-helper"),
-                        ("helper cold", "rawnet-helper with nothing made ahead"), ("asking", "of that, bus and polkit (CanOpen)"),
+                        ("helper hasty", "rawnet-helper, each upon the last"), ("asking", "of that, bus and polkit (CanOpen)"),
                         ("polkit alone", "reference: a question to polkit alone"),
                         ("fork alone", "reference: fork, unshare(user, net), exit"),
                         ("ended", "from the last close to the signal Ended"),
