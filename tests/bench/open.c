@@ -11,7 +11,7 @@
  *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
  *   open fork - COUNT -                    the kernel alone: a child that makes a user and a network namespace and exits
  *   open helper NETWORK PARENT COUNT       straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
- *                                          whole; each lease is closed, and time goes by as polkit would take it, before the next is asked for
+ *                                          whole; each when the one before has ended and polkit has been asked a question
  *   open hasty NETWORK PARENT COUNT        the same, but each is asked for upon the last one's answer
  */
 
@@ -93,22 +93,29 @@ static void run_ask(const char *network, uint32_t count) {
         }
 }
 
-static void run_polkit(const char *action, uint32_t count) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+/* One question to polkit about the caller itself. */
+static void ask_polkit(sd_bus *bus, const char *action) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *name;
 
-        if (sd_bus_open_system(&bus) < 0 || sd_bus_get_unique_name(bus, &name) < 0)
+        if (sd_bus_get_unique_name(bus, &name) < 0)
+                errx(1, "no name on the bus");
+        if (sd_bus_call_method(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                               "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", &error, NULL,
+                               "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s", name, action, 0, 0,
+                               "") < 0)
+                errx(1, "CheckAuthorization: %s: %s", error.name, error.message);
+}
+
+static void run_polkit(const char *action, uint32_t count) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+
+        if (sd_bus_open_system(&bus) < 0)
                 errx(1, "no system bus");
         for (uint32_t i = 0; i < count; i++) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 uint64_t start = clock_usec(CLOCK_MONOTONIC);
 
-                if (sd_bus_call_method(bus, "org.freedesktop.PolicyKit1",
-                                       "/org/freedesktop/PolicyKit1/Authority",
-                                       "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", &error,
-                                       NULL, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s", name,
-                                       action, 0, 0, "") < 0)
-                        errx(1, "CheckAuthorization: %s: %s", error.name, error.message);
+                ask_polkit(bus, action);
                 report(start);
         }
 }
@@ -172,13 +179,40 @@ static int connect_helper(void) {
         return fd;
 }
 
-/* Less than polkit's answer takes (CanOpen, by "ask"). */
-#define POLKIT_USEC 1500
+/* The helper's next message of that type; what it publishes of other kinds goes by. Returns the descriptor that came along, or -1. */
+static int await(int socket_fd, WireReplyType type) {
+        for (;;) {
+                int fds[RAWNET_FDS_MAX];
+                size_t n_fds = 0;
+                WireReply reply;
 
-static void run_helper(const char *network, const char *parent, uint32_t count, bool pause) {
-        WireRequest request = {.version = WIRE_VERSION, .operation = WIRE_OPEN};
+                if (fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
+                        errx(1, "the helper hung up");
+                if (reply.type == WIRE_REFUSED)
+                        errx(1, "the helper refused: %s", reply.refusal.text);
+                if (reply.type == type)
+                        return n_fds > 0 ? fds[0] : -1;
+                fd_pass_close_all(fds, n_fds);
+        }
+}
+
+static void request_send(int socket_fd, WireRequest *request, WireOperation operation) {
+        request->version = WIRE_VERSION;
+        request->operation = operation;
+        request->serial++;
+        if (fd_pass_send(socket_fd, request, sizeof(*request), NULL, 0, 0) < 0)
+                errx(1, "the helper hung up");
+}
+
+static void run_helper(const char *network, const char *parent, uint32_t count, bool one_by_one) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int socket_fd = connect_helper();
+        WireRequest request = {};
 
+        if (sd_bus_open_system(&bus) < 0)
+                errx(1, "no system bus");
+        request_send(socket_fd, &request, WIRE_LIST);
+        (void)await(socket_fd, WIRE_DONE);
         if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)) ||
             !memccpy(request.open.parent, parent, 0, sizeof(request.open.parent)))
                 errx(2, "a name is too long");
@@ -190,23 +224,19 @@ static void run_helper(const char *network, const char *parent, uint32_t count, 
         request.open.mode = MODE_BRIDGE;
         request.open.isolation = ISOLATION_STRICT;
         for (uint32_t i = 0; i < count; i++) {
-                int fds[RAWNET_FDS_MAX];
-                size_t n_fds = 0;
-                WireReply reply;
                 uint64_t start;
+                int fd;
 
-                request.serial = (uint64_t)i + 1;
-                if (pause)
-                        clock_pause(POLKIT_USEC);
+                /* As in an open: the processors are awake, and their caches full of others. */
+                if (one_by_one)
+                        ask_polkit(bus, RAWNET_ACTION_OPEN_TAP);
                 start = clock_usec(CLOCK_MONOTONIC);
-                if (fd_pass_send(socket_fd, &request, sizeof(request), NULL, 0, 0) < 0 ||
-                    fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
-                        errx(1, "the helper hung up");
-                if (reply.type != WIRE_OPENED)
-                        errx(1, "the helper refused: %s",
-                             reply.type == WIRE_REFUSED ? reply.refusal.text : "?");
+                request_send(socket_fd, &request, WIRE_OPEN);
+                fd = await(socket_fd, WIRE_OPENED);
                 report(start);
-                fd_pass_close_all(fds, n_fds);
+                close(fd);
+                if (one_by_one)
+                        (void)await(socket_fd, WIRE_ENDED);
         }
         close(socket_fd);
 }
