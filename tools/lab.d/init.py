@@ -35,6 +35,15 @@ class LabError(Exception):
     pass
 
 
+def tail_of(path, lines=5):
+    """The last lines of a log that will be gone with the lab."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as text:
+            return [f"{os.path.basename(path)}: {line.rstrip()}" for line in text.readlines()[-lines:]]
+    except FileNotFoundError:
+        return []
+
+
 class Supervisor:
     """Children, sockets and signals of PID 1 in one loop."""
 
@@ -97,7 +106,8 @@ class Supervisor:
             self.listen(True)
         # polkitd 122 was seen to end on a busy machine. Elsewhere the bus starts it again at the next question. SIGKILL is a test's.
         if daemon.name == "polkitd" and not daemon.stopped and daemon.status != -signal.SIGKILL:
-            print(f"lab: polkitd ended by itself (status {daemon.status}), see {daemon.log}; started again", file=sys.stderr, flush=True)
+            said = [line for log in ("polkitd", "dbus-daemon") for line in tail_of(f"{LAB}/log/{log}")]
+            print(f"lab: polkitd ended by itself (status {daemon.status}); started again", *said, sep="\nlab:     ", file=sys.stderr, flush=True)
             self.start(daemon)
         for entry in [entry for entry in self.waiting if entry[0] == daemon.name]:
             self.waiting.remove(entry)
