@@ -290,22 +290,40 @@ static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t 
         return report_send(context->report_fd, REPORT_LEASE, &lease, uplink.lower);
 }
 
+static int compare_ids(const void *a, const void *b) {
+        const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+/*
+ * What a dump does not name would count as ended, and a dump may leave out what lives: newer kernels cut a list off (link_nsid_dump());
+ * all of them go on, in the next message, after so many entries rather than after an id (net/core/net_namespace.c,
+ * rtnl_net_dumpid_one()), and skip one for each that went in between. So what is known is asked for one by one.
+ */
+static void add_known(NsidList *list, const Registry *registry) {
+        const size_t n = list->n;
+
+        if (n > 0)
+                qsort(list->ids, n, sizeof(*list->ids), compare_ids);
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const uint32_t id = registry->entries[i].lease.id;
+
+                if (n == 0 || !bsearch(&id, list->ids, n, sizeof(*list->ids), compare_ids))
+                        add_id(list, id);
+        }
+}
+
 int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         NsidList list = {};
-        uint32_t last;
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
                 r = link_nsid_dump(&netlink, collect_nsid, &list, ret_refusal);
-        /* A list that the kernel cut off ends early (link_nsid_dump()), and what it does not name would count as ended. It goes by
-         * rising id: what is known beyond its last is asked for one by one. */
-        last = list.n > 0 ? list.ids[list.n - 1] : 0;
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                if (context->registry->entries[i].lease.id > last)
-                        add_id(&list, context->registry->entries[i].lease.id);
-        }
+        if (r == 0)
+                add_known(&list, context->registry);
         if (r == 0)
                 r = list.failed;
         for (size_t i = 0; r == 0 && i < list.n; i++)
