@@ -259,22 +259,44 @@ int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *paren
         return lower_vlan(netlink, network, parent, vlan, ret, ret_refusal);
 }
 
-#define SWEEP_MAX 256u /* interfaces looked at in one sweep; another follows the next lease's end */
+typedef struct Shared {
+        uint32_t index;
+        uint16_t vlan;
+        bool stood_on; /* by a host leg, or what an administrator put there */
+        char name[IFNAMSIZ];
+} Shared;
 
+/* All of them: what is not looked at would lose the host's guard with the last that is. */
 typedef struct Sweep {
-        LinkInfo *shared;
-        size_t n;
-        bool stood_on[SWEEP_MAX]; /* by a host leg, or what an administrator put there */
+        Shared *shared;
+        size_t n, n_allocated;
 } Sweep;
+
+static void sweep_done(Sweep *sweep) {
+        free(sweep->shared);
+}
 
 static int collect_shared(const LinkInfo *info, void *data) {
         Sweep *sweep = data;
         char name[IFNAMSIZ];
+        Shared *shared;
 
         /* An interface is ours by its name, which says what it is, not by the prefix alone. */
         shared_name(info->lower, info->vlan_protocol, info->vlan, name);
-        if (strcmp(info->name, name) == 0 && sweep->n < SWEEP_MAX)
-                sweep->shared[sweep->n++] = *info;
+        if (strcmp(info->name, name) != 0)
+                return 0;
+        if (sweep->n == sweep->n_allocated) {
+                size_t n = sweep->n_allocated ? sweep->n_allocated * 2 : 16;
+
+                shared = reallocarray(sweep->shared, n, sizeof(*shared));
+                if (!shared)
+                        return -ENOMEM;
+                sweep->shared = shared;
+                sweep->n_allocated = n;
+        }
+        shared = &sweep->shared[sweep->n++];
+        *shared = (Shared){.index = info->index, .vlan = info->vlan};
+        memcpy(shared->name, name, sizeof(name));
         return 0;
 }
 
@@ -283,13 +305,13 @@ static int note_stood_on(const LinkInfo *info, void *data) {
 
         for (size_t i = 0; i < sweep->n; i++) {
                 if (info->lower == sweep->shared[i].index)
-                        sweep->stood_on[i] = true;
+                        sweep->shared[i].stood_on = true;
         }
         return 0;
 }
 
 /* The kernel's word, not the registry's, since deleting an interface ends every lease on it. */
-static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo *shared) {
+static int is_in_use(Netlink *netlink, const Registry *registry, const Shared *shared) {
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const WireLease *lease = &registry->entries[i].lease;
                 char name[IFNAMSIZ];
@@ -310,19 +332,16 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo 
 }
 
 int parent_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusal) {
-        _cleanup_free_ LinkInfo *shared = calloc(SWEEP_MAX, sizeof(*shared));
-        Sweep sweep = {.shared = shared};
+        _cleanup_(sweep_done) Sweep sweep = {};
         size_t left;
         int r;
 
-        if (!shared)
-                return -ENOMEM;
         r = link_dump(netlink, "vlan", collect_shared, &sweep, ret_refusal);
         if (r == 0 && sweep.n > 0)
                 r = link_dump(netlink, "macvlan", note_stood_on, &sweep, ret_refusal);
         left = sweep.n;
         for (size_t i = 0; r == 0 && i < sweep.n; i++) {
-                r = sweep.stood_on[i] ? 1 : is_in_use(netlink, registry, &sweep.shared[i]);
+                r = sweep.shared[i].stood_on ? 1 : is_in_use(netlink, registry, &sweep.shared[i]);
                 if (r == 0) {
                         r = link_delete(netlink, LINK_HERE, sweep.shared[i].name, ret_refusal);
                         left--;
