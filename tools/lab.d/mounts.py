@@ -27,6 +27,7 @@ DEVICES = {
     "net/tun": (10, 200, 0o666),  # 0666 on systemd distributions, 0600 on some build machines
 }
 VHOST_NET = ("vhost-net", (10, 238, 0o660))
+KVM = ("kvm", (10, 232, 0o666))  # as somebody at the machine has it
 
 
 def directory(path, mode=0o755, uid=0, gid=0):
@@ -62,6 +63,9 @@ def _devices():
     devices = dict(DEVICES)
     if os.path.exists("/dev/vhost-net"):
         devices[VHOST_NET[0]] = VHOST_NET[1]
+    # In tools/vm only: elsewhere it may be there and hang guests.
+    if os.environ.get("RAWNET_VM") and os.path.exists("/dev/kvm"):
+        devices[KVM[0]] = KVM[1]
     os.umask(0)
     for name, (major, minor, mode) in devices.items():
         path = f"{new}/{name}"

@@ -34,12 +34,13 @@ def raise_limits():
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 524288))
 
 
-def prepare_devices():
-    """What udev and systemd do at boot, as far as programs here depend on it."""
-    for module in ("virtio_console", "tun", "vhost_net"):
+def prepare_devices(emulated):
+    """What udev and systemd do at boot, as far as programs here depend on it. An emulated processor has emulated virtualization as well, and
+    that works whatever KVM does on the machine outside: a guest in this guest is then emulated once and not twice over."""
+    for module in ("virtio_console", "tun", "vhost_net", *(["kvm_amd"] if emulated else [])):
         os.spawnv(os.P_WAIT, "/sbin/modprobe", ["modprobe", "-q", module])
     for path, mode, group in (("/dev/net/tun", 0o666, "root"), ("/dev/vhost-net", 0o660, "kvm"),
-                              ("/dev/ptmx", 0o666, "root"), ("/dev/fuse", 0o666, "root")):
+                              ("/dev/kvm", 0o666, "kvm"), ("/dev/ptmx", 0o666, "root"), ("/dev/fuse", 0o666, "root")):
         try:
             os.chmod(path, mode)
             os.chown(path, 0, grp.getgrnam(group).gr_gid)
@@ -132,7 +133,7 @@ def main():
     with open("/run/rawnet-vm/job.json", encoding="utf-8") as text:
         job = json.load(text)
     raise_limits()
-    prepare_devices()
+    prepare_devices(job["emulated"])
     out_read, out_write = os.pipe2(os.O_CLOEXEC)
     err_read, err_write = os.pipe2(os.O_CLOEXEC)
     fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, 1 << 20)

@@ -157,6 +157,7 @@ def carry(ours, console, deadline):
 def run(kernel, job, *, cpus, memory, timeout, verbose, state):
     """Boots, runs job, powers off. Returns the command's exit status, or 124 when it was cut off."""
     accel = "kvm" if kvm_boots(kernel, state) else "tcg"
+    job["emulated"] = accel != "kvm"
     # Tests wait longer for what must come (tests/lib/tap.py).
     job["environment"].setdefault("RAWNET_SLOWNESS", "1" if accel == "kvm" else "4")
     initrd = initrd_with(kernel, {"job.json": json.dumps(job), "job.runner": job["runner"]})
