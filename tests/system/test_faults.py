@@ -206,7 +206,25 @@ def full_disk(path="/var/full"):
         os.unlink(path)
 
 
-@tap.limit(200)
+def starts_or_says_why():
+    """Newer systemds (257) need room in /run themselves, for the mount points of any unit with a file system of its own."""
+    stop_daemons()
+    try:
+        works()
+    except bus.BusError as error:
+        tap.diag(error)
+        assert systemd_version() > 252, error
+        assert error.name.endswith(".HelperUnavailable") and "systemctl status" in str(error), error
+        assert "No space left on device" in debian.run("journalctl", "--boot", "--unit=rawnet-helper", "--lines=50"), "not in the journal"
+        return
+    works("packet")
+
+
+def systemd_version():
+    return int(debian.run("systemctl", "--version").split()[1])
+
+
+@tap.limit(300)
 def test_run_and_journal_full():
     """rawnet keeps nothing on a disk: it works as ever, and starts as ever."""
     with held():
@@ -222,9 +240,10 @@ def test_run_and_journal_full():
                         os.unlink(path)
                 raise AssertionError(f"{path} could be written")
             works()
-            stop_daemons()
-            works()
             works("packet")
+            starts_or_says_why()
+        works()
+        works("packet")
     quiet()
 
 

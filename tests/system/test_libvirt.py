@@ -35,6 +35,10 @@ DOMAIN = """<domain type='qemu'>
   </devices>
 </domain>
 """
+# A packet port, served by rawnet-vhost: the guest's memory is shared with it.
+SERVED = (DOMAIN.replace("  <os>", "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n  <os>")
+          .replace("<interface type='bridge'>", "<interface type='vhostuser'>")
+          .replace("<source bridge='vlan100'/>", "<source type='unix' path='{socket}' mode='client'/>"))  # fmt: skip
 sessions = {}
 
 
@@ -57,9 +61,9 @@ def log_in(user):
     assert debian.login(user, line).returncode == 0
 
 
-def write_domain(user, name, mac):
+def write_domain(user, name, mac, domain=DOMAIN, **words):
     with open(f"/home/{user}/{name}.xml", "w", encoding="utf-8") as out:
-        out.write(DOMAIN.format(name=name, mac=mac))
+        out.write(domain.format(name=name, mac=mac, **words))
 
 
 @contextlib.contextmanager
@@ -114,12 +118,17 @@ def test_libvirtd_killed():
     assert sorted(lab.lease_ids()) == before
 
 
+@tap.limit(BOOT_SECONDS + 60)
 def test_managed_save_and_restore():
+    """New leases, which learn the old addresses: the restored guest boots once more, and gets its address."""
     good("managedsave desk")
     lab.wait_no_leases(30)
     good("start desk")
     assert "running" in good("domstate desk")
     lab.wait_for(lambda: len(leases()) == 2, 20, "the leases of the restored guest")
+    with accepts_offer(MAC):
+        good("reset desk")
+    assert MAC in [lease["MAC"] for lease in leases()], leases()
 
 
 def test_ended():
@@ -136,6 +145,25 @@ def test_transient():
         good("create passing.xml")
     good("destroy passing")
     lab.wait_no_leases(30)
+
+
+@tap.limit(2 * BOOT_SECONDS + 60)
+def test_vhostuser():
+    """The other kind of port, by the user unit: one guest after the other at the same socket. The lease is the back end's."""
+    socket = f"/run/user/{lab.uid_of('member')}/rawnet-vlan100.sock"
+    assert debian.login("member", "systemctl --user start rawnet-vhost@vlan100").returncode == 0
+    lab.wait_for(lambda: leases() and os.path.exists(socket), 20, "the back end")
+    (lease,) = leases()
+    assert (lease["Kind"], lease["Owner"]) == ("packet", lab.uid_of("member")), lease
+    write_domain("member", "served", lease["MAC"], SERVED, socket=socket)
+    for _ in range(2):
+        with accepts_offer(lease["MAC"]):
+            good("create served.xml")
+        assert "vhostuser" in good("dumpxml served") and leases() == [lease]
+        good("destroy served")
+    assert debian.login("member", "systemctl --user stop rawnet-vhost@vlan100").returncode == 0
+    lab.wait_no_leases(30)
+    assert not os.path.exists(socket)
 
 
 def test_refused_with_polkit_s_reason():
