@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <endian.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_config.h>
@@ -171,12 +172,25 @@ int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusa
         return start_ring(device, ring, ret_refusal);
 }
 
+/* What we write to must not hold us up: an event descriptor whose counter is full does, unless it says EAGAIN (eventfd(2)). The front
+ * end has the same file and could take that back, from nobody but itself. */
+static int never_block(uint32_t number, int fd, Refusal *ret_refusal) {
+        int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_NONBLOCK;
+
+        if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
+                return refuse_errno(ret_refusal, errno, "the descriptor that tells of ring %" PRIu32, number);
+        return 0;
+}
+
 int device_set_call(Device *device, uint32_t number, int fd, Refusal *ret_refusal) {
         Ring *ring = device_ring(device, number);
+        int r = never_block(number, fd, ret_refusal);
 
         assert(ring);
         safe_close(ring->call_fd);
         ring->call_fd = fd;
+        if (r != 0)
+                return r;
         /* The guest may have been told nothing by the old one. */
         if (ring->started && fd >= 0 && write(fd, &(uint64_t){1}, 8) < 0 && errno != EAGAIN)
                 return refuse_errno(ret_refusal, errno, "signalling ring %" PRIu32, number);
@@ -189,7 +203,7 @@ int device_set_error(Device *device, uint32_t number, int fd, Refusal *ret_refus
         assert(ring);
         safe_close(ring->error_fd);
         ring->error_fd = fd;
-        return 0;
+        return never_block(number, fd, ret_refusal);
 }
 
 int device_enable(Device *device, uint32_t number, bool enable, Refusal *ret_refusal) {

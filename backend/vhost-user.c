@@ -9,6 +9,9 @@
 #include "backend/request.h"
 #include "common/log.h"
 
+/* Then frames and signals have theirs, however many messages there are: the loop comes again. */
+#define MESSAGES_A_TURN 64u
+
 void vhost_user_init(VhostUser *front) {
         *front = (VhostUser){.fd = -1};
 }
@@ -155,7 +158,7 @@ static int serve_message(VhostUser *front, Device *device, Refusal *ret_refusal)
 }
 
 int vhost_user_serve(VhostUser *front, Device *device, Refusal *ret_refusal) {
-        for (;;) {
+        for (unsigned n = 0; n < MESSAGES_A_TURN; n++) {
                 bool complete;
                 int r = receive_message(front, &complete, ret_refusal);
 
@@ -164,4 +167,5 @@ int vhost_user_serve(VhostUser *front, Device *device, Refusal *ret_refusal) {
                 if (r != 0 || !complete)
                         return r;
         }
+        return 0;
 }

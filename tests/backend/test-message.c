@@ -169,7 +169,7 @@ static void test_config(void **state) {
 
 static void test_bad_messages(void **state) {
         const VhostUserVring far = {.index = 2, .number = 1}, odd = {.index = 0, .number = 100},
-                             twice = {.index = 0, .number = 2};
+                             twice = {.index = 0, .number = 2}, index = {.index = 0, .number = 65536};
         const uint64_t kick = 0, strange = 0x1000, ring9 = 9 | 0x100;
         const struct {
                 uint32_t request, size;
@@ -184,6 +184,7 @@ static void test_bad_messages(void **state) {
                 {VHOST_USER_SET_VRING_KICK, 8, &kick, "0 descriptors came"},
                 {VHOST_USER_SET_VRING_CALL, 8, &strange, "0 descriptors came"},
                 {VHOST_USER_SET_VRING_ERR, 8, &ring9, "no ring 9"},
+                {VHOST_USER_SET_VRING_BASE, 8, &index, "available index of 65536"},
                 {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){1}, "came with 0 descriptors"},
                 {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){UINT32_MAX}, "came with 0 descriptors"},
         };
@@ -239,6 +240,83 @@ static void test_too_many_descriptors(void **state) {
 
         assert_refused(say_with(*state, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 9, &refusal), RAWNET_INVALID_ARGS, &refusal,
                        "more than 8 descriptors");
+        close(fd);
+}
+
+/* Fewer or more than the message has room for. */
+static void test_wrong_descriptors(void **state) {
+        const struct {
+                uint32_t count, padding;
+                MemorySlot slot;
+        } table = {.count = 1, .slot = {.size = 0x1000}};
+        const VhostUserVring ring = {.index = 0, .number = 16};
+        const uint64_t none = 0x100, one = 0;
+        const struct {
+                uint32_t request, size;
+                const void *payload;
+                unsigned n_fds;
+                const char *words;
+        } cases[] = {
+                {VHOST_USER_GET_FEATURES, 0, NULL, 1, "GET_FEATURES with 1 descriptors"},
+                {VHOST_USER_SET_VRING_NUM, 8, &ring, 1, "with 1 descriptors"},
+                {VHOST_USER_SET_VRING_CALL, 8, &none, 1, "1 descriptors came where 0"},
+                {VHOST_USER_SET_VRING_KICK, 8, &one, 2, "with 2 descriptors"},
+                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 2, "1 regions came with 2 descriptors"},
+                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 0, "1 regions came with 0 descriptors"},
+                {VHOST_USER_ADD_MEM_REG, 40, &table, 0, "with 0 descriptors"},
+                {VHOST_USER_ADD_MEM_REG, 40, &table, 2, "with 2 descriptors"},
+                {VHOST_USER_REM_MEM_REG, 40, &table, 2, "with 2 descriptors"},
+        };
+        int fd = eventfd(0, EFD_CLOEXEC), fds[2] = {fd, fd};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Refusal refusal = {};
+                void *fresh = NULL;
+
+                assert_int_equal(set_up(&fresh), 0);
+                negotiate(fresh);
+                assert_refused(say_with(fresh, cases[i].request, 0, cases[i].payload, cases[i].size, fds, cases[i].n_fds, &refusal),
+                               RAWNET_INVALID_ARGS, &refusal, cases[i].words);
+                assert_int_equal(tear_down(&fresh), 0);
+        }
+        close(fd);
+}
+
+/* One that says more than it may, or as much as it can. */
+static void test_flood(void **state) {
+        const VhostUserHeader quiet = {VHOST_USER_SET_OWNER, VHOST_USER_VERSION, 0};
+        VhostUserHeader many[200];
+        Refusal refusal = {};
+        Peer *p = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+                many[i] = quiet;
+        assert_int_equal(send(p->fd, many, sizeof(many), 0), sizeof(many));
+        assert_int_equal(vhost_user_serve(&p->front, &p->device, NULL), 0);
+        /* Others have their turn while there is more. */
+        assert_true(recv(p->front.fd, many, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(vhost_user_serve(&p->front, &p->device, NULL), 0);
+        assert_true(recv(p->front.fd, many, 1, MSG_PEEK | MSG_DONTWAIT) < 0);
+        /* Questions whose answers nobody reads. */
+        for (unsigned i = 0; i < 100000; i++)
+                if (say(p, VHOST_USER_GET_FEATURES, NULL, 0, &refusal) != 0)
+                        break;
+        assert_non_null(strstr(refusal.text, "does not read its answers"));
+}
+
+/* A descriptor that would hold its writer up. */
+static void test_call_that_blocks(void **state) {
+        int fd = eventfd(0, EFD_CLOEXEC);
+        uint64_t ring = 0, most = UINT64_MAX - 1;
+        Peer *p = *state;
+
+        assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+        for (uint32_t request = VHOST_USER_SET_VRING_CALL; request <= VHOST_USER_SET_VRING_ERR; request++) {
+                assert_int_equal(say_with(p, request, 0, &ring, 8, &fd, 1, NULL), 0);
+                assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+                assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+        }
         close(fd);
 }
 
@@ -332,9 +410,14 @@ static void test_running_ring(void **state) {
                 uint32_t count, padding;
                 MemorySlot slot;
         } table = {.count = 1, .slot = shorter};
+        const struct {
+                uint64_t padding;
+                MemorySlot slot;
+        } region = {.slot = {.guest = 0, .size = 0x10000, .user = 0x10000}};
+        const uint64_t features = BIT(VIRTIO_F_VERSION_1);
         int memory = memory_file(0x10000);
 
-        for (unsigned i = 0; i < 4; i++) {
+        for (unsigned i = 0; i < 7; i++) {
                 Refusal refusal = {};
                 void *fresh = NULL;
                 Peer *p;
@@ -350,6 +433,16 @@ static void test_running_ring(void **state) {
                 if (i == 2)
                         assert_refused(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, &refusal),
                                        RAWNET_INVALID_ARGS, &refusal, "not within one region");
+                if (i == 4)
+                        assert_refused(say(p, VHOST_USER_SET_VRING_BASE, &size, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "while it runs");
+                if (i == 5)
+                        assert_refused(say(p, VHOST_USER_SET_FEATURES, &features, 8, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                                       "while rings run");
+                if (i == 6) {
+                        negotiate(p);
+                        assert_refused(say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal), RAWNET_INVALID_ARGS,
+                                       &refusal, "not within one region");
+                }
                 if (i == 3) {
                         assert_int_equal(say(p, VHOST_USER_GET_VRING_BASE, &ask_base, 8, NULL), 0);
                         assert_int_equal(answer(p, VHOST_USER_GET_VRING_BASE), (uint64_t)7 << 32 | 1);
@@ -367,6 +460,8 @@ int main(void) {
                 TEST(test_config),          cmocka_unit_test(test_bad_messages),
                 cmocka_unit_test(test_bad_headers),                 TEST(test_in_bits_and_pieces),
                 TEST(test_too_many_descriptors),                    TEST(test_memory),
+                cmocka_unit_test(test_wrong_descriptors),           TEST(test_flood),
+                TEST(test_call_that_blocks),
                 cmocka_unit_test(test_bad_memory),                  cmocka_unit_test(test_running_ring),
         };
 
