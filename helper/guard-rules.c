@@ -86,20 +86,33 @@ static void require_destination(struct nftnl_rule **rule, DestinationGroup group
         }
 }
 
-/* The beginning of a rule that lets through what a guest may send; what happens to it then is the
- * caller's. */
-static struct nftnl_rule *from_guest(const Guard *guard, DestinationGroup group) {
+/* What a guest may send goes on behind these, in the registers above. */
+static void add_checks(struct nftnl_rule **rule, const Guard *guard, DestinationGroup group) {
+        nft_rule_link_header(rule, 0, 0, ETHERNET_HEADER_LENGTH);
+        require_destination(rule, group);
+        if (guard->anti_spoof)
+                require_source(rule, &guard->mac);
+        refuse_tags(rule, ETHERTYPE);
+        if (!guard->pass_control)
+                nft_rule_compare(rule, ETHERTYPE, true, mac_control_type, sizeof(mac_control_type));
+}
+
+/* Where it goes then: out to the wire. */
+static void let_out(struct nftnl_rule **rule, const Guard *guard) {
+        if (guard->shape == GUARD_PACKET)
+                nft_rule_set_mark(rule, SCRATCH, GUARD_MARK);
+        nft_rule_forward(rule, SCRATCH, guard->uplink.index);
+}
+
+/* For the frames of every day; one that it does not take is no worse off than without. A socket that leaves out traffic control
+ * (PACKET_QDISC_BYPASS) is told ENOBUFS of a frame that went this way (net/packet/af_packet.c, packet_xmit()). */
+static void put_shortcut_rule(NftBatch *batch, const NftChain *chain, const Guard *guard) {
         struct nftnl_rule *rule = nft_rule_new();
 
-        nft_rule_link_header(&rule, 0, 0, ETHERNET_HEADER_LENGTH);
-        require_destination(&rule, group);
-        if (guard->anti_spoof)
-                require_source(&rule, &guard->mac);
-        refuse_tags(&rule, ETHERTYPE);
-        if (!guard->pass_control)
-                nft_rule_compare(&rule, ETHERTYPE, true, mac_control_type,
-                                 sizeof(mac_control_type));
-        return rule;
+        nft_rule_length_at_most(&rule, SCRATCH, guard->shortcut);
+        add_checks(&rule, guard, guard->pass_control ? GROUP_ANY : GROUP_NONE);
+        let_out(&rule, guard);
+        nft_batch_rule(batch, chain, rule);
 }
 
 /* All rules of the chain that sees the guest's frames. */
@@ -108,15 +121,13 @@ static void put_guest_rules(NftBatch *batch, const NftChain *chain, const Guard 
         DestinationGroup last = guard->pass_control ? GROUP_ANY : GROUP_CISCO;
 
         for (DestinationGroup group = first; group <= last; group++) {
-                struct nftnl_rule *rule = from_guest(guard, group);
+                struct nftnl_rule *rule = nft_rule_new();
 
-                if (guard->shape == GUARD_DIRECT) {
+                add_checks(&rule, guard, group);
+                if (guard->shape == GUARD_DIRECT)
                         nft_rule_verdict(&rule, NF_ACCEPT);
-                } else {
-                        if (guard->shape == GUARD_PACKET)
-                                nft_rule_set_mark(&rule, SCRATCH, GUARD_MARK);
-                        nft_rule_forward(&rule, SCRATCH, guard->uplink.index);
-                }
+                else
+                        let_out(&rule, guard);
                 nft_batch_rule(batch, chain, rule);
         }
 }
@@ -166,6 +177,7 @@ typedef struct Chains {
         NftChain to_check; /* GUARD_TAP_CHECKED: the port's frames on their way to the check */
         NftChain gate;     /* GUARD_PACKET: egress on the uplink */
         NftChain port;     /* GUARD_PACKET: what the sockets have seen */
+        NftChain shortcut; /* GUARD_PACKET: egress on the port; it drops nothing */
 } Chains;
 
 static Chains chains_of(const Guard *guard) {
@@ -183,6 +195,10 @@ static Chains chains_of(const Guard *guard) {
                 c.from_guest = chain_on("from-guest", &guard->inner, NF_NETDEV_INGRESS);
                 c.gate = chain_on("gate", &guard->uplink, NF_NETDEV_EGRESS);
                 c.port = chain_on("port", &guard->port, NF_NETDEV_INGRESS);
+                if (guard->shortcut > 0) {
+                        c.shortcut = chain_on("shortcut", &guard->port, NF_NETDEV_EGRESS);
+                        c.shortcut.policy = NF_ACCEPT;
+                }
                 break;
         case GUARD_DIRECT:
                 c.from_guest = chain_on("from-guest", &guard->uplink, NF_NETDEV_EGRESS);
@@ -197,6 +213,8 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
         put_guest_rules(batch, &c->from_guest, guard);
         if (c->to_check.name)
                 put_forward_rule(batch, &c->to_check, &guard->check);
+        if (c->shortcut.name)
+                put_shortcut_rule(batch, &c->shortcut, guard);
         if (c->gate.name)
                 put_gate_rule(batch, &c->gate);
         if (guard->shape != GUARD_DIRECT)
@@ -206,7 +224,7 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
 
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {
         const Chains c = chains_of(guard);
-        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check, &c.gate, &c.port};
+        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check, &c.gate, &c.port, &c.shortcut};
 
         nft_batch_begin(batch, sequence);
         nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, GUARD_TABLE);

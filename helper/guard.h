@@ -9,7 +9,9 @@
  *   GUARD_TAP          uplink ⇄ port
  *   GUARD_TAP_CHECKED  uplink → port, port → check (fwd) ═ veth ═ guard → uplink      (kernels with the checksum trick)
  *   GUARD_PACKET       uplink → inner ═ veth ═ port(sockets), port ═ inner → uplink; egress gate on uplink (marked frames only);
- *                      what arrives at the port itself was already seen by the sockets and is dropped before the IP stack
+ *                      what arrives at the port itself was already seen by the sockets and is dropped before the IP stack.
+ *                      Shortcut, where no checksum is completed on the way: a frame that the guard would let out, and no longer than
+ *                      the MTU allows, leaves at the port's own exit (egress) for the uplink. All others take the long way to the guard
  *   GUARD_DIRECT       the sockets are on the uplink: nft egress guard there, ingress drop before the IP stack
  */
 
@@ -29,6 +31,7 @@ typedef struct Guard {
         GuardLink port;  /* not GUARD_DIRECT */
         GuardLink inner; /* GUARD_PACKET: the port's veth peer. GUARD_TAP_CHECKED: the end where checked frames come out */
         GuardLink check; /* GUARD_TAP_CHECKED: the end with tx offload off where the port's frames go in */
+        uint32_t shortcut; /* GUARD_PACKET: the longest frame that may take it, in bytes; 0: there is none */
         bool anti_spoof;
         bool pass_control;
         bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out, the chains drop */

@@ -207,7 +207,7 @@ int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) 
         return r;
 }
 
-/* A tap transmits what the guest receives; a packet port receives what its holder receives. */
+/* A tap transmits what the guest receives. */
 static void turn_round(struct rtnl_link_stats64 *s) {
         const struct rtnl_link_stats64 seen = *s;
 
@@ -238,7 +238,12 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
         if (lease.gone)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "lease %u has ended; its holder still has the descriptor open", id);
-        r = link_get(&netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
+        /* What a packet port's holder sends leaves by the uplink without having been counted at the port (guard.h). */
+        if (lease.kind == KIND_TAP)
+                record_port_name(id, name);
+        else
+                record_uplink_name(&lease, name);
+        r = link_get(&netlink, (int32_t)id, name, &port, ret_refusal);
         if (r != 0)
                 return r;
         if (lease.kind == KIND_TAP)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <string.h>
@@ -99,6 +100,9 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .port = {links->port_name, links->port.index},
                 .inner = {links->inner.name, links->inner.index},
                 .check = {links->check.name, links->check.index},
+                .shortcut = plan->shape == GUARD_PACKET && !plan->checksum_trick
+                                    ? plan->lease.mtu + ETH_HLEN
+                                    : 0,
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
                 .learning = plan->mac_mode == WIRE_MAC_LEARN,

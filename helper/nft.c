@@ -184,15 +184,20 @@ void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t of
         nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, length);
 }
 
-void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
-                      uint32_t length) {
+static void rule_compare(struct nftnl_rule **rule, NftRegister reg, uint32_t operation, const void *data,
+                         uint32_t length) {
         struct nftnl_expr *e = rule_add(rule, "cmp");
 
         if (!e)
                 return;
         nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, register_number(reg));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, negate ? NFT_CMP_NEQ : NFT_CMP_EQ);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, operation);
         rule_set(rule, e, NFTNL_EXPR_CMP_DATA, data, length);
+}
+
+void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
+                      uint32_t length) {
+        rule_compare(rule, reg, negate ? NFT_CMP_NEQ : NFT_CMP_EQ, data, length);
 }
 
 void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
@@ -217,6 +222,23 @@ void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key)
                 return;
         nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
         nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_number(reg));
+}
+
+/* The kernel compares bytes from left to right, so the number is turned round first. */
+void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length) {
+        const uint32_t most = htobe32(length);
+        struct nftnl_expr *e;
+
+        nft_rule_load_meta(rule, scratch, NFT_META_LEN);
+        e = rule_add(rule, "byteorder");
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, register_number(scratch));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, register_number(scratch));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, sizeof(most));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(most));
+        rule_compare(rule, scratch, NFT_CMP_LTE, &most, sizeof(most));
 }
 
 static void rule_immediate(struct nftnl_rule **rule, NftRegister reg, uint32_t value) {

@@ -73,6 +73,8 @@ void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
                    const uint8_t mask[static 4]);
 /* key: NFT_META_* */
 void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key);
+/* Go on only with a frame of at most that many bytes, its header among them (NFT_META_LEN). */
+void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length);
 void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t mark);
 /* The end of a rule: out of that interface, without its own namespace's stack (nft(8), FWD
  * STATEMENT). */

@@ -5,6 +5,7 @@
  * carried out here as linux/net/netfilter does it. That the kernel does the same is for the netns and attack tests.
  */
 
+#include <endian.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
@@ -22,6 +23,7 @@
 #define PORT 12
 #define INNER 13
 #define CHECK 14
+#define SHORTCUT 1514
 
 /* Each allocation of libnftnl's fails as malloc(3) would. */
 #define WRAP(type, name, parameters, arguments, failure)                                           \
@@ -45,7 +47,8 @@ static const MacAddress own = {{0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
 static Guard guard_of(GuardShape shape, bool anti_spoof, bool pass_control) {
         return (Guard){.shape = shape, .uplink = {"uplink", UPLINK}, .port = {"rn12345", PORT},
                        .inner = {"inner", INNER}, .check = {"check", CHECK}, .anti_spoof = anti_spoof,
-                       .pass_control = pass_control, .mac = own};
+                       .pass_control = pass_control, .mac = own,
+                       .shortcut = shape == GUARD_PACKET ? SHORTCUT : 0};
 }
 
 /* The rules of a batch as the kernel would get them. */
@@ -117,7 +120,8 @@ static Rules built(const Guard *guard) {
 /* A frame on its way through the rules. */
 typedef struct Packet {
         uint8_t bytes[64];
-        size_t size;
+        size_t size; /* of bytes: where the rest of a longer frame is, no rule looks */
+        uint32_t length; /* 0: size */
         uint32_t mark;
         uint8_t registers[16 * 4];
         bool decided;
@@ -150,10 +154,12 @@ static bool run_payload(Packet *p, const struct nftnl_expr *e) {
 static bool run_compare(Packet *p, const struct nftnl_expr *e) {
         uint32_t size, op = nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP);
         const void *data = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &size);
-        bool same = memcmp(reg(p, e, NFTNL_EXPR_CMP_SREG), data, size) == 0;
+        int difference = memcmp(reg(p, e, NFTNL_EXPR_CMP_SREG), data, size);
 
+        if (op == NFT_CMP_LTE)
+                return difference <= 0;
         assert_true(op == NFT_CMP_EQ || op == NFT_CMP_NEQ);
-        return same == (op == NFT_CMP_EQ);
+        return (difference == 0) == (op == NFT_CMP_EQ);
 }
 
 static void run_mask(Packet *p, const struct nftnl_expr *e) {
@@ -169,7 +175,24 @@ static void run_mask(Packet *p, const struct nftnl_expr *e) {
                 to[i] = (uint8_t)((from[i] & mask[i]) ^ flip[i]);
 }
 
+static void run_byteorder(Packet *p, const struct nftnl_expr *e) {
+        uint32_t number;
+
+        assert_int_equal(nftnl_expr_get_u32(e, NFTNL_EXPR_BYTEORDER_OP), NFT_BYTEORDER_HTON);
+        assert_int_equal(nftnl_expr_get_u32(e, NFTNL_EXPR_BYTEORDER_SIZE), 4);
+        assert_int_equal(nftnl_expr_get_u32(e, NFTNL_EXPR_BYTEORDER_LEN), 4);
+        memcpy(&number, reg(p, e, NFTNL_EXPR_BYTEORDER_SREG), 4);
+        number = htobe32(number);
+        memcpy(reg(p, e, NFTNL_EXPR_BYTEORDER_DREG), &number, 4);
+}
+
 static void run_meta(Packet *p, const struct nftnl_expr *e) {
+        if (nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_LEN) {
+                uint32_t length = p->length ? p->length : (uint32_t)p->size;
+
+                memcpy(reg(p, e, NFTNL_EXPR_META_DREG), &length, 4);
+                return;
+        }
         assert_int_equal(nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY), NFT_META_MARK);
         if (nftnl_expr_is_set(e, NFTNL_EXPR_META_DREG))
                 memcpy(reg(p, e, NFTNL_EXPR_META_DREG), &p->mark, 4);
@@ -207,6 +230,8 @@ static bool run_expression(Packet *p, const struct nftnl_expr *e) {
                 run_mask(p, e);
         else if (strcmp(name, "meta") == 0)
                 run_meta(p, e);
+        else if (strcmp(name, "byteorder") == 0)
+                run_byteorder(p, e);
         else if (strcmp(name, "immediate") == 0)
                 run_immediate(p, e);
         else if (strcmp(name, "fwd") == 0) {
@@ -385,13 +410,47 @@ static void test_gate(_unused_ void **state) {
         })
 }
 
+/* Only what the guard lets out may take it, and no frame that is too long; the gate knows both by the same mark. */
+static void test_shortcut(_unused_ void **state) {
+        static const uint16_t types[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300, 0x8808};
+        static const uint8_t to[][6] = {{0x52, 0x54, 0, 0, 0, 1},       {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                        {1, 0x80, 0xc2, 0, 0, 0},       {1, 0x80, 0xc2, 0, 0, 0x21},
+                                        {1, 0, 0x0c, 0xcc, 0xcc, 0xcc}, {0x33, 0x33, 0, 0, 0, 1}};
+        static const uint32_t lengths[] = {60, SHORTCUT, SHORTCUT + 1, 65535, 65550};
+        MacAddress other = own;
+        unsigned taken = 0;
+
+        other.octet[0] ^= 2;
+        for_each_guard({
+                for (size_t i = 0; i < ARRAY_SIZE(types) * ARRAY_SIZE(to) * ARRAY_SIZE(lengths) * 2; i++) {
+                        size_t k = i / 2;
+                        Packet p = frame(to[k % ARRAY_SIZE(to)], i % 2 ? &own : &other,
+                                         types[k / ARRAY_SIZE(to) % ARRAY_SIZE(types)]);
+                        Packet q = p;
+                        int r;
+
+                        p.length = lengths[k / ARRAY_SIZE(to) / ARRAY_SIZE(types)];
+                        r = run_chain(&rules, "shortcut", &p);
+                        if (r == DROPPED) /* no rule took it */
+                                continue;
+                        taken++;
+                        assert_int_equal(guard.shape, GUARD_PACKET);
+                        assert_int_equal(r, UPLINK);
+                        assert_true(p.length <= SHORTCUT);
+                        assert_int_equal(p.mark, GUARD_MARK);
+                        assert_int_equal(run_chain(&rules, "from-guest", &q), UPLINK);
+                }
+        })
+        assert_true(taken > 0);
+}
+
 typedef struct ChainOf {
         const char *name, *device;
         uint32_t hook;
 } ChainOf;
 
 static void test_chains(_unused_ void **state) {
-        static const ChainOf expected[4][5] = {
+        static const ChainOf expected[4][6] = {
                 [GUARD_TAP] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
                                {"from-guest", "rn12345", NF_NETDEV_INGRESS}},
                 [GUARD_TAP_CHECKED] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
@@ -400,7 +459,8 @@ static void test_chains(_unused_ void **state) {
                 [GUARD_PACKET] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
                                   {"from-guest", "inner", NF_NETDEV_INGRESS},
                                   {"gate", "uplink", NF_NETDEV_EGRESS},
-                                  {"port", "rn12345", NF_NETDEV_INGRESS}},
+                                  {"port", "rn12345", NF_NETDEV_INGRESS},
+                                  {"shortcut", "rn12345", NF_NETDEV_EGRESS}},
                 [GUARD_DIRECT] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
                                   {"from-guest", "uplink", NF_NETDEV_EGRESS}},
         };
@@ -416,7 +476,9 @@ static void test_chains(_unused_ void **state) {
                         assert_string_equal(nftnl_chain_get_str(c, NFTNL_CHAIN_NAME), want->name);
                         assert_string_equal(nftnl_chain_get_str(c, NFTNL_CHAIN_DEV), want->device);
                         assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM), want->hook);
-                        assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY), NF_DROP);
+                        /* What does not take the shortcut goes on to the guard. */
+                        assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY),
+                                         strcmp(want->name, "shortcut") == 0 ? NF_ACCEPT : NF_DROP);
                         assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY), NFPROTO_NETDEV);
                 }
                 assert_null(want->name);
@@ -473,7 +535,7 @@ int main(void) {
                 cmocka_unit_test(test_every_type),   cmocka_unit_test(test_every_source_octet),
                 cmocka_unit_test(test_control_destinations), cmocka_unit_test(test_short_frames),
                 cmocka_unit_test(test_from_wire),    cmocka_unit_test(test_gate),
-                cmocka_unit_test(test_chains),       cmocka_unit_test(test_learning),
+                cmocka_unit_test(test_shortcut),     cmocka_unit_test(test_chains),       cmocka_unit_test(test_learning),
                 cmocka_unit_test(test_faults),
         };
 
