@@ -56,7 +56,7 @@ static char *join_descriptors(const Port *port) {
         return text;
 }
 
-int backend_arguments(const Port *port, const char *front, const char *extra, char ***ret) {
+int backend_arguments(const Port *port, const char *front, char *const *extra, char ***ret) {
         _cleanup_(argv_freep) char **argv = NULL;
         _cleanup_free_ char *fds = join_descriptors(port);
         int r = fds ? add(&argv, PROGRAM) : -ENOMEM;
@@ -69,8 +69,8 @@ int backend_arguments(const Port *port, const char *front, const char *extra, ch
                 r = add(&argv, "--mac=%s", port->mac);
         if (r >= 0 && port->mtu > 0)
                 r = add(&argv, "--mtu=%u", port->mtu);
-        if (r >= 0 && extra)
-                r = add(&argv, "%s", extra);
+        for (size_t i = 0; r >= 0 && extra[i]; i++)
+                r = add(&argv, "%s", extra[i]);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(argv);
@@ -81,9 +81,10 @@ int backend_arguments(const Port *port, const char *front, const char *extra, ch
 static int become(const Port *port, int connection) {
         _cleanup_(argv_freep) char **argv = NULL;
         _cleanup_free_ char *front = NULL;
+        char *none = NULL;
 
         if (asprintf(&front, "--socket-fd=%d", connection) < 0 ||
-            backend_arguments(port, front, NULL, &argv) < 0)
+            backend_arguments(port, front, &none, &argv) < 0)
                 return EXIT_OWN_FAILURE;
         if (fcntl(connection, F_SETFD, 0) < 0)
                 return EXIT_OWN_FAILURE;

@@ -35,6 +35,7 @@ static const char help_text[] =
                 "  vhost [OPTION...] --socket PATH|--connect PATH NETWORK\n"
                 "                                    serve a port to a vhost-user front end\n"
                 "      --mac ADDRESS  --name NAME  --queues N  --busy-poll USEC\n"
+                "      --coalesce USEC\n"
                 "  plug [OPTION...] --qmp SOCKET NETWORK\n"
                 "                                    put a network card with a port into a running QEMU\n"
                 "      --id ID  --bus BUS  --mac ADDRESS|learn  --name NAME  --queues N  --vhost\n"

@@ -5,6 +5,7 @@
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "client/backend.h"
@@ -13,11 +14,14 @@
 #include "client/parse.h"
 #include "common/text.h"
 
-#define BUSY_POLL_MAX 1000000u /* rawnet-vhost(1) */
+/* rawnet-vhost(1) */
+#define BUSY_POLL_MAX 1000000u
+#define COALESCE_MAX 10000u
 
 typedef struct VhostOptions {
         PortRequest request;
-        const char *socket, *connect, *busy_poll;
+        const char *socket, *connect;
+        const char *busy_poll, *coalesce; /* NULL: rawnet-vhost's own default */
 } VhostOptions;
 
 static const struct option long_options[] = {
@@ -27,12 +31,23 @@ static const struct option long_options[] = {
                 {"name", required_argument, NULL, 'n'},
                 {"queues", required_argument, NULL, 'q'},
                 {"busy-poll", required_argument, NULL, 'b'},
+                {"coalesce", required_argument, NULL, 'o'},
                 {},
 };
 
-static bool set_option(VhostOptions *options, int c) {
+/* Passed on as it was written. */
+static bool set_time(const char *name, uint32_t max, const char **ret) {
         uint32_t number;
 
+        if (text_parse_u32(optarg, 0, max, &number) < 0) {
+                log_error("%s is a number from 0 to %" PRIu32 ", not '%s'", name, max, optarg);
+                return false;
+        }
+        *ret = optarg;
+        return true;
+}
+
+static bool set_option(VhostOptions *options, int c) {
         switch (c) {
         case 's':
                 options->socket = optarg;
@@ -51,12 +66,10 @@ static bool set_option(VhostOptions *options, int c) {
                         return true;
                 log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, optarg);
                 return false;
+        case 'b':
+                return set_time("--busy-poll", BUSY_POLL_MAX, &options->busy_poll);
         default:
-                options->busy_poll = optarg;
-                if (text_parse_u32(optarg, 0, BUSY_POLL_MAX, &number) >= 0)
-                        return true;
-                log_error("--busy-poll is a number from 0 to %u, not '%s'", BUSY_POLL_MAX, optarg);
-                return false;
+                return set_time("--coalesce", COALESCE_MAX, &options->coalesce);
         }
 }
 
@@ -99,7 +112,9 @@ static int open_port(Port *port, Refusal *ret_refusal) {
 
 static int prepare(const VhostOptions *options, Port *port, char ***ret_argv,
                    Refusal *ret_refusal) {
-        _cleanup_free_ char *front = NULL, *busy = NULL;
+        _cleanup_free_ char *front = NULL, *busy = NULL, *coalesce = NULL;
+        char *extra[3] = {};
+        size_t n = 0;
         int r = open_port(port, ret_refusal);
 
         if (r != 0)
@@ -109,7 +124,13 @@ static int prepare(const VhostOptions *options, Port *port, char ***ret_argv,
                 return -ENOMEM;
         if (options->busy_poll && asprintf(&busy, "--busy-poll=%s", options->busy_poll) < 0)
                 return -ENOMEM;
-        return backend_arguments(port, front, busy, ret_argv);
+        if (options->coalesce && asprintf(&coalesce, "--coalesce=%s", options->coalesce) < 0)
+                return -ENOMEM;
+        if (busy)
+                extra[n++] = busy;
+        if (coalesce)
+                extra[n++] = coalesce;
+        return backend_arguments(port, front, extra, ret_argv);
 }
 
 int verb_vhost(int argc, char **argv) {
