@@ -65,8 +65,10 @@ int ring_map(Ring *ring, Memory *memory, Refusal *ret_refusal) {
         return 0;
 }
 
+/* Buffers are used in the order in which they came, so the used ring itself says where to go on. SET_VRING_BASE says the same, but for
+ * front ends that do not ask where a back end was that died: DPDK's virtio-user begins at 0 then, in the middle of a ring. */
 void ring_start(Ring *ring) {
-        ring->seen = ring->next;
+        ring->seen = ring->next = LOAD16(&ring->used->idx);
         ring->used_index = ring->published = LOAD16(&ring->used->idx);
         ring->signalled = ring->used_index;
         ring->muted = false;

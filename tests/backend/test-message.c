@@ -389,8 +389,10 @@ static void running(Peer *p, int memory) {
         VhostUserVring size = {.index = 1, .number = 16}, base = {.index = 1, .number = 7};
         VhostUserAddress address = {.index = 1, .descriptors = 0x10000, .available = 0x11000, .used = 0x12000};
         int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const uint16_t used = 7;
         uint64_t one = 1;
 
+        assert_int_equal(pwrite(memory, &used, sizeof(used), 0x2000 + offsetof(struct vring_used, idx)), sizeof(used));
         assert_int_equal(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, NULL), 0);
         assert_int_equal(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, NULL), 0);
         assert_int_equal(say(p, VHOST_USER_SET_VRING_BASE, &base, 8, NULL), 0);

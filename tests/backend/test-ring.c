@@ -181,6 +181,29 @@ static void test_start(void **state) {
         assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal, "before");
 }
 
+/* A front end that does not know how far the one before had come. */
+static void test_goes_on(void **state) {
+        Driver *d = *state;
+        Ring *ring = device_ring(&d->device, TX);
+        RingBuffer buffer;
+
+        device_stop_ring(&d->device, TX);
+        driver_used(d, TX)->idx = htole16(65534);
+        driver_available(d, TX)->idx = htole16(65534);
+        driver_describe(d, TX, 0, DRIVER_DATA, 60, 0, 0);
+        driver_available(d, TX)->ring[65534 % 8] = htole16(0);
+        driver_available(d, TX)->idx = htole16(65535);
+        ring->next = 0;
+        assert_int_equal(device_set_kick(&d->device, TX, -1, NULL), 0);
+        assert_int_equal(take(d, &buffer, NULL), RING_BUFFER);
+        assert_int_equal(buffer.head, 0);
+        assert_int_equal(take(d, &buffer, NULL), RING_EMPTY);
+        ring_give_back(ring, 0, 0);
+        ring_publish(ring);
+        assert_int_equal(le16toh(driver_used(d, TX)->idx), 65535);
+        assert_int_equal(le32toh(driver_used(d, TX)->ring[65534 % 8].id), 0);
+}
+
 /* virtio 1.2, 2.7.7: told when the used index passes the event, and not otherwise. */
 static void test_tell_by_event(void **state) {
         Driver *d = *state;
@@ -241,6 +264,7 @@ int main(void) {
                 TEST(test_indices),
                 TEST(test_too_many_pieces),
                 TEST(test_start),
+                TEST(test_goes_on),
                 TEST(test_tell_by_event),
                 TEST(test_tell_by_flag),
                 TEST(test_kick_by_event),

@@ -23,16 +23,18 @@ def program():
 class BackEnd:
     """rawnet-vhost as member, and its socket."""
 
-    def __init__(self, lease, directory, *options, socket=None):
-        self.socket = socket or f"{directory}/vhost.sock"
+    def __init__(self, lease, directory, *options, connects=False):
+        self.socket = f"{directory}/vhost.sock"
+        self.connects = connects  # the front end listens
         self.fds = [os.dup(fd) for fd in lease.fds]
-        self.command = [program(), "--fd=" + ",".join(map(str, self.fds)), f"--socket={self.socket}",
+        self.command = [program(), "--fd=" + ",".join(map(str, self.fds)), f"--{'connect' if connects else 'socket'}={self.socket}",
                         f"--mac={lease.info['mac']}", *options]  # fmt: skip
         self.process = None
 
     def start(self):
         self.process = lab.popen_as("member", self.command, pass_fds=self.fds, stderr=subprocess.PIPE)
-        lab.wait_for(self._listens, 10, "the back end's socket")
+        if not self.connects:
+            lab.wait_for(self._listens, 10, "the back end's socket")
         return self.process
 
     def _listens(self):
@@ -57,13 +59,13 @@ class BackEnd:
 
 
 @contextlib.contextmanager
-def back_end(network="lab", *options, **lease_options):
+def back_end(network="lab", *options, connects=False, **lease_options):
     """A started back end with a lease of its own."""
     with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
         os.chmod(directory, 0o777)
         with bus.connect("member") as connection:
             lease = connection.open_packet(network, vnet_hdr=True, **lease_options)
-            back = BackEnd(lease, directory, *options)
+            back = BackEnd(lease, directory, *options, connects=connects)
             back.mac, back.mtu = lease.info["mac"], lease.info["mtu"]
             lease.close_fds()
             try:
