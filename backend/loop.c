@@ -13,7 +13,6 @@
 /* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c, packet_notifier()): so we look again. */
 #define SUSPECT_MS 50
 #define SUSPECT_LOOKS 40u
-#define PACE_ENOUGH 32u /* frames a round: they come in batches without a pause */
 #define BUSY_ROUNDS 4u  /* of several batches each: it will go on */
 #define POLL_MS 1 /* between looks at a ring whose guest has no way to kick */
 
@@ -213,7 +212,7 @@ static void pause_for(uint32_t microseconds) {
 static bool is_paced(Loop *loop) {
         uint64_t sent, received;
 
-        if (loop->pace.period == 0)
+        if (loop->pace.longest == 0)
                 return false;
         count_frames(loop->device, &sent, &received);
         return pace_note(&loop->pace, sent, received, now());
@@ -253,8 +252,8 @@ static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
         r = watch_sockets(loop, !paced && loop->busy_rounds < BUSY_ROUNDS);
         if (r != 0)
                 return r;
-        if (paced && !more && loop->pace.moved < PACE_ENOUGH && !polling)
-                pause_for(loop->pace.period);
+        if (paced && !more && loop->pace.pause > 0 && !polling)
+                pause_for(loop->pace.pause);
         if (loop->suspect > 0) {
                 loop->suspect--;
                 r = port_check(&loop->device->pairs[0], ret_refusal);

@@ -29,7 +29,7 @@
 #define COALESCE_MAX 10000u
 /* Between QEMU's own timer for transmission, 150 (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic,
  * 250 (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
-#define COALESCE_DEFAULT 200u
+#define COALESCE_DEFAULT 1000u
 
 typedef struct Arguments {
         int sockets[RAWNET_QUEUES_MAX];
@@ -52,7 +52,7 @@ static const char help[] =
         "  --mac=MAC          the lease's, for a front end that asks\n"
         "  --mtu=BYTES        the lease's, told to the guest\n"
         "  --busy-poll=USEC   look so long for more before sleeping (0)\n"
-        "  --coalesce=USEC    how long frames of a stream may gather (200)\n"
+        "  --coalesce=USEC    how long frames of a stream may gather (1000)\n"
         "  --version, --help\n"
         "\n"
         "rawnet-vhost(1) has examples; rawnetctl qemu and rawnetctl vhost start it for you.\n";
@@ -230,7 +230,7 @@ static int serve(Device *device, const Arguments *arguments, Refusal *ret_refusa
         int r = loop_init(&loop, device);
 
         loop.busy_poll = arguments->busy_poll;
-        loop.pace.period = arguments->coalesce;
+        loop.pace.longest = arguments->coalesce;
         /* Else the kernel makes every pause 50 µs longer (prctl(2), PR_SET_TIMERSLACK). */
         if (r == 0 && prctl(PR_SET_TIMERSLACK, 1) < 0)
                 r = -errno;
