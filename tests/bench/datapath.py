@@ -58,6 +58,11 @@ def wire(name):
     return f"far={name}1,farns=/run/netns/{lab.FAR}"
 
 
+def far_packets(name):
+    """What has arrived at the far end of that wire."""
+    return lab.ip("-s", "link", "show", f"{name}1", where=lab.FAR)[0]["stats64"]["rx"]["packets"]
+
+
 def bridge(name, rules=""):
     """tap and wire in a bridge, as qemu-bridge-helper has it; rules: nft(8)'s, with {tap} and {wire}."""
     far = wire(f"w{name}")

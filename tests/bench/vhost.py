@@ -45,16 +45,12 @@ GOALS = (
 )  # fmt: skip
 
 
-def far_packets(wire):
-    return lab.ip("-s", "link", "show", f"{wire}1", where=lab.FAR)[0]["stats64"]["rx"]["packets"]
-
-
 def program(wire, *words, **options):
     """A sender's figures: it prints what it thinks it sent, seconds and processor seconds."""
-    before = far_packets(wire)
+    before = datapath.far_packets(wire)
     out = subprocess.run(words, capture_output=True, text=True, check=True, **options).stdout
     *_, wall, cpu = map(float, out.split())
-    frames = max(1, far_packets(wire) - before)
+    frames = max(1, datapath.far_packets(wire) - before)
     return {"rate": frames / wall, "cpu": cpu / frames * 1e6}
 
 
@@ -76,13 +72,13 @@ def testpmd(network, seconds):
         guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              env={"XDG_RUNTIME_DIR": os.path.dirname(back.socket)})  # fmt: skip
         try:
-            start = far_packets("wlease")
-            lab.wait_for(lambda: far_packets("wlease") - start > 50000 or guest.poll() is not None, 30, "testpmd's frames")
+            start = datapath.far_packets("wlease")
+            lab.wait_for(lambda: datapath.far_packets("wlease") - start > 50000 or guest.poll() is not None, 30, "testpmd's frames")
             assert guest.poll() is None, "testpmd ended"
-            meter, before = accounting.Meter(back.process.pid), far_packets("wlease")
+            meter, before = accounting.Meter(back.process.pid), datapath.far_packets("wlease")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 guest.wait(seconds)
-            used, frames = meter.read(), max(1, far_packets("wlease") - before)
+            used, frames = meter.read(), max(1, datapath.far_packets("wlease") - before)
             return {"rate": frames / used.wall, "cpu": used.seconds / frames * 1e6, "switches": used.switches / frames}
         finally:
             guest.kill()

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Forms that the guard could have, and ways through a packet socket: what each costs. Runs in the lab, as root.
+
+The guard's forms are loaded with nft(8) into the namespaces of real leases, in turn, and measured by the same program; the first of each
+group is what the helper built. Round by round, all in one run; medians of the rounds' ratios."""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../lib")
+
+import bus  # noqa: E402
+import datapath  # noqa: E402
+import lab  # noqa: E402
+
+PROGRAM = f"{lab.build_dir}/tests/bench/rings"
+WAYS = ("call", "batch=16", "batch=64", "batch=256", "ring")
+
+TAGS = "0x8100, 0x88a8, 0x9100, 0x9200, 0x9300"
+COMPARES = " ".join(f"ether type != {kind}" for kind in (*TAGS.split(", "), "0x8808"))
+SOURCE = "ether saddr {mac}"
+GROUPS = "ether daddr & ff:ff:ff:ff:00:00 != 01:80:c2:00:00:00 ether daddr & ff:ff:ff:ff:00:00 != 01:00:0c:cc:00:00"
+ONE_BY_ONE = f"{GROUPS} {SOURCE} {COMPARES}"
+SETS = f"{SOURCE} ether daddr != {{ {datapath.CONTROL} }} ether type != {{ {TAGS}, 0x8808 }}"
+IP_FIRST = f"{GROUPS} {SOURCE} ether type ip"
+MARK, NO_MARK = "meta mark set 0x7261776e", "meta mark 0x7261776e meta mark set 0"
+
+
+def chain(name, device, hook, *rules):
+    return f"chain {name} {{ type filter hook {hook} device \"{device}\" priority 0; policy drop;\n" + "\n".join(rules) + "\n}\n"
+
+
+def strict(*chains):
+    wire = chain("from-wire", "uplink", "ingress", f"ether type != {{ {TAGS} }} fwd to inner")
+    return wire + chain("port", "{port}", "ingress") + "".join(chains)
+
+
+FORMS = {
+    "direct": {
+        "as built": None,
+        "no rules, an empty chain": chain("g", "{port}", "egress", "accept"),
+        "no chain": "",
+        "loads one by one": chain("g", "{port}", "egress", f"{ONE_BY_ONE} accept"),
+        "sets": chain("g", "{port}", "egress", f"{SETS} accept"),
+        "IPv4 first": chain("g", "{port}", "egress", f"{IP_FIRST} accept", f"{ONE_BY_ONE} accept"),
+    },
+    "strict": {
+        "as built": None,
+        "behind the veth, gate": strict(chain("g", "inner", "ingress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
+                                        chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
+        "at the port's exit, gate": strict(chain("g", "{port}", "egress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
+                                           chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
+        "at the uplink's exit, no mark": strict(chain("g", "{port}", "egress", "fwd to uplink"),
+                                                chain("gate", "uplink", "egress", f"{ONE_BY_ONE} accept")),
+    },
+}  # fmt: skip
+
+
+def load(lease, text):
+    """The lease's guard is that text now."""
+    text = text.replace("{port}", lease.info["interface"]).replace("{mac}", lease.info["mac"])
+    with lab.in_namespace(lease.fd):
+        subprocess.run(["nft", "-f", "-"], input=f"flush ruleset\ntable netdev rawnet {{\n{text}}}\n", text=True, check=True)
+
+
+def far_socket(device):
+    """A plain packet socket that sends there and hears nothing."""
+    with lab.in_namespace(lab.FAR):
+        far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    far.bind((device, 0))
+    return far
+
+
+def move(lease, direction, way, milliseconds, far=None):
+    fds = [lease.fd, *([far.fileno()] if far else [])]
+    words = [PROGRAM, str(milliseconds), direction, way, str(lease.fd), lease.info["mac"], *map(str, fds[1:])]
+    before = datapath.far_packets("wforms")
+    out = subprocess.run(words, capture_output=True, text=True, check=True, pass_fds=fds).stdout
+    moved, wall, cpu, flooded, flood_cpu = map(float, out.split())
+    if direction == "send":
+        moved = datapath.far_packets("wforms") - before
+    found = {"rate": moved / wall, "cpu": cpu / max(1, moved) * 1e6}
+    return found | ({"arrival": flood_cpu / max(1, flooded) * 1e6} if far else {})
+
+
+@contextlib.contextmanager
+def open_lease(sort):
+    """A lease; one for each measurement, since a socket keeps its ring."""
+    with bus.connect("member") as connection, connection.open_packet(f"forms-{sort}", vnet_hdr=True) as lease:
+        yield lease
+    lab.wait_no_leases()
+
+
+def measure(options):
+    figures = {}
+
+    def add(part, name, found):
+        for figure, value in found.items():
+            figures.setdefault(part, {}).setdefault(name, {}).setdefault(figure, []).append(value)
+
+    with contextlib.ExitStack() as stack:
+        datapath.wire("wforms")
+        for sort, keys in (("strict", {}), ("direct", {"Isolation": "direct"})):
+            stack.enter_context(lab.network(f"forms-{sort}", Parent="wforms0", Kinds="packet", **keys))
+        far = stack.enter_context(far_socket("wforms1"))
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+            for sort, forms in FORMS.items():
+                with open_lease(sort) as lease:
+                    for name, text in forms.items() if options.part != "ways" else ():
+                        if text is not None:
+                            load(lease, text)
+                        add(f"guard, {sort}", name, move(lease, "send", "batch=64", options.milliseconds))
+                for way in WAYS if options.part != "guard" else ():
+                    with open_lease(sort) as lease:
+                        add(f"send, {sort}", way, move(lease, "send", way, options.milliseconds))
+                    with open_lease(sort) as lease:
+                        add(f"receive, {sort}", way, move(lease, "receive", way, options.milliseconds, far))
+    return figures
+
+
+def text_of(values, factor, digits):
+    values = [value * factor for value in values]
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
+
+
+def show(figures):
+    for part, rows in figures.items():
+        first = next(iter(rows))
+        print(f"\n{part:34}{'K frames/s':>24}{'ratio':>7}{'CPU µs/frame':>26}{'ratio':>7}{'µs on arrival':>26}")
+        for name, row in rows.items():
+            ratios = [statistics.median(a / b for a, b in zip(row[figure], rows[first][figure]) if b) for figure in ("rate", "cpu")]
+            print(f"{name:34}{text_of(row['rate'], 1e-3, 0):>24}{ratios[0]:7.2f}{text_of(row['cpu'], 1, 2):>26}{ratios[1]:7.2f}"
+                  + (f"{text_of(row['arrival'], 1, 2):>26}" if "arrival" in row else ""))  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/bench/run forms")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--milliseconds", type=int, default=300)
+    parser.add_argument("--part", choices=("all", "guard", "ways"), default="all")
+    options = parser.parse_args()
+    figures = measure(options)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        show(figures)
+
+
+main()
