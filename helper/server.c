@@ -22,14 +22,6 @@ WireReply server_reply(uint64_t serial, WireReplyType type) {
 
 /* --- connections --------------------------------------------------------------------------------------------------------------- */
 
-bool server_has_connection(const Server *server, const Connection *connection) {
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
-                if (connection && server->connections[i] == connection)
-                        return true;
-        }
-        return false;
-}
-
 static void connection_close(Connection *connection) {
         Server *server = connection->server;
 
@@ -37,6 +29,7 @@ static void connection_close(Connection *connection) {
                 if (server->connections[i] == connection)
                         server->connections[i] = NULL;
         }
+        worker_forget_connection(server, connection);
         sd_event_source_disable_unref(connection->source);
         /* Workers have copies, one that was forked just now even of every descriptor: without this rawnetd would see the end when the last of
          * them is gone, and till then send requests that nobody reads. */

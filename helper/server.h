@@ -62,5 +62,3 @@ void server_publish_end(Server *server, const WireLease *lease, WireEndReason re
 WireReply server_reply(uint64_t serial, WireReplyType type);
 /* A worker died before it answered. */
 void server_answer_failure(Connection *connection, uint64_t serial, const char *why);
-/* Where a pointer to a connection was kept: is it still one? */
-bool server_has_connection(const Server *server, const Connection *connection);

@@ -17,7 +17,7 @@ struct Worker {
         JobKind kind;
         pid_t pid;         /* 0: reaped; a learning child may still report */
         int report_fd;     /* -1: all writers are gone */
-        Connection *connection;
+        Connection *connection; /* NULL: none, or it is gone */
         uint64_t serial;
         bool busy;         /* it has a job, and counts */
         bool answered;
@@ -46,6 +46,13 @@ static void forget(Worker *worker) {
         if (server->spare == worker)
                 spare_lost(server);
         free(worker);
+}
+
+void worker_forget_connection(Server *server, const Connection *connection) {
+        for (Worker *w = server->workers; w; w = w->next) {
+                if (w->connection == connection)
+                        w->connection = NULL;
+        }
 }
 
 static void take_lease(Server *server, const Report *report) {
@@ -150,8 +157,7 @@ static void note_exit(Worker *worker) {
                 server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
                 server->probed = true;
         }
-        if (worker->serial != 0 && !worker->answered &&
-            server_has_connection(server, worker->connection))
+        if (worker->serial != 0 && !worker->answered && worker->connection)
                 server_answer_failure(worker->connection, worker->serial,
                                       "its worker ended before it was done");
 }

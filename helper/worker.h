@@ -12,5 +12,8 @@
 /* Forks a worker. connection and request: NULL for jobs of the daemon's own. 0 or -errno. */
 int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request);
 
+/* The connection ends: what workers have to say on it nobody hears. Another may get its place in memory, and the same serials. */
+void worker_forget_connection(Server *server, const Connection *connection);
+
 /* Forks one for an open that is still to come: it has its child make a namespace, and waits. 0 or -errno. For spare.c. */
 int worker_start_ahead(Server *server, Worker **ret);
