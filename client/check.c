@@ -13,9 +13,12 @@
 #include <stdarg.h>
 #include <pwd.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/client.h"
 #include "client/host-link.h"
+
+#define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
 
 typedef struct Check {
         sd_bus *bus; /* NULL: no service */
@@ -65,20 +68,16 @@ static const BusField manager_fields[] = {
                 {"Features", "features", "as", offsetof(ManagerObject, features)},
 };
 
-static int ask_service(Check *check, Refusal *ret_refusal) {
+static int ask_manager(Check *check, Refusal *ret_refusal) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         ManagerObject manager = {};
         json_object *service;
         int r;
 
-        r = bus_connect(&check->bus, ret_refusal);
-        if (r == 0)
-                r = bus_query(check->bus, RAWNET_PATH, "org.freedesktop.DBus.Properties", "GetAll",
-                              &reply, ret_refusal, "s", RAWNET_IFACE_MANAGER);
+        r = bus_query(check->bus, RAWNET_PATH, "org.freedesktop.DBus.Properties", "GetAll", &reply,
+                      ret_refusal, "s", RAWNET_IFACE_MANAGER);
         if (r == 0)
                 r = bus_read_fields(reply, manager_fields, ARRAY_SIZE(manager_fields), &manager);
-        if (r == 0)
-                r = objects_read(check->bus, &check->objects, ret_refusal);
         if (r == 0) {
                 service = json_of_fields(manager_fields, ARRAY_SIZE(manager_fields), &manager);
                 if (!service)
@@ -87,6 +86,56 @@ static int ask_service(Check *check, Refusal *ret_refusal) {
                 json_object_object_add(check->root, "service", service);
         }
         bus_fields_done(manager_fields, ARRAY_SIZE(manager_fields), &manager);
+        return r;
+}
+
+static uint64_t now_usec(void) {
+        struct timespec now = {};
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        *(bool *)userdata = true;
+        return 0;
+}
+
+/* What the service said may be what its helper found when it started: where namespaces cannot be made, it looks again because it was asked, and
+ * says so (org.rawnet1(5), Features). */
+static void wait_for_change(Check *check, const bool *changed) {
+        const uint64_t end = now_usec() + LOOK_USEC;
+        uint64_t now;
+
+        while (!*changed && (now = now_usec()) < end) {
+                int r = sd_bus_process(check->bus, NULL);
+
+                if (r == 0)
+                        r = sd_bus_wait(check->bus, end - now);
+                if (r < 0)
+                        return;
+        }
+}
+
+static int ask_service(Check *check, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        bool changed = false;
+        int r;
+
+        r = bus_connect(&check->bus, ret_refusal);
+        if (r == 0)
+                r = sd_bus_match_signal(check->bus, &slot, RAWNET_BUS_NAME, RAWNET_PATH,
+                                        "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed,
+                                        &changed);
+        r = r < 0 ? r : 0;
+        if (r == 0)
+                r = ask_manager(check, ret_refusal);
+        if (r == 0 && helper_has_answered(check) && !has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
+                wait_for_change(check, &changed);
+                r = ask_manager(check, ret_refusal);
+        }
+        if (r == 0)
+                r = objects_read(check->bus, &check->objects, ret_refusal);
         return r;
 }
 

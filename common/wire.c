@@ -122,6 +122,7 @@ int wire_request_check(const WireRequest *request, size_t size) {
                 break;
         case WIRE_LIST:
         case WIRE_HOST_SWEEP:
+        case WIRE_LOOK:
                 good = request->lease == 0 && is_zero(&request->open, sizeof(request->open));
                 break;
         default:

@@ -21,7 +21,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0004)
+#define WIRE_VERSION UINT32_C(0x726e0005)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -32,6 +32,7 @@ typedef enum WireOperation {
         WIRE_HOST_UP,    /* makes a network's host leg, if it is not there */
         WIRE_HOST_DOWN,  /* removes it, if it is */
         WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper decides which */
+        WIRE_LOOK,       /* what the kernel can do, looked at again where no namespace could be made */
 } WireOperation;
 
 typedef enum WireMacMode {
@@ -104,7 +105,7 @@ typedef enum WireReplyType {
         WIRE_OPENED = 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
         WIRE_LEASE,      /* lease */
         WIRE_STATISTICS, /* statistics, already turned to the guest's side */
-        WIRE_DONE,       /* nothing more; after WIRE_LIST: features is set */
+        WIRE_DONE,       /* nothing more; after WIRE_LIST and WIRE_LOOK: features is set */
         WIRE_REFUSED,    /* refusal */
         WIRE_ENDED,      /* lease.id, reason */
 } WireReplyType;

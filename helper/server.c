@@ -120,6 +120,14 @@ static bool do_open(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_OPEN, request);
 }
 
+/* What the kernel can do; looked at again before, where it is worth it (look_again()). */
+static bool do_look(Connection *connection, const WireRequest *request) {
+        WireReply done = server_reply(request->serial, WIRE_DONE);
+
+        done.features = connection->server->context.features;
+        return send_to(connection, &done);
+}
+
 static bool do_close(Connection *connection, const WireRequest *request) {
         return start(connection, JOB_CLOSE, request);
 }
@@ -147,6 +155,7 @@ static bool do_host_sweep(Connection *connection, const WireRequest *request) {
 /* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
 static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
+        [WIRE_LOOK] = do_look,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
         [WIRE_STATISTICS_OF] = do_statistics,
@@ -154,6 +163,21 @@ static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_HOST_DOWN] = do_host_down,
         [WIRE_HOST_SWEEP] = do_host_sweep,
 };
+
+/* Where no namespace could be made nothing else could be probed either, and a limit may have been raised since: then the kernel is looked at
+ * once more before a request is read. True: that has begun, and the request waits in its socket. */
+static bool look_again(Server *server) {
+        if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->looked) {
+                server->looked = false;
+                return false;
+        }
+        if (worker_start(server, JOB_PROBE, NULL, NULL) < 0)
+                return false;
+        server->looked = true;
+        server->probed = server->ready = false;
+        server_settle(server);
+        return true;
+}
 
 static int on_request(sd_event_source *source, int fd, uint32_t events, void *data) {
         Connection *connection = data;
@@ -163,6 +187,8 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         size_t n_fds = 0;
         ssize_t n;
 
+        if (look_again(server))
+                return 0;
         n = fd_pass_receive(fd, &request, sizeof(request), fds, &n_fds, MSG_DONTWAIT);
         if (n == -EAGAIN || n == -EINTR)
                 return 0;

@@ -37,6 +37,7 @@ struct Server {
         Worker *spare; /* of them, the one made ahead (spare.c) */
         unsigned n_workers, n_opens;
         bool probed, scanned, ready;
+        bool looked; /* probed again for the request that is read next */
         bool scan_wanted, sweep_wanted, sweeping, spare_due;
         bool paused; /* connections are not read */
         sd_event_source *idle_timer, *scan_timer;

@@ -187,6 +187,15 @@ static void list_done(Helper *h, const WireReply *reply) {
         h->events.list_complete(h->userdata);
 }
 
+/* Where namespaces could not be made, the helper looks again whenever it is asked for something (helper/server.c). */
+static void take_features(Helper *h, uint32_t features) {
+        bool news = features != h->features || !(features & WIRE_FEATURE_USER_NAMESPACE);
+
+        h->features = features;
+        if (news)
+                h->events.features(h->userdata);
+}
+
 /* A reply with a serial: to the one who asked. */
 static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, size_t n_fds) {
         Pending *p;
@@ -203,6 +212,8 @@ static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, s
                 refusal.kernel_errno = reply->refusal.kernel_errno;
                 (void)refuse(&refusal, reply->refusal.error, "%s", reply->refusal.text);
         }
+        if (p->request.operation == WIRE_LOOK && reply->type == WIRE_DONE)
+                take_features(h, reply->features);
         if (!p->answer) {
                 if (reply->type == WIRE_DONE)
                         list_done(h, reply);
@@ -354,6 +365,17 @@ bool helper_ready(const Helper *h) {
 
 uint32_t helper_features(const Helper *h) {
         return h->features;
+}
+
+static void on_looked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+}
+
+void helper_look_again(Helper *h) {
+        WireRequest request = {.operation = WIRE_LOOK};
+        Refusal ignored = {};
+
+        if (h->ready && !(h->features & WIRE_FEATURE_USER_NAMESPACE))
+                (void)helper_call(h, &request, on_looked, NULL, &ignored);
 }
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,

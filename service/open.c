@@ -211,6 +211,8 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
                         if (r >= 0)
                                 log_opened(request, &reply->lease);
                 }
+                /* Where it was thought that namespaces cannot be made, one was. */
+                helper_look_again(service->helper);
         } else
                 log_error("rawnet-helper opened something else than it was asked for on network %s",
                           request->open.network);

@@ -46,6 +46,13 @@ static void on_list_complete(void *userdata) {
         requests_synced(service);
 }
 
+static void on_features(void *userdata) {
+        Service *service = userdata;
+
+        if (service->on_bus)
+                manager_features_changed(service);
+}
+
 static void on_lost(void *userdata, const Refusal *refusal) {
         requests_not_synced(userdata, refusal);
 }
@@ -62,6 +69,7 @@ static const HelperEvents helper_events = {
         .lease = on_lease,
         .ended = on_ended,
         .list_complete = on_list_complete,
+        .features = on_features,
         .lost = on_lost,
         .wanted = on_wanted,
 };

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (wire_request_check(&request, sizeof(request)) != 0)
                         return 0;
         }
-        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_HOST_SWEEP);
+        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_LOOK);
         if (request.operation == WIRE_HOST_UP || request.operation == WIRE_HOST_DOWN)
                 check_host(&request.host, request.operation == WIRE_HOST_UP);
         if (request.operation != WIRE_OPEN)

@@ -70,7 +70,7 @@ static void test_request_head(_unused_ void **state) {
         bad(r.serial = 0);
         good(r.serial = UINT64_MAX);
         bad(r.operation = 0);
-        bad(r.operation = WIRE_HOST_SWEEP + 1);
+        bad(r.operation = WIRE_LOOK + 1);
         bad(r.operation = UINT32_MAX);
         bad(r.lease = RAWNET_ID_MIN);
 }
@@ -255,7 +255,7 @@ static void test_host_up(_unused_ void **state) {
 #undef bad
 
 static void test_bare_requests(_unused_ void **state) {
-        static const uint32_t bare[] = {WIRE_LIST, WIRE_HOST_SWEEP};
+        static const uint32_t bare[] = {WIRE_LIST, WIRE_HOST_SWEEP, WIRE_LOOK};
 
         for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
                 WireRequest r = {.version = WIRE_VERSION, .operation = bare[i], .serial = 1};
