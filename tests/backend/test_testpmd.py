@@ -143,16 +143,5 @@ def test_two_queues():
             assert len(used) == 2 and all(sent for _, sent in used), used
 
 
-@tap.limit(120)
-def test_back_end_restarted():
-    """The front end listens (server=1), and the back end is killed under it: the next one serves the same device."""
-    with vhost.back_end(connects=True) as back, testpmd(back, "txonly") as front:
-        sends(front)
-        back.end(signal.SIGKILL)
-        front.run("stop")
-        back.start()
-        sends(front)
-
-
 if __name__ == "__main__":
     tap.main()
