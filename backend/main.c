@@ -27,8 +27,8 @@
 
 #define BUSY_POLL_MAX 1000000u
 #define COALESCE_MAX 10000u
-/* Between QEMU's own timer for transmission, 150 (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic,
- * 250 (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
+/* As far as pauses may grow that bring too few frames (pace.h): measured, an emulated guest's stream is served best below it. They begin between QEMU's own timer for
+ * transmission, 150 (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic, 250 (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
 #define COALESCE_DEFAULT 1000u
 
 typedef struct Arguments {

@@ -13,10 +13,10 @@
 #include <stdarg.h>
 #include <pwd.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/client.h"
 #include "client/host-link.h"
+#include "common/clock.h"
 
 #define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
 
@@ -89,13 +89,6 @@ static int ask_manager(Check *check, Refusal *ret_refusal) {
         return r;
 }
 
-static uint64_t now_usec(void) {
-        struct timespec now = {};
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         *(bool *)userdata = true;
         return 0;
@@ -104,10 +97,10 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret
 /* What the service said may be what its helper found when it started: where namespaces cannot be made, it looks again because it was asked, and
  * says so (org.rawnet1(5), Features). */
 static void wait_for_change(Check *check, const bool *changed) {
-        const uint64_t end = now_usec() + LOOK_USEC;
+        const uint64_t end = clock_usec(CLOCK_MONOTONIC) + LOOK_USEC;
         uint64_t now;
 
-        while (!*changed && (now = now_usec()) < end) {
+        while (!*changed && (now = clock_usec(CLOCK_MONOTONIC)) < end) {
                 int r = sd_bus_process(check->bus, NULL);
 
                 if (r == 0)

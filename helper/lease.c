@@ -8,7 +8,7 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
-#include "helper/clock.h"
+#include "common/clock.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"

@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/fd-pass.h"
-#include "helper/clock.h"
 #include "helper/learn.h"
 #include "helper/port.h"
 #include "helper/record.h"

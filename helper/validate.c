@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "helper/clock.h"
+#include "common/clock.h"
 
 /* rawnetd says what polkit was asked about; the file may have been edited since. */
 static int check_asked(const Network *network, const WireOpen *request, uint16_t vlan,

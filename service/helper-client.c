@@ -38,6 +38,7 @@ struct Helper {
         void *userdata;
         int fd; /* -1: not connected */
         bool ready;
+        bool looking; /* a WIRE_LOOK is under way */
         uint32_t features;
         uint64_t serial;
         uint64_t retry_usec;   /* how long to wait before the next try */
@@ -368,14 +369,18 @@ uint32_t helper_features(const Helper *h) {
 }
 
 static void on_looked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+        Helper *h = userdata;
+
+        h->looking = false;
 }
 
 void helper_look_again(Helper *h) {
         WireRequest request = {.operation = WIRE_LOOK};
         Refusal ignored = {};
 
-        if (h->ready && !(h->features & WIRE_FEATURE_USER_NAMESPACE))
-                (void)helper_call(h, &request, on_looked, NULL, &ignored);
+        /* Whoever may read a property can ask for it, as often as he likes. */
+        if (h->ready && !h->looking && !(h->features & WIRE_FEATURE_USER_NAMESPACE))
+                h->looking = helper_call(h, &request, on_looked, h, &ignored) == 0;
 }
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,

@@ -27,10 +27,10 @@
 #include <systemd/sd-bus.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/text.h"
 #include "common/wire.h"
-#include "helper/clock.h"
 
 /* One OpenTap without options. Returns the lease's descriptor. */
 static int open_by_bus(sd_bus *bus, const char *network) {

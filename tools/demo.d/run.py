@@ -194,8 +194,8 @@ class Demo:
 
 
 def on_one_processor():
-    """In tools/vm QEMU and the back end share one of the emulated processors. On two, an interrupt that the one sends to the guest on the other
-    reset the guest now and then on an idle machine (emulated SVM of QEMU 7.2; a triple fault in the middle of an upload)."""
+    """In tools/vm QEMU and the back end share one of the emulated processors. On two, the guest was reset now and then in the middle of an upload, on
+    an idle machine (emulated SVM of QEMU 7.2). Why is not known; on one it has not been seen."""
     if "kvm" in ACCELERATION:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 

@@ -30,7 +30,6 @@ FORWARDED = {
 }  # fmt: skip
 
 
-
 class LabError(Exception):
     pass
 
