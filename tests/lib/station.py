@@ -33,10 +33,11 @@ def new_namespace():
 
 
 class Station:
-    """While the block runs: .run(*words) a command in it, .socket() one of its sockets, .ping(address)."""
+    """While the block runs: .run(*words) a command in it, .socket() one of its sockets, .ping(address). seen: a list that takes
+    (frame, virtio_net_hdr) of all that the lease brings."""
 
-    def __init__(self, lease, *addresses):
-        self.fd = lease.fd
+    def __init__(self, lease, *addresses, seen=None):
+        self.fd, self.seen = lease.fd, seen
         # Both ends have a virtio_net_hdr, or the lease's gets one of zeros: nothing is left to be completed.
         self.header = b"" if lease.info["vnet-hdr"] else frames.vnet_header()
         os.set_blocking(self.fd, False)
@@ -68,7 +69,10 @@ class Station:
         while self.stop_read not in (ready := select.select(ends, [], [])[0]):
             with contextlib.suppress(OSError):  # what a real card would lose as well
                 if self.fd in ready:
-                    os.write(self.tap, self.header + os.read(self.fd, 70000))
+                    data = self.header + os.read(self.fd, 70000)
+                    if self.seen is not None:
+                        self.seen.append((data[frames.VNET_HEADER.size:], data[:frames.VNET_HEADER.size]))
+                    os.write(self.tap, data)
             with contextlib.suppress(OSError):
                 if self.tap in ready:
                     os.write(self.fd, os.read(self.tap, 70000)[len(self.header):])

@@ -3,7 +3,7 @@
 and what a guest hands over unfinished leaves the host finished."""
 
 import contextlib
-import itertools
+import socket
 import struct
 import subprocess
 
@@ -12,6 +12,7 @@ import frames
 import guest
 import lab
 import shapes
+import station
 import tap
 
 SECONDS = 20
@@ -34,64 +35,17 @@ def transport_checksum_is_complete(frame):
     return None
 
 
-source_ports = itertools.count(40000)
-
-
-class Tcp:
-    """A TCP client of a few lines on a port: connects to the neighbour's source (9000), asks for `size` bytes and takes
-    them as they come, acknowledging everything. Keeps every frame of the connection with its virtio_net_hdr."""
-
-    def __init__(self, port, mac, size):
-        self.port, self.mac, self.size = port, mac, size
-        self.frames, self.received = [], 0
-        self.source_port = next(source_ports)
-        self.sequence, self.acknowledge = 1000, 0
-        self.far_mac = None
-
-    def send(self, flags, data=b"", options=b""):
-        header = struct.pack("!HHIIBBHHH", self.source_port, 9000, self.sequence & 0xFFFFFFFF, self.acknowledge & 0xFFFFFFFF,
-                             (5 + len(options) // 4) << 4, flags, 0xFFFF, 0, 0) + options  # fmt: skip
-        segment = header + data
-        pseudo = frames.socket.inet_aton(ADDRESS) + frames.socket.inet_aton(FAR) + struct.pack("!HH", 6, len(segment))
-        total = frames.checksum(pseudo + segment)
-        segment = segment[:16] + struct.pack("!H", total) + segment[18:]
-        self.port.send(frames.ether(self.far_mac, self.mac, frames.IPV4, frames.ipv4(ADDRESS, FAR, 6, segment)))
-        self.sequence += len(data) + (1 if flags & 3 else 0)
-
-    def next(self):
-        """The next frame of the connection; ARP is answered on the way."""
-        while True:
-            frame = self.port.receive(SECONDS)
-            assert frame, f"the connection stalled after {self.received} of {self.size} bytes"
-            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == frames.socket.inet_aton(ADDRESS):
-                self.port.send(frames.arp(2, self.mac, ADDRESS, FAR, frames.mac_text(frame[6:12]), frames.mac_text(frame[6:12])))
-            if frame[12:14] == b"\x08\x00" and frame[23] == 6 and frame[36:38] == struct.pack("!H", self.source_port):
-                self.frames.append((frame, self.port.header))
-                return frame
-
-    def run(self):
-        self.port.send(frames.arp(1, self.mac, ADDRESS, FAR))
-        answer = self.port.wait(lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2", SECONDS)
-        self.far_mac = frames.mac_text(answer[22:28])
-        # SYN with MSS. No window scale: 64 KiB on the way are as much as a packet socket's buffer takes.
-        self.send(2, options=b"\2\4" + struct.pack("!H", 1460))
-        syn = self.next()
-        self.acknowledge = int.from_bytes(syn[38:42], "big") + 1
-        self.send(0x10)
-        self.send(0x18, f"{self.size}\n".encode())
-        while self.received < self.size:
-            frame = self.next()
-            start = 34 + (frame[46] >> 4) * 4
-            data = frame[start:14 + int.from_bytes(frame[16:18], "big")]
-            # What goes on from what is there, also when it repeats some of it; else that is acknowledged again.
-            known = (self.acknowledge - int.from_bytes(frame[38:42], "big")) & 0xFFFFFFFF
-            if known < len(data):
-                self.received += len(data) - known
-                self.acknowledge += len(data) - known
-            self.send(0x10)
-        self.send(0x14)  # RST: it is over
-        return self
-
+def download(lease, size):
+    """A guest with the kernel's own TCP takes `size` bytes from the neighbour's source: [(frame, virtio_net_hdr)] as the lease
+    brought them."""
+    seen = []
+    with station.Station(lease, f"{ADDRESS}/24", seen=seen) as there, there.socket() as client:
+        client.settimeout(tap.patience(SECONDS))
+        client.connect((FAR, 9000))
+        client.sendall(f"{size}\n".encode())
+        received = sum(map(len, iter(lambda: client.recv(1 << 16), b"")))
+        assert received == size, f"{received} of {size} bytes"
+    return [(frame, header) for frame, header in seen if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_TCP]
 
 
 @tap.limit(120)
@@ -99,10 +53,10 @@ def test_tcp_into_a_plain_reader():
     with bus.connect("member") as connection:
         for network in ("lab", "lab-private", "lab-vepa", "lab-direct"):
             with connection.open_packet(network) as lease:
-                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 1 << 20).run()
-                longest = max(len(frame) for frame, _ in tcp.frames)
-                bad = [frame[:60].hex() for frame, _ in tcp.frames if transport_checksum_is_complete(frame) is not True]
-                tap.diag(f"{network}: {len(tcp.frames)} frames, the longest {longest} bytes")
+                came = download(lease, 1 << 20)
+                longest = max(len(frame) for frame, _ in came)
+                bad = [frame[:60].hex() for frame, _ in came if transport_checksum_is_complete(frame) is not True]
+                tap.diag(f"{network}: {len(came)} frames, the longest {longest} bytes")
                 assert longest <= 1514 and not bad, (network, longest, bad[:3])
                 assert longest > 1400, "no full frame came: the test sees nothing"
 
@@ -115,12 +69,12 @@ def test_tcp_into_a_reader_with_virtio_net_hdr():
         networks = ["lab"] + (["lab-direct"] if "checksum-trick" not in known else [])
         for network in networks:
             with connection.open_packet(network, vnet_hdr=True) as lease:
-                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 4 << 20).run()
-                longest = max(len(frame) for frame, _ in tcp.frames)
-                gso = [header for frame, header in tcp.frames if header[1] & 0x7F]
-                tap.diag(f"{network}: {len(tcp.frames)} frames, {len(gso)} with GSO, the longest {longest} bytes")
+                came = download(lease, 4 << 20)
+                longest = max(len(frame) for frame, _ in came)
+                gso = [header for frame, header in came if header[1] & 0x7F]
+                tap.diag(f"{network}: {len(came)} frames, {len(gso)} with GSO, the longest {longest} bytes")
                 assert gso and longest > 1514, (network, longest)
-                for frame, header in tcp.frames:
+                for frame, header in came:
                     flags, kind, _, size, start, offset = frames.VNET_HEADER.unpack(header)
                     if len(frame) > 1514:
                         assert kind & 0x7F == 1 and 0 < size <= 1460, (header.hex(), len(frame))  # VIRTIO_NET_HDR_GSO_TCPV4
@@ -139,12 +93,12 @@ def test_tcp_into_a_tap():
         for offload, name in ((0, "none"), (0x01 | 0x02, "csum, tso4")):
             with connection.open_tap("lab") as lease:
                 fcntl.ioctl(lease.fd, shapes.TUNSETOFFLOAD, offload)
-                tcp = Tcp(shapes.port_of(lease), lease.info["mac"], 2 << 20).run()
-                longest = max(len(frame) for frame, _ in tcp.frames)
-                tap.diag(f"offloads {name}: {len(tcp.frames)} frames, the longest {longest} bytes")
+                came = download(lease, 2 << 20)
+                longest = max(len(frame) for frame, _ in came)
+                tap.diag(f"offloads {name}: {len(came)} frames, the longest {longest} bytes")
                 if not offload:
                     assert longest <= 1514, longest
-                    assert all(transport_checksum_is_complete(frame) for frame, _ in tcp.frames), "unfinished"
+                    assert all(transport_checksum_is_complete(frame) for frame, _ in came), "unfinished"
                 else:
                     assert longest > 1514, longest
 
