@@ -13,6 +13,7 @@ import threading
 import frames
 import kernel
 import lab
+import tap
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x2, 0x1000, 0x4000
 NAME = "g0"
@@ -99,15 +100,16 @@ def command(*words):
 
 def ping(address, tries=3):
     """Does the address answer this namespace?"""
-    words = ["ping", "-c", "1", "-W", "2", "-q", address]
+    words = ["ping", "-c", "1", "-W", str(tap.patience(2)), "-q", address]
     return any(subprocess.run(words, capture_output=True, check=False).returncode == 0 for _ in range(tries))
 
 
 def transfer(server, client, address, port=7777, size=1_000_000):
     """size bytes from client to a server and back over TCP, both sockets unconnected; AssertionError if they are not the same."""
     data = os.urandom(size)
-    server.settimeout(20)
-    client.settimeout(20)
+    seconds = tap.patience(20)
+    server.settimeout(seconds)
+    client.settimeout(seconds)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address, port))
     server.listen(1)
@@ -115,7 +117,7 @@ def transfer(server, client, address, port=7777, size=1_000_000):
     def echo():
         peer, _ = server.accept()
         with peer:
-            peer.settimeout(20)
+            peer.settimeout(seconds)
             peer.sendall(b"".join(iter(lambda: peer.recv(65536), b"")))
 
     thread = threading.Thread(target=echo)
@@ -127,6 +129,6 @@ def transfer(server, client, address, port=7777, size=1_000_000):
         back = b"".join(iter(lambda: client.recv(65536), b""))
     finally:
         client.close()
-        thread.join(25)
+        thread.join(seconds + 5)
         server.close()
     assert back == data, f"{len(back)} bytes of {size} came back, or not the same"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the tiers, passes their TAP on as it comes, counts, and ends with one line of totals."""
 
+import collections
 import dataclasses
 import fnmatch
 import glob
@@ -14,6 +15,7 @@ import time
 
 FILE_SECONDS = 1200
 FULL_SECONDS = 2 * 3600
+REMARKS = 12  # lines that the summary repeats of a failure
 
 
 @dataclasses.dataclass
@@ -22,6 +24,7 @@ class Result:
     name: str
     outcome: str  # passed, failed, skipped
     reason: str = ""
+    remarks: list = dataclasses.field(default_factory=list)  # the comments that stood before a failure
 
 
 class Runner:
@@ -53,7 +56,7 @@ class Runner:
 
         timer = threading.Timer(seconds, cut_off)
         timer.start()
-        planned, seen, failed = None, 0, 0
+        planned, seen, failed, remarks = None, 0, 0, collections.deque(maxlen=REMARKS)
         for line in process.stdout:
             print(line, end="", flush=True)
             if line.startswith("1.."):
@@ -63,7 +66,12 @@ class Runner:
                     self.add(tier, title, "skipped", directive.strip().removeprefix("SKIP").strip())
             elif line.startswith(("ok", "not ok")):
                 seen += 1
-                failed += self._line(tier, line)
+                if self._line(tier, line):
+                    failed += 1
+                    self.results[-1].remarks = list(remarks)
+                remarks.clear()
+            elif line.startswith("#"):
+                remarks.append(line.rstrip("\n"))
         status = process.wait()
         timer.cancel()
         wrong = None
@@ -194,6 +202,8 @@ class Runner:
             if result.outcome != "passed":
                 reason = f": {result.reason}" if result.reason else ""
                 print(f"{result.outcome}: {result.tier}: {result.name}{reason}")
+                for remark in result.remarks:
+                    print(f"    {remark}")
         count = {outcome: 0 for outcome in ("passed", "failed", "skipped")}
         for result in self.results:
             count[result.outcome] += 1
