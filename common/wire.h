@@ -11,7 +11,8 @@
  * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE, WIRE_STATISTICS or
  * WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then WIRE_DONE. From its first WIRE_LIST on a
  * connection also hears, with serial 0: WIRE_ENDED, WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this
- * connection did not know), in the order in which they happened. Replies to different requests come in any order.
+ * connection did not know), in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED first. Replies to
+ * different requests come in any order.
  *
  * The reserved members are the compiler's padding given names, so that an initializer makes every byte zero.
  */

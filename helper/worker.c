@@ -21,6 +21,7 @@ struct Worker {
         uint64_t serial;
         bool busy;         /* it has a job, and counts */
         bool answered;
+        uint32_t lease; /* what its open has made; 0: nothing yet */
         int order_fd; /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
 };
@@ -55,13 +56,19 @@ void worker_forget_connection(Server *server, const Connection *connection) {
         }
 }
 
-static void take_lease(Server *server, const Report *report) {
+static void take_lease(Worker *worker, const Report *report) {
+        Server *server = worker->server;
         int r = registry_put(&server->registry, &report->lease, report->value);
         const RegistryEntry *entry = registry_find(&server->registry, report->lease.id);
 
         if (r < 0) {
                 log_error("no memory for lease %u; looking again", report->lease.id);
                 server->scan_wanted = true;
+        }
+        /* An open's lease is news to others, after its answer: rawnetd would count both the lease and the open it waits for. */
+        if (worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0) {
+                worker->lease = report->lease.id;
+                return;
         }
         if (r <= 0 || !entry)
                 return;
@@ -70,6 +77,21 @@ static void take_lease(Server *server, const Report *report) {
         else if (r == 2)
                 server_publish_end(server, &entry->lease,
                                    report->type == REPORT_CLOSED ? WIRE_END_CLOSED : WIRE_END_LINK_GONE);
+}
+
+/* As it is by now: its MAC may have been learnt, its parent may have gone. */
+static void take_answered(Worker *worker) {
+        Server *server = worker->server;
+        const RegistryEntry *entry;
+
+        worker->answered = true;
+        entry = worker->lease ? registry_find(&server->registry, worker->lease) : NULL;
+        if (!entry)
+                return;
+        if (entry->lease.gone)
+                server_publish_end(server, &entry->lease, WIRE_END_LINK_GONE);
+        else
+                server_publish_lease(server, &entry->lease);
 }
 
 static void end_scan(Server *server) {
@@ -87,10 +109,10 @@ static void take_report(Worker *worker, const Report *report) {
         switch (report->type) {
         case REPORT_LEASE:
         case REPORT_CLOSED:
-                take_lease(server, report);
+                take_lease(worker, report);
                 break;
         case REPORT_ANSWERED:
-                worker->answered = true;
+                take_answered(worker);
                 break;
         case REPORT_SCANNED:
                 end_scan(server);

@@ -409,6 +409,34 @@ def test_opens_at_once_share_nothing():
             reply.close_fds()
 
 
+@tap.limit(120)
+def test_an_open_is_answered_before_it_is_news():
+    """Who opens a lease hears of it by the answer first (else rawnetd counts it twice for a moment, near a quota one too many); who else
+    listens hears of it once."""
+    with wire.Helper() as helper, wire.Helper() as other:
+        for listener in (helper, other):
+            assert listener.call(wire.request(wire.LIST, serial=7)).type == wire.DONE
+        for _ in range(25):
+            for serial in range(300, 310):
+                helper.send(wire.open_request(serial=serial))
+            opened, news = {}, []
+            while len(opened) < 10 or len(news) < 10:
+                reply = helper.reply()
+                assert reply.type in (wire.OPENED, wire.LEASE), reply
+                if reply.type == wire.OPENED:
+                    opened[reply.lease] = reply
+                else:
+                    assert reply.lease in opened, f"news of lease {reply.lease} before its answer"
+                    news.append(reply.lease)
+            assert sorted(news) == sorted(opened), (news, opened)
+            assert sorted(other.reply().lease for _ in range(10)) == sorted(opened)
+            for reply in opened.values():
+                reply.close_fds()
+            for listener in (helper, other):
+                ends = [listener.reply() for _ in range(10)]
+                assert {reply.type for reply in ends} == {wire.ENDED}, ends
+
+
 def test_what_is_made_ahead_judges_as_the_rest():
     """A worker made ahead reads the network file when it gets its request, and counts the leases of that moment."""
     with wire.Helper() as helper, lab.network("ahead", MaxLeases="1"):

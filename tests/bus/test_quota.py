@@ -86,6 +86,18 @@ def test_calls_at_once_do_not_pass_the_quota():
             lease.close_fds()
 
 
+def test_calls_at_once_fill_the_quota():
+    """As many as there is room for all succeed, however their steps fall between each other."""
+    with lab.network("full", MaxLeasesPerUser="12"), bus.connect("member") as connection:
+        for _ in range(10):
+            serials = [connection.send_open("tap", "full") for _ in range(12)]
+            opened = [connection.opened("tap", serial) for serial in serials]
+            full(connection, "full", "12")
+            for lease in opened:
+                lease.close_fds()
+            lab.wait_for(lambda: not connection.leases(), 10, "the end of all")
+
+
 def test_the_file_is_read_anew_each_time():
     with bus.connect("member") as connection:
         with lab.network("grows", MaxLeases="1"), connection.open_tap("grows"):
