@@ -11,13 +11,8 @@
 
 #include "common/fd-pass.h"
 
-void port_init(Port *port, const char *name, const PortRequest *request) {
-        *port = (Port){.request = *request};
-        if (name) {
-                port->name = strdup(name);
-                if (!port->name)
-                        abort(); /* a name of at most 32 bytes, at start-up */
-        }
+void port_init(Port *port, char *name, const PortRequest *request) {
+        *port = (Port){.name = name, .request = *request};
         for (size_t i = 0; i < RAWNET_FDS_MAX; i++)
                 port->fds[i] = port->numbers[i] = -1;
 }

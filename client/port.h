@@ -40,7 +40,8 @@ typedef struct Port {
         int numbers[RAWNET_FDS_MAX]; /* where each will be in the program */
 } Port;
 
-void port_init(Port *port, const char *name, const PortRequest *request);
+/* name: NULL, or allocated, and the port's from now on. */
+void port_init(Port *port, char *name, const PortRequest *request);
 void port_done(Port *port);
 
 /* 1..32 of [A-Za-z0-9_-]: a name that is good as a word, in LISTEN_FDNAMES and, upper-cased, in the

@@ -116,6 +116,7 @@ static int read_request(const QemuOptions *options, const char *value, PortReque
 static int add_netdev(QemuLine *line, size_t argument, QemuOptions *options, Refusal *ret_refusal) {
         const char *value = line->argv[argument], *id = qemu_options_get(options, "id");
         PortRequest request;
+        char *name;
         int r, given;
 
         r = read_request(options, value, &request, &given, ret_refusal);
@@ -135,7 +136,10 @@ static int add_netdev(QemuLine *line, size_t argument, QemuOptions *options, Ref
                                              "there is another -netdev with this id");
         if (line->n_ports >= QEMU_PORTS_MAX)
                 return refuse_netdev(ret_refusal, value, "too many of them");
-        port_init(&line->ports[line->n_ports], id, &request);
+        name = strdup(id);
+        if (!name)
+                return -ENOMEM;
+        port_init(&line->ports[line->n_ports], name, &request);
         line->netdevs[line->n_ports] = (QemuPart){
                         .options = *options, .argument = argument, .port = line->n_ports};
         line->given[line->n_ports] = given;

@@ -10,35 +10,43 @@ static bool begins(const char *text, const char *with) {
         return text && strncmp(text, with, strlen(with)) == 0;
 }
 
-/* The value of key in an option's value, copied; NULL: not there. */
-static char *value_of(const char *text, const char *first_key, const char *key) {
+/* The value of key in an option's value, copied; NULL: not there. 0 or -ENOMEM: without memory nothing is known of the line. */
+static int value_of(const char *text, const char *first_key, const char *key, char **ret) {
         _cleanup_(qemu_options_done) QemuOptions options = {};
-        const char *value = NULL;
+        const char *value;
 
-        if (qemu_options_parse(text, first_key, &options) == 0)
-                value = qemu_options_get(&options, key);
-        return value ? strdup(value) : NULL;
+        *ret = NULL;
+        /* What is not JSON is QEMU's to complain about. */
+        if (qemu_options_parse(text, first_key, &options) == -ENOMEM)
+                return -ENOMEM;
+        value = qemu_options_get(&options, key);
+        if (!value)
+                return 0;
+        *ret = strdup(value);
+        return *ret ? 0 : -ENOMEM;
 }
 
-bool qemu_memory_is_set(char **argv) {
-        for (size_t i = 1; argv[0] && argv[i]; i++) {
+int qemu_memory_is_set(char **argv) {
+        int r = 0;
+
+        for (size_t i = 1; r >= 0 && argv[0] && argv[i]; i++) {
                 _cleanup_free_ char *value = NULL;
 
                 if (qemu_is_option(argv[i], "mem-path"))
-                        return true;
+                        return 1;
                 if (!argv[i + 1])
                         break;
                 if (qemu_is_option(argv[i], "object")) {
-                        value = value_of(argv[i + 1], "qom-type", "qom-type");
+                        r = value_of(argv[i + 1], "qom-type", "qom-type", &value);
                         if (begins(value, "memory-backend-"))
-                                return true;
+                                return 1;
                 } else if (qemu_is_option(argv[i], "machine") || qemu_is_option(argv[i], "M")) {
-                        value = value_of(argv[i + 1], "type", "memory-backend");
+                        r = value_of(argv[i + 1], "type", "memory-backend", &value);
                         if (value)
-                                return true;
+                                return 1;
                 }
         }
-        return false;
+        return r;
 }
 
 char *qemu_memory_size(char **argv) {
@@ -47,8 +55,10 @@ char *qemu_memory_size(char **argv) {
 
         for (size_t i = 1; argv[0] && argv[i] && argv[i + 1]; i++)
                 if (qemu_is_option(argv[i], "m")) {
-                        char *found = value_of(argv[i + 1], "size", "size");
+                        char *found;
 
+                        if (value_of(argv[i + 1], "size", "size", &found) < 0)
+                                return NULL;
                         if (found) {
                                 free(size);
                                 size = found;
@@ -63,20 +73,23 @@ char *qemu_memory_size(char **argv) {
         return asprintf(&text, "%sM", size) < 0 ? NULL : text;
 }
 
-bool qemu_may_emulate(char **argv) {
+int qemu_may_emulate(char **argv) {
         for (size_t i = 1; argv[0] && argv[i]; i++) {
                 _cleanup_free_ char *value = NULL;
+                int r = 0;
 
                 if (qemu_is_option(argv[i], "enable-kvm"))
-                        return false;
+                        return 0;
                 if (!argv[i + 1])
                         break;
                 if (qemu_is_option(argv[i], "accel"))
-                        value = value_of(argv[i + 1], "accel", "accel");
+                        r = value_of(argv[i + 1], "accel", "accel", &value);
                 else if (qemu_is_option(argv[i], "machine") || qemu_is_option(argv[i], "M"))
-                        value = value_of(argv[i + 1], "type", "accel");
+                        r = value_of(argv[i + 1], "type", "accel", &value);
+                if (r < 0)
+                        return r;
                 if (value && strcmp(value, "kvm") == 0)
-                        return false;
+                        return 0;
         }
-        return true;
+        return 1;
 }

@@ -3,17 +3,17 @@
 
 /*
  * What a QEMU command line says of the guest's memory and of its accelerator, as far as a vhost-user
- * back end depends on it. Pure functions.
+ * back end depends on it. Pure functions. Yes is 1, no 0; -ENOMEM: it could not be read.
  */
 
 #include "common/util.h"
 
 /* A vhost-user back end must share the guest's memory. Whether the line says itself where the memory
  * comes from: -object memory-backend-…, -machine memory-backend=, -mem-path. */
-bool qemu_memory_is_set(char **argv);
+int qemu_memory_is_set(char **argv);
 /* -m's size as -object memory-backend-memfd,size= has it; 128M, QEMU's own default, without. The
  * caller frees; NULL without memory. */
 char *qemu_memory_size(char **argv);
 /* May QEMU emulate the processor? Then QEMU up to 7.2 does not survive MSI-X in front of a vhost-user
  * back end (hw/virtio/virtio-pci.c, virtio_pci_vector_unmask() takes the path of KVM). */
-bool qemu_may_emulate(char **argv);
+int qemu_may_emulate(char **argv);

@@ -102,8 +102,11 @@ static int complete_device(const QemuLine *line, const QemuPart *device, char **
                 r = complete(device, text, "mq", "on", QEMU_BOOL);
         if (r < 0 || !pci)
                 return r;
-        if (port->request.kind == KIND_PACKET && qemu_may_emulate(line->argv))
-                return complete(device, text, "vectors", "0", QEMU_NUMBER);
+        if (port->request.kind == KIND_PACKET) {
+                r = qemu_may_emulate(line->argv);
+                if (r != 0)
+                        return r < 0 ? r : complete(device, text, "vectors", "0", QEMU_NUMBER);
+        }
         if (queues_of(port) < 2)
                 return 0;
         if (asprintf(&vectors, "%u", 2 * queues_of(port) + 2) < 0)
@@ -125,6 +128,17 @@ static int append(char **argv, size_t *n, const char *option, char *value) {
         return 0;
 }
 
+static int append_memory(const QemuLine *line, char **argv, size_t n) {
+        _cleanup_free_ char *size = qemu_memory_size(line->argv);
+        char *text;
+        int r;
+
+        if (!size || asprintf(&text, "memory-backend-memfd,id=" MEMORY_ID ",size=%s,share=on", size) < 0)
+                return -ENOMEM;
+        r = append(argv, &n, "-object", text);
+        return r < 0 ? r : append(argv, &n, "-machine", strdup("memory-backend=" MEMORY_ID));
+}
+
 /* What packet ports need beside their netdev: a chardev each, and memory that their back ends share. */
 static int append_backends(const QemuLine *line, char **argv, size_t n) {
         bool any = false;
@@ -143,17 +157,12 @@ static int append_backends(const QemuLine *line, char **argv, size_t n) {
                         return -ENOMEM;
                 r = append(argv, &n, "-chardev", qemu_options_append(text, "path", port->socket, QEMU_STRING));
         }
-        if (r >= 0 && any && !qemu_memory_is_set(line->argv)) {
-                _cleanup_free_ char *size = qemu_memory_size(line->argv);
-                char *text;
-
-                if (!size || asprintf(&text, "memory-backend-memfd,id=" MEMORY_ID ",size=%s,share=on", size) < 0)
-                        return -ENOMEM;
-                r = append(argv, &n, "-object", text);
-                if (r >= 0)
-                        r = append(argv, &n, "-machine", strdup("memory-backend=" MEMORY_ID));
-        }
-        return r;
+        if (r < 0 || !any)
+                return r;
+        r = qemu_memory_is_set(line->argv);
+        if (r != 0)
+                return MIN_OF(r, 0);
+        return append_memory(line, argv, n);
 }
 
 int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {

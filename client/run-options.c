@@ -70,7 +70,7 @@ static bool same_variable(const char *a, const char *b) {
 /* Takes NAME=NETWORK apart in place. */
 static bool add_port(RunOptions *options, const PortRequest *request, char *text) {
         PortRequest with_network = *request;
-        char *equals = strchr(text, '=');
+        char *equals = strchr(text, '='), *name;
 
         if (!equals || !equals[1]) {
                 log_error("--port is NAME=NETWORK, not '%s'", text);
@@ -92,7 +92,12 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
                 log_error("more than %u ports", RUN_PORTS_MAX);
                 return false;
         }
-        port_init(&options->ports[options->n_ports++], text, &with_network);
+        name = strdup(text);
+        if (!name) {
+                log_error("out of memory");
+                return false;
+        }
+        port_init(&options->ports[options->n_ports++], name, &with_network);
         return true;
 }
 

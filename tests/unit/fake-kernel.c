@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <string.h>
 
+#include "fault.h"
 #include "test.h"
 
 #define ANSWERS_MAX 16
@@ -72,6 +73,8 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *s, const void *data, s
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *s, const void *data, size_t size) {
         assert_ptr_equal(s, &fake);
         assert_true(size <= sizeof(fake.request));
+        if (fault_due("mnl_socket_sendto", 0))
+                return -1;
         memcpy(fake.request, data, size);
         fake.request_size = size;
         fake.requests++;
@@ -85,6 +88,8 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *s, void *data, size_
         int left;
 
         assert_ptr_equal(s, &fake);
+        if (fault_due("mnl_socket_recvfrom", 0))
+                return -1;
         if (fake.next == fake.n_answers) {
                 errno = fake.end_errno;
                 return -1;

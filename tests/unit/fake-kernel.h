@@ -5,6 +5,7 @@
  * The kernel's end of a netlink socket, for message building and reply parsing only: what is said is kept, what is answered was
  * put there before. It says nothing about what a kernel does; the netns tests do, with a real one.
  *
+ * Both calls are among those that fault_arm() makes fail.
  * Stands in by -Wl,--wrap=mnl_socket_sendto and --wrap=mnl_socket_recvfrom (tests/unit/meson.build, more_wraps).
  */
 

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/util.h"
+
 static bool armed, fired;
 static unsigned countdown;
 static int fault_errno;
@@ -41,7 +43,7 @@ bool fault_due(const char *name, int errnum) {
                 return false;
         fired = true;
         what = name;
-        errno = errnum;
+        errno = errnum ? errnum : fault_errno;
         return true;
 }
 
@@ -67,16 +69,54 @@ WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message
      fault_errno, -1)
 WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags), fault_errno,
      -1)
+WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), fault_errno, -1)
 WRAP(DIR *, opendir, (const char *path), (path), fault_errno, NULL)
 WRAP(struct dirent64 *, readdir64, (DIR * dir), (dir), fault_errno, NULL)
 WRAP(void *, malloc, (size_t size), (size), ENOMEM, NULL)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), ENOMEM, NULL)
 WRAP(void *, realloc, (void *p, size_t size), (p, size), ENOMEM, NULL)
 WRAP(void *, reallocarray, (void *p, size_t n, size_t size), (p, n, size), ENOMEM, NULL)
+WRAP(char *, strdup, (const char *text), (text), ENOMEM, NULL)
 WRAP(char *, strndup, (const char *text, size_t size), (text, size), ENOMEM, NULL)
+WRAP(FILE *, open_memstream, (char **ret, size_t *ret_size), (ret, ret_size), ENOMEM, NULL)
 WRAP(int, vasprintf, (char **ret, const char *format, va_list ap), (ret, format, ap), ENOMEM, -1)
 WRAP(int, __vasprintf_chk, (char **ret, int flag, const char *format, va_list ap),
      (ret, flag, format, ap), ENOMEM, -1)
+
+/* What fails of it is the allocation, or the writing out of a memory stream: the stream itself is gone in any case (fclose(3)). */
+int __real_fclose(FILE *f);
+int __wrap_fclose(FILE *f);
+int __wrap_fclose(FILE *f) {
+        int r = __real_fclose(f);
+
+        return fault_due("fclose", fault_errno) ? EOF : r;
+}
+
+int __wrap_asprintf(char **ret, const char *format, ...) _printf_(2, 3);
+int __wrap_asprintf(char **ret, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        if (fault_due("asprintf", ENOMEM))
+                return -1;
+        va_start(ap, format);
+        r = __real_vasprintf(ret, format, ap);
+        va_end(ap);
+        return r;
+}
+
+int __wrap___asprintf_chk(char **ret, int flag, const char *format, ...) _printf_(3, 4);
+int __wrap___asprintf_chk(char **ret, int flag, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        if (fault_due("asprintf", ENOMEM))
+                return -1;
+        va_start(ap, format);
+        r = __real___vasprintf_chk(ret, flag, format, ap);
+        va_end(ap);
+        return r;
+}
 
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);

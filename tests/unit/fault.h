@@ -17,5 +17,5 @@ bool fault_disarm(void);
 /* The name of the call that failed last, for messages. */
 const char *fault_what(void);
 
-/* For a __wrap_ function of a test's own: is it this call's turn? errno is set then. */
+/* For a __wrap_ function of a test's own: is it this call's turn? errno is set then, to errnum or, with 0, to fault_arm()'s. */
 bool fault_due(const char *name, int errnum);

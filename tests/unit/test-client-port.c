@@ -10,6 +10,7 @@
 
 #include "client/placeholder.h"
 #include "client/port.h"
+#include "fault.h"
 #include "test.h"
 
 static void make_port(Port *port, const char *name, const char *network, size_t n_queues,
@@ -17,7 +18,7 @@ static void make_port(Port *port, const char *name, const char *network, size_t 
         PortRequest request = PORT_REQUEST_INIT;
 
         request.network = network;
-        port_init(port, name, &request);
+        port_init(port, name ? strdup(name) : NULL, &request);
         port->n_queues = n_queues;
         port->n_vhosts = n_vhosts;
         port->mac = strdup(mac);
@@ -218,12 +219,58 @@ static void test_names(_unused_ void **state) {
         assert_false(port_name_valid("a b"));
 }
 
+/* Each allocation fails once: no text, rather than one with a piece missing. */
+static void test_faults(_unused_ void **state) {
+        static const char *const words[] = {"a{fds}b", "{fds,}", "{vhostfds}", "{mac}", "{ifname}", "{mtu}", "{other}{", "{fd}{fd}"};
+        Port port;
+        PortList list = {.ports = &port, .n_ports = 1};
+
+        make_port(&port, NULL, "lab", 2, 2, "52:54:00:00:00:01");
+        ports_number_from_three(&port, 1);
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+                _cleanup_free_ char *whole = NULL;
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                bool fired = true;
+                unsigned n = 0;
+
+                assert_int_equal(placeholder_replace(words[i], port_lookup, &list, &whole, &refusal), 0);
+                while (fired) {
+                        char *text = NULL;
+                        int r;
+
+                        fault_arm(++n, ENOMEM);
+                        r = placeholder_replace(words[i], port_lookup, &list, &text, &refusal);
+                        fired = fault_disarm();
+                        assert_int_equal(r, fired ? -ENOMEM : 0);
+                        assert_string_equal(fired ? "" : whole, text ? text : "");
+                        free(text);
+                }
+                assert_true(n > 3);
+                assert_string_equal(refusal.text, "untouched");
+        }
+        for (unsigned n = 1;; n++) {
+                int r;
+
+                fault_arm(n, ENOMEM);
+                r = ports_set_environment(&port, 1);
+                if (!fault_disarm()) {
+                        assert_int_equal(r, 0);
+                        assert_string_equal(getenv("LISTEN_FDNAMES"), "lab:lab:lab.vhost:lab.vhost");
+                        assert_true(n > 8);
+                        break;
+                }
+                assert_int_equal(r, -ENOMEM);
+        }
+        port_done(&port);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_one_port),    cmocka_unit_test(test_left_alone),
                         cmocka_unit_test(test_named_ports), cmocka_unit_test(test_no_value),
                         cmocka_unit_test(test_environment), cmocka_unit_test(test_place),
                         cmocka_unit_test(test_find_free),   cmocka_unit_test(test_names),
+                        cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
  * QEMU's option syntax, and command lines with -netdev raw turned into ones for a stock QEMU.
  */
 
+#include "client/parse.h"
 #include "client/qemu-line.h"
+#include "fault.h"
 #include "test.h"
 
 #define ARGV(...) ((char **)(const char *[]){__VA_ARGS__, NULL})
@@ -310,6 +312,58 @@ static void test_descriptors(_unused_ void **state) {
         assert_int_equal(qemu_line_descriptors(&line), 7);
 }
 
+/* Each allocation fails once: no line at all, rather than one that says something else (LeakSanitizer watches what is left). */
+static void test_faults(_unused_ void **state) {
+        char **argv = ARGV("qemu", "-m", "512", "-machine", "q35,accel=kvm", "-object", "rng-random,id=r", "-netdev",
+                           "raw,id=n0,network=lab,queues=2", "-netdev", "raw,id=n1,network=jumbo,kind=tap,queues=2,vhost=on",
+                           "-device", "virtio-net-pci,netdev=n0", "-device", "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n1\"}"),
+             **expected = ARGV("qemu", "-m", "512", "-machine", "q35,accel=kvm", "-object", "rng-random,id=r", "-netdev",
+                               "vhost-user,id=n0,chardev=rawnet.n0,queues=2", "-netdev",
+                               "tap,id=n1,fds=10:11,vhost=on,vhostfds=12:13", "-device",
+                               "virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,mq=on,vectors=6", "-device",
+                               "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n1\",\"mac\":\"52:54:00:aa:bb:cc\",\"host_mtu\":9000,"
+                               "\"mq\":true,\"vectors\":6}",
+                               "-chardev", "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("512M"));
+        unsigned n = 0, parsing = 0;
+        bool fired = true;
+
+        check_line(argv, expected);
+        while (fired) {
+                QemuLine line;
+                Refusal refusal = {};
+                int r;
+
+                fault_arm(++n, ENOMEM);
+                r = qemu_line_parse(argv, &line, &refusal);
+                fired = fault_disarm();
+                assert_int_equal(r, fired ? -ENOMEM : 0);
+                if (!fired)
+                        qemu_line_done(&line);
+        }
+        parsing = n - 1;
+        for (n = 0, fired = true; fired;) {
+                _cleanup_(qemu_line_done) QemuLine line = {};
+                char *untouched = NULL, **result = &untouched;
+                Refusal refusal = {};
+                int r;
+
+                assert_int_equal(qemu_line_parse(argv, &line, &refusal), 0);
+                open_all(&line);
+                fault_arm(++n, ENOMEM);
+                r = qemu_line_rewrite(&line, &result);
+                fired = fault_disarm();
+                assert_int_equal(r, fired ? -ENOMEM : 0);
+                if (fired) {
+                        assert_ptr_equal(result, &untouched);
+                        continue;
+                }
+                for (size_t i = 0; expected[i]; i++)
+                        assert_string_equal(result[i], expected[i]);
+                argv_free(result);
+        }
+        assert_true(parsing > 20 && n > 50);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_plain_options), cmocka_unit_test(test_json_options),
@@ -318,6 +372,7 @@ int main(void) {
                         cmocka_unit_test(test_untouched),
                         cmocka_unit_test(test_refused),       cmocka_unit_test(test_settled_mac),
                         cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_rewrite_packet),
+                        cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

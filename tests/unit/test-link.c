@@ -9,7 +9,11 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
 #include "fake-kernel.h"
+#include "fault.h"
 #include "helper/link.h"
 #include "test.h"
 
@@ -342,12 +346,187 @@ static void test_nsids(_unused_ void **state) {
                    0x12345);
 }
 
+/* Each function on this page, with the answers that it waits for, and whether it left what it was to fill in alone. */
+static void answer_done(void) {
+        Answer a;
+
+        a.m = mnl_nlmsg_put_header(a.buffer);
+        a.m->nlmsg_type = NLMSG_DONE;
+        memset(mnl_nlmsg_put_extra_header(a.m, 4), 0, 4);
+        fake_kernel_answers(a.m, a.m->nlmsg_len);
+}
+
+static void answer_link(void) {
+        Answer a;
+
+        start_answer(&a);
+        mnl_attr_put_strz(a.m, IFLA_IFNAME, "eth0");
+        fake_kernel_answers(a.m, a.m->nlmsg_len);
+}
+
+static int try_macvlan(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_add_macvlan(netlink, &plan, MACVLAN_MODE_BRIDGE, refusal);
+}
+
+static int try_vlan(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_add_vlan(netlink, &plan, 100, ETH_P_8021Q, refusal);
+}
+
+static int try_veth(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_add_veth(netlink, &plan, "inner", refusal);
+}
+
+static int try_change(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_change(netlink, 7, &(LinkChange){.flags_on = IFF_UP}, refusal);
+}
+
+static int try_delete(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_delete(netlink, 0x12345, "rn12345", refusal);
+}
+
+static int try_nsid_set(Netlink *netlink, Refusal *refusal) {
+        fake_kernel_acks(0, NULL, 0);
+        return link_nsid_set(netlink, 4711, 0x12345, refusal);
+}
+
+static int try_get(Netlink *netlink, Refusal *refusal) {
+        LinkInfo link, before;
+        int r;
+
+        memset(&before, 0xaa, sizeof(before));
+        link = before;
+        answer_link();
+        fake_kernel_acks(0, NULL, 0);
+        r = link_get(netlink, LINK_HERE, "eth0", &link, refusal);
+        if (r != 0)
+                assert_memory_equal(&link, &before, sizeof(link));
+        else
+                assert_string_equal(link.name, "eth0");
+        return r;
+}
+
+static int count_link(_unused_ const LinkInfo *info, void *data) {
+        ++*(unsigned *)data;
+        return 0;
+}
+
+static int try_dump(Netlink *netlink, Refusal *refusal) {
+        unsigned n = 0;
+        int r;
+
+        answer_link();
+        answer_link();
+        answer_done();
+        r = link_dump(netlink, "vlan", count_link, &n, refusal);
+        assert_true(r != 0 || n == 2);
+        return r;
+}
+
+static int try_nsid_dump(Netlink *netlink, Refusal *refusal) {
+        int r;
+
+        fake_kernel_acks(0, NULL, 0);
+        put_nsid(RTM_NEWNSID, 0x12345, 4);
+        answer_done();
+        n_nsids = 0;
+        r = link_nsid_dump(netlink, take_nsid, nsids, refusal);
+        assert_true(r != 0 || n_nsids == 1);
+        return r;
+}
+
+/* Sending or receiving fails once, in each function at each place: that errno, nothing filled in, and no talk after it; so a link
+ * is never half described to whoever goes on. */
+static void test_faults(_unused_ void **state) {
+        static const struct {
+                int (*try)(Netlink *netlink, Refusal *refusal);
+                unsigned calls; /* that can fail */
+        } functions[] = {
+                {try_macvlan, 2}, {try_vlan, 2}, {try_veth, 2}, {try_change, 2},  {try_delete, 2},
+                {try_nsid_set, 2}, {try_get, 3},  {try_dump, 4}, {try_nsid_dump, 5},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+                bool fired = true;
+                unsigned n = 0;
+
+                while (fired) {
+                        Refusal refusal = REFUSAL_UNTOUCHED;
+                        Netlink netlink = fake_kernel();
+                        int r;
+
+                        fault_arm(++n, ENOBUFS);
+                        r = functions[i].try(&netlink, &refusal);
+                        fired = fault_disarm();
+                        assert_int_equal(r, fired ? -ENOBUFS : 0);
+                        assert_string_equal(refusal.text, "untouched");
+                }
+                assert_int_equal(n - 1, functions[i].calls);
+        }
+}
+
+static uint32_t ethtool_commands[8];
+static size_t n_ethtool_commands;
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(_unused_ int fd, unsigned long request, ...) {
+        const struct ethtool_value *value;
+        const struct ifreq *r;
+        va_list ap;
+
+        va_start(ap, request);
+        r = va_arg(ap, const struct ifreq *);
+        va_end(ap);
+        assert_int_equal(request, SIOCETHTOOL);
+        assert_string_equal(r->ifr_name, "rn12345");
+        value = (const void *)r->ifr_data;
+        assert_int_equal(value->data, 0);
+        if (fault_due("ioctl", 0))
+                return -1;
+        ethtool_commands[n_ethtool_commands++] = value->cmd;
+        return 0;
+}
+
+/* A port with an offload left on would let the checksum trick through: each step must have worked. */
+static void test_offload_faults(_unused_ void **state) {
+        static const uint32_t all[] = {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO};
+        unsigned n = 0, fds = count_fds();
+        bool fired = true;
+
+        while (fired) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                int r;
+
+                n_ethtool_commands = 0;
+                fault_arm(++n, EOPNOTSUPP);
+                r = link_offload_off("rn12345", &refusal);
+                fired = fault_disarm();
+                assert_int_equal(count_fds(), fds);
+                if (!fired)
+                        assert_int_equal(r, 0);
+                else if (n == 1)
+                        assert_int_equal(r, -EOPNOTSUPP); /* socket() */
+                else {
+                        assert_refused(r, RAWNET_KERNEL_REFUSED, &refusal, "rn12345");
+                        assert_int_equal(refusal.kernel_errno, EOPNOTSUPP);
+                }
+        }
+        assert_int_equal(n, 5);
+        assert_int_equal(n_ethtool_commands, ARRAY_SIZE(all));
+        assert_memory_equal(ethtool_commands, all, sizeof(all));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
                 cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
                 cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
+                cmocka_unit_test(test_faults),      cmocka_unit_test(test_offload_faults),
                 cmocka_unit_test(test_nsids),
         };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include "fault.h"
 #include "service/quota.h"
 #include "test.h"
 
@@ -117,13 +118,51 @@ static void test_over_all_networks(void **state) {
         assert_int_equal(check(f, 1001, &refusal), 0);
 }
 
+/* Without memory a lease is not in the table, and not half in it: what is counted is what is there. */
+static void test_faults(void **state) {
+        Fixture *f = *state;
+        unsigned n_leases = 0, failures = 0;
+        Refusal refusal;
+
+        f->network.max_leases = f->network.max_leases_per_user = 65536;
+        /* Through several sizes of the table: each lease is tried with each of its allocations failing. */
+        while (n_leases < 100) {
+                bool fired = true;
+
+                for (unsigned n = 1; fired; n++) {
+                        Lease *lease;
+
+                        fault_arm(n, ENOMEM);
+                        lease = add(f, "lab", 1000);
+                        fired = fault_disarm();
+                        failures += fired;
+                        assert_true(fired == !lease);
+                        n_leases += lease != NULL;
+                        assert_int_equal(f->service.leases.n_leases, n_leases);
+                        assert_int_equal(lease_table_count(&f->service.leases, "lab", 1000, false), n_leases);
+                        if (lease)
+                                assert_ptr_equal(lease_table_find(&f->service.leases, lease->wire.id), lease);
+                        f->network.max_leases_per_user = n_leases + 1;
+                        assert_int_equal(check(f, 1000, &refusal), 0);
+                        f->network.max_leases_per_user = n_leases ? n_leases : 1;
+                        assert_int_equal(check(f, 1000, &refusal), n_leases ? RAWNET_QUOTA_EXCEEDED : 0);
+                }
+        }
+        assert_true(failures > 100);
+        /* Nothing that counting calls can fail. */
+        fault_arm(1, ENOMEM);
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        assert_int_equal(check(f, 1001, &refusal), 0);
+        assert_false(fault_disarm());
+}
+
 #define with_service(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 with_service(test_per_user),     with_service(test_per_network),
                 with_service(test_ended_counts), with_service(test_opens_under_way),
-                with_service(test_over_all_networks),
+                with_service(test_over_all_networks), with_service(test_faults),
         };
 
         return cmocka_run_group_tests_name("quota", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 
 #include "fake-kernel.h"
+#include "fault.h"
 #include "helper/record.h"
 #include "test.h"
 
@@ -196,11 +197,39 @@ static void test_read_nothing(_unused_ void **state) {
         assert_memory_equal(&lease, &before, sizeof(lease));
 }
 
+/* Each step of reading fails once: never "no such lease" (a scan would take the lease for ended), never half a record. */
+static void test_read_faults(_unused_ void **state) {
+        WireLease before;
+        bool fired = true;
+        unsigned n = 0;
+
+        memset(&before, 0xaa, sizeof(before));
+        while (fired) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                Netlink netlink = fake_kernel();
+                WireLease lease = before;
+                int r;
+
+                answer_link("lo", PLAIN);
+                answer_link("rn12345", NULL);
+                answer_link("uplink", NULL);
+                fault_arm(++n, ENOBUFS);
+                r = read_lease(&netlink, &lease, &refusal);
+                fired = fault_disarm();
+                assert_int_equal(r, fired ? -ENOBUFS : 0);
+                assert_string_equal(refusal.text, "untouched");
+                if (fired)
+                        assert_memory_equal(&lease, &before, sizeof(lease));
+        }
+        assert_int_equal(n - 1, 9); /* three times: send, the link, the ack */
+        assert_int_equal(fake_kernel_requests(), 3);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_names), cmocka_unit_test(test_read),
-                cmocka_unit_test(test_read_nothing),
+                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_faults),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);
