@@ -178,11 +178,13 @@ int qemu_line_rewrite(const QemuLine *line, char ***ret_argv) {
         }
         for (size_t i = 0; i < line->n_ports && r >= 0; i++) {
                 const Port *port = &line->ports[i];
-                char **value = &argv[line->netdevs[i].argument];
+                char **value = &argv[line->netdevs[i].argument],
+                     *netdev = port->request.kind == KIND_PACKET ? packet_netdev(port) : tap_netdev(port);
 
+                if (!netdev)
+                        return -ENOMEM;
                 free(*value);
-                *value = port->request.kind == KIND_PACKET ? packet_netdev(port) : tap_netdev(port);
-                r = *value ? 0 : -ENOMEM;
+                *value = netdev;
         }
         for (size_t i = 0; i < line->n_devices && r >= 0; i++)
                 r = complete_device(line, &line->devices[i], &argv[line->devices[i].argument]);
