@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "common/clock.h"
+#include "common/fd-pass.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"
@@ -119,14 +120,14 @@ static bool is_passing(const LeasePlan *plan, int r, const Refusal *refusal) {
         return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == EEXIST;
 }
 
-/* EEXIST at an exclusive lease's uplink: somebody has the VLAN. EOPNOTSUPP: no 802.1Q. */
+/* EEXIST at an exclusive lease's uplink: somebody has the VLAN. */
 static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *parent, int r,
                    Refusal *refusal) {
         if (r != RAWNET_KERNEL_REFUSED || plan->network.mode != MODE_EXCLUSIVE)
                 return r;
         if (refusal->kernel_errno == EEXIST)
                 return parent_vlan_taken(netlink, &plan->network, parent, plan->lease.vlan, refusal);
-        if (refusal->kernel_errno == EOPNOTSUPP)
+        if (link_kind_is_missing(r, refusal))
                 return parent_no_vlan(&plan->network, plan->lease.vlan, refusal);
         return r;
 }
@@ -164,8 +165,13 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
         for (;;) {
                 r = try_open(&plan, &netlink, &spare, context->report_fd, ret_lease, ret_fds, ret_n_fds,
                              &parent, ret_refusal);
-                if (r == 0)
-                        return report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
+                if (r == 0) {
+                        r = report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
+                        if (r == 0)
+                                return 0;
+                        fd_pass_close_all(ret_fds, *ret_n_fds);
+                        *ret_n_fds = 0;
+                }
                 if (r < 0)
                         return r;
                 r = explain(&plan, &netlink, &parent, r, ret_refusal);

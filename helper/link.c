@@ -205,10 +205,13 @@ static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan
         return m;
 }
 
-/* What the kernel says of a kind that it has not and cannot load: net/core/rtnetlink.c, __rtnl_newlink(). Other things are EOPNOTSUPP as well. */
+bool link_kind_is_missing(int refused, const Refusal *refusal) {
+        return refused == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == EOPNOTSUPP &&
+               strstr(refusal->text, "Unknown device type");
+}
+
 static int explain_kind(int refused, const char *kind, Refusal *refusal) {
-        if (refused <= 0 || !refusal || refusal->kernel_errno != EOPNOTSUPP ||
-            !strstr(refusal->text, "Unknown device type"))
+        if (!link_kind_is_missing(refused, refusal))
                 return refused;
         return refuse(refusal, RAWNET_NOT_SUPPORTED,
                       "this kernel has no %s interfaces, which this port needs; load the module %s (modprobe "

@@ -66,6 +66,11 @@ int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Re
 typedef int (*LinkEach)(const LinkInfo *info, void *data);
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
 
+/* Was the refusal that this kernel does not know such interfaces and cannot load them (net/core/rtnetlink.c, __rtnl_newlink())? Other
+ * things are EOPNOTSUPP as well: a parent that takes no VLANs (net/8021q/vlan.c, vlan_check_real_dev()). For macvlan and veth the refusal says
+ * so (RAWNET_NOT_SUPPORTED), for VLANs it is the caller's to say. */
+bool link_kind_is_missing(int refused, const Refusal *refusal);
+
 int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode, Refusal *ret_refusal);
 int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
                   Refusal *ret_refusal);

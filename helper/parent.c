@@ -221,7 +221,7 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
         r = link_get(netlink, LINK_HERE, name, &link, &refusal);
         if (r > 0 && refusal.kernel_errno == ENODEV) {
                 r = make_shared(netlink, network, parent, vlan, name, &refusal);
-                if (r > 0 && refusal.kernel_errno == EOPNOTSUPP)
+                if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);
                 if (r > 0 && refusal.kernel_errno == EEXIST) {
                         /* The administrator's own, or another open made it just now, or an exclusive lease has it. */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The interface that a lease stands on: found or made, and why not. The kernel is played; each of its steps fails once.
+ */
+
+#include "helper/parent.h"
+
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+
+#include "fault.h"
+#include "helper/host.h"
+#include "test.h"
+
+#define PARENT 2u
+#define SHARED 7u
+#define VLAN 100u
+
+static struct {
+        bool there, marked, hardened, up; /* the shared interface */
+        bool ours;                        /* it is not an administrator's */
+        unsigned n_made;
+        const char *no_vlan; /* what the kernel says to a new one */
+        int refuses;         /* kernel_errno of the fault_arm()ed call; 0: the call itself fails */
+} host;
+
+static const Network network = {.name = "lab", .path = "/etc/lab.conf", .parent = "eth0", .protocol = ETH_P_8021Q,
+                                .vlan_first = VLAN, .vlan_last = VLAN, .mode = MODE_BRIDGE};
+
+static LinkInfo parent_link(void) {
+        return (LinkInfo){.index = PARENT, .name = "eth0", .mtu = 1500, .hardware = ARPHRD_ETHER, .flags = IFF_UP};
+}
+
+static LinkInfo shared_link(void) {
+        LinkInfo link = {.index = SHARED, .lower = PARENT, .vlan = VLAN, .vlan_protocol = ETH_P_8021Q, .mtu = 1500,
+                         .hardware = ARPHRD_ETHER, .flags = host.up ? IFF_UP : 0, .kind = "vlan"};
+
+        if (host.ours)
+                snprintf(link.name, sizeof(link.name), RAWNET_VLAN_NAME_FORMAT, (unsigned long long)PARENT << 13 | VLAN);
+        else
+                put_text(link.name, sizeof(link.name), "eth0.100");
+        return link;
+}
+
+/* 0: it is not this call's turn to fail. */
+static int fails(const char *name, Refusal *refusal) {
+        if (!fault_due(name, ENOBUFS))
+                return 0;
+        return host.refuses ? refuse_errno(refusal, host.refuses, "%s", name) : -ENOBUFS;
+}
+
+int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
+int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+        const LinkInfo shared = shared_link();
+        int r = fails("link_get", ret_refusal);
+
+        assert_int_equal(nsid, LINK_HERE);
+        if (r != 0)
+                return r;
+        if (!host.there || strcmp(name, shared.name) != 0)
+                return refuse_errno(ret_refusal, ENODEV, "interface %s", name);
+        *ret = shared;
+        return 0;
+}
+
+int __wrap_link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal);
+int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
+                         Refusal *ret_refusal) {
+        int r = fails("link_add_vlan", ret_refusal);
+
+        assert_int_equal(plan->lower, PARENT);
+        assert_int_equal(vlan, VLAN);
+        assert_int_equal(protocol, ETH_P_8021Q);
+        assert_int_equal(plan->namespace_of, 0);
+        if (r != 0)
+                return r;
+        if (host.no_vlan)
+                return refuse_errno(ret_refusal, EOPNOTSUPP, "%s", host.no_vlan);
+        if (host.there)
+                return refuse_errno(ret_refusal, EEXIST, "creating");
+        host.there = host.ours = true;
+        host.n_made++;
+        return 0;
+}
+
+int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
+int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+        int r = fails("link_change", ret_refusal);
+
+        assert_int_equal(index, SHARED);
+        assert_true(host.ours); /* an administrator's is used as found */
+        if (r != 0)
+                return r;
+        if (change->flags_on & IFF_UP) {
+                assert_true(host.hardened);
+                host.up = true;
+        } else {
+                assert_true(change->no_ipv6_address);
+                assert_non_null(strstr(change->alias, "VLAN 100 of eth0"));
+                host.marked = true;
+        }
+        return 0;
+}
+
+int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
+int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {
+        const LinkInfo link = shared_link();
+        int r = fails("link_dump", ret_refusal);
+
+        assert_string_equal(kind, "vlan");
+        return r != 0 || !host.there ? r : each(&link, data);
+}
+
+int __wrap_host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac, Refusal *ret_refusal);
+int __wrap_host_harden(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t index,
+                       _unused_ const MacAddress *own_mac, Refusal *ret_refusal) {
+        int r = fails("host_harden", ret_refusal);
+
+        assert_int_equal(index, SHARED);
+        assert_true(host.ours);
+        host.hardened = r == 0;
+        return r;
+}
+
+static int lower(LinkInfo *ret, Refusal *refusal) {
+        const LinkInfo parent = parent_link();
+        Netlink netlink = {};
+
+        return parent_lower(&netlink, &network, &parent, VLAN, ret, refusal);
+}
+
+static int try_lower(Refusal *refusal) {
+        LinkInfo link, before;
+        int r;
+
+        memset(&before, 0xaa, sizeof(before));
+        link = before;
+        r = lower(&link, refusal);
+        if (r != 0)
+                assert_memory_equal(&link, &before, sizeof(link));
+        else
+                assert_int_equal(link.index, SHARED);
+        return r;
+}
+
+static void test_made(_unused_ void **state) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        memset(&host, 0, sizeof(host));
+        assert_int_equal(try_lower(&refusal), 0);
+        assert_true(host.there && host.marked && host.hardened && host.up);
+        /* The next one hardens it again, whoever loosened it, and makes none. */
+        host.hardened = false;
+        assert_int_equal(try_lower(&refusal), 0);
+        assert_true(host.hardened);
+        assert_int_equal(host.n_made, 1);
+        assert_string_equal(refusal.text, "untouched");
+}
+
+static void test_found(_unused_ void **state) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        memset(&host, 0, sizeof(host));
+        host.there = host.up = true;
+        assert_int_equal(try_lower(&refusal), 0);
+        host.up = false;
+        assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'", "eth0.100", "is down");
+}
+
+/* A kernel without 802.1Q, and a parent that takes no VLANs on one that has it. */
+static void test_no_vlan(_unused_ void **state) {
+        Refusal refusal;
+
+        memset(&host, 0, sizeof(host));
+        host.no_vlan = "creating: Unknown device type";
+        assert_refused(try_lower(&refusal), RAWNET_NOT_SUPPORTED, &refusal, "network 'lab'", "no 802.1Q", "8021q");
+        host.no_vlan = "creating: 8021q: VLANs not supported on device";
+        assert_refused(try_lower(&refusal), RAWNET_KERNEL_REFUSED, &refusal, "not supported on device");
+        assert_null(strstr(refusal.text, "no 802.1Q"));
+}
+
+/* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is not hardened and up, never one that is up
+ * and not hardened; and the next open mends what was left. */
+static void test_faults(_unused_ void **state) {
+        static const int answers[] = {0, EPERM, EBUSY, EOPNOTSUPP};
+
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                bool fired = true;
+                unsigned n = 0;
+
+                while (fired) {
+                        Refusal refusal = REFUSAL_UNTOUCHED;
+                        int r;
+
+                        memset(&host, 0, sizeof(host));
+                        host.refuses = answers[i];
+                        fault_arm(++n, ENOBUFS);
+                        r = try_lower(&refusal);
+                        fired = fault_disarm();
+                        if (!fired) {
+                                assert_int_equal(r, 0);
+                                continue;
+                        }
+                        if (answers[i] == 0) {
+                                assert_int_equal(r, -ENOBUFS);
+                                assert_string_equal(refusal.text, "untouched");
+                        } else {
+                                assert_refused(r, RAWNET_KERNEL_REFUSED, &refusal, fault_what());
+                                assert_int_equal(refusal.kernel_errno, answers[i]);
+                        }
+                        assert_true(!host.up || host.hardened);
+                        assert_int_equal(try_lower(&refusal), 0);
+                        assert_true(host.hardened && host.up);
+                        assert_int_equal(host.n_made, 1);
+                }
+                /* looked for, made, found, marked, found again, hardened, up */
+                assert_int_equal(n - 1, 7);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_made),
+                cmocka_unit_test(test_found),
+                cmocka_unit_test(test_no_vlan),
+                cmocka_unit_test(test_faults),
+        };
+
+        return cmocka_run_group_tests_name("parent", tests, NULL, NULL);
+}
