@@ -31,6 +31,7 @@ typedef struct HelperOptions {
 
 static const char help_text[] =
                 "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
+                "rawnet-bridge-helper --version | --help\n"
                 "\n"
                 "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's "
                 "helper= and libvirt's\n"

@@ -35,7 +35,7 @@ int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_jso
         int c;
 
         *ret_json = false;
-        while ((c = getopt_long(argc, argv, ":j", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
                 if (c != 'j')
                         return say_bad_option(c, argv);
                 *ret_json = true;

@@ -49,7 +49,7 @@ static int parse_arguments(int argc, char **argv) {
                         puts("rawnet-helper " RAWNET_VERSION);
                         return 0;
                 case OPTION_HELP:
-                        puts("rawnet-helper [--idle-seconds=N] [--assume-checksum-trick] [--version]\n"
+                        puts("rawnet-helper [--idle-seconds=N] [--assume-checksum-trick]\nrawnet-helper --version | --help\n\n"
                              "Started by rawnet-helper.socket; see rawnet-helper(8).");
                         return 0;
                 default:
