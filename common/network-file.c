@@ -87,7 +87,7 @@ static int parse_description(Parser *p, const char *key, const char *value) {
 
 static int parse_parent(Parser *p, const char *key, const char *value) {
         if (!interface_name_is_valid(value))
-                return bad_value(p, key, value, "the name of a network interface, as ip link shows it");
+                return bad_value(p, key, value, "the name of a network interface, as ip link shows it (at most 15 characters)");
         memcpy(p->network.parent, value, strlen(value) + 1);
         return 0;
 }

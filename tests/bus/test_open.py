@@ -10,6 +10,7 @@ import bus
 import frames
 import lab
 import tap
+import unfit
 
 INFO = {"id", "mac", "mtu", "interface", "vlan", "vnet-hdr", "isolation"}
 TUNGETIFF, IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x800454D2, 0x2, 0x1000, 0x100, 0x4000
@@ -300,39 +301,15 @@ def test_range_of_vlans():
             reasoned(bus.expect_error("NotSupported", connection.open_tap, "range.305"), "range", "802.1Q")
 
 
-# Stands in for AppArmor and hardened kernels, which forbid unshare(CLONE_NEWUSER) with EPERM: seccomp(2), then the real one.
-FORBIDDING_HELPER = """#!/usr/bin/python3
-import ctypes, os, platform, struct, sys
-UNSHARE = {"x86_64": 272, "aarch64": 97}[platform.machine()]
-code = [(0x20, 0, 0, 0), (0x15, 0, 3, UNSHARE), (0x20, 0, 0, 16), (0x45, 0, 1, 0x10000000),
-        (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
-filters = b"".join(struct.pack("HBBI", *entry) for entry in code)
-buffer = ctypes.create_string_buffer(filters)
-program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0, ctypes.get_errno()
-os.execv(sys.argv[0] + ".real", ["rawnet-helper", *sys.argv[1:]])
-"""
-
-
 def test_no_user_namespaces():
-    helper = "/usr/libexec/rawnet/rawnet-helper"  # the lab's own /usr
     with bus.connect("member") as connection:
         connection.open_tap("lab").close_fds()
         lab.wait_no_leases()
-        os.rename(helper, helper + ".real")
-        try:
-            with open(helper, "w", encoding="utf-8") as file:
-                file.write(FORBIDDING_HELPER)
-            os.chmod(helper, 0o755)
-            lab.restart("rawnet-helper")
+        with unfit.no_user_namespaces():
             for kind in ("tap", "packet"):
                 text = bus.expect_error("NotSupported", connection.open, kind, "lab")
                 assert "max_user_namespaces" in text and "lab" in text, text
             assert "user-namespace" not in connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
-        finally:
-            os.rename(helper + ".real", helper)
-            lab.restart("rawnet-helper")
         connection.open_tap("lab").close_fds()
 
 

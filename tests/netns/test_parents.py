@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Parents that are missing, down, taken or unfit, and what becomes of leases when theirs goes down, up or away.
 
-Not here: an 802.11 station. No kernel of these machines has mac80211_hwsim; the refusal goes by DEVTYPE=wlan in the device's
-uevent, and helper/parent.c says so."""
+An 802.11 station is played in test_refusals.py."""
 
 import contextlib
 import subprocess

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or number that no kernel has, so the
+ * kernel's own answer comes back: "vlan" (another link kind) or "egress" (another netdev hook).
+ */
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/util.h"
+
+#define NO_HOOK 7 /* beyond NF_NETDEV_EGRESS; nf_tables_api.c, nft_chain_parse_hook() */
+#define EGRESS 1  /* NF_NETDEV_EGRESS of linux/netfilter.h, which older headers have not */
+
+static struct nlattr *find(struct nlattr *first, const void *end, uint16_t type) {
+        for (struct nlattr *a = first; mnl_attr_ok(a, (int)((const char *)end - (const char *)a));
+             a = mnl_attr_next(a)) {
+                if (mnl_attr_get_type(a) == type)
+                        return a;
+        }
+        return NULL;
+}
+
+static struct nlattr *inside(struct nlattr *a, uint16_t type) {
+        return a ? find(mnl_attr_get_payload(a), (char *)mnl_attr_get_payload(a) + mnl_attr_get_payload_len(a), type) : NULL;
+}
+
+static void without_egress(struct nlmsghdr *m) {
+        struct nlattr *hook, *number;
+
+        if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
+                return;
+        hook = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct nfgenmsg)), mnl_nlmsg_get_payload_tail(m), NFTA_CHAIN_HOOK);
+        number = inside(hook, NFTA_HOOK_HOOKNUM);
+        if (number && mnl_attr_get_u32(number) == htonl(EGRESS))
+                *(uint32_t *)mnl_attr_get_payload(number) = htonl(NO_HOOK);
+}
+
+static void without_vlan(struct nlmsghdr *m) {
+        struct nlattr *info, *kind;
+
+        if (m->nlmsg_type != RTM_NEWLINK)
+                return;
+        info = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct ifinfomsg)), mnl_nlmsg_get_payload_tail(m), IFLA_LINKINFO);
+        kind = inside(info, IFLA_INFO_KIND);
+        if (kind && strcmp(mnl_attr_get_str(kind), "vlan") == 0)
+                memcpy(mnl_attr_get_payload(kind), "nada", 4);
+}
+
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t to_size) {
+        ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
+        _cleanup_free_ char *copy = malloc(size);
+        const char *without = getenv("WITHOUT");
+        int left = (int)size;
+
+        if (!copy || !without || !to || to->sa_family != AF_NETLINK)
+                return real(fd, data, size, flags, to, to_size);
+        memcpy(copy, data, size);
+        for (struct nlmsghdr *m = (void *)copy; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+                if (strcmp(without, "egress") == 0)
+                        without_egress(m);
+                else
+                        without_vlan(m);
+        }
+        return real(fd, copy, size, flags, to, to_size);
+}
