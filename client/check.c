@@ -17,6 +17,7 @@
 #include "client/client.h"
 #include "client/host-link.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 #define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
 
@@ -349,7 +350,13 @@ static int check_networks(Check *check, const char *only) {
         int r;
 
         if (only) {
-                check_network(check, networks, only);
+                _cleanup_free_ char *shown = strdup(only);
+
+                if (!shown)
+                        return -ENOMEM;
+                /* It is shown, on a terminal or in JSON. No name of a network is changed by that. */
+                text_make_printable(shown);
+                check_network(check, networks, shown);
                 return 0;
         }
         r = network_file_list(&names, &n);

@@ -169,10 +169,90 @@ def test_list_stat_close():
         bad(1, "close", str(lease.id), contains=("lab",))
 
 
+def test_json_of_everything():
+    """One document each, whatever is in it and however long it is: many leases, names with quotes and backslashes, a file with a mistake."""
+    odd = "\"quoted\" \\n {x} </script> "
+    described = "Tab\u00fcnger \"Netz\" \\ \U0001f600"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lab.network("many", Description=described, MaxLeases="500", MaxLeasesPerUser="500"))
+        stack.enter_context(lab.network("wrong", "[Network]\nParent=\"\\\"\nVLAN=x\n"))
+        connection = stack.enter_context(bus.connect("member"))
+        names = [f"{odd}{i}" for i in range(100)]
+        leases = [stack.enter_context(connection.open_tap("many", name=name)) for name in names]
+        lab.wait_for(lambda: {"many", "wrong"} <= set(connection.networks()), 10, "the networks")
+        rows = json.loads(good("list", "--json"))
+        assert sorted(row["name"] for row in rows) == sorted(names), rows
+        assert [row["since"] for row in rows] == sorted(row["since"] for row in rows), "the oldest first"
+        networks = {row["name"]: row for row in json.loads(good("networks", "--json"))}
+        assert networks["many"]["description"] == described and networks["many"]["leases"] == 100, networks["many"]
+        assert "wrong.conf:3" in networks["wrong"]["error"], networks["wrong"]
+        row = json.loads(good("stat", "--json", str(leases[7].id)))
+        assert row["name"] == names[7] and len(row["statistics"]) >= 23 and row["id"] == leases[7].id, row
+        report = json.loads(ctl("check", "--json").stdout)
+        assert {"many", "wrong"} <= {network["name"] for network in report["networks"]}, report
+        assert len(good("list").splitlines()) == 101
+    lab.wait_no_leases(30)
+    # What is no name of a network comes from the command line, with any byte in it.
+    for name in ("a\x1b[31mb", b"a\xffb", "\u00e4", "a\nb"):
+        done = ctl("check", "--json", name)
+        assert done.returncode == 1 and "name" in json.loads(done.stdout)["networks"][0], done
+        done = ctl("check", name)
+        assert done.returncode == 1 and "\x1b" not in done.stdout + done.stderr, done
+
+
+# (exit status, arguments, what the line says)
+WRONG = (
+    (2, "", "which command"),
+    (2, "unknown", "unknown: no such command"),
+    (2, "--unknown", "no such command"),
+    (2, "networks x", "too many"),
+    (2, "networks --colour", "--colour"),
+    (2, "list x", "too many"),
+    (2, "list --json=yes", "--json=yes"),
+    (2, "list -j", "-j"),
+    (2, "stat", "missing"),
+    (2, "stat 70000 70001", "too many"),
+    (2, "stat x", "x is not a lease id"),
+    (2, "close", "which lease"),
+    (2, "close 70000 70001", "which lease"),
+    (2, "close --json 70000", "--json"),
+    (2, "check lab lab", "too many"),
+    (2, "check --kind tap", "--kind"),
+    (2, "host", "up or down"),
+    (2, "host sideways lab", "up or down"),
+    (2, "host up", "which network"),
+    (2, "host up lab lab", "which network"),
+    (2, "plug lab", "--qmp"),
+    (2, "plug --qmp", "--qmp wants a value"),
+    (2, "plug --qmp /nowhere", "network"),
+    (2, "plug --qmp /nowhere lab lab", "network"),
+    (2, "plug --qmp /nowhere --kind tap lab", "--kind"),
+    (2, "unplug rn12345", "--qmp"),
+    (2, "unplug --qmp /nowhere", "device"),
+    (2, "unplug --qmp /nowhere --mac learn x", "--mac"),
+    (125, "run", "which network"),
+    (125, "run lab", "which command"),
+    (125, "run --kind tun lab -- true", "tap or packet"),
+    (125, "run --queues 0 lab -- true", "1 to 16"),
+    (125, "run --json lab -- true", "--json"),
+    (125, "qemu", "which QEMU"),
+    (125, "qemu --json -- true", "--json"),
+    (125, "qemu -- true -netdev raw,id=n0", "network= is missing"),
+    (125, "vhost lab", "--socket"),
+    (125, "vhost --socket /nowhere --connect /nowhere lab", "--socket"),
+    (125, "vhost --socket /nowhere --kind tap lab", "--kind"),
+    (1, "stat 70000", "70000"),
+    (1, "stat --json 70000", "70000"),
+    (1, "close 70000", "70000"),
+    (1, "host up nowhere", "nowhere"),
+    (1, "plug --qmp /nowhere lab", "/nowhere"),
+    (1, "unplug --qmp /nowhere rn12345", "/nowhere"),
+)
+
+
 def test_wrong_use():
-    bad(2, contains=("which command",))
-    bad(2, "unknown", contains=("unknown",))
-    bad(2, "list", "--colour", contains=("--colour",))
+    for status, line, words in WRONG:
+        bad(status, *line.split(), contains=(words,))
     assert "rawnetctl" in good("--help") and "run" in good("run", "--help")
     assert good("--version").startswith("rawnetctl ")
 
