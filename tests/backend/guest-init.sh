@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# /init of the guest of test_guest.py: the network card's driver, then a shell that runs each line of the console and says its
+# /init of the guest of tests/lib/console.py: the network card's driver, then a shell that runs each line of the console and says its
 # exit status, "status N". It must never end by itself: the kernel would panic.
 export PATH=/bin
 /bin/busybox --install -s /bin
@@ -21,9 +21,10 @@ checksum_errors() {
              END { print sum + 0 }' /proc/net/snmp
 }
 
+# $1 the interface, eth0 if not given.
 get_address() {
-        ip link set eth0 up
-        udhcpc -i eth0 -f -n -q -t 20 -T 1 -s /bin/dhcp-event
+        ip link set "${1:-eth0}" up
+        udhcpc -i "${1:-eth0}" -f -n -q -t 20 -T 1 -s /bin/dhcp-event
 }
 
 # Down and up again through the neighbour; says what arrived. $1 neighbour, $2 bytes.

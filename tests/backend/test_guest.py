@@ -2,25 +2,19 @@
 """A Linux guest in stock QEMU on rawnet-vhost: its virtio-net driver, its TCP, its offloads."""
 
 import contextlib
-import hashlib
 import json
 import os
-import queue
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 
+import console
 import lab
 import tap
 import vhost
 
-BOOT_SECONDS = 90
-NEIGHBOUR = "10.77.0.1"
-SIZE = 4 * 1000 * 1000
-SHA = hashlib.sha256(hashlib.shake_128(b"rawnet").digest(SIZE)).hexdigest()
+NEIGHBOUR = console.Console.neighbour
 FILES = f"{lab.LAB}/tmp/guest"
 PLAIN_QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none"]
 BOOT = ["-cpu", "max", "-serial", "stdio", "-kernel", f"{FILES}/vmlinuz", "-initrd", f"{FILES}/initrd",
@@ -34,7 +28,7 @@ def files():
         os.chmod(FILES, 0o755)
 
 
-class Guest:
+class Guest(console.Console):
     """A booted guest and its shell."""
 
     def __init__(self, back, *options, reconnect=False, device="", queues=1, reboots=False):
@@ -45,50 +39,10 @@ class Guest:
         files()
         self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                     stderr=subprocess.STDOUT, errors="replace", **options)  # fmt: skip
-        self.lines = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.attach(self.process.stdout, self.process.stdin)
 
-    def _listen(self):
-        for line in self.process.stdout:
-            self.lines.put(line.strip())
-        self.lines.put(None)
-
-    def _until(self, pattern, seconds):
-        said = []
-        while True:
-            try:
-                line = self.lines.get(timeout=tap.patience(seconds))
-            except queue.Empty:
-                line = None
-            assert line is not None, f"the guest did not say {pattern} (status {self.process.poll()}): " + "\n".join(said[-20:])
-            said.append(line)
-            if found := re.search(pattern, line):
-                return said[:-1], found
-
-    def boot(self):
-        self._until("^ready$", BOOT_SECONDS)
-        return self
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def run(self, line, seconds=60, status=0):
-        """Runs a shell line in the guest; what it printed."""
-        self.say(line)
-        return self.answer(line, seconds, status)
-
-    def answer(self, line, seconds=60, status=0):
-        """What a line printed that was said before."""
-        said, found = self._until(r"^status (\d+)$", seconds)
-        assert status is None or int(found[1]) == status, f"{line}: {found[0]}: {said}"
-        return "\n".join(said)
-
-    def move(self):
-        """Megabytes of TCP in each direction, and no checksum wrong at either end."""
-        said = self.run(f"move {NEIGHBOUR} {SIZE}", 120)
-        assert said == f"down {SHA}\nup {SHA} {SIZE}", said
-        assert self.run("checksum_errors") == "0"
+    def ended(self):
+        return f"status {self.process.poll()}"
 
     def end(self):
         self.process.kill()
