@@ -99,8 +99,10 @@ def build(release, work):
         pass
     root = os.path.join(work, "root")
     say(f"making a Debian {release} (once; its log: {log})")
-    # No mirror is named: mmdebstrap's own choice, updates and security included.
-    run_logged(["mmdebstrap", "--mode=root", "--variant=minbase", "--aptopt=APT::Install-Recommends \"false\"",
+    # No mirror is named: mmdebstrap's own choice, updates and security included. What it mounts is nobody else's: a process that looked into
+    # it would keep it there, and deleting a failed image would go through it.
+    run_logged(["unshare", "--mount", "--", "mmdebstrap", "--mode=root", "--variant=minbase",
+                "--aptopt=APT::Install-Recommends \"false\"",
                 "--dpkgopt=path-exclude=/usr/share/locale/*",
                 f"--include={','.join(packages(release))}", f"--customize-hook={HERE}/customize.sh \"$1\"",
                 release, root], log, "mmdebstrap")  # fmt: skip
