@@ -17,6 +17,7 @@ class Mutation:
 SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
+CHECKED = "tests/netns/test_checked.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
@@ -182,6 +183,11 @@ static int down_step""")], LEG, "only_administrators", "but it succeeded"),
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
-    # Not here: the same for a packet port. A veth makes a checksum that starts inside the Ethernet header none (__dev_forward_skb(),
+    # The shortcut is before the veth that completes, so a packet lease has none on such a kernel: seen by its rules, and by what gets out.
+    *(Mutation(f"trick: a packet lease has the shortcut all the same, {how}",
+               [(NAMESPACE, "plan->shape == GUARD_PACKET && !plan->checksum_trick", "plan->shape == GUARD_PACKET")], test, pattern, because, vm)
+      for how, test, pattern, because, vm in (("its rules", CHECKED, "no_shortcut", "has a shortcut", False),
+                                              ("its frames", TRICK, "test_trick", "frames were rewritten", True))),
+    # Not here: a packet port whose offload is left on. A veth makes a checksum that starts inside the Ethernet header none (__dev_forward_skb(),
     # skb_postpull_rcsum()), so that such a mutant plays no trick: tried on 6.1.
 ]  # fmt: skip

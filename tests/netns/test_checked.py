@@ -2,6 +2,9 @@
 """The tests of traffic again, on leases as a kernel with the checksum trick needs them: every frame of the guest passes a veth that
 completes checksums and segments before the guard looks. On such a kernel (Debian 12's) that is what the other files test already."""
 
+import re
+import subprocess
+
 import bus
 import lab
 import shapes
@@ -34,6 +37,16 @@ def test_the_extra_pair_is_there():
         assert kinds == ["", "macvlan", "tun", "veth", "veth"], kinds
 
 
+def test_a_packet_lease_has_no_shortcut():
+    """Past the veth nothing would be completed before the guard: what is sent there meets no rule but those behind it."""
+    for options in ({}, {"vnet_hdr": True}):
+        with bus.connect("member") as connection, connection.open_packet("lab", **options) as lease:
+            with lab.in_namespace(lease.fd):
+                rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+            exits = re.findall(r"hook egress device \"([^\"]+)\"", rules)
+            assert exits == ["uplink"], f"a packet lease has a shortcut, or no gate: {rules}"
+
+
 def kernel_has_it():
     with bus.connect("member") as connection:
         connection.can_open("lab", "tap")
@@ -43,7 +56,8 @@ def kernel_has_it():
 if __name__ == "__main__":
     if kernel_has_it():
         # The other files have tested just that.
-        for name in [name for name in globals() if name.startswith("test_") and name != "test_the_extra_pair_is_there"]:
+        own = ("test_the_extra_pair_is_there", "test_a_packet_lease_has_no_shortcut")
+        for name in [name for name in globals() if name.startswith("test_") and name not in own]:
             del globals()[name]
     else:
         lab.helper_arguments("--assume-checksum-trick")
