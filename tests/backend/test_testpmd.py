@@ -8,6 +8,7 @@ import queue
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 
 import frames
@@ -29,9 +30,12 @@ class Testpmd:
         command = ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", f"--vdev={device}", "--",
                    f"--forward-mode={mode}", "--total-num-mbufs=8192", f"--rxq={queues}", f"--txq={queues}", "--interactive",
                    *options]  # fmt: skip
-        self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        # What its driver logs goes to stderr, and would stand in the middle of the dialogue.
+        self.log = tempfile.TemporaryFile()
+        self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                     env={"XDG_RUNTIME_DIR": self.directory})  # fmt: skip
         self.said = queue.Queue()
+        self.text = ""  # not looked at yet
         threading.Thread(target=self._listen, daemon=True).start()
         self.until("testpmd> ")
 
@@ -40,21 +44,27 @@ class Testpmd:
             self.said.put(data.decode(errors="replace"))
         self.said.put(None)
 
-    def until(self, prompt, seconds=40):
-        """Everything up to the prompt, which has no end of line."""
-        text = ""
-        while not text.endswith(prompt):
+    def logged(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def until(self, words, seconds=40):
+        """Everything up to the words: a prompt, which has no end of line, or news of its own, which may come behind a prompt."""
+        while words not in self.text:
             try:
                 piece = self.said.get(timeout=tap.patience(seconds))
             except queue.Empty:
                 piece = None
-            assert piece is not None, f"testpmd (status {self.process.poll()}): {text[-2000:]}"
-            text += piece
-        return text
+            assert piece is not None, f"no {words!r} from testpmd (status {self.process.poll()}): {self.text[-2000:]}\n{self.logged()[-2000:]}"
+            self.text += piece
+        before, _, self.text = self.text.partition(words)
+        return before
 
     def run(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+        # It repeats what it was told.
+        self.until(line)
         return self.until("testpmd> ")
 
     def counts(self):
@@ -141,6 +151,18 @@ def test_two_queues():
             sends(front)
             used = front.queues_used()
             assert len(used) == 2 and all(sent for _, sent in used), used
+
+
+@tap.limit(120)
+def test_back_end_restarted():
+    """The front end listens (server=1), and the back end is killed under it: the next one serves the same device."""
+    with vhost.back_end(connects=True) as back, testpmd(back, "txonly") as front:
+        sends(front)
+        back.end(signal.SIGKILL)
+        front.until("link state change event")
+        front.run("stop")
+        back.start()
+        sends(front)
 
 
 if __name__ == "__main__":
