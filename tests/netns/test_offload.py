@@ -3,6 +3,8 @@
 and what a guest hands over unfinished leaves the host finished."""
 
 import contextlib
+import errno
+import os
 import socket
 import struct
 import subprocess
@@ -17,6 +19,7 @@ import tap
 
 SECONDS = 20
 ADDRESS, FAR = "10.77.0.60", "10.77.0.1"
+SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20  # linux/if_packet.h
 
 
 def transport_checksum_is_complete(frame):
@@ -151,6 +154,48 @@ def test_unfinished_frames_of_a_guest_are_finished_on_the_wire():
                 port.send(frames.ether(shapes.FAR_MAC, mac, frames.IPV4, packet), frames.vnet_header(frames.NEEDS_CSUM, 0, 0, 0, 34, 6))
                 seen = wire.wait(b"unfinished datagram", SECONDS)
                 assert transport_checksum_is_complete(seen), (kind, network, seen.hex())
+
+
+def test_long_and_short_frames_keep_their_order():
+    """On a strict packet port short frames go past the veth and unsegmented ones through it (ARCHITECTURE.md, the shortcut): a flow of both
+    comes out as it went in."""
+    with bus.connect("member") as connection, frames.WirePort() as wire:
+        for kind, network, options in (("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})):
+            with connection.open(kind, network, **options) as lease:
+                port, mac = shapes.port_of(lease), lease.info["mac"]
+                long, header = gso_udp_or_tcp(mac, 6000)
+                short = long[:1000]
+                for number in range(200):
+                    for frame, with_header in ((long, header), (short, frames.vnet_header())):
+                        port.send(frame[:38] + struct.pack("!I", number * 10000) + frame[42:], with_header)
+                port.send(frames.marker(mac, f"after {lease.id}"))
+                seen = [f for f in wire.before(f"after {lease.id}".encode(), SECONDS) if f[6:12] == frames.mac_bytes(mac)]
+                # By TCP's sequence number; where the host has segmented a long one, once for all its segments.
+                order = [(int.from_bytes(f[38:42], "big") // 10000, len(f) == len(short)) for f in seen]
+                order = [this for this, _ in itertools.groupby(order)]
+                assert order == [(number, is_short) for number in range(200) for is_short in (False, True)], (kind, order[:40])
+
+
+def test_a_socket_that_bypasses_the_queues():
+    """PACKET_QDISC_BYPASS: every frame gets out, but the kernel says ENOBUFS of one that took the shortcut (org.rawnet1(5))."""
+    with bus.connect("member") as connection, frames.WirePort() as wire, connection.open_packet("lab", vnet_hdr=True) as lease:
+        port, mac = shapes.port_of(lease), lease.info["mac"]
+        with socket.socket(fileno=os.dup(lease.fd)) as same:
+            same.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
+        expected = errno.ENOBUFS
+        if "checksum-trick" in shapes.features(connection):
+            expected = None
+        else:
+            frame, header = gso_udp_or_tcp(mac, 6000)
+            port.send(frame, header)
+            wire.wait(frame[54:100], SECONDS)
+        said = None
+        try:
+            port.send(frames.marker(mac, "bypassed"))
+        except OSError as error:
+            said = error.errno
+        wire.wait(b"bypassed", SECONDS)
+        assert said == expected, said
 
 
 @tap.limit(120)
