@@ -4,6 +4,7 @@ and what a guest hands over unfinished leaves the host finished."""
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 import struct
