@@ -158,35 +158,61 @@ int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Re
         return 0;
 }
 
-typedef struct DumpWalk {
-        LinkEach each;
-        void *data;
-        int result;
-} DumpWalk;
+/* A dump that was interrupted is asked for again, this often. It takes more links than one message holds, some dozens, and others that come or go
+ * at that moment. */
+#define DUMP_TRIES 5u
 
-static int walk_link(const struct nlmsghdr *m, void *data) {
-        DumpWalk *walk = data;
-        LinkInfo info;
+typedef struct LinkList {
+        LinkInfo *links;
+        size_t n, n_allocated;
+} LinkList;
 
+static void link_list_done(LinkList *list) {
+        free(list->links);
+}
+
+static int list_link(const struct nlmsghdr *m, void *data) {
+        LinkList *list = data;
+
+        if (list->n == list->n_allocated) {
+                size_t n = list->n_allocated ? list->n_allocated * 2 : 16;
+                LinkInfo *links = reallocarray(list->links, n, sizeof(*links));
+
+                if (!links)
+                        return MNL_CB_ERROR;
+                list->links = links;
+                list->n_allocated = n;
+        }
         /* A link that cannot be read is none of ours. */
-        if (walk->result == 0 && parse_link(m, &info) == 0)
-                walk->result = walk->each(&info, walk->data);
+        if (parse_link(m, &list->links[list->n]) == 0)
+                list->n++;
         return MNL_CB_OK;
 }
 
-int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {
+static int list_links(Netlink *netlink, const char *kind, LinkList *list, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_GETLINK, NLM_F_DUMP, 0);
-        DumpWalk walk = {.each = each, .data = data};
         struct nlattr *linkinfo;
-        int r;
 
+        list->n = 0;
         put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
         put_text(m, IFLA_INFO_KIND, kind);
         mnl_attr_nest_end(m, linkinfo);
-        r = netlink_talk(netlink, m, walk_link, &walk, ret_refusal, "listing %s interfaces", kind);
-        return r != 0 ? r : walk.result;
+        return netlink_talk(netlink, m, list_link, list, ret_refusal, "listing %s interfaces", kind);
+}
+
+int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {
+        _cleanup_(link_list_done) LinkList list = {};
+        unsigned tries = 0;
+        int r;
+
+        do
+                r = list_links(netlink, kind, &list, ret_refusal);
+        while (r == 0 && netlink->interrupted && ++tries < DUMP_TRIES);
+        for (size_t i = 0; r == 0 && i < list.n; i++)
+                r = each(&list.links[i], data);
+        return r;
 }
 
 static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {

@@ -61,8 +61,8 @@ typedef struct LinkChange {
 /* One link by name. kernel_errno ENODEV: no such link; EINVAL with an nsid: no such (living) namespace. */
 int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
 
-/* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk (the rest is
- * still read) and is returned. */
+/* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk and is returned.
+ * Links that come or go meanwhile may be there or not, all others are. */
 typedef int (*LinkEach)(const LinkInfo *info, void *data);
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
 

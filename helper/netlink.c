@@ -83,6 +83,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
         _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
         va_list ap;
 
+        netlink->interrupted = false;
         if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
                 return -errno;
         for (;;) {
@@ -95,6 +96,8 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
                 for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
                         if (m->nlmsg_seq != message->nlmsg_seq)
                                 continue;
+                        if (m->nlmsg_flags & NLM_F_DUMP_INTR)
+                                netlink->interrupted = true;
                         /* Both begin with the error, 0 for none: a dump that broke off says so in its NLMSG_DONE
                          * (net/netlink/af_netlink.c, netlink_dump_done()). */
                         if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {

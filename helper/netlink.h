@@ -20,6 +20,7 @@ typedef struct Netlink {
         struct mnl_socket *socket;
         uint32_t port_id;
         uint32_t sequence;
+        bool interrupted; /* things changed while the last answer, a dump, was made: it may have left some out (netlink(7), NLM_F_DUMP_INTR) */
 } Netlink;
 
 #define _cleanup_netlink_ _cleanup_(netlink_close)
