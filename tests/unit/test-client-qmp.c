@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "client/qmp.h"
+#include "fault.h"
 #include "test.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
@@ -146,12 +147,47 @@ static void test_no_socket(_unused_ void **state) {
         assert_null(qmp);
 }
 
+/* Each call on the way to a first answer fails once: told, and nothing left open. */
+static void test_faults(_unused_ void **state) {
+        static const int errors[] = {ENOMEM, EMFILE, EPIPE};
+        unsigned before = count_fds();
+
+        for (size_t e = 0; e < ARRAY_SIZE(errors); e++) {
+                bool fired = true;
+                unsigned n = 0;
+
+                while (fired) {
+                        Refusal refusal = REFUSAL_UNTOUCHED;
+                        Qmp *qmp = NULL;
+                        Play p;
+                        int r;
+
+                        begin(&p, READY, 1000);
+                        fault_arm(++n, errors[e]);
+                        r = qmp_connect(p.path, &qmp, &refusal);
+                        fired = fault_disarm();
+                        if (!fired)
+                                assert_int_equal(r, 0);
+                        else if (r < 0)
+                                assert_true(r == -errors[e] || r == -ENOMEM);
+                        else
+                                assert_refused(r, RAWNET_HELPER_UNAVAILABLE, &refusal, p.path);
+                        assert_true(fired == !qmp);
+                        qmp_close(qmp);
+                        end(&p);
+                        assert_int_equal(count_fds(), before);
+                }
+                assert_int_equal(n - 1, 4); /* the connection's memory and socket, room for an answer, the first command */
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_answers),
                 cmocka_unit_test(test_not_gone),
                 cmocka_unit_test(test_no_qemu),
                 cmocka_unit_test(test_no_socket),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("client-qmp", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "client/run-options.h"
+#include "fault.h"
 #include "test.h"
 
 #define MAX_WORDS 32u
@@ -16,8 +17,8 @@ typedef struct Parsed {
         int status;
 } Parsed;
 
-/* words: blank-separated. */
-static void parse(Parsed *parsed, const char *line) {
+/* words: blank-separated. fault: as fault_arm() has it, for the parsing alone. */
+static void parse_with_fault(Parsed *parsed, const char *line, unsigned fault) {
         _cleanup_free_ char *copy = strdup(line);
         char *rest = copy, *word;
         int n = 0;
@@ -30,7 +31,13 @@ static void parse(Parsed *parsed, const char *line) {
         }
         optind = 0; /* getopt(3): start over */
         opterr = 0;
+        fault_arm(fault, ENOMEM);
         parsed->status = run_options_parse(n, parsed->words, &parsed->options);
+}
+
+static void parse(Parsed *parsed, const char *line) {
+        parse_with_fault(parsed, line, 0);
+        fault_disarm();
 }
 
 static void parsed_done(Parsed *parsed) {
@@ -128,11 +135,28 @@ static void test_wrong(_unused_ void **state) {
         }
 }
 
+static void test_faults(_unused_ void **state) {
+        bool fired = true;
+        unsigned n = 0;
+
+        while (fired) {
+                Parsed p;
+
+                parse_with_fault(&p, "run --port wan=vlan10 --queues 2 --port lan=vlan20 -- cmd", ++n);
+                fired = fault_disarm();
+                assert_int_equal(p.status, fired ? EXIT_OWN_FAILURE : 0);
+                assert_true(fired || p.options.n_ports == 2);
+                parsed_done(&p);
+        }
+        assert_int_equal(n - 1, 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_one_network),
                         cmocka_unit_test(test_ports_in_order),
                         cmocka_unit_test(test_wrong),
+                        cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
