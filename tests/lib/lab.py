@@ -153,8 +153,11 @@ def service_arguments(*words):
         file.write("\n".join(lines) + "\n")
     subprocess.run(["busctl", "--system", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                     "ReloadConfig"], check=True, capture_output=True)  # fmt: skip
-    if service_pid():
-        kill_service(signal.SIGTERM)
+    pid = service_pid()
+    if pid:
+        with contextlib.suppress(ProcessLookupError):  # it may just be leaving by itself
+            os.kill(pid, signal.SIGTERM)
+        wait_for_exit(pid)
 
 
 def helper_pid():
