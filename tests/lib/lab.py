@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -48,9 +49,14 @@ def wait_for(predicate, seconds, what="it"):
 
 def wait_for_exit(pid, seconds=10):
     """Until a process (also one that is not our child) has ended."""
+    assert pid > 0, pid
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
+        return
+    except OSError as error:
+        # It went between the call's two looks (kernel/pid.c, pidfd_create()).
+        assert error.errno == errno.EINVAL, error
         return
     seconds = tap.patience(seconds)
     try:
