@@ -53,8 +53,9 @@ def qemu_line(image, initrd, job, accel, cpus, memory):
     return ["setpriv", "--pdeathsig", "KILL", "--", machine.QEMU, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35", "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi,tb-size=512", "-cpu", cpu,
             "-smp", str(cpus), "-m", str(memory), "-kernel", image.kernel, "-initrd", f"/proc/self/fd/{initrd}",
-            "-append", "console=ttyS0 loglevel=4 no_timer_check mitigations=off random.trust_cpu=on net.ifnames=0 rw "
-                       "systemd.show_status=no panic=10",
+            # What matters of the journal is on the console, where it is shown when the machine has to be cut off.
+            "-append", "console=ttyS0 loglevel=4 no_timer_check mitigations=off random.trust_cpu=on net.ifnames=0 rw panic=10 "
+                       "systemd.show_status=auto systemd.journald.forward_to_console=1 systemd.journald.max_level_console=notice",
             "-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on",
             "-device", "virtio-blk-pci,drive=root,addr=0x5",
             "-drive", f"file=/proc/self/fd/{job},format=raw,if=none,id=job,snapshot=on",
@@ -71,7 +72,7 @@ def run(image, files, job, *, accel, cpus, memory, timeout, verbose, shell=None)
         initrd = memfd("initrd", data.read())
     job_disk = memfd("job", job_archive(files, job))
     line = qemu_line(image, initrd, job_disk, accel, cpus, memory)
-    console = machine.Console(verbose)
+    console = machine.Console(verbose, "tools/system")
     ours, theirs = {}, []
     for name in STREAMS:
         ours[name], other_end = socket.socketpair()

@@ -105,8 +105,9 @@ def kvm_boots(kernel, state):
 class Console:
     """The guest's log: its last lines are kept for the case that something goes wrong."""
 
-    def __init__(self, verbose):
+    def __init__(self, verbose, program="tools/vm"):
         self._verbose = verbose
+        self._program = program
         self._lines = collections.deque(maxlen=LOG_LINES)
         self._rest = b""
 
@@ -118,7 +119,7 @@ class Console:
         self._lines.extend(lines)
 
     def show(self, why):
-        print(f"tools/vm: {why}; the guest's log ends with:", file=sys.stderr)
+        print(f"{self._program}: {why}; the guest's log ends with:", file=sys.stderr)
         for line in [*self._lines, self._rest]:
             print(f"    {line.decode(errors='replace').rstrip()}", file=sys.stderr)
 
