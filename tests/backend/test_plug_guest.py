@@ -5,13 +5,13 @@
 import contextlib
 import os
 
+import console
 import lab
 import tap
 from test_guest import BOOT, PLAIN_QEMU, Guest, long_frames, talk_in_long_frames
 
 SOCKET = f"{lab.LAB}/home/member/qmp-guest"
-# Nothing is typed meanwhile: each read waits for a second.
-APPEAR = "for i in $(seq 30); do [ -e /sys/class/net/eth0 ] && break; read -r -t 1 _; done; [ -e /sys/class/net/eth0 ]"
+APPEAR = console.appears("eth0")
 GO = APPEAR.replace("-e /sys", "! -e /sys")
 
 

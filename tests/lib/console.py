@@ -11,6 +11,11 @@ import tap
 BOOT_SECONDS = 90
 
 
+def appears(name):
+    """A line for run(): until the guest has that interface. Nothing is typed meanwhile: each read waits for a second."""
+    return f"for i in $(seq 30); do [ -e /sys/class/net/{name} ] && break; read -r -t 1 _; done; [ -e /sys/class/net/{name} ]"
+
+
 class Console:
     """Something has to attach() the two ends of the line."""
 

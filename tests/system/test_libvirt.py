@@ -21,7 +21,12 @@ import tap
 os.environ.pop("RAWNET_LAB", None)
 
 BOOT_SECONDS = 60  # of a nested guest
-HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
+# What a reader of the README has: the line of set-up, and the interfaces.
+with open("README.md", encoding="utf-8") as text:
+    README = text.read()
+SETUP = re.search(r"^ {4}(bridge_helper = .*)$", README, re.M)[1]
+BRIDGE = re.search(r"<interface type='bridge'>.*?</interface>", README, re.S)[0]
+SHARED, VHOSTUSER = re.search(r"(<memoryBacking>.*?</memoryBacking>)\s*(<interface type='vhostuser'>.*?</interface>)", README, re.S).groups()
 DOMAIN = """<domain type='qemu'>
   <name>{name}</name>
   <memory unit='MiB'>96</memory>
@@ -31,18 +36,14 @@ DOMAIN = """<domain type='qemu'>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
-    <interface type='bridge'>
-      <mac address='{mac}'/>
-      <source bridge='vlan100'/>
-      <model type='virtio'/>
-    </interface>
+    """ + BRIDGE.replace("<source", "<mac address='{mac}'/><source") + """
   </devices>
 </domain>
 """
 # A packet port, served by rawnet-vhost: the guest's memory is shared with it.
-SERVED = (DOMAIN.replace("  <os>", "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n  <os>")
-          .replace("<interface type='bridge'>", "<interface type='vhostuser'>")
-          .replace("<source bridge='vlan100'/>", "<source type='unix' path='{socket}' mode='client'/>"))  # fmt: skip
+SERVED = (DOMAIN.replace("  <os>", f"  {SHARED}\n  <os>")
+          .replace(BRIDGE.replace("<source", "<mac address='{mac}'/><source"), VHOSTUSER.replace("…", "{mac}")
+                   .replace("/run/user/1000/rawnet-vlan100.sock", "{socket}")))  # fmt: skip
 # Where it has virtualization it keeps to one processor, as nested.py says.
 TYPE, CPU, PINNED = ("kvm", "host-passthrough", "cpuset='1'") if nested.EMULATED else ("qemu", "maximum", "")
 LINUX = f"""<domain type='{TYPE}'>
@@ -75,7 +76,7 @@ def log_in(user):
     sessions[user] = subprocess.Popen(["runuser", "-l", user, "-c", "echo in; exec tail -f /dev/null"], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, text=True)  # fmt: skip
     assert sessions[user].stdout.readline() == "in\n"
-    line = f"mkdir -p ~/.config/libvirt && echo 'bridge_helper = \"{HELPER}\"' > ~/.config/libvirt/qemu.conf"
+    line = f"mkdir -p ~/.config/libvirt && echo '{SETUP}' > ~/.config/libvirt/qemu.conf"
     assert debian.login(user, line).returncode == 0
 
 
@@ -150,6 +151,7 @@ def test_defined_and_started():
     # virsh's name for it does for rawnetctl.
     done = debian.login("member", f"rawnetctl stat {target}")
     assert done.returncode == 0 and "rx_packets" in done.stdout, done
+    assert virsh(f"domifstat desk {target}").returncode != 0, "domifstat works"
 
 
 @tap.limit(120)
@@ -159,18 +161,13 @@ def test_second_card_plugged_in():
     good(f"attach-interface desk bridge vlan100 --model virtio --mac {PLUGGED} --live")
     lab.wait_for(lambda: len(leases()) == 2, 20, "a second lease")
     assert sorted(lease["MAC"] for lease in leases()) == ["", MAC]
-    desk.run(appears("eth1"))
+    desk.run(console.appears("eth1"))
     assert desk.run("cat /sys/class/net/eth1/address") == PLUGGED
     desk.run("ip link set eth0 down")
     with seen_from(PLUGGED):
         desk.run("get_address eth1")
     desk.move()
     assert sorted(lease["MAC"] for lease in leases()) == [MAC, PLUGGED]
-
-
-def appears(name):
-    """Nothing is typed meanwhile: each read waits for a second."""
-    return f"for i in $(seq 30); do [ -e /sys/class/net/{name} ] && break; read -r -t 1 _; done; [ -e /sys/class/net/{name} ]"
 
 
 def test_libvirtd_killed():
@@ -201,10 +198,21 @@ def test_managed_save_and_restore():
     assert sorted(lease["MAC"] for lease in leases()) == [MAC, PLUGGED]
 
 
-def test_ended():
-    good("destroy desk")
-    good("undefine desk")
+def test_shut_down():
+    desks[0].say("poweroff -f")
+    lab.wait_for(lambda: "shut off" in good("domstate desk"), 20, "the guest's end")
     lab.wait_no_leases(30)
+    good("undefine desk")
+
+
+def test_what_session_mode_cannot_do():
+    """As the README and rawnet-bridge-helper(1) have it, so that neither says more than holds."""
+    for number, extra in enumerate(("<mtu size='1400'/>", "<bandwidth><inbound average='1000'/></bandwidth>", "<filterref filter='clean-traffic'/>")):
+        write_domain("member", "cannot", f"52:54:00:1b:00:1{number}", DOMAIN.replace("</interface>", f"{extra}</interface>"))
+        done = virsh("create cannot.xml")
+        tap.diag(done.stderr.strip())
+        assert done.returncode != 0, extra
+        assert not lab.lease_ids()
 
 
 @tap.limit(BOOT_SECONDS + 30)

@@ -4,6 +4,7 @@ data both ways. With one queue, with several, and with the kernel's vhost-net.""
 
 import os
 
+import console
 import debian
 import frames
 import lab
@@ -78,6 +79,19 @@ if debian.FULL:
             # It is the kernel that moves the frames, in a thread of its own for this QEMU.
             (pid,) = debian.run("pgrep", "-u", "member", "-f", "^qemu-system").split()
             assert f"vhost-{pid}" in debian.run("ps", "-eLo", "comm").splitlines()
+
+    @tap.limit(LIMIT)
+    def test_plugged_in_and_out():
+        """A QEMU that runs already gets a card over its control socket."""
+        control = "/home/member/qmp"
+        with nested.guest(nested.qemu(f"-qmp unix:{control},server=on,wait=off")) as guest:
+            done = debian.login("member", f"rawnetctl plug --qmp {control} --id net1 --mac {MAC} vlan100")
+            assert done.returncode == 0 and MAC in done.stdout, done
+            guest.run(console.appears("eth0"))
+            talks(guest)
+            done = debian.login("member", f"rawnetctl unplug --qmp {control} net1")
+            assert done.returncode == 0, done
+            lab.wait_no_leases()
 
     @tap.limit(LIMIT)
     def test_two_queues_of_vhost_net():
