@@ -77,6 +77,16 @@ int backend_arguments(const Port *port, const char *front, char *const *extra, c
         return 0;
 }
 
+/* Its words go to the caller's stderr, unless nobody shall wait for that to be closed; it reads and prints nothing. */
+static int let_go_of_stdio(bool quiet) {
+        _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+            (quiet && dup2(null, STDERR_FILENO) < 0))
+                return -errno;
+        return 0;
+}
+
 /* The descriptors stay over exec, everything else is closed by rawnet-vhost itself. */
 static int become(const Port *port, int connection) {
         _cleanup_(argv_freep) char **argv = NULL;
@@ -153,7 +163,7 @@ static int make_listener(Port *port, int *ret) {
 }
 
 /* Twice, so that it is init's child; out of the terminal's reach, whose Ctrl-C is for QEMU. */
-static int detach(const Port *port, int listener, int parent) {
+static int detach(const Port *port, int listener, int parent, bool quiet) {
         pid_t child = fork();
         int status;
 
@@ -162,12 +172,14 @@ static int detach(const Port *port, int listener, int parent) {
         if (child == 0) {
                 if (setsid() < 0 || (child = fork()) < 0)
                         _exit(EXIT_OWN_FAILURE);
+                if (child == 0 && let_go_of_stdio(quiet) < 0)
+                        _exit(EXIT_OWN_FAILURE);
                 _exit(child > 0 ? 0 : wait_and_become(port, listener, parent));
         }
         return waitpid(child, &status, 0) < 0 ? -errno : status != 0 ? -EAGAIN : 0;
 }
 
-int backend_spawn(Port *port) {
+int backend_spawn(Port *port, bool quiet) {
         _cleanup_close_ int listener = -1, parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
         int r;
 
@@ -176,7 +188,7 @@ int backend_spawn(Port *port) {
         r = make_listener(port, &listener);
         if (r < 0)
                 return r;
-        r = detach(port, listener, parent);
+        r = detach(port, listener, parent, quiet);
         if (r < 0) {
                 remove_socket(port);
                 return r;

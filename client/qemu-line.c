@@ -19,6 +19,13 @@ bool qemu_is_option(const char *argument, const char *name) {
         return strcmp(argument, name) == 0;
 }
 
+bool qemu_line_has(const QemuLine *line, const char *name) {
+        for (size_t i = 1; i < line->argc; i++)
+                if (qemu_is_option(line->argv[i], name))
+                        return true;
+        return false;
+}
+
 static int refuse_netdev(Refusal *ret_refusal, const char *value, const char *reason) {
         return refuse(ret_refusal, RAWNET_INVALID_ARGS, "-netdev %s: %s", value, reason);
 }

@@ -33,6 +33,9 @@ typedef struct QemuLine {
 /* QEMU takes one dash or two (softmmu/vl.c lookup_opt()). */
 bool qemu_is_option(const char *argument, const char *name);
 
+/* Whether an option without a value is there. */
+bool qemu_line_has(const QemuLine *line, const char *name);
+
 /* argv: QEMU and its arguments, NULL-terminated, outliving *ret. Returns 0, RAWNET_INVALID_ARGS or
  * RAWNET_NOT_SUPPORTED with the reason, or -errno. */
 int qemu_line_parse(char **argv, QemuLine *ret, Refusal *ret_refusal);

@@ -6,10 +6,6 @@
 
 #include "client/qemu-line.h"
 
-static bool begins(const char *text, const char *with) {
-        return text && strncmp(text, with, strlen(with)) == 0;
-}
-
 /* The value of key in an option's value, copied; NULL: not there. 0 or -ENOMEM: without memory nothing is known of the line. */
 static int value_of(const char *text, const char *first_key, const char *key, char **ret) {
         _cleanup_(qemu_options_done) QemuOptions options = {};
@@ -36,15 +32,13 @@ int qemu_memory_is_set(char **argv) {
                         return 1;
                 if (!argv[i + 1])
                         break;
-                if (qemu_is_option(argv[i], "object")) {
-                        r = value_of(argv[i + 1], "qom-type", "qom-type", &value);
-                        if (begins(value, "memory-backend-"))
-                                return 1;
-                } else if (qemu_is_option(argv[i], "machine") || qemu_is_option(argv[i], "M")) {
+                /* An -object alone is not the guest's main memory: it may be a DIMM's, or nobody's. */
+                if (qemu_is_option(argv[i], "numa"))
+                        r = value_of(argv[i + 1], "type", "memdev", &value);
+                else if (qemu_is_option(argv[i], "machine") || qemu_is_option(argv[i], "M"))
                         r = value_of(argv[i + 1], "type", "memory-backend", &value);
-                        if (value)
-                                return 1;
-                }
+                if (value)
+                        return 1;
         }
         return r;
 }

@@ -8,8 +8,8 @@
 
 #include "common/util.h"
 
-/* A vhost-user back end must share the guest's memory. Whether the line says itself where the memory
- * comes from: -object memory-backend-…, -machine memory-backend=, -mem-path. */
+/* A vhost-user back end must share the guest's memory. Whether the line says itself where the main
+ * memory comes from: -machine memory-backend=, -numa node,memdev=, -mem-path. -ENOMEM. */
 int qemu_memory_is_set(char **argv);
 /* -m's size as -object memory-backend-memfd,size= has it; 128M, QEMU's own default, without. The
  * caller frees; NULL without memory. */

@@ -67,8 +67,11 @@ static int open_ports(QemuLine *line, Refusal *ret_refusal) {
 
 /* A back end for each packet port; all leases are open by now. */
 static int start_backends(QemuLine *line, Refusal *ret_refusal) {
+        /* Then QEMU lets go of stderr as well, and who waits for its end would wait for ours. */
+        bool quiet = qemu_line_has(line, "daemonize");
+
         for (size_t i = 0; i < line->n_ports; i++) {
-                int r = line->ports[i].request.kind == KIND_PACKET ? backend_spawn(&line->ports[i]) : 0;
+                int r = line->ports[i].request.kind == KIND_PACKET ? backend_spawn(&line->ports[i], quiet) : 0;
 
                 if (r < 0)
                         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "starting rawnet-vhost: %s",

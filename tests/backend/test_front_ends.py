@@ -2,6 +2,7 @@
 """Stock QEMU with its own network boot ROM on rawnet-vhost: a front end and a driver that nobody here wrote."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -95,6 +96,53 @@ def test_rawnetctl_qemu_on_an_open_port():
     with ready(mac, ["rawnetctl", "run", "--kind", "packet", "--vnet-hdr=yes", "--mac", mac, "lab", "--", "rawnetctl",
                      "qemu", "--", *line]):  # fmt: skip
         assert len(lab.lease_ids()) == 1
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_qemu_by_json():
+    mac = "52:54:00:d0:01:05"
+    netdev = {"type": "raw", "id": "n0", "network": "lab", "mac": mac, "name": "by-json"}
+    command = ["rawnetctl", "qemu", *PLAIN_QEMU, "-netdev", json.dumps(netdev), "-device",
+               json.dumps({"driver": "virtio-net-pci", "netdev": "n0"})]  # fmt: skip
+    with ready(mac, command):
+        assert "by-json" in lab.run_as("member", ["rawnetctl", "list"], check=True).stdout
+
+
+@contextlib.contextmanager
+def runtime_directory():
+    """member's XDG_RUNTIME_DIR for a command; nothing is left in it, and no lease."""
+    with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
+        os.chmod(directory, 0o777)
+        yield {"XDG_RUNTIME_DIR": directory}
+        lab.wait_no_leases()
+        assert not os.listdir(directory), os.listdir(directory)
+
+
+def test_rawnetctl_qemu_passes_a_failure_on():
+    """QEMU's own status, and what was opened for it goes: also where it ended before it came to its back end, or was not there."""
+    for command, status, word in (([*PLAIN_QEMU, "-device", "nosuch"], 1, "nosuch"), (["no-qemu-of-that-name"], 127, "no-qemu-of-that-name")):
+        with runtime_directory() as environment:
+            line = ["rawnetctl", "qemu", *command, "-netdev", "raw,id=n0,network=lab", "-netdev", "raw,id=n1,network=lab,kind=tap"]
+            result = lab.run_as("member", line, env=environment)
+            assert result.returncode == status and word in result.stderr, result
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_rawnetctl_qemu_daemonized():
+    """QEMU's first process ends when the guest runs, and the port goes on; it ends with the second."""
+    mac = "52:54:00:d0:01:06"
+    with runtime_directory() as environment, frames.WirePort() as wire:
+        pid_file = os.path.join(lab.LAB, "tmp", "daemonized.pid")
+        line = ["rawnetctl", "qemu", *PLAIN_QEMU, "-daemonize", "-pidfile", pid_file, "-netdev", f"raw,id=n0,network=lab,mac={mac}",
+                "-device", "virtio-net-pci,netdev=n0"]  # fmt: skip
+        result = lab.run_as("member", line, env=environment)
+        assert result.returncode == 0, result
+        with open(pid_file, encoding="ascii") as file:
+            pid = int(file.read())
+        try:
+            wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
+        finally:
+            os.kill(pid, signal.SIGTERM)
 
 
 @tap.limit(BOOT_SECONDS + 40)

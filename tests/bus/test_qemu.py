@@ -7,6 +7,7 @@ neighbour's DHCP server has seen: the guest's MAC, and an acknowledged address. 
 import contextlib
 import json
 import re
+import shlex
 import shutil
 
 import bus
@@ -184,6 +185,12 @@ def test_dry_run():
     done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", "--", *LINE, "-netdev", "raw,id=n0,network=lab,kind=tap,mac=52:54:00:00:00:99",
                                  "-device", "virtio-net-pci,netdev=n0"], check=True)  # fmt: skip
     assert "-netdev tap,id=n0,fd=3" in done.stdout and "mac=52:54:00:00:00:99" in done.stdout and "raw," not in done.stdout, done.stdout
+    # A packet port: what only its opening can say stands in braces.
+    done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", *LINE, "-netdev", "raw,id=n0,network=lab", "-device", "virtio-net-pci,netdev=n0"], check=True)
+    expected = [*LINE, "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device", "virtio-net-pci,netdev=n0,mac={n0.mac},vectors=0",
+                "-chardev", "socket,id=rawnet.n0,path={n0.socket}", "-object", "memory-backend-memfd,id=rawnet.memory,size=64M,share=on",
+                "-machine", "memory-backend=rawnet.memory"]  # fmt: skip
+    assert shlex.split(done.stdout) == expected, done.stdout
     assert not lab.lease_ids()
 
 

@@ -191,10 +191,18 @@ static void test_rewrite_packet(_unused_ void **state) {
         check_line(ARGV("qemu", "-machine", "q35,accel=kvm,memory-backend=m", "-netdev", "raw,id=n0,network=lab"),
                    ARGV("qemu", "-machine", "q35,accel=kvm,memory-backend=m", "-netdev",
                         "vhost-user,id=n0,chardev=rawnet.n0", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b"));
-        check_line(ARGV("qemu", "-object", "{\"qom-type\":\"memory-backend-file\",\"id\":\"m\"}", "-netdev",
-                        "{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\"}"),
-                   ARGV("qemu", "-object", "{\"qom-type\":\"memory-backend-file\",\"id\":\"m\"}", "-netdev",
-                        "vhost-user,id=n0,chardev=rawnet.n0", "-chardev", "socket,id=rawnet.n0,path=/run/a,,b"));
+        check_line(ARGV("qemu", "-numa", "node,memdev=m", "-netdev", "{\"type\":\"raw\",\"id\":\"n0\",\"network\":\"lab\"}"),
+                   ARGV("qemu", "-numa", "node,memdev=m", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-chardev",
+                        "socket,id=rawnet.n0,path=/run/a,,b"));
+        check_line(ARGV("qemu", "-mem-path", "/dev/hugepages", "-netdev", "raw,id=n0,network=lab"),
+                   ARGV("qemu", "-mem-path", "/dev/hugepages", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-chardev",
+                        "socket,id=rawnet.n0,path=/run/a,,b"));
+        /* A DIMM's is not the main memory. */
+        check_line(ARGV("qemu", "-m", "64", "-object", "memory-backend-file,id=m,mem-path=/x,size=1G", "-device",
+                        "nvdimm,memdev=m", "-netdev", "raw,id=n0,network=lab"),
+                   ARGV("qemu", "-m", "64", "-object", "memory-backend-file,id=m,mem-path=/x,size=1G", "-device",
+                        "nvdimm,memdev=m", "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-chardev",
+                        "socket,id=rawnet.n0,path=/run/a,,b", MEMFD("64M")));
 }
 
 /* The guest hears of another MTU than Ethernet's own. */
