@@ -6,10 +6,12 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
+#include "common/log.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"
@@ -37,6 +39,20 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         return link_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
+/* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for), some 1,300 short frames or a dozen
+ * of 64 KiB. A tap has room for 1,000 of any length; with a socket's usual 208 KiB, three long ones, a vhost-user back end that had to
+ * wait a moment for a processor lost TCP's. */
+#define RECEIVE_BUFFER (512 * 1024)
+
+/* In the worker, since it takes CAP_NET_ADMIN in the host. Without, the port is no less a port. */
+static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
+        const int size = RECEIVE_BUFFER;
+
+        for (size_t i = 0; plan->lease.kind == KIND_PACKET && i < n; i++)
+                if (setsockopt(fds[i], SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+                        log_debug("SO_RCVBUFFORCE: %m");
+}
+
 static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, int report_fd,
                       WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
         int r;
@@ -50,6 +66,8 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
                 r = child_go(child, plan, report_fd);
         if (r == 0)
                 r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        if (r == 0)
+                widen_sockets(plan, ret_fds, *ret_n_fds);
         return r;
 }
 

@@ -11,6 +11,7 @@ import shapes
 import tap
 from test_modes import test_bridge_guests_reach_each_other, test_jumbo, test_queues_each_frame_exactly_once  # noqa: F401
 from test_offload import (  # noqa: F401
+    test_a_reader_may_fall_behind,
     test_a_socket_that_bypasses_the_queues,
     test_guest_to_guest_between_the_kinds,
     test_long_and_short_frames_keep_their_order,

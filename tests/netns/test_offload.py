@@ -20,7 +20,7 @@ import tap
 
 SECONDS = 20
 ADDRESS, FAR = "10.77.0.60", "10.77.0.1"
-SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20  # linux/if_packet.h
+SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 263, 15, 20  # linux/if_packet.h
 
 
 def transport_checksum_is_complete(frame):
@@ -177,6 +177,31 @@ def test_long_and_short_frames_keep_their_order():
                     order = [(int.from_bytes(f[38:42], "big") // 10000, len(f) == len(short)) for f in seen]
                     order = [this for this, _ in itertools.groupby(order)]
                     assert order == [(part, is_short) for part in range(5) for is_short in (False, True)], (kind, order)
+
+
+def test_a_reader_may_fall_behind():
+    """What comes in meanwhile waits: 900 short frames, or ten unsegmented ones of 60,000 bytes, as TCP sends them."""
+    cases = [("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True}), ("packet", "lab-direct", {"vnet_hdr": True})]
+    with bus.connect("member") as connection, frames.WirePort() as wire:
+        for kind, network, options in cases:
+            if network == "lab-direct" and "checksum-trick" in shapes.features(connection):
+                continue
+            with connection.open(kind, network, **options) as lease:
+                port, mac = shapes.port_of(lease), lease.info["mac"]
+                for number in range(900):
+                    wire.send(frames.ether(mac, shapes.FAR_MAC, frames.TEST, b"short" + number.to_bytes(4, "big")))
+                seen = [frame for frame in iter(lambda: port.receive(0), None) if frame[14:19] == b"short"]  # pylint: disable=cell-var-from-loop
+                assert len(seen) == 900, f"{kind} on {network}: {len(seen)} of 900 short frames"
+                if kind == "tap":
+                    continue
+                frame, header = gso_udp_or_tcp(shapes.FAR_MAC, 60000)
+                with frames.WirePort() as far:
+                    far.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+                    far.vnet_hdr = True
+                    for number in range(10):
+                        far.send(frames.mac_bytes(mac) + frame[6:], header)
+                seen = [got for got in iter(lambda: port.receive(0), None) if got[54:] == frame[54:]]  # pylint: disable=cell-var-from-loop
+                assert len(seen) == 10, f"{kind} on {network}: {len(seen)} of 10 long frames"
 
 
 def test_a_socket_that_bypasses_the_queues():
