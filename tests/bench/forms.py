@@ -2,7 +2,7 @@
 """Forms that the guard could have, and ways through a packet socket: what each costs. Runs in the lab, as root.
 
 The guard's forms are loaded with nft(8) into the namespaces of real leases, in turn, and measured by the same program; the first of each
-group is what the helper built. Round by round, all in one run; medians of the rounds' ratios."""
+group is what the helper built. So are the knobs of sockets and interfaces, one turned at a time. Round by round, all in one run; medians of the rounds' ratios."""
 
 import argparse
 import contextlib
@@ -62,6 +62,63 @@ FORMS = {
 }  # fmt: skip
 
 
+SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 263, 15, 20  # linux/if_packet.h
+SO_BUSY_POLL, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 46, 32, 33  # asm-generic/socket.h
+
+
+def with_option(level, option, value):
+    def apply(lease):
+        with socket.socket(fileno=os.dup(lease.fd)) as same:
+            same.setsockopt(level, option, value)
+
+    return apply
+
+
+def veth_napi(lease):
+    """With GRO a veth receives by NAPI (drivers/net/veth.c) and not by the processor's backlog."""
+    with lab.in_namespace(lease.fd):
+        for name in ("inner", lease.info["interface"]):
+            subprocess.run(["ethtool", "-K", name, "gro", "on"], check=True)
+
+
+# {name: (which leases, which directions, what is done to an open one)}; the first is what the helper built
+KNOBS = {
+    "as built": ("strict direct", "send receive", None),
+    "SO_SNDBUF 4 MiB": ("strict direct", "send", with_option(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 << 20)),
+    "PACKET_QDISC_BYPASS": ("direct", "send", with_option(SOL_PACKET, PACKET_QDISC_BYPASS, 1)),
+    "GRO and NAPI on the veth": ("strict", "send receive", veth_napi),
+    "SO_BUSY_POLL 50 µs": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_BUSY_POLL, 50)),
+    "SO_RCVBUF 208 KiB": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 104 << 10)),
+    "SO_RCVBUF 4 MiB": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 << 20)),
+}
+
+
+class ByHand:
+    """A bare macvlan with a socket, without guard, in a namespace of its own: what number of transmit queues it has is open here."""
+
+    def __init__(self, queues):
+        self.info = {"mac": datapath.MAC}
+        self.namespace = f"forms-{queues}"
+        datapath.ip("netns", "add", self.namespace)
+        datapath.ip("link", "add", "up0", "numtxqueues", str(queues), "link", "wforms0", "address", datapath.MAC, "netns", self.namespace,
+                    "type", "macvlan", "mode", "bridge")  # fmt: skip
+        datapath.quiet("up0", self.namespace)
+        with lab.in_namespace(self.namespace):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.bind(("up0", 0))
+        self.fd = self.socket.fileno()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        # By itself first: a namespace is emptied in its own time, and the address would be in use till then.
+        datapath.ip("-n", self.namespace, "link", "del", "up0")
+        datapath.ip("netns", "del", self.namespace)
+
+
 def load(lease, text):
     """The lease's guard is that text now."""
     text = text.replace("{port}", lease.info["interface"]).replace("{mac}", lease.info["mac"])
@@ -113,15 +170,24 @@ def measure(options):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
             for sort, forms in FORMS.items():
                 with open_lease(sort) as lease:
-                    for name, text in forms.items() if options.part != "ways" else ():
+                    for name, text in forms.items() if options.part in ("all", "guard") else ():
                         if text is not None:
                             load(lease, text)
                         add(f"guard, {sort}", name, move(lease, "send", "batch=64", options.milliseconds))
-                for way in WAYS if options.part != "guard" else ():
+                for way in WAYS if options.part in ("all", "ways") else ():
                     with open_lease(sort) as lease:
                         add(f"send, {sort}", way, move(lease, "send", way, options.milliseconds))
                     with open_lease(sort) as lease:
                         add(f"receive, {sort}", way, move(lease, "receive", way, options.milliseconds, far))
+                for name, (sorts, directions, apply) in KNOBS.items() if options.part in ("all", "knobs") else ():
+                    for direction in directions.split() if sort in sorts else ():
+                        with open_lease(sort) as lease:
+                            if apply:
+                                apply(lease)
+                            add(f"knobs, {sort}, {direction}", name, move(lease, direction, "batch=64", options.milliseconds, far if direction == "receive" else None))
+            for queues in (1, 4) if options.part in ("all", "knobs") else ():
+                with ByHand(queues) as port:
+                    add("knobs, a bare macvlan, send", f"transmit queues: {queues}", move(port, "send", "batch=64", options.milliseconds))
     return figures
 
 
@@ -145,7 +211,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--milliseconds", type=int, default=300)
-    parser.add_argument("--part", choices=("all", "guard", "ways"), default="all")
+    parser.add_argument("--part", choices=("all", "guard", "ways", "knobs"), default="all")
     options = parser.parse_args()
     figures = measure(options)
     if options.json:
