@@ -98,18 +98,19 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
                                         return error;
                         }
                 }
-                if (pair->deaf && !pair->starved) {
+                if (r != PORT_BROKEN && pair->readable && !pair->starved) {
+                        r = port_receive(loop->io, loop->device, i, rearm, ret_refusal);
+                        *ret_more = *ret_more || r == PORT_MORE;
+                }
+                if (r == PORT_BROKEN)
+                        return (int)ret_refusal->error;
+                /* Only when there are none left: with a guest slower than the wire that is seldom, and each time would cost two calls. */
+                if (pair->deaf && !pair->starved && !pair->readable) {
                         int error = listen_again(loop, i);
 
                         if (error < 0)
                                 return error;
                 }
-                if (r != PORT_BROKEN && pair->readable && !pair->starved) {
-                        r = port_receive(loop->io, loop->device, i, ret_refusal);
-                        *ret_more = *ret_more || r == PORT_MORE;
-                }
-                if (r == PORT_BROKEN)
-                        return (int)ret_refusal->error;
                 if (pair->down)
                         loop->suspect = SUSPECT_LOOKS;
                 pair->down = false;

@@ -22,8 +22,8 @@ typedef enum PortResult {
 
 /* Some batches from the guest's transmit ring. rearm: when the ring is empty have the guest kick. */
 PortResult port_transmit(PortIo *io, Device *device, unsigned pair, bool rearm, Refusal *ret_refusal);
-/* Some batches from the pair's socket into the receive ring that is there for it. */
-PortResult port_receive(PortIo *io, Device *device, unsigned pair, Refusal *ret_refusal);
+/* Some batches from the pair's socket into the receive ring that is there for it. rearm: when that has no buffers have the guest kick. */
+PortResult port_receive(PortIo *io, Device *device, unsigned pair, bool rearm, Refusal *ret_refusal);
 
 /* Throws away what the sockets hold: what arrived before the guest was there is not for it. */
 void port_discard(Device *device);

@@ -25,6 +25,7 @@ typedef struct Delivery {
         Pair *pair;
         Ring *ring;
         Refusal *refusal;
+        bool rearm;
         bool broken;
 } Delivery;
 
@@ -150,11 +151,11 @@ static PortResult receive_failed(Pair *pair, Refusal *ret_refusal) {
         return port_failed(pair, errno, "receiving", ret_refusal) != 0 ? PORT_BROKEN : PORT_MORE;
 }
 
-/* The guest has made nothing available: have it kick. */
-static PortResult starve(Pair *pair, Ring *ring) {
-        if (!ring_unmute(ring))
+/* The guest has made nothing available: have it kick, unless the loop looks by itself. */
+static PortResult starve(const Delivery *d) {
+        if (d->rearm && !ring_unmute(d->ring))
                 return PORT_MORE;
-        pair->starved = true;
+        d->pair->starved = true;
         return PORT_WAITS;
 }
 
@@ -230,7 +231,7 @@ static PortResult receive_batch(Delivery *d) {
         if (take_buffers(d, d->pair->expect, &taken) != 0)
                 return PORT_BROKEN;
         if (taken == 0)
-                return starve(d->pair, d->ring);
+                return starve(d);
         ring_mute(d->ring);
         r = recvmmsg(d->pair->socket, d->io->messages, taken, MSG_DONTWAIT, NULL);
         if (r <= 0) {
@@ -300,7 +301,7 @@ static PortResult wait_for_room(Delivery *d, unsigned n, size_t total, bool *ret
         if (length < 0)
                 return receive_failed(d->pair, d->refusal);
         *ret_room = (size_t)length - d->pair->socket_header + d->device->header_size <= total || n >= d->ring->size;
-        return *ret_room ? PORT_MORE : starve(d->pair, d->ring);
+        return *ret_room ? PORT_MORE : starve(d);
 }
 
 /* The frame lies in n buffers, without a copy: gives back those that it took. */
@@ -338,7 +339,7 @@ static PortResult receive_large(Delivery *d) {
         if (take_large(d, &n, &whole.n_pieces, &total, &is_short) != 0)
                 return PORT_BROKEN;
         if (n == 0)
-                return starve(d->pair, d->ring);
+                return starve(d);
         if (is_short) {
                 result = wait_for_room(d, n, total, &room);
                 if (!room) {
@@ -369,13 +370,14 @@ static PortResult receive_large(Delivery *d) {
         return d->broken ? PORT_BROKEN : PORT_MORE;
 }
 
-PortResult port_receive(PortIo *io, Device *device, unsigned index, Refusal *ret_refusal) {
+PortResult port_receive(PortIo *io, Device *device, unsigned index, bool rearm, Refusal *ret_refusal) {
         Delivery d = {
                 .io = io,
                 .device = device,
                 .pair = &device->pairs[index],
                 .ring = device_receive_ring(device, index),
                 .refusal = ret_refusal,
+                .rearm = rearm,
         };
         PortResult r = PORT_MORE;
 

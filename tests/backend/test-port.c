@@ -60,7 +60,7 @@ static void receive(Driver *d, PortResult expected) {
         PortResult r;
 
         do
-                r = port_receive(d->io, &d->device, 0, &refusal);
+                r = port_receive(d->io, &d->device, 0, true, &refusal);
         while (r == PORT_MORE);
         assert_int_equal(r, expected);
 }
@@ -221,6 +221,26 @@ static void test_receive_without_buffers(_unused_ void **state) {
         end(d);
 }
 
+/* Short of buffers, the guest is asked for a kick, but not by a loop that looks by itself. */
+static void test_receive_asks_for_a_kick(_unused_ void **state) {
+        static const struct virtio_net_hdr plain = {};
+        Driver *d = start(BIT(VIRTIO_F_VERSION_1), 8);
+        Refusal refusal = {};
+
+        offer_buffers(d, 1, 1600);
+        arrive(d, &plain, 1, 60);
+        arrive(d, &plain, 2, 60);
+        assert_int_equal(port_receive(d->io, &d->device, 0, false, &refusal), PORT_WAITS);
+        assert_true(d->device.pairs[0].starved);
+        assert_int_equal(le16toh(driver_used(d, RX)->idx), 1);
+        assert_int_equal(le16toh(driver_used(d, RX)->flags), VRING_USED_F_NO_NOTIFY);
+        d->device.pairs[0].starved = false;
+        assert_int_equal(port_receive(d->io, &d->device, 0, true, &refusal), PORT_WAITS);
+        assert_true(d->device.pairs[0].starved);
+        assert_int_equal(le16toh(driver_used(d, RX)->flags), 0);
+        end(d);
+}
+
 /* A guest without MRG_RXBUF: what does not fit its buffer is dropped, the next frame is not. */
 static void test_receive_too_long(_unused_ void **state) {
         static const struct virtio_net_hdr plain = {};
@@ -255,6 +275,7 @@ int main(void) {
                 cmocka_unit_test(test_receive_merged),
                 cmocka_unit_test(test_receive_waits_for_room),
                 cmocka_unit_test(test_receive_without_buffers),
+                cmocka_unit_test(test_receive_asks_for_a_kick),
                 cmocka_unit_test(test_receive_too_long),
                 cmocka_unit_test(test_receive_broken),
         };

@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 throw_away(ends[1]);
                 for (unsigned i = 0; i < 2 && r == 0; i++)
                         if (port_transmit(io, &device, i, true, &refusal) == PORT_BROKEN ||
-                            port_receive(io, &device, i, &refusal) == PORT_BROKEN)
+                            port_receive(io, &device, i, true, &refusal) == PORT_BROKEN)
                                 r = (int)refusal.error;
         }
         assert(r <= 0 || refusal.text[0] != '\0');

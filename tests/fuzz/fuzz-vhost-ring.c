@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         arrive(&d, data[2], data + 4, size - 4);
         for (unsigned i = 0; i < 4 && !broken; i++)
                 broken = port_transmit(d.io, &d.device, 0, true, &refusal) == PORT_BROKEN ||
-                         port_receive(d.io, &d.device, 0, &refusal) == PORT_BROKEN;
+                         port_receive(d.io, &d.device, 0, true, &refusal) == PORT_BROKEN;
         assert(!broken || refusal.text[0] != '\0');
         driver_done(&d);
         return 0;
