@@ -84,6 +84,7 @@ class Runner:
         if wrong:
             print(f"not ok - {title}: {wrong}", flush=True)
             self.add(tier, title, "failed", wrong)
+            self.results[-1].remarks = list(remarks)
         print(f"# {title}: {time.monotonic() - started:.1f} s", flush=True)
 
     def _line(self, tier, line):
