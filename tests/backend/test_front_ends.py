@@ -169,6 +169,31 @@ def test_rawnetctl_vhost():
     assert back.returncode == 0, said
 
 
+def test_rawnetctl_vhost_connects():
+    """To a front end that listens: when that is not there yet, and again when it has gone."""
+    with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
+        os.chmod(directory, 0o777)
+        path = f"{directory}/front"
+        back = lab.popen_as("member", ["rawnetctl", "vhost", "--connect", path, "lab"], stderr=subprocess.PIPE)
+        try:
+            lab.wait_for(lambda: lab.lease_ids() or back.poll() is not None, 10, "the lease")
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.settimeout(tap.patience(10))
+                with lab.identity("member"):
+                    listener.bind(path)
+                listener.listen(1)
+                for _ in range(2):
+                    with listener.accept()[0] as front:
+                        front.settimeout(tap.patience(10))
+                        front.sendall(struct.pack("=III", 1, 1, 0))
+                        request, flags, size, features = struct.unpack("=IIIQ", front.recv(20, socket.MSG_WAITALL))
+                        assert (request, flags, size) == (1, 5, 8) and features >> 32 & 1, (request, flags, size, features)
+        finally:
+            back.terminate()
+            said = back.communicate(timeout=tap.patience(20))[1]
+        assert back.returncode == 0 and said.count("the front end has gone") >= 1, said
+
+
 def test_rawnetctl_vhost_passes_its_options_on():
     with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
         os.chmod(directory, 0o777)
