@@ -416,7 +416,7 @@ def test_an_open_is_answered_before_it_is_news():
     with wire.Helper() as helper, wire.Helper() as other:
         for listener in (helper, other):
             assert listener.call(wire.request(wire.LIST, serial=7)).type == wire.DONE
-        for _ in range(25):
+        for _ in range(15):
             for serial in range(300, 310):
                 helper.send(wire.open_request(serial=serial))
             opened, news = {}, []

@@ -89,7 +89,7 @@ def test_calls_at_once_do_not_pass_the_quota():
 def test_calls_at_once_fill_the_quota():
     """As many as there is room for all succeed, however their steps fall between each other."""
     with lab.network("full", MaxLeasesPerUser="12"), bus.connect("member") as connection:
-        for _ in range(10):
+        for _ in range(5):
             serials = [connection.send_open("tap", "full") for _ in range(12)]
             opened = [connection.opened("tap", serial) for serial in serials]
             full(connection, "full", "12")
