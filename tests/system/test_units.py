@@ -144,8 +144,8 @@ def networkd_state(index):
 
 
 def test_networkmanager_s_file():
-    """Only its form: the daemon is not installed here. A key file, one device section, a key that NetworkManager.conf(5) has."""
-    with open("/usr/lib/NetworkManager/conf.d/05-rawnet.conf", encoding="utf-8") as text:
+    """Only its form; test_networkmanager.py has the daemon. A key file, one device section, a key that NetworkManager.conf(5) has."""
+    with open("/usr/lib/NetworkManager/conf.d/99-rawnet.conf", encoding="utf-8") as text:
         lines = [line.strip() for line in text if line.strip() and not line.startswith("#")]
     assert lines == ["[device-rawnet]", "match-device=interface-name:rnv*", "managed=0"], lines
 
