@@ -51,6 +51,8 @@ LLDP=yes
 RequiredForOnline=no
 END
 chroot "$root" systemctl --quiet enable systemd-networkd.service
+# It is there for the test that starts it.
+chroot "$root" systemctl --quiet disable NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
 
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=persistent\nForwardToConsole=no\n' > "$root/etc/systemd/journald.conf.d/persistent.conf"

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""NetworkManager on the machine: it keeps off rawnet's own interfaces, whoever was there first, and a host leg is not kept from it.
+
+It runs in this file alone, and never for the machine's own cards, which are networkd's.
+"""
+
+import contextlib
+import os
+import shutil
+
+import bus
+import debian
+import lab
+import station
+import tap
+import test_units
+import vlan
+
+SERVICE = "NetworkManager.service"
+RUN, STATE = "/run/NetworkManager", "/var/lib/NetworkManager"
+# As a package would bring it: without it, it takes an interface that it did not make once that has an address.
+CATCH_ALL = "/usr/lib/NetworkManager/conf.d/50-everything.conf"
+EVERYTHING = """[device-everything]
+match-device=*
+managed=1
+"""
+CONFIGURATION = """[main]
+dns=none
+hostname-mode=none
+no-auto-default=*
+
+[device-cards]
+match-device=interface-name:eth*
+managed=0
+"""
+NETWORK, LEG, VID = "legged", "build0", 301
+UNIT = f"rawnet-host@{NETWORK}.service"
+SOMEONES = "someones"
+NETWORKD = "/run/systemd/network/10-networkmanager-s.network"
+
+
+def cards():
+    """What must not change: addresses, flags, and who manages them."""
+    return [(entry["ifname"], entry["flags"], [address["local"] for address in entry["addr_info"]],
+             test_units.networkd_state(entry["ifindex"]))
+            for entry in lab.ip("address", "show") if entry["ifname"].startswith("eth")]  # fmt: skip
+
+
+def states():
+    """{interface: state} as NetworkManager has it."""
+    lines = debian.run("nmcli", "-t", "-f", "DEVICE,STATE", "device").splitlines()
+    return dict(line.split(":", 1) for line in lines)
+
+
+def addresses(name):
+    return [address["local"] for entry in lab.ip("address", "show", "dev", name) for address in entry["addr_info"]]
+
+
+@contextlib.contextmanager
+def networkmanager():
+    """It runs, and leaves nothing."""
+    before = os.listdir(STATE)
+    os.makedirs(f"{RUN}/conf.d")
+    for path, text in ((CATCH_ALL, EVERYTHING), (f"{RUN}/conf.d/cards.conf", CONFIGURATION)):
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text)
+    try:
+        debian.run("systemctl", "start", SERVICE)
+        yield
+    except AssertionError:
+        tap.diag(debian.run("journalctl", "--no-pager", "--boot", "--lines=60", f"--unit={SERVICE}"))
+        raise
+    finally:
+        debian.run("systemctl", "stop", SERVICE)
+        os.unlink(CATCH_ALL)
+        shutil.rmtree(RUN)
+        for name in set(os.listdir(STATE)) - set(before):
+            os.unlink(f"{STATE}/{name}")
+
+
+@contextlib.contextmanager
+def networkd_without(*names):
+    """These are NetworkManager's: the machine's networkd would take every interface (tools/system.d/customize.sh)."""
+    os.makedirs(os.path.dirname(NETWORKD), exist_ok=True)
+    with open(NETWORKD, "w", encoding="ascii") as out:
+        out.write(f"[Match]\nName={' '.join(names)}\n\n[Link]\nUnmanaged=yes\n")
+    debian.run("networkctl", "reload")
+    try:
+        yield
+    finally:
+        os.unlink(NETWORKD)
+        debian.run("networkctl", "reload")
+
+
+@contextlib.contextmanager
+def someones_vlan():
+    """The positive control: of the same kind as rawnet's, on the same port, up, but by another name."""
+    debian.run("ip", "link", "add", "link", "eth1", "name", SOMEONES, "up", "type", "vlan", "id", "4001")
+    try:
+        yield
+    finally:
+        debian.run("ip", "link", "del", SOMEONES)
+
+
+@contextlib.contextmanager
+def host_leg():
+    debian.write_network(NETWORK, VID, HostInterface=LEG)
+    try:
+        debian.run("systemctl", "start", UNIT)
+        yield
+    finally:
+        debian.run("systemctl", "stop", UNIT, "rawnet-host.path")
+        os.unlink(f"/etc/rawnet/networks/{NETWORK}.conf")
+
+
+def taken(name):
+    return states().get(name, "unmanaged") != "unmanaged"
+
+
+def kept_off(lease, vid):
+    """It works, and its VLAN interface is nobody's, and closed."""
+    (link,) = vlan.shared(vid)
+    assert states()[link["ifname"]] == "unmanaged", states()
+    assert addresses(link["ifname"]) == []
+    with open(f"/proc/sys/net/ipv6/conf/{link['ifname']}/disable_ipv6", encoding="ascii") as text:
+        assert text.read() == "1\n", link["ifname"]
+    test_units.both_ways(lease, vid, f"wire.{vid}")
+
+
+def test_ready():
+    debian.ready()
+    assert debian.state(SERVICE) == "inactive"
+
+
+@tap.limit(300)
+def test_keeps_off():
+    before = cards()
+    with bus.connect("member") as member, debian.network("later", VLAN=300), networkd_without(SOMEONES), \
+            member.open_tap("vlan100") as earlier, networkmanager():  # fmt: skip
+        with member.open_tap("later") as later, someones_vlan():
+            # Made last: when that one is taken, the others have been decided on.
+            lab.wait_for(lambda: taken(SOMEONES), 30, "NetworkManager to take an interface")
+            tap.diag(f"{states()}")
+            kept_off(earlier, 100)
+            kept_off(later, 300)
+            test_units.test_helper_s_host_measures()
+    assert debian.state(SERVICE) == "inactive" and cards() == before, cards()
+
+
+@tap.limit(300)
+def test_a_host_leg_is_its():
+    before = cards()
+    with networkd_without(LEG), host_leg(), networkmanager():
+        lab.wait_for(lambda: taken(LEG), 30, "NetworkManager to take the host leg")
+        (link,) = vlan.shared(VID)
+        debian.run("nmcli", "connection", "add", "save", "no", "con-name", LEG, "type", "macvlan", "ifname", LEG, "dev", link["ifname"],
+                   "mode", "bridge", "ipv4.method", "auto", "ipv6.method", "disabled")  # fmt: skip
+        debian.run("nmcli", "connection", "up", LEG)
+        lab.wait_for(lambda: addresses(LEG), 30, "NetworkManager's address")
+        assert addresses(LEG)[0].startswith("10.78.1.") and station.ping("10.78.1.1"), addresses(LEG)
+        assert states()[link["ifname"]] == "unmanaged" and addresses(link["ifname"]) == [], states()
+    lab.wait_for(lambda: not vlan.shared(VID), 20, "the end of the shared VLAN interface")
+    assert debian.state(SERVICE) == "inactive" and cards() == before, cards()
+
+
+if __name__ == "__main__":
+    tap.main()
