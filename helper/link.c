@@ -159,7 +159,7 @@ int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Re
 }
 
 /* A dump that was interrupted is asked for again, this often. It takes more links than one message holds, some dozens, and others that come or go
- * at that moment. */
+ * at that moment. If they never stop there is no list: whoever makes them come and go must not have a link deleted that stands on one left out. */
 #define DUMP_TRIES 5u
 
 typedef struct LinkList {
@@ -210,6 +210,8 @@ int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Ref
         do
                 r = list_links(netlink, kind, &list, ret_refusal);
         while (r == 0 && netlink->interrupted && ++tries < DUMP_TRIES);
+        if (r == 0 && netlink->interrupted)
+                return -EAGAIN;
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = each(&list.links[i], data);
         return r;

@@ -62,7 +62,7 @@ typedef struct LinkChange {
 int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
 
 /* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk and is returned.
- * Links that come or go meanwhile may be there or not, all others are. */
+ * Links that come or go meanwhile may be there or not, all others are; -EAGAIN, and no call, where they never stop. */
 typedef int (*LinkEach)(const LinkInfo *info, void *data);
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
 

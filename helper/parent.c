@@ -116,7 +116,8 @@ static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *p
 
         if (r == 1)
                 *ret = search.found;
-        return r < 0 ? r : r == 1;
+        /* Without a list it is not known, and a host leg that stands there must not go for that. */
+        return r > 1 ? -refusal.kernel_errno : r;
 }
 
 int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {

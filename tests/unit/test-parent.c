@@ -58,6 +58,10 @@ int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, L
         assert_int_equal(nsid, LINK_HERE);
         if (r != 0)
                 return r;
+        if (strcmp(name, network.parent) == 0) {
+                *ret = parent_link();
+                return 0;
+        }
         if (!host.there || strcmp(name, shared.name) != 0)
                 return refuse_errno(ret_refusal, ENODEV, "interface %s", name);
         *ret = shared;
@@ -182,6 +186,25 @@ static void test_no_vlan(_unused_ void **state) {
 
 /* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is not hardened and up, never one that is up
  * and not hardened; and the next open mends what was left. */
+/* Does a host leg stand where its network says? What cannot be listed is not known, or the leg would go for it. */
+static void test_is_lower(_unused_ void **state) {
+        static const int refusals[] = {0, EPERM};
+        Netlink netlink = {};
+
+        memset(&host, 0, sizeof(host));
+        host.there = host.ours = true;
+        assert_int_equal(parent_is_lower(&netlink, &network, SHARED), 1);
+        assert_int_equal(parent_is_lower(&netlink, &network, PARENT), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+                host.refuses = refusals[i];
+                fault_arm(2, ENOBUFS);
+                assert_true(parent_is_lower(&netlink, &network, SHARED) < 0);
+                assert_true(fault_disarm());
+        }
+        host = (typeof(host)){};
+        assert_int_equal(parent_is_lower(&netlink, &network, SHARED), 0);
+}
+
 static void test_faults(_unused_ void **state) {
         static const int answers[] = {0, EPERM, EBUSY, EOPNOTSUPP};
 
@@ -224,6 +247,7 @@ int main(void) {
                 cmocka_unit_test(test_made),
                 cmocka_unit_test(test_found),
                 cmocka_unit_test(test_no_vlan),
+                cmocka_unit_test(test_is_lower),
                 cmocka_unit_test(test_faults),
         };
 

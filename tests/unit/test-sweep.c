@@ -19,6 +19,7 @@ static struct {
         unsigned n_vlans;            /* shared interfaces of VLAN 1 to that */
         unsigned leg_on;             /* a host leg stands on that VLAN's */
         unsigned lease_on;           /* the lease's uplink stands on that VLAN's */
+        const char *unlisted;        /* of this kind there is no list: links come and go */
         bool foreign;                /* and an administrator's own VLAN interface is there */
         bool deleted[VLANS_MAX + 1];
         unsigned n_deleted;
@@ -35,6 +36,8 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         LinkInfo info = {.lower = PARENT, .vlan_protocol = ETH_P_8021Q};
         int r = 0;
 
+        if (host.unlisted && strcmp(kind, host.unlisted) == 0)
+                return -EAGAIN;
         if (strcmp(kind, "macvlan") == 0) {
                 info.lower = INDEX(host.leg_on);
                 return host.leg_on ? each(&info, data) : 0;
@@ -127,6 +130,21 @@ static void test_many(_unused_ void **state) {
         check(VLANS_MAX, 1, 300);
 }
 
+/* A user who opens and closes leases all the time has no host leg's interface swept away. */
+static void test_no_list(_unused_ void **state) {
+        static const char *const kinds[] = {"vlan", "macvlan"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                memset(&host, 0, sizeof(host));
+                host.n_vlans = 5;
+                host.leg_on = 2;
+                host.unlisted = kinds[i];
+                assert_int_equal(sweep(), -EAGAIN);
+                assert_int_equal(host.n_deleted, 0);
+                assert_false(host.guard_removed);
+        }
+}
+
 static void test_no_memory(_unused_ void **state) {
         for (unsigned n = 1;; n++) {
                 int r;
@@ -150,6 +168,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_few),
                 cmocka_unit_test(test_many),
+                cmocka_unit_test(test_no_list),
                 cmocka_unit_test(test_no_memory),
         };
 
