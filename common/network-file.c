@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <linux/if_ether.h>
+#include <sha2.h>
 #include <string.h>
 
 #include "network-file.h"
@@ -420,6 +421,15 @@ static int parse_text(Parser *p, const char *text, size_t size) {
         return check_whole(p);
 }
 
+static void digest_text(const char *text, size_t size, uint8_t ret[static NETWORK_DIGEST_SIZE]) {
+        SHA2_CTX context;
+
+        _Static_assert(SHA256_DIGEST_LENGTH == NETWORK_DIGEST_SIZE, "the digest is a SHA-256");
+        SHA256Init(&context);
+        SHA256Update(&context, (const uint8_t *)text, size);
+        SHA256Final(ret, &context);
+}
+
 int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,
                        Refusal *ret_refusal) {
         Parser parser = {
@@ -443,6 +453,7 @@ int network_file_parse(const char *path, const char *name, const char *text, siz
         memcpy(parser.network.name, name, strlen(name) + 1);
         memcpy(parser.network.path, path, strlen(path) + 1);
 
+        digest_text(text, size, parser.network.digest);
         r = parse_text(&parser, text, size);
         if (r != 0) {
                 memcpy(ret->name, parser.network.name, sizeof(ret->name));

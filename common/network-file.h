@@ -22,6 +22,7 @@ typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
 
 #define NETWORK_FILE_SIZE_MAX 65536u
 #define NETWORK_FILE_LINE_MAX 1024u /* without the line's end */
+#define NETWORK_DIGEST_SIZE 32u
 #define NETWORK_LEASES_MAX 65536u   /* what MaxLeases= and MaxLeasesPerUser= may say */
 
 /* A network as its file has it, all defaults filled in. */
@@ -41,6 +42,7 @@ typedef struct Network {
         MacPrefix mac_prefix;
         uint32_t max_leases, max_leases_per_user;
         char host_interface[IFNAMSIZ]; /* the host's own leg on the network; "": none */
+        uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
 } Network;
 
 /* A request's network name taken apart: "lab" or "lab.100". */
@@ -96,5 +98,7 @@ const char *lease_kind_to_string(LeaseKind kind);           /* "tap", "packet" *
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* 0 or -EINVAL */
 const char *isolation_to_string(Isolation isolation);       /* "strict", "direct" */
 const char *vlan_protocol_to_string(uint16_t protocol);     /* "802.1Q", "802.1ad" */
+/* The same as polkit's detail "protocol" has it: "none" without a VLAN. */
+const char *vlan_protocol_detail(uint16_t vlan, uint16_t protocol);
 /* "none" or the decimal VID, as polkit's detail "vlan" has it. */
 const char *vlan_to_string(uint16_t vlan, char buffer[static 8]);

@@ -151,6 +151,10 @@ const char *vlan_protocol_to_string(uint16_t protocol) {
         return protocol == ETH_P_8021AD ? "802.1ad" : "802.1Q";
 }
 
+const char *vlan_protocol_detail(uint16_t vlan, uint16_t protocol) {
+        return vlan == 0 ? "none" : vlan_protocol_to_string(protocol);
+}
+
 const char *vlan_to_string(uint16_t vlan, char buffer[static 8]) {
         if (vlan == 0)
                 snprintf(buffer, 8, "none");

@@ -2,14 +2,15 @@
 
 #include "wire.h"
 
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <string.h>
 
 #include "text.h"
 
 /* No byte without a name: what is not used can be held to be zero. */
-_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4, "padding");
-_Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2, "padding");
+_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32, "padding");
+_Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
 _Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3, "padding");
 _Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + REFUSAL_TEXT_MAX,
@@ -63,6 +64,11 @@ static bool kind_is_valid(uint32_t kind, uint32_t isolation, uint8_t vnet_hdr) {
         return isolation == ISOLATION_STRICT || (kind == KIND_PACKET && vnet_hdr);
 }
 
+/* Without a VLAN there is no tag, and the file's parser allows the default alone. */
+static bool protocol_is_valid(uint16_t protocol, uint16_t vlan) {
+        return protocol == ETH_P_8021Q || (protocol == ETH_P_8021AD && vlan != 0);
+}
+
 static bool lease_id_is_valid(uint32_t id) {
         return id >= RAWNET_ID_MIN && id <= RAWNET_ID_MAX;
 }
@@ -83,7 +89,7 @@ static bool open_is_valid(const WireOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return o->reserved_1 == 0 && is_zero(o->reserved_2, sizeof(o->reserved_2));
+        return o->reserved_1 == 0 && protocol_is_valid(o->protocol, o->vlan);
 }
 
 static bool host_is_valid(const WireRequest *request, bool up) {
@@ -98,8 +104,8 @@ static bool host_is_valid(const WireRequest *request, bool up) {
                 return is_zero((const char *)h + sizeof(h->network), sizeof(*h) - sizeof(h->network));
         return h->reserved == 0 && is_padded(h->parent, sizeof(h->parent)) &&
                is_padded(h->interface, sizeof(h->interface)) && interface_name_is_valid(h->parent) &&
-               interface_name_is_valid(h->interface) && h->vlan <= VLAN_ID_MAX && !mac_is_zero(&h->mac) &&
-               (h->mac.octet[0] & 1) == 0;
+               interface_name_is_valid(h->interface) && h->vlan <= VLAN_ID_MAX && protocol_is_valid(h->protocol, h->vlan) &&
+               !mac_is_zero(&h->mac) && (h->mac.octet[0] & 1) == 0;
 }
 
 int wire_request_check(const WireRequest *request, size_t size) {

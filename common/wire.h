@@ -22,7 +22,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0005)
+#define WIRE_VERSION UINT32_C(0x726e0006)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -53,24 +53,27 @@ typedef struct WireOpen {
         MacAddress mac;                             /* WIRE_MAC_GIVEN, else zero */
         uint8_t vhost;                              /* 0 or 1; tap only */
         uint8_t vnet_hdr;                           /* 0 or 1 */
-        /* What polkit was asked about. The helper compares it with the file it reads itself and refuses a
-         * difference (RAWNET_ACCESS_DENIED), so that an edit in between cannot widen a yes. */
+        /* What the network's file said when polkit was asked (common/terms.h). The helper compares it with the file it
+         * reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that an edit in between cannot widen a yes. */
         char parent[IFNAMSIZ];
         uint16_t vlan;
-        uint8_t reserved_2[2];
+        uint16_t protocol;  /* ETH_P_8021Q, ETH_P_8021AD */
         uint32_t mode;      /* NetworkMode */
         uint32_t isolation; /* Isolation of this lease */
+        uint8_t file_digest[NETWORK_DIGEST_SIZE];
 } WireOpen;
 
 /* A network's own interface in the host's namespace (HostInterface=). */
 typedef struct WireHost {
         char network[RAWNET_NETWORK_NAME_MAX + 1]; /* NAME of the file, NUL-padded like all strings */
         uint8_t reserved;
-        /* WIRE_HOST_UP only: what polkit was asked about. The interface's name is the file's; a difference is refused. */
+        /* WIRE_HOST_UP only: what the file said when polkit was asked (common/terms.h). The helper refuses a difference. */
         char parent[IFNAMSIZ];
         char interface[IFNAMSIZ];
         MacAddress mac; /* derived by rawnetd; the network's MACPrefix= must allow it */
         uint16_t vlan;
+        uint16_t protocol;
+        uint8_t file_digest[NETWORK_DIGEST_SIZE];
 } WireHost;
 
 typedef struct WireRequest {

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "common/log.h"
+#include "common/terms.h"
 #include "helper/parent.h"
 
 #define LEGS_MAX 256u /* looked at in one go; another sweep follows */
@@ -68,15 +69,14 @@ static int delete_leg(Netlink *netlink, const char *name, Refusal *ret_refusal) 
 /* The request against the file as it is now. */
 static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal) {
         char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
+        WireHost terms = *request;
         Network network;
         int r;
 
-        r = network_file_load(request->network, &network, ret_refusal);
+        r = terms_host(&terms, &network, ret_refusal);
         if (r != 0)
                 return r;
-        /* An interface has one VLAN and bridge mode: the parser sees to both. */
-        if (strcmp(request->interface, network.host_interface) != 0 ||
-            strcmp(request->parent, network.parent) != 0 || request->vlan != network.vlan_first)
+        if (memcmp(&terms, request, sizeof(terms)) != 0)
                 return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
                               "network '%s': %s was changed while the request was being authorized; "
                               "try again",

@@ -6,16 +6,21 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/terms.h"
 
 /* rawnetd says what polkit was asked about; the file may have been edited since. */
-static int check_asked(const Network *network, const WireOpen *request, uint16_t vlan,
-                       Isolation isolation, Refusal *ret_refusal) {
-        if (strcmp(request->parent, network->parent) == 0 && request->vlan == vlan &&
-            request->mode == network->mode && request->isolation == isolation)
+static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refusal) {
+        WireOpen terms = *request;
+        int r;
+
+        r = terms_open(&terms, ret, ret_refusal);
+        if (r != 0)
+                return r;
+        if (memcmp(&terms, request, sizeof(terms)) == 0)
                 return 0;
         return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
                       "network '%s': %s was changed while the request was being authorized; try again",
-                      request->network, network->path);
+                      request->network, ret->path);
 }
 
 static int check_mac(const Network *network, const WireOpen *request, Refusal *ret_refusal) {
@@ -73,22 +78,10 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };
         LeaseKind kind = (LeaseKind)request->kind;
-        Isolation isolation;
-        NetworkName name;
-        uint16_t vlan;
+        Isolation isolation = (Isolation)request->isolation;
         int r;
 
-        r = network_name_parse(request->network, &name, ret_refusal);
-        if (r == 0)
-                r = network_file_load(name.name, &plan.network, ret_refusal);
-        if (r == 0)
-                r = network_pick_vlan(&plan.network, &name, &vlan, ret_refusal);
-        if (r == 0)
-                r = network_offers(&plan.network, kind, ret_refusal);
-        if (r != 0)
-                return r;
-        isolation = network_isolation(&plan.network, kind, request->vnet_hdr);
-        r = check_asked(&plan.network, request, vlan, isolation, ret_refusal);
+        r = read_network(request, &plan.network, ret_refusal);
         if (r == 0)
                 r = check_mac(&plan.network, request, ret_refusal);
         if (r == 0)
@@ -100,7 +93,8 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                               "network '%s': all %u leases (MaxLeases= in %s) are taken",
                               request->network, plan.network.max_leases, plan.network.path);
         plan.shape = shape_of(context, request, isolation);
-        plan.lease = (WireLease){.uid = request->uid, .kind = kind, .isolation = isolation, .vlan = vlan,
+        plan.lease = (WireLease){.uid = request->uid, .kind = kind, .isolation = isolation,
+                                 .vlan = request->vlan,
                                  .vnet_hdr = request->vnet_hdr, .mac = request->mac};
         memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
         memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/terms.h"
 #include "service/machine.h"
 #include "service/request.h"
 
@@ -22,25 +23,6 @@ static int check_name(const char *name, Refusal *ret) {
         return r;
 }
 
-/* The helper's request, from the file as it is now. */
-static int plan_up(const char *name, WireHost *wire, Refusal *ret) {
-        Network network;
-        int r;
-
-        r = network_file_load(name, &network, ret);
-        if (r != 0)
-                return r;
-        if (network.host_interface[0] == '\0')
-                return refuse(ret, RAWNET_NOT_SUPPORTED,
-                              "network %s has no leg of the host's own; add HostInterface=NAME to %s for one",
-                              name, network.path);
-        memcpy(wire->parent, network.parent, sizeof(wire->parent));
-        memcpy(wire->interface, network.host_interface, sizeof(wire->interface));
-        wire->vlan = network.vlan_first;
-        /* No lease's name is empty: the address is the leg's alone. */
-        return machine_mac(&network.mac_prefix, 0, name, "", &wire->mac);
-}
-
 /* Removing goes by the network's name, and works without its file: the details may be empty. */
 static int plan_down(const char *name, Network *ret_network) {
         Network network = {};
@@ -54,12 +36,14 @@ static int plan_down(const char *name, Network *ret_network) {
         return 0;
 }
 
-static void question_fill(PolkitQuestion *question, const char *network, const char *parent,
-                          const char *vlan, const char *interface) {
-        *question = (PolkitQuestion){.action = RAWNET_ACTION_HOST};
-        polkit_detail(question, "network", network);
+/* parent, vlan, protocol and interface are "" where there is no file. */
+static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *parent,
+                          const char *vlan, const char *protocol, const char *interface) {
+        *question = (PolkitQuestion){.action = RAWNET_ACTION_HOST, .terms = *terms};
+        polkit_detail(question, "network", terms->host.network);
         polkit_detail(question, "parent", parent);
         polkit_detail(question, "vlan", vlan);
+        polkit_detail(question, "protocol", protocol);
         polkit_detail(question, "interface", interface);
 }
 
@@ -127,28 +111,7 @@ static int read_name(Request *request, WireRequest *wire, Refusal *ret) {
 
 static int up_step(Request *request, void *userdata, Refusal *ret) {
         WireRequest wire = {.operation = WIRE_HOST_UP};
-        PolkitQuestion question;
-        char vlan[8], what[96];
-        bool yes = false;
-        int r;
-
-        r = read_name(request, &wire, ret);
-        if (r == 0)
-                r = plan_up(wire.host.network, &wire.host, ret);
-        if (r != 0)
-                return r;
-        request->service->host_asked = true;
-        question_fill(&question, wire.host.network, wire.host.parent, vlan_to_string(wire.host.vlan, vlan),
-                      wire.host.interface);
-        snprintf(what, sizeof(what), "give this host a leg on network %s", wire.host.network);
-        r = polkit_verify(request, &question, what, &yes, ret);
-        if (r != 0 || !yes)
-                return r;
-        return call_helper(request, &wire, ret);
-}
-
-static int down_step(Request *request, void *userdata, Refusal *ret) {
-        WireRequest wire = {.operation = WIRE_HOST_DOWN};
+        WireHost *host = &wire.host;
         PolkitQuestion question;
         char vlan[8], what[96];
         Network network;
@@ -157,11 +120,39 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
 
         r = read_name(request, &wire, ret);
         if (r == 0)
+                r = terms_host(host, &network, ret);
+        if (r != 0)
+                return r;
+        request->service->host_asked = true;
+        question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
+                      vlan_protocol_detail(host->vlan, host->protocol), host->interface);
+        snprintf(what, sizeof(what), "give this host a leg on network %s", host->network);
+        r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+        /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it is
+         * another one each time on a machine without an id. */
+        r = machine_mac(&network.mac_prefix, 0, host->network, "", &host->mac);
+        return r < 0 ? r : call_helper(request, &wire, ret);
+}
+
+static int down_step(Request *request, void *userdata, Refusal *ret) {
+        WireRequest wire = {.operation = WIRE_HOST_DOWN};
+        PolkitQuestion question;
+        char vlan[8], what[96];
+        Network network;
+        bool yes = false, known;
+        int r;
+
+        r = read_name(request, &wire, ret);
+        if (r == 0)
                 r = plan_down(wire.host.network, &network);
         if (r != 0)
                 return r;
-        question_fill(&question, wire.host.network, network.parent,
-                      network.parent[0] ? vlan_to_string(network.vlan_first, vlan) : "", network.host_interface);
+        known = network.parent[0] != '\0';
+        question_fill(&question, &wire, network.parent, known ? vlan_to_string(network.vlan_first, vlan) : "",
+                      known ? vlan_protocol_detail(network.vlan_first, network.protocol) : "",
+                      network.host_interface);
         snprintf(what, sizeof(what), "remove this host's leg on network %s", wire.host.network);
         r = polkit_verify(request, &question, what, &yes, ret);
         if (r != 0 || !yes)

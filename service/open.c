@@ -2,8 +2,8 @@
 
 /*
  * One rule above all: what is handed to the helper is what polkit was asked about. Both are made
- * from the same WireOpen, which is made anew from message and network file each time the message
- * comes through here.
+ * from the same WireRequest (common/terms.h), which is made anew from message and network file each
+ * time the message comes through here, and compared as a whole after polkit's answer.
  */
 
 #include "service/open.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/terms.h"
 #include "service/lease.h"
 #include "service/machine.h"
 #include "service/option.h"
@@ -28,25 +29,14 @@ static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Ne
         NetworkName name;
         int r;
 
+        /* Its length, above all. */
         r = network_name_parse(full_name, &name, ret);
         if (r != 0)
                 return r;
         snprintf(wire->network, sizeof(wire->network), "%s", full_name);
         wire->kind = kind;
-        r = network_file_load(name.name, ret_network, ret);
-        if (r != 0)
-                return r;
-        r = network_pick_vlan(ret_network, &name, &wire->vlan, ret);
-        if (r != 0)
-                return r;
-        r = network_offers(ret_network, kind, ret);
-        if (r != 0)
-                return r;
         wire->vnet_hdr = vnet_hdr;
-        wire->mode = ret_network->mode;
-        wire->isolation = network_isolation(ret_network, kind, vnet_hdr);
-        snprintf(wire->parent, sizeof(wire->parent), "%s", ret_network->parent);
-        return 0;
+        return terms_open(wire, ret_network, ret);
 }
 
 static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid,
@@ -74,20 +64,26 @@ static int plan_mac(const Network *network, const OpenOptions *options, uint32_t
         return 0;
 }
 
-static void question_fill(PolkitQuestion *question, const WireOpen *wire, const char *mac) {
-        char vlan[8];
+static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *mac) {
+        const WireOpen *wire = &terms->open;
+        char vlan[8], queues[16];
 
+        snprintf(queues, sizeof(queues), "%" PRIu32, wire->queues);
         *question = (PolkitQuestion){
+                .terms = *terms,
                 .action =
                         wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
         };
         polkit_detail(question, "network", wire->network);
         polkit_detail(question, "parent", wire->parent);
         polkit_detail(question, "vlan", vlan_to_string(wire->vlan, vlan));
+        polkit_detail(question, "protocol", vlan_protocol_detail(wire->vlan, wire->protocol));
         polkit_detail(question, "kind", lease_kind_to_string(wire->kind));
         polkit_detail(question, "mode", network_mode_to_string(wire->mode));
         polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
         polkit_detail(question, "mac", mac);
+        polkit_detail(question, "queues", queues);
+        polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
 }
 
 /* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
@@ -264,7 +260,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = quota_check(request, &network, ret);
         if (r != 0)
                 return r;
-        question_fill(&question, &wire.open, question_mac(&options, mac));
+        question_fill(&question, &wire, question_mac(&options, mac));
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
         r = polkit_verify(request, &question, what, &yes, ret);
@@ -288,7 +284,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         const char *full_name, *kind_text;
         PolkitAnswer answer = POLKIT_WAIT;
         PolkitQuestion question;
-        WireOpen open = {};
+        WireRequest wire = {.operation = WIRE_OPEN, .open = {.queues = 1}};
         LeaseKind kind;
         Network network;
         char what[96];
@@ -301,11 +297,11 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
                 return refuse(ret, RAWNET_INVALID_ARGS,
                               "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
                               full_name, kind_text);
-        r = plan_network(full_name, kind, kind == KIND_TAP, &network, &open, ret);
-        request->open = open;
+        r = plan_network(full_name, kind, kind == KIND_TAP, &network, &wire.open, ret);
+        request->open = wire.open;
         if (r != 0)
                 return r;
-        question_fill(&question, &open, "");
+        question_fill(&question, &wire, "");
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
         r = polkit_ask(request, &question, false, what, &answer, ret);

@@ -36,7 +36,7 @@ static bool question_equal(const PolkitQuestion *a, const PolkitQuestion *b) {
                 if (strcmp(a->details[i].key, b->details[i].key) != 0 ||
                     strcmp(a->details[i].value, b->details[i].value) != 0)
                         return false;
-        return true;
+        return memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0;
 }
 
 static void cancellation_id(uint64_t id, char buffer[static 32]) {

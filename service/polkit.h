@@ -3,16 +3,16 @@
 
 /*
  * Asking polkit, without waiting for it. A question is an action and details; the answer holds for
- * exactly these and for one message. No answer, an error, a polkit that is not there: no.
+ * exactly these, for the terms that were judged with them, and for one message. No answer, an error, a polkit that is not there: no.
  */
 
 #include <systemd/sd-bus.h>
 
-#include "common/refusal.h"
+#include "common/wire.h"
 
 typedef struct Request Request;
 
-#define POLKIT_DETAILS_MAX 8u
+#define POLKIT_DETAILS_MAX 16u
 
 typedef struct PolkitDetail {
         const char *key; /* a literal */
@@ -23,6 +23,7 @@ typedef struct PolkitQuestion {
         const char *action; /* a literal */
         size_t n_details;
         PolkitDetail details[POLKIT_DETAILS_MAX];
+        WireRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has come */
 } PolkitQuestion;
 
 typedef enum PolkitAnswer {

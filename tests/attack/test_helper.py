@@ -11,6 +11,7 @@ import socket
 
 import attacker
 import bus
+import changes
 import frames
 import lab
 import tap
@@ -146,7 +147,9 @@ def malformed():
     yield "direct tap", wire.open_request(isolation=wire.DIRECT)
     yield "direct without the header", wire.open_request(kind=wire.PACKET, vnet_hdr=0, isolation=wire.DIRECT)
     yield "reserved byte", wire.open_request(reserved=1)
-    yield "reserved bytes", wire.open_request(reserved2=b"\0\1")
+    for protocol in (0, 0x800, 0x9100, 0xFFFF):
+        yield f"protocol {protocol:x}", wire.open_request(network=b"lab.100", vlan=100, protocol=protocol)
+    yield "a protocol without a tag", wire.open_request(protocol=wire.AD)
 
 
 def test_malformed_messages():
@@ -213,6 +216,22 @@ def refused(names, **forged):
     assert not lab.lease_ids() and set(lab.links()) == links, f"{forged}: something was made"
 
 
+def test_only_what_the_file_said():
+    """The file that polkit was asked about is another one by now, whichever key it is."""
+    for before, after in changes.CHANGES:
+        with lab.network("moving", **before):
+            digest = wire.digest_of(b"moving")
+        vlan = int(after.get("VLAN", 0))
+        protocol = wire.AD if "Protocol" in after else wire.Q
+        mode = ("bridge", "private", "vepa", "exclusive").index(after.get("Mode", "bridge"))
+        parent = after.get("Parent", "wire0").encode()
+        with lab.network("moving", **after):  # the digest alone is the old file's
+            refused(("AccessDenied",), network=b"moving", parent=parent, vlan=vlan, protocol=protocol, mode=mode, file_digest=digest)
+    with lab.network("moving"), wire.Helper() as helper:
+        reply = helper.call(wire.open_request(network=b"moving"))
+        assert close_all(reply) and reply.type == wire.OPENED, reply
+
+
 def test_only_what_the_file_says():
     """Every difference between request and network file is refused: network, parent, VLAN, mode, isolation, kind, MAC."""
     with same_process(), lab.network("taps", Kinds="tap"), lab.network("packets", Kinds="packet"), \
@@ -230,6 +249,8 @@ def test_only_what_the_file_says():
         refused(denied, network=b"lab-private")
         refused(denied, kind=wire.PACKET, isolation=wire.DIRECT)
         refused(denied, network=b"lab-direct", kind=wire.PACKET, isolation=wire.STRICT)
+        refused(denied, vlan=100, protocol=wire.AD)
+        refused(denied, file_digest=bytes(32))
         refused(("KindNotOffered",), network=b"taps", kind=wire.PACKET)
         refused(("KindNotOffered",), network=b"packets")
         for mac in ("02:00:00:00:00:01", "52:54:01:00:00:01", "53:54:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:54:00:00:00:01"):

@@ -10,9 +10,11 @@ import wire
 from legs import LEG, leg
 
 
-def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0):
+def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0, protocol=wire.Q,
+                 file_digest=None):  # fmt: skip
     body = b"".join((name.ljust(33, b"\0"), b"\0", parent.ljust(16, b"\0"), interface.ljust(16, b"\0"), mac,
-                     vlan.to_bytes(2, sys.byteorder)))  # fmt: skip
+                     vlan.to_bytes(2, sys.byteorder), protocol.to_bytes(2, sys.byteorder),
+                     wire.digest_of(name) if file_digest is None else file_digest))  # fmt: skip
     return wire.request(operation, body=body.ljust(wire.OPEN_PART.size, b"\0"))
 
 
@@ -22,7 +24,8 @@ def test_legs_of_the_files_and_no_others():
     try:
         with lab.network("legged", HostInterface=LEG), wire.Helper() as helper:
             for forged, error in (({"interface": b"leg9"}, "AccessDenied"), ({"parent": b"office0"}, "AccessDenied"),
-                                  ({"vlan": 5}, "AccessDenied"), ({"name": b"lab"}, "AccessDenied"),
+                                  ({"vlan": 5}, "AccessDenied"), ({"name": b"lab"}, "NotSupported"),
+                                  ({"vlan": 5, "protocol": wire.AD}, "AccessDenied"), ({"file_digest": bytes(32)}, "AccessDenied"),
                                   ({"name": b"nowhere"}, "NoSuchNetwork"), ({"mac": b"\2\0\0\0\0\1"}, "InvalidArgs")):  # fmt: skip
                 reply = helper.call(host_request(up, **forged))
                 assert reply.type == wire.REFUSED and reply.error == error, (forged, reply)
@@ -30,11 +33,12 @@ def test_legs_of_the_files_and_no_others():
             assert helper.call(host_request(up)).type == wire.DONE and leg()
             assert helper.call(wire.request(sweep)).type == wire.DONE
             for other in (b"lab", b"office0", b"leg0"):
-                reply = helper.call(host_request(down, name=other, parent=b"", interface=b"", mac=bytes(6)))
+                reply = helper.call(host_request(down, name=other, parent=b"", interface=b"", mac=bytes(6), protocol=0,
+                                                 file_digest=bytes(32)))  # fmt: skip
                 assert reply.type == wire.DONE, reply
             assert leg() and leg("office0")
         for bad in ({"name": b"../x"}, {"name": b"lab.1"}, {"interface": b""}, {"interface": b"a/b"}, {"mac": b"\1\0\0\0\0\1"},
-                    {"mac": bytes(6)}, {"vlan": 4095}):  # fmt: skip
+                    {"mac": bytes(6)}, {"vlan": 4095}, {"protocol": wire.AD}, {"protocol": 0}):  # fmt: skip
             with wire.Helper() as helper:
                 assert helper.call(host_request(up, **bad)) is None, bad
         with wire.Helper() as helper:

@@ -2,21 +2,23 @@
 """rawnetd's messages to rawnet-helper (common/wire.h) as a compromised rawnetd would make them: with any field forged."""
 
 import dataclasses
+import hashlib
 import os
 import socket
 import struct
 
 import lab
 
-VERSION = 0x726E0005
+VERSION = 0x726E0006
 OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, LOOK = 1, 2, 3, 4, 5, 6, 7, 8
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED = 1, 2, 3, 4, 5, 6
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
 TAP, PACKET = 0, 1
 STRICT, DIRECT = 0, 1
+Q, AD = 0x8100, 0x88A8
 GIVEN, RANDOM, LEARN = 1, 2, 3
 REQUEST = struct.Struct("=IIQI")
-OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sH2sII")
+OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sHHII32s")
 REPLY = struct.Struct("=IIQII")
 LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65s3s")
 SIZE = REQUEST.size + OPEN_PART.size
@@ -30,10 +32,20 @@ def request(operation, serial=1, lease=0, body=bytes(OPEN_PART.size), version=VE
     return REQUEST.pack(version, operation, serial, lease) + body
 
 
+def digest_of(network):
+    """The digest of a network's file as it is now; zeros without one."""
+    try:
+        with open(f"{lab.NETWORKS_DIR}/{os.fsdecode(network).split('.')[0]}.conf", "rb") as file:
+            return hashlib.sha256(file.read()).digest()
+    except (OSError, ValueError):
+        return bytes(32)
+
+
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 parent=b"wire0", vlan=0, mode=BRIDGE, isolation=STRICT, reserved=0, reserved2=b"\0\0", **header):  # fmt: skip
+                 parent=b"wire0", vlan=0, mode=BRIDGE, isolation=STRICT, reserved=0, protocol=Q, file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
-    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, reserved2, mode, isolation)
+    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, protocol, mode,
+                          isolation, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
 
 

@@ -10,9 +10,9 @@
  *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
  *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
  *   open fork - COUNT -                    the kernel alone: a child that makes a user and a network namespace and exits
- *   open helper NETWORK PARENT COUNT       straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
+ *   open helper NETWORK COUNT -             straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
  *                                          whole; each when the one before has ended and polkit has been asked a question
- *   open hasty NETWORK PARENT COUNT        the same, but each is asked for upon the last one's answer
+ *   open hasty NETWORK COUNT -              the same, but each is asked for upon the last one's answer
  */
 
 #include <assert.h>
@@ -29,6 +29,7 @@
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
+#include "common/terms.h"
 #include "common/text.h"
 #include "common/wire.h"
 
@@ -204,25 +205,26 @@ static void request_send(int socket_fd, WireRequest *request, WireOperation oper
                 errx(1, "the helper hung up");
 }
 
-static void run_helper(const char *network, const char *parent, uint32_t count, bool one_by_one) {
+static void run_helper(const char *network, uint32_t count, bool one_by_one) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int socket_fd = connect_helper();
         WireRequest request = {};
+        Refusal refusal = {};
+        Network file;
 
         if (sd_bus_open_system(&bus) < 0)
                 errx(1, "no system bus");
         request_send(socket_fd, &request, WIRE_LIST);
         (void)await(socket_fd, WIRE_DONE);
-        if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)) ||
-            !memccpy(request.open.parent, parent, 0, sizeof(request.open.parent)))
-                errx(2, "a name is too long");
+        if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)))
+                errx(2, "the name is too long");
         request.open.uid = getuid();
         request.open.kind = KIND_TAP;
         request.open.queues = 1;
         request.open.mac_mode = WIRE_MAC_RANDOM;
         request.open.vnet_hdr = 1;
-        request.open.mode = MODE_BRIDGE;
-        request.open.isolation = ISOLATION_STRICT;
+        if (terms_open(&request.open, &file, &refusal) != 0)
+                errx(1, "%s", refusal.text);
         for (uint32_t i = 0; i < count; i++) {
                 uint64_t start;
                 int fd;
@@ -260,10 +262,10 @@ int main(int argc, char **argv) {
                 run_polkit(argv[2], count);
         else if (strcmp(argv[1], "fork") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_fork(count);
-        else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
-                run_helper(argv[2], argv[3], count, true);
-        else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[4], 1, 1000000, &count) == 0)
-                run_helper(argv[2], argv[3], count, false);
+        else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_helper(argv[2], count, true);
+        else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_helper(argv[2], count, false);
         else
                 errx(2, "bus, idle, end, ask, polkit, fork, helper or hasty, and a count");
         return 0;

@@ -48,8 +48,8 @@ def test_only_administrators():
         lab.wait_for(lambda: len(lab.questions()) >= before + 6, 10, "polkit's questions")
         for question in lab.questions()[before:]:
             assert question["action"] == "org.rawnet1.host", question
-            assert (question["network"], question["parent"], question["vlan"], question["interface"]) == (
-                name, "wire0", "none", LEG), question  # fmt: skip
+            assert (question["network"], question["parent"], question["vlan"], question["protocol"], question["interface"]) == (
+                name, "wire0", "none", "none", LEG), question  # fmt: skip
         rule = "polkit.addRule(function(a, s) { if (a.id == 'org.rawnet1.host' && s.user == 'member' && " \
                f"a.lookup('interface') == '{LEG}') return 'yes'; }});"  # fmt: skip
         with lab.polkit_rule(rule):

@@ -2,6 +2,8 @@
 
 /* wire_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in range. */
 
+#include <linux/if_ether.h>
+
 #include "common/wire.h"
 #include "fuzz.h"
 
@@ -37,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(text_is_printable_ascii(o->lease_name) && interface_name_is_valid(o->parent));
         assert(o->kind <= KIND_PACKET && o->isolation <= ISOLATION_DIRECT && o->mode <= MODE_EXCLUSIVE);
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
+        assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);
         return 0;
 }

@@ -21,6 +21,7 @@ CHECKED = "tests/netns/test_checked.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
+TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
 POLKIT, OPEN, REQUEST, QUOTA, LEASE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object"))
 
 # What the tests say.
@@ -129,6 +130,11 @@ MUTATIONS = [
     service("polkit: it is not told the kind", OPEN,
             "wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,", "RAWNET_ACTION_OPEN_TAP,",
             "yes_for_one", YES),
+    Mutation("polkit: the answer holds for whatever the file says by then",
+             [(POLKIT, "return memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0;", "return a->n_details == b->n_details;")],
+             ASKED, "file_changes_while_polkit_thinks", YES),
+    Mutation("polkit: it is not told vhost", [(OPEN, 'wire->vhost ? "true" : "false"', '"false"')], ASKED, "limits_queues_and_vhost", WRONG),
+    Mutation("polkit: it is not told queues", [(OPEN, '"queues", queues', '"queues", "1"')], ASKED, "limits_queues_and_vhost", WRONG),
     service("polkit: everybody owns every lease", LEASE,
             "bool owner = lease->wire.uid == request->uid,", "bool owner = true,", "anothers_lease", "it succeeded"),
     # -- limits
@@ -144,35 +150,28 @@ MUTATIONS = [
     helper("messages are not checked", SERVER,
            "wire_request_check(&request, (size_t)n) < 0 ||", "n < 0 ||", "malformed", "answered with"),
     helper("the request may differ from the file", VALIDATE,
-           "        r = check_asked(&plan.network, request, vlan, isolation, ret_refusal);\n", "        r = 0;\n",
-           "only_what_the_file_says", OPENED),
+           "if (memcmp(&terms, request, sizeof(terms)) == 0)", "if (terms.uid == request->uid)",
+           "only_what_the_file_says only_what_the_file_said", OPENED),
+    helper("the file's digest is not compared", TERMS,
+           "        memcpy(open->file_digest, network.digest, sizeof(open->file_digest));\n", "",
+           "only_what_the_file_said", OPENED),
     helper("any MAC", VALIDATE,
            "request->mac_mode == WIRE_MAC_GIVEN && !mac_allowed(", "request->mac_mode > WIRE_MAC_LEARN && !mac_allowed(",
            "only_what_the_file_says", OPENED),
-    helper("any kind", VALIDATE,
-           "                r = network_offers(&plan.network, kind, ret_refusal);\n", "                r = 0;\n",
+    helper("any kind", TERMS,
+           "        r = network_offers(&network, (LeaseKind)open->kind, ret_refusal);\n", "        r = 0;\n",
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", SERVER, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
     # -- the host leg
     Mutation("leg: polkit is not asked",
-             [("service/host.c", """network %s", wire.host.network);
+             [("service/host.c", """network %s", host->network);
         r = polkit_verify(request, &question, what, &yes, ret);
-        if (r != 0 || !yes)
-                return r;
-        return call_helper(request, &wire, ret);
-}
-
-static int down_step""", """network %s", wire.host.network);
+""", """network %s", host->network);
         yes = true;
-        if (r != 0 || !yes)
-                return r;
-        return call_helper(request, &wire, ret);
-}
-
-static int down_step""")], LEG, "only_administrators", "but it succeeded"),
+""")], LEG, "only_administrators", "but it succeeded"),
     Mutation("leg: the request may differ from the file",
-             [("helper/host-leg.c", "if (strcmp(request->interface, network.host_interface) != 0 ||", "if (network.path[0] == 0 ||")],
+             [("helper/host-leg.c", "if (memcmp(&terms, request, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
              FORGED_LEG, "legs_of_the_files", WRONG),
     Mutation("leg: somebody else's interface is taken for it",
              [("helper/host-leg.c", "strcmp(link.alias, alias) != 0 || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),

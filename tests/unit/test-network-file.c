@@ -103,6 +103,19 @@ static void test_everything(_unused_ void **state) {
         assert_int_equal(n.max_leases_per_user, 2);
 }
 
+/* python3 -c 'import hashlib; print(hashlib.sha256(b"[Network]\nParent=eth0\nVLAN=100\n").hexdigest())' */
+static void test_digest(_unused_ void **state) {
+        static const uint8_t expected[NETWORK_DIGEST_SIZE] = {
+                0x37, 0xf5, 0x3d, 0x61, 0xc0, 0x63, 0xd1, 0xc5, 0xf9, 0xf4, 0x64,
+                0x21, 0xde, 0xf1, 0x3c, 0x31, 0x56, 0xd8, 0x2a, 0xaa, 0x79, 0x90,
+                0x77, 0x88, 0xaa, 0x6a, 0x82, 0xd6, 0xed, 0xd0, 0x43, 0xe9,
+        };
+        Network n = parsed(HEAD), other = parsed(HEAD "# a comment\n");
+
+        assert_memory_equal(n.digest, expected, sizeof(expected));
+        assert_memory_not_equal(other.digest, expected, sizeof(expected));
+}
+
 static void test_description(_unused_ void **state) {
         char text[512] = HEAD "Description=";
         size_t head = strlen(text);
@@ -320,6 +333,7 @@ static void test_long_file(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),      cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_digest),
                 cmocka_unit_test(test_description),   cmocka_unit_test(test_values),
                 cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_parent),
                 cmocka_unit_test(test_bad_vlan),      cmocka_unit_test(test_bad_structure),

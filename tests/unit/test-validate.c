@@ -52,7 +52,8 @@ static int setup(void **state) {
         f->context = (LeaseContext){.features = ALL_FEATURES, .registry = &f->registry};
         f->request = (WireOpen){.uid = 1000, .kind = KIND_TAP, .queues = 2, .mac_mode = WIRE_MAC_GIVEN,
                                 .mac = {{0x52, 0x54, 0x00, 1, 2, 3}}, .vnet_hdr = 1, .vlan = 150,
-                                .mode = MODE_PRIVATE, .isolation = ISOLATION_STRICT};
+                                .protocol = ETH_P_8021Q, .mode = MODE_PRIVATE,
+                                .isolation = ISOLATION_STRICT};
         put_text(f->request.network, sizeof(f->request.network), "lab.150");
         put_text(f->request.parent, sizeof(f->request.parent), "eth1");
         *state = f;
@@ -120,7 +121,7 @@ static void test_kind_not_offered(void **state) {
         assert_refused(judge(f), RAWNET_KIND_NOT_OFFERED, &f->refusal, "lab", "tap");
 }
 
-/* Each detail that polkit was told must still be what the file says. */
+/* What the file said when polkit was asked must still be what it says, down to keys that have no member of their own. */
 static void test_changed_since_asked(void **state) {
         Fixture *f = *state;
         WireOpen good = f->request;
@@ -136,6 +137,16 @@ static void test_changed_since_asked(void **state) {
         f->request = good;
         f->request.isolation = ISOLATION_DIRECT;
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+        f->request = good;
+        f->request.protocol = ETH_P_8021AD;
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+        f->request = good;
+        for (size_t i = 0; i < sizeof(file.digest); i++) {
+                file.digest[i] = 1;
+                assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+                file.digest[i] = 0;
+        }
+        assert_int_equal(judge(f), 0);
 }
 
 static void test_mac(void **state) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <linux/if_ether.h>
+
 #include "common/wire.h"
 #include "test.h"
 
@@ -19,6 +21,7 @@ static WireRequest good_open(void) {
                         .vnet_hdr = 1,
                         .parent = "eth0",
                         .vlan = 100,
+                        .protocol = ETH_P_8021Q,
                         .mode = MODE_BRIDGE,
                         .isolation = ISOLATION_STRICT,
                 },
@@ -124,8 +127,6 @@ static void test_open_numbers(_unused_ void **state) {
         bad(o->vlan = 4095);
         bad(o->vlan = 0);
         bad(o->reserved_1 = 1);
-        bad(o->reserved_2[0] = 1);
-        bad(o->reserved_2[1] = 1);
 }
 
 static void set_network(WireOpen *o, const char *name, uint16_t vlan) {
@@ -143,6 +144,11 @@ static void test_open_vlan(_unused_ void **state) {
         bad(set_network(o, "lab.", 1));
         bad(set_network(o, "lab.01", 1));
         bad(set_network(o, "lab", 0), o->mode = MODE_EXCLUSIVE); /* would be the host's own NIC */
+        good(o->protocol = ETH_P_8021AD);
+        bad(set_network(o, "lab", 0), o->protocol = ETH_P_8021AD);
+        bad(o->protocol = 0);
+        bad(o->protocol = ETH_P_IP);
+        good(memset(o->file_digest, 0xff, sizeof(o->file_digest)));
 }
 
 static void test_open_mac(_unused_ void **state) {
@@ -205,6 +211,7 @@ static WireRequest good_host(uint32_t operation) {
                 put_text(r.host.parent, sizeof(r.host.parent), "eth0");
                 put_text(r.host.interface, sizeof(r.host.interface), "lab0");
                 r.host.vlan = 100;
+                r.host.protocol = ETH_P_8021Q;
                 r.host.mac = (MacAddress){{0x52, 0x54, 0, 1, 2, 3}};
         }
         return r;
@@ -246,6 +253,10 @@ static void test_host_up(_unused_ void **state) {
         good(h->vlan = 0);
         good(h->vlan = 4094);
         bad(h->vlan = 4095);
+        good(h->protocol = ETH_P_8021AD);
+        bad(h->protocol = ETH_P_8021AD, h->vlan = 0);
+        bad(h->protocol = 0);
+        good(memset(h->file_digest, 0xff, sizeof(h->file_digest)));
         /* Every byte of the other, larger request is zero. */
         for (size_t i = sizeof(WireHost); i < sizeof(WireOpen); i++)
                 bad(((unsigned char *)&r.open)[i] = 1);

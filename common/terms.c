@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "terms.h"
+
+#include <string.h>
+
+int terms_open(WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
+        Network network;
+        NetworkName name;
+        uint16_t vlan;
+        int r;
+
+        r = network_name_parse(open->network, &name, ret_refusal);
+        if (r == 0)
+                r = network_file_load(name.name, &network, ret_refusal);
+        if (r == 0)
+                r = network_pick_vlan(&network, &name, &vlan, ret_refusal);
+        if (r != 0)
+                return r;
+        open->vlan = vlan;
+        r = network_offers(&network, (LeaseKind)open->kind, ret_refusal);
+        if (r != 0)
+                return r;
+        memcpy(open->parent, network.parent, sizeof(open->parent));
+        open->protocol = network.protocol;
+        open->mode = network.mode;
+        open->isolation = network_isolation(&network, (LeaseKind)open->kind, open->vnet_hdr);
+        memcpy(open->file_digest, network.digest, sizeof(open->file_digest));
+        *ret_network = network;
+        return 0;
+}
+
+int terms_host(WireHost *host, Network *ret_network, Refusal *ret_refusal) {
+        Network network;
+        int r;
+
+        r = network_file_load(host->network, &network, ret_refusal);
+        if (r != 0)
+                return r;
+        if (network.host_interface[0] == '\0')
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network %s has no interface of the host's own; add HostInterface=NAME to %s for one",
+                              host->network, network.path);
+        memcpy(host->parent, network.parent, sizeof(host->parent));
+        memcpy(host->interface, network.host_interface, sizeof(host->interface));
+        /* The parser allows no range together with HostInterface=. */
+        host->vlan = network.vlan_first;
+        host->protocol = network.protocol;
+        memcpy(host->file_digest, network.digest, sizeof(host->file_digest));
+        *ret_network = network;
+        return 0;
+}
