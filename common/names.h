@@ -54,6 +54,10 @@
 #define NETWORK_MTU_MIN 68u    /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
 #define NETWORK_MTU_MAX 65535u /* linux/if_ether.h: ETH_MAX_MTU */
 #define RAWNET_QUEUES_MAX 16u
+/* Leases with mac=learn whose guest has not sent its first frame yet. Each keeps a process and a descriptor of rawnet-helper;
+ * TasksMax= and LimitNOFILE= of rawnet-helper.service leave room for all of them beside the workers. */
+#define RAWNET_LEARNING_PER_USER_MAX 16u
+#define RAWNET_LEARNING_MAX 256u
 /* dbus-daemon's default max_message_unix_fds for a system bus connection, dbus-daemon(1) */
 #define RAWNET_FDS_MAX 16u
 

@@ -151,6 +151,10 @@ int wire_lease_check(const WireLease *lease) {
         return lease_is_valid(lease) ? 0 : -EBADMSG;
 }
 
+bool wire_lease_learns(const WireLease *lease) {
+        return mac_is_zero(&lease->mac) && !lease->gone;
+}
+
 /* Of the lease nothing but its id. */
 static bool lease_is_id_only(const WireLease *l) {
         WireLease id_only = {.id = l->id};

@@ -154,5 +154,8 @@ int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
 /* Could this lease stand in a reply? 0 or -EBADMSG. */
 int wire_lease_check(const WireLease *lease);
 
+/* Does a process in the lease's namespace wait for the guest's first frame? */
+bool wire_lease_learns(const WireLease *lease);
+
 /* rtnl_link_stats64's field name of statistics[i], as GetStatistics() shows it ("rx_packets" …). */
 const char *wire_statistics_name(size_t i);

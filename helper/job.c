@@ -94,6 +94,8 @@ static int do_own(const LeaseContext *context, JobKind kind) {
                 r = probe_run(context);
         } else if (kind == JOB_SCAN) {
                 r = lease_scan(context, &refusal);
+        } else if (kind == JOB_LEARNING) {
+                r = lease_look_at_learning(context);
         } else {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
                 if (r == 0)

@@ -8,7 +8,7 @@
 
 #include "helper/lease.h"
 
-typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_HOST_UP, JOB_HOST_DOWN, JOB_SCAN, JOB_SWEEP, JOB_PROBE } JobKind;
+typedef enum JobKind { JOB_OPEN, JOB_CLOSE, JOB_STATISTICS, JOB_HOST_UP, JOB_HOST_DOWN, JOB_SCAN, JOB_LEARNING, JOB_SWEEP, JOB_PROBE } JobKind;
 
 /* What rawnetd asked for. */
 typedef struct JobOrder {

@@ -360,3 +360,17 @@ int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
         free(list.ids);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
 }
+
+int lease_look_at_learning(const LeaseContext *context) {
+        _cleanup_netlink_ Netlink netlink = {};
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
+                const WireLease *lease = &context->registry->entries[i].lease;
+
+                if (wire_lease_learns(lease))
+                        r = report_lease(context, &netlink, lease->id);
+        }
+        return r;
+}

@@ -140,6 +140,14 @@ size_t registry_count(const Registry *registry, const char *network_name) {
         return n;
 }
 
+size_t registry_count_learning(const Registry *registry) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < registry->n_entries; i++)
+                n += wire_lease_learns(&registry->entries[i].lease);
+        return n;
+}
+
 bool registry_stands_on(const Registry *registry, uint32_t lower) {
         for (size_t i = 0; i < registry->n_entries; i++) {
                 if (registry->entries[i].lower == lower)

@@ -35,6 +35,8 @@ void registry_begin_scan(Registry *registry);
 bool registry_next_lost(Registry *registry, WireLease *ret);
 /* Leases of the network NAME (a range's VLANs together), gone ones included. */
 size_t registry_count(const Registry *registry, const char *network_name);
+/* Leases that wait for their guest's first frame. */
+size_t registry_count_learning(const Registry *registry);
 /* Does any lease stand on the host's interface with this index? */
 bool registry_stands_on(const Registry *registry, uint32_t lower);
 void registry_free(Registry *registry);

@@ -8,6 +8,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/learning.h"
 #include "helper/spare.h"
 #include "helper/watch.h"
 #include "helper/worker.h"
@@ -71,20 +72,20 @@ void server_publish_end(Server *server, const WireLease *lease, WireEndReason re
         server_publish(server, &reply);
 }
 
-static bool answer_refusal(Connection *connection, uint64_t serial, const Refusal *refusal) {
+void server_answer_refusal(Connection *connection, uint64_t serial, const Refusal *refusal) {
         WireReply reply = server_reply(serial, WIRE_REFUSED);
 
         reply.refusal.error = refusal->error;
         reply.refusal.kernel_errno = refusal->kernel_errno;
         memcpy(reply.refusal.text, refusal->text, sizeof(reply.refusal.text));
-        return send_to(connection, &reply);
+        (void)send_to(connection, &reply);
 }
 
 void server_answer_failure(Connection *connection, uint64_t serial, const char *why) {
         Refusal refusal = {};
 
         refuse(&refusal, RAWNET_HELPER_UNAVAILABLE, "rawnet-helper: %s; try again", why);
-        (void)answer_refusal(connection, serial, &refusal);
+        server_answer_refusal(connection, serial, &refusal);
 }
 
 /* --- the table of operations --------------------------------------------------------------------------------------------------- */
@@ -117,6 +118,13 @@ static bool start(Connection *connection, JobKind kind, const WireRequest *reque
 }
 
 static bool do_open(Connection *connection, const WireRequest *request) {
+        Refusal refusal = {};
+
+        if (request->open.mac_mode == WIRE_MAC_LEARN &&
+            learning_check(connection->server, request->open.network, &refusal) != 0) {
+                server_answer_refusal(connection, request->serial, &refusal);
+                return false;
+        }
         return start(connection, JOB_OPEN, request);
 }
 

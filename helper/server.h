@@ -40,7 +40,8 @@ struct Server {
         bool looked; /* probed again for the request that is read next */
         bool scan_wanted, sweep_wanted, sweeping, spare_due;
         bool paused; /* connections are not read */
-        sd_event_source *idle_timer, *scan_timer;
+        uint64_t learning_pause; /* µs until leases that learn unheard are looked at again; 0: there are none */
+        sd_event_source *idle_timer, *scan_timer, *learning_timer;
         Netlink nsids, links;
 };
 
@@ -61,5 +62,7 @@ void server_publish_end(Server *server, const WireLease *lease, WireEndReason re
 
 /* A reply of the given type to serial, everything else zero. */
 WireReply server_reply(uint64_t serial, WireReplyType type);
+/* Refuses a request without a worker. */
+void server_answer_refusal(Connection *connection, uint64_t serial, const Refusal *refusal);
 /* A worker died before it answered. */
 void server_answer_failure(Connection *connection, uint64_t serial, const char *why);

@@ -9,6 +9,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/learning.h"
 #include "helper/spare.h"
 
 struct Worker {
@@ -21,6 +22,7 @@ struct Worker {
         uint64_t serial;
         bool busy;         /* it has a job, and counts */
         bool answered;
+        bool learns; /* an open with mac=learn: its child keeps report_fd */
         uint32_t lease; /* what its open has made; 0: nothing yet */
         int order_fd; /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
@@ -54,6 +56,22 @@ void worker_forget_connection(Server *server, const Connection *connection) {
                 if (w->connection == connection)
                         w->connection = NULL;
         }
+}
+
+unsigned worker_count_learning(const Server *server) {
+        unsigned n = 0;
+
+        for (const Worker *w = server->workers; w; w = w->next)
+                n += w->learns;
+        return n;
+}
+
+bool worker_learns(const Server *server, uint32_t lease) {
+        for (const Worker *w = server->workers; w; w = w->next) {
+                if (w->learns && w->lease == lease)
+                        return true;
+        }
+        return false;
 }
 
 static void take_lease(Worker *worker, const Report *report) {
@@ -101,6 +119,7 @@ static void end_scan(Server *server) {
                 server_publish_end(server, &lost, lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
         server->scanned = true;
         server->sweep_wanted = true;
+        learning_watch(server);
 }
 
 static void take_report(Worker *worker, const Report *report) {
@@ -146,8 +165,13 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *dat
         Server *server = worker->server;
 
         drain(worker);
-        if (worker->report_fd < 0 && worker->pid == 0)
+        if (worker->report_fd < 0 && worker->pid == 0) {
+                bool learnt = worker->learns;
+
                 forget(worker);
+                if (learnt)
+                        learning_watch(server);
+        }
         server_settle(server);
         return 0;
 }
@@ -168,6 +192,8 @@ static void note_exit(Worker *worker) {
                 if (!worker->answered)
                         server->sweep_wanted = true;
         }
+        if (worker->kind == JOB_LEARNING)
+                learning_watch(server);
         if (worker->kind == JOB_SWEEP)
                 server->sweeping = false;
         if (worker->kind == JOB_SCAN && server->registry.scanning) {
@@ -307,6 +333,7 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
         worker->connection = connection;
         worker->serial = request ? request->serial : 0;
         worker->busy = true;
+        worker->learns = kind == JOB_OPEN && request->open.mac_mode == WIRE_MAC_LEARN;
         server->n_workers++;
         server->n_opens += is_open(kind);
         return 0;

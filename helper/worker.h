@@ -15,5 +15,10 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
 /* The connection ends: what workers have to say on it nobody hears. Another may get its place in memory, and the same serials. */
 void worker_forget_connection(Server *server, const Connection *connection);
 
+/* Opens with mac=learn that are under way, and learning children that still report to this daemon. */
+unsigned worker_count_learning(const Server *server);
+/* Is there one of them for this lease? */
+bool worker_learns(const Server *server, uint32_t lease);
+
 /* Forks one for an open that is still to come: it has its child make a namespace, and waits. 0 or -errno. For spare.c. */
 int worker_start_ahead(Server *server, Worker **ret);

@@ -102,3 +102,11 @@ unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_
                      (!network || lease_table_same_network(l->wire.network, network));
         return n;
 }
+
+unsigned lease_table_count_learning(const LeaseTable *table, uint32_t uid, bool any_uid) {
+        unsigned n = 0;
+
+        for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
+                n += (any_uid || l->wire.uid == uid) && wire_lease_learns(&l->wire);
+        return n;
+}

@@ -11,6 +11,31 @@ static unsigned count(const Request *request, const char *network, bool any_uid)
                requests_count_opens(request->service, network, request->uid, any_uid);
 }
 
+static unsigned count_learning(const Request *request, bool any_uid) {
+        return lease_table_count_learning(&request->service->leases, request->uid, any_uid) +
+               requests_count_learning(request->service, request->uid, any_uid);
+}
+
+/* rawnet-helper counts all of them once more, by itself. */
+static int check_learning(const Request *request, const Network *network, Refusal *ret) {
+        if (request->open.mac_mode != WIRE_MAC_LEARN)
+                return 0;
+        if (count_learning(request, false) >= RAWNET_LEARNING_PER_USER_MAX)
+                return refuse(
+                        ret, RAWNET_LIMITS_EXCEEDED,
+                        "network %s: %u ports of uid %u wait for their guest's first frame (mac=learn), which "
+                        "is the most that one user may have; start those guests, close those ports (rawnetctl "
+                        "list), or give the guest's address by mac=",
+                        network->name, RAWNET_LEARNING_PER_USER_MAX, request->uid);
+        if (count_learning(request, true) >= RAWNET_LEARNING_MAX)
+                return refuse(
+                        ret, RAWNET_LIMITS_EXCEEDED,
+                        "network %s: %u ports of all users wait for their guest's first frame (mac=learn), which "
+                        "is the most that this host may have; give the guest's address by mac=, or try later",
+                        network->name, RAWNET_LEARNING_MAX);
+        return 0;
+}
+
 int quota_check(const Request *request, const Network *network, Refusal *ret) {
         unsigned n;
 
@@ -36,5 +61,5 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
                         "network %s: uid %u has %u leases over all networks, which is the most that one "
                         "user may have; end one of them (rawnetctl list)",
                         network->name, request->uid, n);
-        return 0;
+        return check_learning(request, network, ret);
 }

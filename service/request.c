@@ -277,3 +277,12 @@ unsigned requests_count_opens(const Service *service, const char *network, uint3
                      (!network || lease_table_same_network(q->open.network, network));
         return n;
 }
+
+unsigned requests_count_learning(const Service *service, uint32_t uid, bool any_uid) {
+        unsigned n = 0;
+
+        for (const Request *q = service->requests; q; q = q->next)
+                n += q->opens && q->stage == REQUEST_HELPER && (any_uid || q->uid == uid) &&
+                     q->open.mac_mode == WIRE_MAC_LEARN;
+        return n;
+}

@@ -80,3 +80,5 @@ unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage
  * network (name of its file) and, with any_uid false, of one uid. */
 unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid,
                               bool any_uid);
+/* The same for opens with mac=learn, on all networks. */
+unsigned requests_count_learning(const Service *service, uint32_t uid, bool any_uid);

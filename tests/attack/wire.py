@@ -25,7 +25,8 @@ SIZE = REQUEST.size + OPEN_PART.size
 REPLY_SIZE = REPLY.size + LEASE_PART.size + 8 + 1024
 # enum RawnetError, common/refusal.h, by position
 ERRORS = ("", "NoSuchNetwork", "BadNetworkFile", "KindNotOffered", "NetworkBusy", "QuotaExceeded", "AddressInUse", "ParentMissing",
-          "NotSupported", "KernelRefused", "HelperUnavailable", "NoSuchLease", "InvalidArgs", "AccessDenied")  # fmt: skip
+          "NotSupported", "KernelRefused", "HelperUnavailable", "NoSuchLease", "InvalidArgs", "AccessDenied", "InteractiveAuthorizationRequired",
+          "LimitsExceeded")  # fmt: skip
 
 
 def request(operation, serial=1, lease=0, body=bytes(OPEN_PART.size), version=VERSION):

@@ -17,6 +17,7 @@ class Mutation:
 SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
+LEARNING = "tests/attack/test_learn.py"
 CHECKED = "tests/netns/test_checked.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
@@ -163,6 +164,17 @@ MUTATIONS = [
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", SERVER, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
+    # -- learning leases
+    Mutation("learn: one user may have any number", [(QUOTA, "return check_learning(request, network, ret);", "return 0;")],
+             LEARNING, "of_one_user at_once", WRONG),
+    Mutation("learn: the helper counts nothing", [(SERVER, "if (request->open.mac_mode == WIRE_MAC_LEARN &&", "if (!connection &&")],
+             LEARNING, "counts_by_itself", WRONG),
+    Mutation("learn: a helper that starts anew counts its own only",
+             [("helper/learning.c", "worker_count_learning(server) + count_unheard(server) < max", "worker_count_learning(server) < max")],
+             LEARNING, "starts_anew", WRONG),
+    Mutation("learn: what earlier children learned is not seen",
+             [("helper/worker.c", "        server->sweep_wanted = true;\n        learning_watch(server);\n",
+               "        server->sweep_wanted = true;\n")], LEARNING, "outlives_the_daemons", "did not come"),
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);

@@ -156,13 +156,47 @@ static void test_faults(void **state) {
         assert_false(fault_disarm());
 }
 
+/* Ports that wait for their guest's first frame: of one user, of all, live ones and those being opened. */
+static void test_learning(void **state) {
+        Fixture *f = *state;
+        Request asks = {.service = &f->service, .uid = 1000, .open.mac_mode = WIRE_MAC_LEARN};
+        Request under_way = {.service = &f->service, .uid = 1000, .opens = true, .stage = REQUEST_HELPER,
+                             .open.mac_mode = WIRE_MAC_LEARN};
+        Refusal refusal;
+        Lease *lease;
+
+        f->network.max_leases = f->network.max_leases_per_user = 65536;
+        for (uint32_t i = 0; i < RAWNET_LEARNING_PER_USER_MAX; i++) {
+                assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+                lease = add(f, "other", 1000);
+        }
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab",
+                       "uid 1000", "mac=");
+        assert_int_equal(check(f, 1000, &refusal), 0);
+        lease->wire.mac.octet[0] = 0x52; /* learned */
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        f->service.requests = &under_way;
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "uid 1000");
+        under_way.opens = false;
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        f->service.requests = NULL;
+        lease->wire.mac.octet[0] = 0;
+        lease->wire.gone = 1;
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        for (uint32_t i = RAWNET_LEARNING_PER_USER_MAX - 1; i < RAWNET_LEARNING_MAX; i++)
+                add(f, "other", 2000 + i);
+        asks.uid = 1;
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "all users");
+}
+
 #define with_service(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 with_service(test_per_user),     with_service(test_per_network),
                 with_service(test_ended_counts), with_service(test_opens_under_way),
-                with_service(test_over_all_networks), with_service(test_faults),
+                with_service(test_over_all_networks), with_service(test_learning),
+                with_service(test_faults),
         };
 
         return cmocka_run_group_tests_name("quota", tests, NULL, NULL);

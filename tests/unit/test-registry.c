@@ -50,9 +50,11 @@ static void test_changes(_unused_ void **state) {
         assert_int_equal(registry_find(&r, lease.id)->lower, 3);
         assert_true(registry_stands_on(&r, 3));
         assert_false(registry_stands_on(&r, 4));
+        assert_int_equal(registry_count_learning(&r), 1);
         lease.mac.octet[0] = 0x52; /* learnt */
         assert_int_equal(registry_put(&r, &lease, 3), 2);
         assert_int_equal(registry_find(&r, lease.id)->lease.mac.octet[0], 0x52);
+        assert_int_equal(registry_count_learning(&r), 0);
         lease.gone = 1;
         assert_int_equal(registry_put(&r, &lease, 3), 2);
         /* A report that was on its way before does not bring it back to life. */
