@@ -319,7 +319,7 @@ static void check_network(Check *check, json_object *networks, const char *name)
         problems = add_list(result, "problems");
         r = network_name_parse(name, &parts, &refusal);
         if (r == 0)
-                r = network_file_load(parts.name, &network, &refusal);
+                r = network_file_load_wait(parts.name, &network, &refusal);
         if (r == 0 && parts.vlan > 0)
                 r = network_pick_vlan(&network, &parts, &vlan, &refusal);
         if (r != 0) {

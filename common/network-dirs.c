@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The search path: which file is a network's, may it be believed, which networks are there. A file is judged by the
- * open descriptor, never by its name a second time. Never writes, never follows a name outside the directories except by an
- * administrator's own symbolic link, whose target must pass the same checks.
+ * The search path: which file is a network's, may it be believed, is it finished, which networks are there. A file is judged
+ * by the open descriptor, never by its name a second time. Never writes, never follows a name outside the directories except
+ * by an administrator's own symbolic link, whose target must pass the same checks.
+ *
+ * A writer that writes in place (a shell's '>', cp, some editors) empties the file first and may write it in pieces. The first
+ * half of a file can be valid and mean something else (VLAN=10 of VLAN=100), so no file is used while it may still grow.
  */
 
 #include <assert.h>
@@ -13,10 +16,18 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "clock.h"
 #include "log.h"
 #include "network-file.h"
 
 #define SUFFIX ".conf"
+
+/* A file counts as finished when nothing has changed it for so long. */
+#define FINISHED_USEC UINT64_C(100000)
+/* An empty file and a last line without its newline are what an interrupted writer leaves; some editors leave them for good. */
+#define CUT_OFF_USEC UINT64_C(1000000)
+/* network_file_load_wait() */
+#define WAIT_STEP_USEC UINT64_C(25000)
 
 static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS, NULL};
 
@@ -106,6 +117,34 @@ static ssize_t read_text(int fd, char *buffer, size_t size) {
         return (ssize_t)used;
 }
 
+static bool same_time(struct timespec a, struct timespec b) {
+        return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Not the mtime: every write sets the ctime as well, and no program can set it to another time (inode(7)). A ctime in the
+ * future comes from a clock that was set back or from another machine. It says nothing, and must not block for ever. */
+static bool changed_within(const struct stat *st, uint64_t usec) {
+        uint64_t now = clock_usec(CLOCK_REALTIME);
+        uint64_t changed = (uint64_t)st->st_ctim.tv_sec * 1000000 + (uint64_t)st->st_ctim.tv_nsec / 1000;
+
+        return st->st_ctim.tv_sec >= 0 && changed <= now && now - changed < usec;
+}
+
+/* before and after: the file's status around the reading of text. */
+static bool is_being_written(const struct stat *before, const struct stat *after, const char *text,
+                             size_t size) {
+        bool cut_off = size == 0 || text[size - 1] != '\n';
+
+        return before->st_size != after->st_size || !same_time(before->st_mtim, after->st_mtim) ||
+               !same_time(before->st_ctim, after->st_ctim) ||
+               changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC);
+}
+
+static int being_written(const char *name, const char *path, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
+                      "network %s: %s is being written; try again when it is finished", name, path);
+}
+
 static int not_found(const char *name, const char *const *dirs, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
                       "network %.40s: there is no such network; rawnetctl networks shows what there is, "
@@ -129,14 +168,49 @@ static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, s
         return NULL;
 }
 
+/* The file's whole text, once it is finished. 0, RAWNET_NETWORK_BUSY or -errno; *ret_text is the caller's to free. */
+static int read_finished(const Found *found, const char *name, char **ret_text, size_t *ret_size,
+                         Refusal *ret_refusal) {
+        _cleanup_free_ char *text = malloc(NETWORK_FILE_SIZE_MAX + 1);
+        struct stat after;
+        ssize_t size;
+
+        if (!text)
+                return -ENOMEM;
+        size = read_text(found->fd, text, NETWORK_FILE_SIZE_MAX + 1);
+        if (size < 0)
+                return (int)size;
+        if (fstat(found->fd, &after) < 0)
+                return -errno;
+        if (is_being_written(&found->st, &after, text, (size_t)size))
+                return being_written(name, found->path, ret_refusal);
+        *ret_text = TAKE_PTR(text);
+        *ret_size = (size_t)size;
+        return 0;
+}
+
+static int cannot_open(const char *name, const Found *found, int errnum, Network *ret, Refusal *ret_refusal) {
+        char reason[160];
+
+        snprintf(reason, sizeof(reason), "it cannot be opened: %s; %s", strerrordesc_np(errnum),
+                 errnum == EACCES ? "chmod 644 it, and 755 its directory" : "mend or remove it");
+        return bad_file(name, found->path, ret, ret_refusal, reason);
+}
+
+static int masked(const char *name, const Found *found, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                      "network %s: it is masked by %s; an administrator removes that file to "
+                      "have the network",
+                      name, found->path);
+}
+
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                          Refusal *ret_refusal) {
         _cleanup_(found_close) Found found = {.fd = -1};
         _cleanup_free_ char *text = NULL;
         char buffer[160];
         const char *reason;
-        size_t length = network_name_length(name);
-        ssize_t size;
+        size_t length = network_name_length(name), size = 0;
         int r;
 
         /* Nothing else may become a part of a path. */
@@ -147,31 +221,45 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
                 return not_found(name, dirs, ret_refusal);
         if (r == -ENAMETOOLONG || is_our_trouble(-r))
                 return r;
-        if (r < 0) {
-                snprintf(buffer, sizeof(buffer), "it cannot be opened: %s; %s", strerrordesc_np(-r),
-                         r == -EACCES ? "chmod 644 it, and 755 its directory" : "mend or remove it");
-                return bad_file(name, found.path, ret, ret_refusal, buffer);
-        }
-        if (is_mask(&found.st))
-                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                              "network %s: it is masked by %s; an administrator removes that file to "
-                              "have the network",
-                              name, found.path);
+        if (r < 0)
+                return cannot_open(name, &found, -r, ret, ret_refusal);
         reason = untrusted(&found.st, owner, buffer, sizeof(buffer));
+        if (is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
+                return masked(name, &found, ret_refusal);
+        /* Before anything is waited for: whom nobody trusts cannot keep a daemon busy by writing. */
         if (reason)
                 return bad_file(name, found.path, ret, ret_refusal, reason);
-
-        text = malloc(NETWORK_FILE_SIZE_MAX + 1);
-        if (!text)
-                return -ENOMEM;
-        size = read_text(found.fd, text, NETWORK_FILE_SIZE_MAX + 1);
-        if (size < 0)
-                return (int)size;
-        return network_file_parse(found.path, name, text, (size_t)size, ret, ret_refusal);
+        r = read_finished(&found, name, &text, &size, ret_refusal);
+        if (r != 0)
+                return r;
+        /* Emptied since it was found, and for long enough: the next reader says what it is. */
+        return size == 0 ? being_written(name, found.path, ret_refusal)
+                         : network_file_parse(found.path, name, text, size, ret, ret_refusal);
 }
 
 int network_file_load(const char *name, Network *ret, Refusal *ret_refusal) {
         return network_file_load_at(network_dirs, 0, name, ret, ret_refusal);
+}
+
+int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
+                              Refusal *ret_refusal) {
+        const uint64_t end = clock_usec(CLOCK_MONOTONIC) + NETWORK_FILE_PATIENCE_USEC;
+        Refusal refusal = {};
+        int r;
+
+        for (;;) {
+                r = network_file_load_at(dirs, owner, name, ret, &refusal);
+                if (r != RAWNET_NETWORK_BUSY || clock_usec(CLOCK_MONOTONIC) >= end)
+                        break;
+                clock_pause(WAIT_STEP_USEC);
+        }
+        if (r > 0 && ret_refusal)
+                *ret_refusal = refusal;
+        return r;
+}
+
+int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal) {
+        return network_file_load_wait_at(network_dirs, 0, name, ret, ret_refusal);
 }
 
 /* Names while they are gathered. */

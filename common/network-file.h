@@ -23,6 +23,8 @@ typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
 #define NETWORK_FILE_SIZE_MAX 65536u
 #define NETWORK_FILE_LINE_MAX 1024u /* without the line's end */
 #define NETWORK_DIGEST_SIZE 32u
+/* How long a file that is being written is waited for, in µs. */
+#define NETWORK_FILE_PATIENCE_USEC UINT64_C(3000000)
 #define NETWORK_LEASES_MAX 65536u   /* what MaxLeases= and MaxLeasesPerUser= may say */
 
 /* A network as its file has it, all defaults filled in. */
@@ -62,14 +64,20 @@ size_t network_name_length(const char *text);
  * refused, never cut. Returns 0 or RAWNET_INVALID_ARGS. */
 int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal);
 
-/* Reads the network's file from the search path (names.h). Returns 0, RAWNET_NO_SUCH_NETWORK (no file, or masked),
- * RAWNET_BAD_NETWORK_FILE (with file:line: reason), or -errno. ret is untouched unless 0; on BAD_NETWORK_FILE
- * ret->name and ret->path are set. */
+/* Reads the network's file from the search path (names.h), never waits. Returns 0, RAWNET_NO_SUCH_NETWORK (no file, or
+ * masked), RAWNET_BAD_NETWORK_FILE (with file:line: reason), RAWNET_NETWORK_BUSY, or -errno. NETWORK_BUSY: the file is being
+ * written. It changed while it was read or within the last 100 ms, or within the last second and its last line has no newline
+ * or it is empty. ret is untouched unless 0; on BAD_NETWORK_FILE ret->name and ret->path are set. */
 int network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
+
+/* The same, but blocks while the file is being written, for at most NETWORK_FILE_PATIENCE_USEC: not for a daemon's loop. */
+int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
 
 /* The same over other directories (NULL-terminated), and with the required owner: for tests. */
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                          Refusal *ret_refusal);
+int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
+                              Refusal *ret_refusal);
 
 /* Parses one file's text, already read; path is for messages. Returns 0 or RAWNET_BAD_NETWORK_FILE. A fuzz target. */
 int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-int terms_open(WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
+int terms_open(NetworkLoad load, WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
         Network network;
         NetworkName name;
         uint16_t vlan;
@@ -12,7 +12,7 @@ int terms_open(WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
 
         r = network_name_parse(open->network, &name, ret_refusal);
         if (r == 0)
-                r = network_file_load(name.name, &network, ret_refusal);
+                r = load(name.name, &network, ret_refusal);
         if (r == 0)
                 r = network_pick_vlan(&network, &name, &vlan, ret_refusal);
         if (r != 0)
@@ -30,11 +30,11 @@ int terms_open(WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
         return 0;
 }
 
-int terms_host(WireHost *host, Network *ret_network, Refusal *ret_refusal) {
+int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *ret_refusal) {
         Network network;
         int r;
 
-        r = network_file_load(host->network, &network, ret_refusal);
+        r = load(host->network, &network, ret_refusal);
         if (r != 0)
                 return r;
         if (network.host_interface[0] == '\0')

@@ -11,11 +11,15 @@
 
 #include "wire.h"
 
+/* network_file_load(), or network_file_load_wait() where the caller may block. */
+typedef int (*NetworkLoad)(const char *name, Network *ret, Refusal *ret_refusal);
+
 /* In: open->network, kind, vnet_hdr. Reads the network's file and sets open->parent, vlan, protocol, mode, isolation and
- * file_digest. Returns 0, a refusal (no such network or VLAN, a bad file, a kind that is not offered), or -errno. On a
+ * file_digest. Returns 0, a refusal (no such network or VLAN, a bad file, a kind that is not offered,
+ * RAWNET_NETWORK_BUSY while the file is being written), or -errno. On a
  * refusal open is partly set. */
-int terms_open(WireOpen *open, Network *ret_network, Refusal *ret_refusal);
+int terms_open(NetworkLoad load, WireOpen *open, Network *ret_network, Refusal *ret_refusal);
 
 /* In: host->network. Sets host->parent, interface, vlan, protocol and file_digest; mac is the caller's to set. Returns 0,
- * a refusal (RAWNET_NOT_SUPPORTED without HostInterface=), or -errno. */
-int terms_host(WireHost *host, Network *ret_network, Refusal *ret_refusal);
+ * a refusal (RAWNET_NOT_SUPPORTED without HostInterface=, RAWNET_NETWORK_BUSY while the file is being written), or -errno. */
+int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *ret_refusal);

@@ -73,7 +73,7 @@ static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal)
         Network network;
         int r;
 
-        r = terms_host(&terms, &network, ret_refusal);
+        r = terms_host(network_file_load_wait, &terms, &network, ret_refusal);
         if (r != 0)
                 return r;
         if (memcmp(&terms, request, sizeof(terms)) != 0)
@@ -272,6 +272,7 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
 
         if (is_half_made(leg))
                 return 0;
+        /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a sweep runs. */
         r = network_file_load(leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX), &network, &refusal);
         if (r == RAWNET_NO_SUCH_NETWORK)
                 return 0;

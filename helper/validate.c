@@ -13,7 +13,7 @@ static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refu
         WireOpen terms = *request;
         int r;
 
-        r = terms_open(&terms, ret, ret_refusal);
+        r = terms_open(network_file_load_wait, &terms, ret, ret_refusal);
         if (r != 0)
                 return r;
         if (memcmp(&terms, request, sizeof(terms)) == 0)

@@ -24,13 +24,13 @@ static int check_name(const char *name, Refusal *ret) {
 }
 
 /* Removing goes by the network's name, and works without its file: the details may be empty. */
-static int plan_down(const char *name, Network *ret_network) {
+static int plan_down(Request *request, const char *name, Network *ret_network) {
         Network network = {};
         Refusal ignored;
         int r;
 
-        r = network_file_load(name, &network, &ignored);
-        if (r < 0)
+        r = request_wait_file(request, network_file_load(name, &network, &ignored));
+        if (r < 0 || request->stage == REQUEST_FILE)
                 return r;
         *ret_network = r == 0 ? network : (Network){};
         return 0;
@@ -120,8 +120,8 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
 
         r = read_name(request, &wire, ret);
         if (r == 0)
-                r = terms_host(host, &network, ret);
-        if (r != 0)
+                r = request_wait_file(request, terms_host(network_file_load, host, &network, ret));
+        if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         request->service->host_asked = true;
         question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
@@ -146,8 +146,8 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
 
         r = read_name(request, &wire, ret);
         if (r == 0)
-                r = plan_down(wire.host.network, &network);
-        if (r != 0)
+                r = plan_down(request, wire.host.network, &network);
+        if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         known = network.parent[0] != '\0';
         question_fill(&question, &wire, network.parent, known ? vlan_to_string(network.vlan_first, vlan) : "",

@@ -5,12 +5,17 @@
 #include <string.h>
 #include <sys/inotify.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "service/host.h"
 #include "service/service.h"
 
-/* Editors write, rename and chmod in one go: look once, a little later. */
-#define SETTLE_USEC UINT64_C(50000)
+/* Editors write, rename and chmod in one go: look once, when a file that is finished counts as finished. */
+#define SETTLE_USEC UINT64_C(150000)
+/* What was not finished, or not there, is looked at again. */
+#define AGAIN_USEC UINT64_C(250000)
+/* Writers empty or remove a file before they write it anew: a network without its file is shown for so long. */
+#define GONE_USEC UINT64_C(1000000)
 
 static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS};
 
@@ -28,7 +33,17 @@ static void entries_free(NetworkEntry **entries, size_t n) {
         free(entries);
 }
 
-/* Sets *ret to NULL where the file is gone by now. 0 or -ENOMEM. */
+static NetworkEntry *entry_copy(const NetworkEntry *entry) {
+        NetworkEntry *copy = calloc(1, sizeof(*copy));
+
+        if (!copy)
+                return NULL;
+        *copy = *entry;
+        copy->error = entry->error ? strdup(entry->error) : NULL;
+        return entry->error && !copy->error ? entry_free(copy) : copy;
+}
+
+/* Sets *ret to NULL where there is no such file. 0, RAWNET_NETWORK_BUSY or -ENOMEM. */
 static int entry_load(const char *name, NetworkEntry **ret) {
         NetworkEntry *entry = calloc(1, sizeof(*entry));
         Refusal refusal = {};
@@ -37,9 +52,9 @@ static int entry_load(const char *name, NetworkEntry **ret) {
         if (!entry)
                 return -ENOMEM;
         r = network_file_load(name, &entry->network, &refusal);
-        if (r == RAWNET_NO_SUCH_NETWORK) {
+        if (r == RAWNET_NO_SUCH_NETWORK || r == RAWNET_NETWORK_BUSY) {
                 *ret = entry_free(entry);
-                return 0;
+                return r == RAWNET_NETWORK_BUSY ? r : 0;
         }
         if (r < 0)
                 (void)refuse_errno(&refusal, r, "network %s: cannot read its file", name);
@@ -56,22 +71,64 @@ static int entry_load(const char *name, NetworkEntry **ret) {
         return 0;
 }
 
-static int entries_load(NetworkEntry ***ret_entries, size_t *ret_n) {
+/* What is shown of a network from now on; *ret is NULL for nothing. old: what is shown of it, or NULL. While its file is being
+ * written, and for GONE_USEC without one, that is what was shown before, and *again is set. 0 or -errno. */
+static int entry_next(const char *name, const NetworkEntry *old, bool *again, NetworkEntry **ret) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC), gone_since = 0;
+        int r;
+
+        r = entry_load(name, ret);
+        if (r < 0 || *ret)
+                return MIN_OF(r, 0);
+        *again = *again || r == RAWNET_NETWORK_BUSY;
+        if (!old)
+                return 0;
+        if (r == 0) {
+                gone_since = old->gone_since ? old->gone_since : now;
+                if (now - gone_since >= GONE_USEC)
+                        return 0;
+                *again = true;
+        }
+        *ret = entry_copy(old);
+        if (!*ret)
+                return -ENOMEM;
+        (*ret)->gone_since = gone_since;
+        return 0;
+}
+
+/* One walk over the files' names and what is shown now, both sorted. ret has room for both. */
+static int entries_merge(const NetworkTable *table, char **names, size_t n_names, bool *again,
+                         NetworkEntry **ret, size_t *ret_n) {
+        size_t i = 0, j = 0, n = 0;
+        int r = 0;
+
+        while (r >= 0 && (i < table->n_entries || j < n_names)) {
+                const NetworkEntry *old = i < table->n_entries ? table->entries[i] : NULL;
+                const char *name = j < n_names ? names[j] : NULL;
+                int order = !old ? 1 : !name ? -1 : strcmp(old->network.name, name);
+
+                r = entry_next(order > 0 ? name : old->network.name, order > 0 ? NULL : old, again, &ret[n]);
+                n += r >= 0 && ret[n];
+                i += order <= 0;
+                j += order >= 0;
+        }
+        *ret_n = n;
+        return r;
+}
+
+/* again: some of it has to be looked at once more. */
+static int entries_load(const NetworkTable *table, NetworkEntry ***ret_entries, size_t *ret_n, bool *ret_again) {
         NetworkEntry **entries = NULL;
         char **names = NULL;
         size_t n_names = 0, n = 0;
+        bool again = false;
         int r;
 
         r = network_file_list(&names, &n_names);
         if (r < 0)
                 return r;
-        entries = calloc(n_names + 1, sizeof(NetworkEntry *));
-        if (!entries)
-                r = -ENOMEM;
-        for (size_t i = 0; i < n_names && r >= 0; i++) {
-                r = entry_load(names[i], &entries[n]);
-                n += r == 0 && entries[n];
-        }
+        entries = calloc(table->n_entries + n_names + 1, sizeof(NetworkEntry *));
+        r = entries ? entries_merge(table, names, n_names, &again, entries, &n) : -ENOMEM;
         network_names_free(names, n_names);
         if (r < 0) {
                 entries_free(entries, n);
@@ -79,7 +136,13 @@ static int entries_load(NetworkEntry ***ret_entries, size_t *ret_n) {
         }
         *ret_entries = entries;
         *ret_n = n;
+        *ret_again = again;
         return 0;
+}
+
+static void log_bad(const NetworkEntry *before, const NetworkEntry *now) {
+        if (now->error && !(before && before->error && strcmp(before->error, now->error) == 0))
+                log_warning("%s", now->error);
 }
 
 /* Both lists are sorted: one walk finds what came, went and changed. */
@@ -92,19 +155,16 @@ static void entries_compare(Service *service, NetworkEntry **old, size_t n_old, 
                             : j == n_new ? -1
                                          : strcmp(old[i]->network.name, new[j]->network.name);
 
-                if (order < 0)
+                if (order < 0) {
                         network_object_removed(service, old[i++]->network.name);
-                else if (order > 0)
+                } else if (order > 0) {
+                        log_bad(NULL, new[j]);
                         network_object_added(service, new[j++]);
-                else
+                } else {
+                        log_bad(old[i], new[j]);
                         network_object_changed(service, old[i++], new[j++]);
+                }
         }
-}
-
-static void log_bad(NetworkEntry **entries, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (entries[i]->error)
-                        log_warning("%s", entries[i]->error);
 }
 
 /* One that its file may have ceased to ask for. Of a bad file nothing is known. */
@@ -153,59 +213,77 @@ static void watch_all(Service *service) {
         }
 }
 
+static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void rescan_later(Service *service, uint64_t usec) {
+        NetworkTable *table = &service->networks;
+        int r;
+
+        if (table->rescan_source)
+                return;
+        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC, usec, 1000, on_rescan,
+                                       service);
+        if (r < 0)
+                log_error("cannot follow the network files: %s", strerror(-r));
+}
+
 static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         Service *service = userdata;
         NetworkTable *table = &service->networks;
         NetworkEntry **old = table->entries, **entries;
         size_t n_old = table->n_entries, n;
+        bool again;
         int r;
 
         table->rescan_source = sd_event_source_disable_unref(table->rescan_source);
         /* First watch, then read: what changes in between is seen twice, not missed. */
         watch_all(service);
-        r = entries_load(&entries, &n);
+        r = entries_load(table, &entries, &n, &again);
         if (r < 0) {
                 log_error("cannot read the network files: %s", strerror(-r));
                 return 0;
         }
         table->entries = entries;
         table->n_entries = n;
-        log_bad(entries, n);
         entries_compare(service, old, n_old, entries, n);
-        if (service->host_asked || has_host_leg(old, n_old))
-                host_sweep(service);
+        table->sweep_wanted = table->sweep_wanted || service->host_asked || has_host_leg(old, n_old);
         entries_free(old, n_old);
+        if (again) {
+                rescan_later(service, AGAIN_USEC);
+        } else if (table->sweep_wanted) {
+                table->sweep_wanted = false;
+                host_sweep(service);
+        }
         return 0;
 }
 
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         Service *service = userdata;
-        NetworkTable *table = &service->networks;
-        int r;
 
         /* In the directories above, only the next part of a search path is of interest; in the
          * search directories, files. */
         if (event->len > 0 && !strstr(event->name, ".conf") && strcmp(event->name, "rawnet") != 0 &&
             strcmp(event->name, "networks") != 0)
                 return 0;
-        if (table->rescan_source)
-                return 0;
-        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC,
-                                       SETTLE_USEC, 1000, on_rescan, service);
-        if (r < 0)
-                log_error("cannot follow the network files: %s", strerror(-r));
+        rescan_later(service, SETTLE_USEC);
         return 0;
 }
 
 int network_table_start(Service *service) {
         NetworkTable *table = &service->networks;
+        bool again;
         int r;
 
         watch_all(service);
-        r = entries_load(&table->entries, &table->n_entries);
+        r = entries_load(table, &table->entries, &table->n_entries, &again);
         if (r < 0)
                 return r;
-        log_bad(table->entries, table->n_entries);
+        for (size_t i = 0; i < table->n_entries; i++)
+                log_bad(NULL, table->entries[i]);
+        /* The helper's first sweep leaves alone what an unfinished file asks for. */
+        table->sweep_wanted = again;
+        if (again)
+                rescan_later(service, AGAIN_USEC);
         return 0;
 }
 

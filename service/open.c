@@ -23,8 +23,8 @@ static const char *kind_with_article(uint32_t kind) {
         return kind == KIND_TAP ? "a tap" : "a packet";
 }
 
-/* The network's part of wire and the network itself, from its file as it is now. */
-static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network,
+/* The network's part of wire and the network itself, from its file as it is now; or REQUEST_FILE is set and 0 returned. */
+static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network,
                         WireOpen *wire, Refusal *ret) {
         NetworkName name;
         int r;
@@ -36,7 +36,7 @@ static int plan_network(const char *full_name, LeaseKind kind, bool vnet_hdr, Ne
         snprintf(wire->network, sizeof(wire->network), "%s", full_name);
         wire->kind = kind;
         wire->vnet_hdr = vnet_hdr;
-        return terms_open(wire, ret_network, ret);
+        return request_wait_file(request, terms_open(network_file_load, wire, ret_network, ret));
 }
 
 static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid,
@@ -241,9 +241,9 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = options_read(request->message, kind, full_name, &options, ret);
         if (r != 0)
                 return r;
-        r = plan_network(full_name, kind, options.vnet_hdr, &network, &wire.open, ret);
+        r = plan_network(request, full_name, kind, options.vnet_hdr, &network, &wire.open, ret);
         request->open = wire.open;
-        if (r != 0)
+        if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         r = plan_mac(&network, &options, request->uid, &wire.open, ret);
         if (r != 0)
@@ -297,9 +297,9 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
                 return refuse(ret, RAWNET_INVALID_ARGS,
                               "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
                               full_name, kind_text);
-        r = plan_network(full_name, kind, kind == KIND_TAP, &network, &wire.open, ret);
+        r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &wire.open, ret);
         request->open = wire.open;
-        if (r != 0)
+        if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         question_fill(&question, &wire, "");
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),

@@ -4,10 +4,13 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 /* One user's calls that are being worked on at a time. */
 #define REQUESTS_PER_USER_MAX 64u
+/* Until a network file that is being written is looked at again. */
+#define FILE_WAIT_USEC UINT64_C(50000)
 
 static Request *request_find(Service *service, sd_bus_message *m) {
         for (Request *q = service->requests; q; q = q->next)
@@ -78,6 +81,7 @@ void request_free(Request *q) {
         uint32_t uid = q->uid;
 
         polkit_forget(q);
+        sd_event_source_disable_unref(q->file_source);
         if (q->next)
                 q->next->previous = q->previous;
         if (q->previous)
@@ -172,6 +176,34 @@ int request_run(sd_bus_message *m, Service *service, RequestStep step, void *use
         return 1;
 }
 
+static int on_file_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        Request *q = userdata;
+
+        q->file_source = sd_event_source_disable_unref(q->file_source);
+        request_requeue(q);
+        return 0;
+}
+
+int request_wait_file(Request *q, int r) {
+        uint64_t now;
+
+        if (r != RAWNET_NETWORK_BUSY) {
+                q->file_since = 0;
+                return r;
+        }
+        now = clock_usec(CLOCK_MONOTONIC);
+        if (q->file_since == 0)
+                q->file_since = now;
+        if (now - q->file_since >= NETWORK_FILE_PATIENCE_USEC)
+                return r;
+        r = sd_event_add_time_relative(q->service->event, &q->file_source, CLOCK_MONOTONIC, FILE_WAIT_USEC, 1000,
+                                       on_file_time, q);
+        if (r < 0)
+                return r;
+        q->stage = REQUEST_FILE;
+        return 0;
+}
+
 int request_wait_sync(Request *q, Refusal *ret_refusal) {
         int r;
 
@@ -251,7 +283,7 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                 /* REQUEUED: its message stands in the bus's queue and would become a new request;
                  * request_run() ends it. HELPER: the answer may bring descriptors, which must be
                  * closed. */
-                if (q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
+                if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
                     q->stage == REQUEST_POLKIT) {
                         request_free(q);
                         /* Others may have moved with it. */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A method call that is being worked on. It may have to wait, for the helper's list of leases, for
- * polkit, for the helper's work. While it waits for one of the first two, nothing but the message
+ * A method call that is being worked on. It may have to wait, for a network file, for the helper's list of leases, for
+ * polkit, for the helper's work. While it waits for one of the first three, nothing but the message
  * itself is kept: afterwards the message goes through the bus's dispatcher again and its handler
  * starts from the top, reading and checking everything anew, so that nothing it once looked at can
  * have changed or vanished under it. (The caller's uid is kept: a unique name never gets another.)
@@ -15,6 +15,7 @@
 
 typedef enum RequestStage {
         REQUEST_RUNNING,  /* its handler runs */
+        REQUEST_FILE,     /* waits for the end of writing to a network file */
         REQUEST_SYNC,     /* waits for the helper's list of leases */
         REQUEST_TURN,     /* waits until fewer questions of its user are open */
         REQUEST_POLKIT,   /* waits for polkit */
@@ -31,6 +32,8 @@ struct Request {
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
         bool lost_helper; /* one went while it was waited for: a second one is waited for, no third */
+        uint64_t file_since; /* CLOCK_MONOTONIC, µs, when it first waited for a network file; 0: never */
+        sd_event_source *file_source;
         bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
         PolkitState polkit;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
@@ -47,6 +50,10 @@ typedef int (*RequestStep)(Request *request, void *userdata, Refusal *ret_refusa
 /* Runs step for m, new or come again, and answers it where step refuses. For an
  * sd_bus_message_handler_t to return. */
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata);
+
+/* The handler's way to wait until a network file is finished. r: what reading it came to. RAWNET_NETWORK_BUSY becomes 0 with
+ * REQUEST_FILE set, and the handler returns; it stays RAWNET_NETWORK_BUSY where the request has waited for long enough. */
+int request_wait_file(Request *request, int r);
 
 /* The handler's way to wait for the helper's list of leases: 0 with REQUEST_SYNC set, or
  * RAWNET_HELPER_UNAVAILABLE. */

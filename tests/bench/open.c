@@ -223,7 +223,7 @@ static void run_helper(const char *network, uint32_t count, bool one_by_one) {
         request.open.queues = 1;
         request.open.mac_mode = WIRE_MAC_RANDOM;
         request.open.vnet_hdr = 1;
-        if (terms_open(&request.open, &file, &refusal) != 0)
+        if (terms_open(network_file_load_wait, &request.open, &file, &refusal) != 0)
                 errx(1, "%s", refusal.text);
         for (uint32_t i = 0; i < count; i++) {
                 uint64_t start;

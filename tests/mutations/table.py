@@ -19,6 +19,7 @@ CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silenc
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
 LEARNING = "tests/attack/test_learn.py"
 CHECKED = "tests/netns/test_checked.py"
+HALVED = "tests/attack/test_network_file.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
@@ -190,6 +191,15 @@ MUTATIONS = [
     Mutation("leg: it takes what guests advertise",
              [("helper/host-leg.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
              LEG, "cannot_give_it_addresses", WRONG),
+    # -- network files that are being written
+    Mutation("file: half a file is believed",
+             [("common/network-dirs.c", "changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC)",
+               "changed_within(after, cut_off ? 0 : 0)")], HALVED, "half_a_file", "opened from half a file"),
+    Mutation("file: the helper believes half a file",
+             [(VALIDATE, "terms_open(network_file_load_wait", "terms_open(network_file_load")], HALVED, "the_helper_reads", WRONG),
+    Mutation("file: an emptied one takes its object away",
+             [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
+             HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],

@@ -20,6 +20,8 @@ static bool armed, fired;
 static unsigned countdown;
 static int fault_errno;
 static const char *what;
+static const char *hooked;
+static void (*hook)(void);
 
 void fault_arm(unsigned n, int errnum) {
         armed = true;
@@ -38,7 +40,18 @@ const char *fault_what(void) {
         return what;
 }
 
+void fault_before(const char *name, void (*function)(void)) {
+        hooked = name;
+        hook = function;
+}
+
 bool fault_due(const char *name, int errnum) {
+        if (hook && strcmp(name, hooked) == 0) {
+                void (*function)(void) = hook;
+
+                hook = NULL;
+                function();
+        }
         if (!armed || countdown == 0 || --countdown > 0)
                 return false;
         fired = true;

@@ -17,5 +17,8 @@ bool fault_disarm(void);
 /* The name of the call that failed last, for messages. */
 const char *fault_what(void);
 
+/* Just before the next call of that name, hook runs, once. */
+void fault_before(const char *name, void (*hook)(void));
+
 /* For a __wrap_ function of a test's own: is it this call's turn? errno is set then, to errnum or, with 0, to fault_arm()'s. */
 bool fault_due(const char *name, int errnum);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "common/network-file.h"
 #include "fault.h"
@@ -11,6 +12,34 @@
 
 #define GOOD "[Network]\nParent=eth0\nVLAN=100\n"
 #define NAME_32 "abcdefghijklmnopqrstuvwxyz012345"
+
+/* The clock that the code under test sees. now: CLOCK_REALTIME in µs; 0: the real one and ten seconds, so that what a test has
+ * just written is an old file. A nap takes no time but its own, and calls on_nap. */
+static uint64_t now, naps;
+static void (*on_nap)(void);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret);
+int __real_clock_gettime(clockid_t id, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret) {
+        int r = __real_clock_gettime(id, ret);
+
+        if (id == CLOCK_MONOTONIC)
+                *ret = (struct timespec){.tv_sec = (time_t)(naps / 1000000), .tv_nsec = (long)(naps % 1000000) * 1000};
+        else if (now == 0)
+                ret->tv_sec += 10;
+        else
+                *ret = (struct timespec){.tv_sec = (time_t)(now / 1000000), .tv_nsec = (long)(now % 1000000) * 1000};
+        return r;
+}
+
+int __wrap_nanosleep(const struct timespec *request, struct timespec *ret_left);
+int __wrap_nanosleep(const struct timespec *request, _unused_ struct timespec *ret_left) {
+        assert_true(request->tv_sec > 0 || request->tv_nsec >= 10000000); /* no busy loop */
+        naps += (uint64_t)request->tv_sec * 1000000 + (uint64_t)request->tv_nsec / 1000;
+        if (on_nap)
+                on_nap();
+        return 0;
+}
 
 /* A search path of two directories, and an empty one for links to point into. */
 typedef struct Fixture {
@@ -39,6 +68,8 @@ static int teardown(void **state) {
         temp_dir_remove(&f->second);
         temp_dir_remove(&f->other);
         free(f);
+        now = naps = 0;
+        on_nap = NULL;
         return 0;
 }
 
@@ -107,6 +138,153 @@ static void check_none(const Fixture *f, const char *name, const char *word) {
         assert_string_equal(network.name, "before");
         assert_int_equal(network.mtu, 77);
         assert_int_equal(count_fds(), fds);
+}
+
+static void check_being_written(const Fixture *f, const char *name) {
+        Network network = {.mtu = 77, .name = "before"};
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        unsigned fds = count_fds();
+
+        assert_refused(load(f, name, &network, &refusal), RAWNET_NETWORK_BUSY, &refusal, "network ", name,
+                       ".conf is being written");
+        assert_string_equal(network.name, "before");
+        assert_int_equal(network.mtu, 77);
+        assert_int_equal(count_fds(), fds);
+}
+
+/* When the file was changed last, as the kernel has it, in µs. */
+static uint64_t changed(const TempDir *dir, const char *name) {
+        char path[128];
+        struct stat st;
+
+        assert_int_equal(stat(path_in(dir, name, path), &st), 0);
+        return (uint64_t)st.st_ctim.tv_sec * 1000000 + (uint64_t)st.st_ctim.tv_nsec / 1000;
+}
+
+static void test_just_written(void **state) {
+        Fixture *f = *state;
+        uint64_t time;
+
+        put(&f->first, "lab.conf", GOOD "MTU=1000\n");
+        time = changed(&f->first, "lab.conf");
+        now = time + 99999;
+        check_being_written(f, "lab");
+        now = time + 100000;
+        assert_int_equal(loaded_mtu(f, "lab"), 1000);
+        /* A mistake is not reported before the file is finished. */
+        put(&f->first, "lab.conf", GOOD "MTU=1\n");
+        time = now = changed(&f->first, "lab.conf");
+        check_being_written(f, "lab");
+        now = time + 100000;
+        check_bad(f, getuid(), "lab", &f->first, ".conf:4: MTU=1 ");
+        /* The clock was set back since: nothing is waited for. */
+        put(&f->first, "lab.conf", GOOD "MTU=1000");
+        now = changed(&f->first, "lab.conf") - 1;
+        assert_int_equal(loaded_mtu(f, "lab"), 1000);
+}
+
+/* VLAN=10 of VLAN=100: valid, and another network. */
+static void test_cut_off(void **state) {
+        Fixture *f = *state;
+        uint64_t time;
+
+        put(&f->first, "lab.conf", "[Network]\nParent=eth0\nVLAN=10");
+        time = changed(&f->first, "lab.conf");
+        now = time + 999999;
+        check_being_written(f, "lab");
+        /* An editor that writes no last newline. */
+        now = time + 1000000;
+        assert_int_equal(loaded_mtu(f, "lab"), 0);
+        /* Emptied, to be written: it masks nothing, and no older file appears. */
+        put(&f->second, "lab.conf", GOOD);
+        put(&f->first, "lab.conf", "");
+        time = changed(&f->first, "lab.conf");
+        now = time + 999999;
+        check_being_written(f, "lab");
+        now = time + 1000000;
+        check_none(f, "lab", "masked by");
+}
+
+/* Whoever may not write network files cannot keep the daemons waiting by writing one. */
+static void test_untrusted_is_not_waited_for(void **state) {
+        Fixture *f = *state;
+        char path[128];
+
+        put(&f->first, "lab.conf", GOOD);
+        assert_int_equal(chmod(path_in(&f->first, "lab.conf", path), 0666), 0);
+        now = changed(&f->first, "lab.conf");
+        check_bad(f, getuid(), "lab", &f->first, "may write to it");
+        put(&f->first, "lab.conf", "");
+        assert_int_equal(chmod(path, 0666), 0);
+        now = changed(&f->first, "lab.conf");
+        check_none(f, "lab", "masked by");
+}
+
+static char changing[128];
+
+static void grow(void) {
+        int fd = open(changing, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, "\n", 1), 1);
+        assert_int_equal(close(fd), 0);
+}
+
+static void touch(void) {
+        const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+
+        assert_int_equal(utimensat(AT_FDCWD, changing, times, 0), 0);
+}
+
+static void test_changed_while_read(void **state) {
+        void (*const changes[])(void) = {grow, touch};
+        Fixture *f = *state;
+
+        path_in(&f->first, "lab.conf", changing);
+        for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+                put(&f->first, "lab.conf", GOOD "MTU=1000\n");
+                /* After the first look at it, before the reading. */
+                fault_before("malloc", changes[i]);
+                check_being_written(f, "lab");
+                assert_int_equal(loaded_mtu(f, "lab"), 1000);
+        }
+}
+
+static void finish(void) {
+        if (naps > 500000 && now != 0) {
+                assert_int_equal(unlink(changing), 0);
+                assert_int_equal(symlink("real", changing), 0);
+                now = 0;
+        }
+}
+
+static void test_wait(void **state) {
+        Fixture *f = *state;
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Network network = {.mtu = 77};
+
+        /* Finished meanwhile. */
+        path_in(&f->first, "lab.conf", changing);
+        put(&f->first, "real", GOOD "MTU=1000\n");
+        put(&f->first, "lab.conf", "[Network]\nParent=eth0\nVLAN=10");
+        now = changed(&f->first, "lab.conf");
+        on_nap = finish;
+        assert_int_equal(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal), 0);
+        assert_string_equal(refusal.text, "untouched");
+        assert_int_equal(network.mtu, 1000);
+        assert_int_equal(network.vlan_first, 100);
+        /* Never. */
+        on_nap = NULL;
+        naps = 0;
+        now = changed(&f->first, "lab.conf");
+        assert_refused(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal), RAWNET_NETWORK_BUSY,
+                       &refusal, "lab.conf is being written");
+        assert_true(naps >= NETWORK_FILE_PATIENCE_USEC && naps < 2 * NETWORK_FILE_PATIENCE_USEC);
+        /* Nothing to wait for. */
+        naps = 0;
+        assert_int_equal(network_file_load_wait_at(f->dirs, getuid(), "nolab", &network, &refusal),
+                         RAWNET_NO_SUCH_NETWORK);
+        assert_int_equal(naps, 0);
 }
 
 static void test_first_wins(void **state) {
@@ -425,6 +603,9 @@ int main(void) {
                 with_dirs(test_list),         with_dirs(test_list_many),
                 with_dirs(test_load_faults),  with_dirs(test_no_permission),
                 with_dirs(test_list_faults),  cmocka_unit_test(test_real_path),
+                with_dirs(test_just_written), with_dirs(test_cut_off),
+                with_dirs(test_untrusted_is_not_waited_for),
+                with_dirs(test_changed_while_read), with_dirs(test_wait),
         };
 
         return cmocka_run_group_tests_name("network-dirs", tests, NULL, NULL);

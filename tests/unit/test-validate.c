@@ -11,8 +11,8 @@
 
 static Network file;
 
-int __wrap_network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
-int __wrap_network_file_load(const char *name, Network *ret, Refusal *ret_refusal) {
+int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
+int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal) {
         if (strcmp(name, file.name) != 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK, "network %s: there is no such network", name);
         *ret = file;
