@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/bus.h"
+#include "common/text.h"
 
 static char **string_of(const BusField *field, void *base) {
         void *where = (char *)base + field->offset;
@@ -18,11 +19,13 @@ static bool is_string(const BusField *field) {
         return strcmp(field->signature, "s") == 0 || strcmp(field->signature, "as") == 0;
 }
 
+/* What is read here ends up on a terminal: not even a rawnetd in other hands puts control characters there. */
 static int replace_string(char **where, const char *text) {
         char *copy = strdup(text);
 
         if (!copy)
                 return -ENOMEM;
+        text_make_printable(copy);
         free(*where);
         *where = copy;
         return 0;

@@ -14,6 +14,7 @@
 #include "client/objects.h"
 #include "client/parse.h"
 #include "client/show.h"
+#include "common/text.h"
 
 /* A long list asks the user database once per user, not once per lease. */
 typedef struct UserName {
@@ -204,7 +205,8 @@ static int print_statistics(sd_bus_message *m, const LeaseObject *lease) {
                lease->name, since_format(lease->since, since));
         r = sd_bus_message_enter_container(m, 'a', "{st}");
         while (r >= 0 && (r = sd_bus_message_read(m, "{st}", &name, &value)) > 0)
-                printf("%-20s  %20" PRIu64 "\n", name, value);
+                if (text_is_printable_ascii(name))
+                        printf("%-20s  %20" PRIu64 "\n", name, value);
         return r;
 }
 

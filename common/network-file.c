@@ -81,7 +81,8 @@ static int parse_description(Parser *p, const char *key, const char *value) {
                 return bad(p, p->line, "%s= is longer than %zu bytes; shorten it", key,
                            sizeof(p->network.description) - 1);
         if (!text_is_printable_utf8(value, length))
-                return bad(p, p->line, "%s= is not plain UTF-8 text; save the file as UTF-8", key);
+                return bad(p, p->line, "%s= has bytes that are not UTF-8, or a control or invisible format character; "
+                                       "remove it, and save the file as UTF-8", key);
         memcpy(p->network.description, value, length + 1);
         return 0;
 }

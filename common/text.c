@@ -40,14 +40,34 @@ static size_t utf8_decode(const unsigned char *s, size_t size, uint32_t *ret_cod
         return length;
 }
 
+/* Characters that are not seen, but change where and how others are seen: they make a text look like another. Unicode 16, general
+ * categories Cf (format), Zl and Zp (line and paragraph separator), with the unassigned code points between them that are
+ * reserved for more (DerivedCoreProperties, Default_Ignorable_Code_Point). Sorted. */
+static const struct {
+        uint32_t first, last;
+} format_controls[] = {
+        {0xad, 0xad},       {0x600, 0x605},     {0x61c, 0x61c},     {0x6dd, 0x6dd},
+        {0x70f, 0x70f},     {0x890, 0x891},     {0x8e2, 0x8e2},     {0x180e, 0x180e},
+        {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},   {0xfeff, 0xfeff},
+        {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
+        {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe00ff},
+};
+
+static bool is_control(uint32_t code) {
+        if (code < 0x20 || (code >= 0x7f && code <= 0x9f))
+                return true;
+        for (size_t i = 0; i < ARRAY_SIZE(format_controls) && code >= format_controls[i].first; i++)
+                if (code <= format_controls[i].last)
+                        return true;
+        return false;
+}
+
 /* The length of the printable character at s, 0 where there is none. */
 static size_t printable_length(const unsigned char *s, size_t size) {
         uint32_t code;
         size_t length = utf8_decode(s, size, &code);
 
-        if (length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f))
-                return 0;
-        return length;
+        return length == 0 || is_control(code) ? 0 : length;
 }
 
 bool text_is_printable_utf8(const char *text, size_t size) {

@@ -8,7 +8,8 @@
 
 #include "util.h"
 
-/* UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without control characters (C0, DEL, C1). */
+/* UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without control characters (C0, DEL, C1), without
+ * format characters (bidirectional and zero-width ones among them) and without line and paragraph separators. */
 bool text_is_printable_utf8(const char *text, size_t size);
 
 /* Blank to tilde only; true for "". */

@@ -193,11 +193,11 @@ def test_json_of_everything():
         assert len(good("list").splitlines()) == 101
     lab.wait_no_leases(30)
     # What is no name of a network comes from the command line, with any byte in it.
-    for name in ("a\x1b[31mb", b"a\xffb", "\u00e4", "a\nb"):
+    for name in ("a\x1b[31mb", b"a\xffb", "\u00e4", "a\nb", "a\u202eb\u2066c\u200fd\u200be\u2028f"):
         done = ctl("check", "--json", name)
         assert done.returncode == 1 and "name" in json.loads(done.stdout)["networks"][0], done
         done = ctl("check", name)
-        assert done.returncode == 1 and "\x1b" not in done.stdout + done.stderr, done
+        assert done.returncode == 1 and not set("\x1b\u202e\u2066\u200f\u200b\u2028") & set(done.stdout + done.stderr), done
 
 
 # (exit status, arguments, what the line says)

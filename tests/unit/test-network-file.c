@@ -138,6 +138,7 @@ static void test_description(_unused_ void **state) {
         check_bad_text(HEAD "Description=\xed\xa0\x80\n", 4, "UTF-8");
         check_bad_text(HEAD "Description=\xc2\x9b" "31m\n", 4, "UTF-8");
         check_bad_text(HEAD "Description=a\tb\n", 4, "UTF-8");
+        check_bad_text(HEAD "Description=a\xe2\x80\xae" "b\n", 4, "invisible format character");
 }
 
 static void test_values(_unused_ void **state) {

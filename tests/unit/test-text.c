@@ -32,6 +32,45 @@ static const struct {
         {"\xc3" "A", false, "?A"},
 };
 
+/* UTF-8 of a code point above U+007F. */
+static size_t encode(uint32_t code, char ret[static 5]) {
+        size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+        memset(ret, 0, 5);
+        for (size_t i = length; i-- > 1; code >>= 6)
+                ret[i] = (char)(0x80 | (code & 0x3f));
+        ret[0] = (char)((0xf00 >> length & 0xf0) | code);
+        return length;
+}
+
+/* What is not seen and changes what is: nothing of it reaches a terminal. */
+static void test_format_characters(_unused_ void **state) {
+        static const uint32_t refused[] = {
+                0x80, 0x85, 0x9f,                               /* C1 */
+                0xad,                                           /* soft hyphen */
+                0x61c, 0x200e, 0x200f,                          /* marks of direction */
+                0x202a, 0x202b, 0x202c, 0x202d, 0x202e,         /* embeddings and overrides */
+                0x2066, 0x2067, 0x2068, 0x2069,                 /* isolates */
+                0x2028, 0x2029,                                 /* line and paragraph separator */
+                0x200b, 0x200c, 0x200d, 0x2060, 0xfeff, 0x180e, /* of no width */
+                0x2061, 0x2064, 0x206a, 0x206f, 0xfff9, 0xfffb, 0x600, 0x605, 0x6dd, 0x70f, 0x890, 0x891, 0x8e2, 0x110bd,
+                0x110cd, 0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0001, 0xe0020, 0xe007f};
+        static const uint32_t taken[] = {0xa0,   0xac,   0xae,   0x5ff,  0x606,  0x61b,   0x61d,   0x627,   0x180d,
+                                         0x200a, 0x2010, 0x2027, 0x202f, 0x205f, 0x2070,  0xfefe,  0xff00,  0xfffd,
+                                         0x5d0,  0x6de,  0x110bc, 0x1342f, 0x1d172, 0x1f600, 0xe0100};
+        char text[5];
+
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                size_t length = encode(refused[i], text);
+
+                assert_false(text_is_printable_utf8(text, length));
+                text_make_printable(text);
+                assert_memory_equal(text, "????", length);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+                assert_true(text_is_printable_utf8(text, encode(taken[i], text)));
+}
+
 static void test_printable_utf8(_unused_ void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
                 char copy[32];
@@ -127,7 +166,7 @@ static void test_hex_digit(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_printable_utf8),
+                cmocka_unit_test(test_printable_utf8), cmocka_unit_test(test_format_characters),
                 cmocka_unit_test(test_printable_ascii),
                 cmocka_unit_test(test_shorten),
                 cmocka_unit_test(test_number),
