@@ -8,10 +8,8 @@
 
 #include "client/check.h"
 
-#include <grp.h>
 #include <linux/if_arp.h>
 #include <stdarg.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "client/client.h"
@@ -160,38 +158,6 @@ static void check_service(Check *check, json_object *problems, json_object *note
         if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
                 add_sentence(notes, "rawnet-helper cannot open /dev/vhost-net, so --vhost is "
                                     "refused (modprobe vhost_net)");
-}
-
-/* Members by the group's list; who has it as primary group is not listed there, getgrnam(3). */
-static void check_group(Check *check, json_object *notes) {
-        const struct group *group = getgrnam(RAWNET_GROUP);
-        json_object *members;
-        gid_t gid;
-
-        if (!group) {
-                add_sentence(notes,
-                             "there is no group %s, whose members may open ports: is rawnet "
-                             "installed completely? "
-                             "(systemd-sysusers)",
-                             RAWNET_GROUP);
-                return;
-        }
-        gid = group->gr_gid;
-        members = add_list(check->root, "group");
-        for (char **member = group->gr_mem; *member; member++)
-                json_object_array_add(members, json_object_new_string(*member));
-        setpwent();
-        for (const struct passwd *user = getpwent(); user; user = getpwent())
-                if (user->pw_gid == gid)
-                        json_object_array_add(members, json_object_new_string(user->pw_name));
-        endpwent();
-        if (json_object_array_length(members) == 0)
-                add_sentence(notes,
-                             "group %s is empty: unless a polkit rule of your own says otherwise, "
-                             "everyone but root is "
-                             "asked for an administrator's password; add a user with: adduser USER "
-                             "%s",
-                             RAWNET_GROUP, RAWNET_GROUP);
 }
 
 static void check_parent(const Network *network, json_object *problems) {
@@ -396,7 +362,7 @@ int verb_check(int argc, char **argv) {
         problems = add_list(check.root, "problems");
         notes = add_list(check.root, "notes");
         check_service(&check, problems, notes);
-        check_group(&check, notes);
+        check_group(check.root, notes);
         r = check_networks(&check, argv[optind]);
         if (r < 0)
                 return say_failure(r, NULL);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-host.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-group.c, check-host.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
@@ -22,6 +22,9 @@ int check_show(json_object *root);
 
 /* A sentence to the end of list. Without memory the program ends: there is nothing to show. */
 void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
+
+/* Who is in group rawnet: into root, and what there is to say about it into notes. */
+void check_group(json_object *root, json_object *notes);
 
 /* What is to be said of the network's host leg: into result, and into notes. */
 void check_host_leg(const Network *network, json_object *result, json_object *notes);

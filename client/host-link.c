@@ -13,14 +13,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static bool is_wireless(const char *name) {
+/* 1, 0, or -errno. */
+static int is_wireless(const char *name) {
         _cleanup_free_ char *path = NULL;
 
         if (asprintf(&path, "/sys/class/net/%s/phy80211", name) < 0) {
                 path = NULL;
-                return false;
+                return -ENOMEM;
         }
-        return access(path, F_OK) == 0;
+        if (access(path, F_OK) == 0)
+                return 1;
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
 static void read_text(const struct nlattr *attribute, char *ret, size_t size) {
@@ -90,8 +93,10 @@ static int read_link(const struct nlmsghdr *header, void *data) {
         const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
         HostLink *info = data;
 
-        if (header->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(header) < sizeof(*link))
+        if (header->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(header) < sizeof(*link)) {
+                errno = EBADMSG;
                 return MNL_CB_ERROR;
+        }
         info->index = (uint32_t)link->ifi_index;
         info->flags = link->ifi_flags;
         info->hardware = link->ifi_type;
@@ -113,6 +118,7 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
         struct ifinfomsg *link;
         HostLink info = {};
         ssize_t n;
+        int r;
 
         if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
                 return -errno;
@@ -131,7 +137,13 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
                 return -errno;
         if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &info) < 0)
                 return errno == ENODEV ? 0 : -errno;
-        info.wireless = is_wireless(info.name);
+        /* No answer but an ack, or none at all. */
+        if (info.index == 0)
+                return -EBADMSG;
+        r = is_wireless(info.name);
+        if (r < 0)
+                return r;
+        info.wireless = r > 0;
         *ret = info;
         return 1;
 }
