@@ -129,15 +129,23 @@ static struct nlmsghdr *tc_message(Netlink *rtnl, void *buffer, uint16_t type, u
         return m;
 }
 
-/* The dump of an interface without a clsact qdisc is empty or, by kernel, refused: both mean none.
- */
-static int tc_look(Netlink *rtnl, uint32_t index, FilterSearch *search) {
+/* Is there no filter because there is nothing to ask? EOPNOTSUPP: the kernel has no tc filters. EINVAL, ENOENT: by kernel, the
+ * interface has no clsact qdisc (net/sched/cls_api.c, tc_dump_tfilter()); others answer with an empty dump. */
+static bool has_no_filters(int kernel_errno) {
+        return kernel_errno == EOPNOTSUPP || kernel_errno == EINVAL || kernel_errno == ENOENT;
+}
+
+static int tc_look(Netlink *rtnl, uint32_t index, FilterSearch *search, Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         struct nlmsghdr *m = tc_message(rtnl, buffer, RTM_GETTFILTER, NLM_F_DUMP, index);
-        Refusal ignored = {};
-        int r = netlink_talk(rtnl, m, see_filter, search, &ignored, "reading tc filters");
+        Refusal refusal = {};
+        int r = netlink_talk(rtnl, m, see_filter, search, &refusal, "reading tc filters");
 
-        return r < 0 ? r : 0;
+        if (r > 0 && has_no_filters(refusal.kernel_errno))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }
 
 static int tc_add_qdisc(Netlink *rtnl, uint32_t index, Refusal *ret_refusal) {
@@ -210,8 +218,8 @@ int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, con
         int r;
 
         selector_for(mac, &search.want);
-        r = tc_look(rtnl, index, &search);
-        if (r < 0 || (search.same && !search.differs))
+        r = tc_look(rtnl, index, &search, ret_refusal);
+        if (r != 0 || (search.same && !search.differs))
                 return r;
         if (!search.same && !search.differs) {
                 /* A kernel without u32 or gact looks for their modules each time it is asked: where

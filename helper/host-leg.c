@@ -59,7 +59,7 @@ static int delete_leg(Netlink *netlink, const char *name, Refusal *ret_refusal) 
         Refusal refusal = {};
         int r = link_delete(netlink, LINK_HERE, name, &refusal);
 
-        if (r > 0 && refusal.kernel_errno == ENODEV)
+        if (link_is_missing(r, &refusal))
                 return 0;
         if (r > 0)
                 *ret_refusal = refusal;
@@ -164,7 +164,7 @@ static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
 
         *ret = (LinkInfo){};
         r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
-        if (r > 0 && refusal.kernel_errno == ENODEV)
+        if (link_is_missing(r, &refusal))
                 return 0;
         if (r > 0)
                 *ret_refusal = refusal;
@@ -281,20 +281,27 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
         return strcmp(network.host_interface, leg->name) != 0 ? 0 : parent_is_lower(netlink, &network, leg->lower);
 }
 
+static int sweep_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal) {
+        int r = is_asked_for(netlink, leg);
+
+        if (r != 0)
+                return r < 0 ? r : 0;
+        log_notice("removing host leg %s: no network file asks for it (any more)", leg->name);
+        return delete_leg(netlink, leg->name, ret_refusal);
+}
+
 int host_leg_sweep(Netlink *netlink, Refusal *ret_refusal) {
         _cleanup_(legs_done) Legs legs = {};
         int r;
 
         r = find_legs(netlink, NULL, &legs, ret_refusal);
-        for (size_t i = 0; r == 0 && i < legs.n; i++) {
-                r = is_asked_for(netlink, &legs.link[i]);
-                if (r == 0) {
-                        log_notice("removing host leg %s: no network file asks for it (any more)",
-                                   legs.link[i].name);
-                        r = delete_leg(netlink, legs.link[i].name, ret_refusal);
-                } else if (r == 1) {
-                        r = 0;
-                }
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < legs.n; i++) {
+                int one = sweep_leg(netlink, &legs.link[i], ret_refusal);
+
+                /* That leg stays; the others are looked at all the same. */
+                r = r != 0 ? r : one;
         }
         return r;
 }

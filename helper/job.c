@@ -95,13 +95,16 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         } else if (kind == JOB_SCAN) {
                 r = lease_scan(context, &refusal);
         } else if (kind == JOB_LEARNING) {
-                r = lease_look_at_learning(context);
+                r = lease_look_at_learning(context, &refusal);
         } else {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
-                if (r == 0)
-                        r = host_leg_sweep(&netlink, &refusal);
-                if (r == 0)
+                if (r == 0) {
+                        int legs = host_leg_sweep(&netlink, &refusal);
+
+                        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
                         r = parent_sweep(&netlink, context->registry, &refusal);
+                        r = r != 0 ? r : legs;
+                }
         }
         if (r > 0)
                 log_warning("%s", refusal.text);

@@ -107,15 +107,15 @@ static int link_gone(const struct nlmsghdr *m, void *data) {
 static bool ended(Learner *l) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         ssize_t n = mnl_socket_recvfrom(l->links.socket, buffer, sizeof(buffer));
-        Refusal refusal;
+        Refusal refusal = {};
         LinkInfo info;
 
         if (n >= 0)
                 return mnl_cb_run(buffer, (size_t)n, 0, 0, link_gone, l) == MNL_CB_STOP;
         if (errno == EINTR)
                 return false;
-        /* Messages were lost (ENOBUFS): look. */
-        return link_get(l->netlink, LINK_HERE, l->guard.port.name, &info, &refusal) != 0;
+        /* Messages were lost (ENOBUFS): look. A question that fails is no answer: the next message is another chance. */
+        return link_is_missing(link_get(l->netlink, LINK_HERE, l->guard.port.name, &info, &refusal), &refusal);
 }
 
 static int learn(Learner *l) {

@@ -202,9 +202,14 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
 }
 
 static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
-        int r = link_delete(netlink, (int32_t)id, name, ret_refusal);
+        Refusal refusal = {};
+        int r = link_delete(netlink, (int32_t)id, name, &refusal);
 
-        return r > 0 && ret_refusal->kernel_errno == ENODEV ? 0 : r;
+        if (link_is_missing(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }
 
 int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
@@ -303,20 +308,25 @@ static void collect_nsid(int32_t nsid, void *data) {
                 add_id(data, (uint32_t)nsid);
 }
 
-static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id) {
+static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         LinkInfo uplink = {};
-        Refusal refusal;
+        Refusal refusal = {};
         WireLease lease;
         int r;
 
         r = record_read(netlink, id, &lease, &refusal);
         /* Another program's namespace, one being made, or one that is ending. */
-        if (r != 0)
-                return r < 0 ? r : 0;
-        if (!lease.gone)
-                (void)link_get(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink, &refusal);
-        return report_send(context->report_fd, REPORT_LEASE, &lease, uplink.lower);
+        if (r == RAWNET_NO_SUCH_LEASE)
+                return 0;
+        if (r == 0 && !lease.gone)
+                r = link_get(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink, &refusal);
+        /* It has ended since. */
+        if (link_is_missing_in_lease(r, &refusal))
+                r = 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r != 0 ? r : report_send(context->report_fd, REPORT_LEASE, &lease, uplink.lower);
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -356,12 +366,12 @@ int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
         if (r == 0)
                 r = list.failed;
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = report_lease(context, &netlink, list.ids[i]);
+                r = report_lease(context, &netlink, list.ids[i], ret_refusal);
         free(list.ids);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
 }
 
-int lease_look_at_learning(const LeaseContext *context) {
+int lease_look_at_learning(const LeaseContext *context, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         int r;
 
@@ -370,7 +380,7 @@ int lease_look_at_learning(const LeaseContext *context) {
                 const WireLease *lease = &context->registry->entries[i].lease;
 
                 if (wire_lease_learns(lease))
-                        r = report_lease(context, &netlink, lease->id);
+                        r = report_lease(context, &netlink, lease->id, ret_refusal);
         }
         return r;
 }

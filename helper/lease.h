@@ -35,7 +35,7 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
 int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal);
 
 /* Reports each lease that the registry has as learning, as it is by now. */
-int lease_look_at_learning(const LeaseContext *context);
+int lease_look_at_learning(const LeaseContext *context, Refusal *ret_refusal);
 
 /* Reports every lease the kernel holds, then REPORT_SCANNED. */
 int lease_scan(const LeaseContext *context, Refusal *ret_refusal);

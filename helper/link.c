@@ -119,7 +119,7 @@ static int parse_link(const struct nlmsghdr *m, LinkInfo *ret) {
         LinkInfo info = {};
         const struct nlattr *a;
 
-        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
+        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) || i->ifi_index <= 0)
                 return -EBADMSG;
         info.index = (uint32_t)i->ifi_index;
         info.flags = i->ifi_flags;
@@ -154,8 +154,20 @@ int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Re
         r = netlink_talk(netlink, m, got_link, &info, ret_refusal, "interface %s", name);
         if (r != 0)
                 return r;
+        /* An ack without a link. */
+        if (info.index == 0)
+                return -EBADMSG;
         *ret = info;
         return 0;
+}
+
+bool link_is_missing(int r, const Refusal *refusal) {
+        return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == ENODEV;
+}
+
+bool link_is_missing_in_lease(int r, const Refusal *refusal) {
+        return r == RAWNET_KERNEL_REFUSED && (refusal->kernel_errno == ENODEV ||
+                                              refusal->kernel_errno == EINVAL || refusal->kernel_errno == EACCES);
 }
 
 /* A dump that was interrupted is asked for again, this often. It takes more links than one message holds, some dozens, and others that come or go
@@ -173,6 +185,7 @@ static void link_list_done(LinkList *list) {
 
 static int list_link(const struct nlmsghdr *m, void *data) {
         LinkList *list = data;
+        int r;
 
         if (list->n == list->n_allocated) {
                 size_t n = list->n_allocated ? list->n_allocated * 2 : 16;
@@ -183,9 +196,13 @@ static int list_link(const struct nlmsghdr *m, void *data) {
                 list->links = links;
                 list->n_allocated = n;
         }
-        /* A link that cannot be read is none of ours. */
-        if (parse_link(m, &list->links[list->n]) == 0)
-                list->n++;
+        /* A list with a link left out is none: what is not in it would count as unused. */
+        r = parse_link(m, &list->links[list->n]);
+        if (r < 0) {
+                errno = -r;
+                return MNL_CB_ERROR;
+        }
+        list->n++;
         return MNL_CB_OK;
 }
 

@@ -33,7 +33,7 @@ typedef struct LinkInfo {
         uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */
         MacAddress mac;
         char name[IFNAMSIZ];
-        char kind[16]; /* IFLA_INFO_KIND, "" for a plain NIC */
+        char kind[64]; /* IFLA_INFO_KIND, "" for a plain NIC; linux/moduleparam.h, MODULE_NAME_LEN */
         char alias[LINK_ALIAS_SIZE];
         struct rtnl_link_stats64 statistics;
 } LinkInfo;
@@ -58,11 +58,19 @@ typedef struct LinkChange {
 
 /* All return 0; RAWNET_KERNEL_REFUSED with the kernel's words and kernel_errno; or -errno. */
 
-/* One link by name. kernel_errno ENODEV: no such link; EINVAL with an nsid: no such (living) namespace. */
+/* One link by name. kernel_errno ENODEV: no such link; EINVAL with an nsid: no such (living) namespace. Only these two mean that
+ * something is not there: after any other refusal and after -errno it is not known, and no caller may take that for "no". */
 int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
 
+/* r and refusal of link_get() or link_delete(): there is no such link. */
+bool link_is_missing(int r, const Refusal *refusal);
+/* The same, or the nsid's namespace has ended, or the kernel lets the helper not look into it (net/core/rtnetlink.c,
+ * rtnl_get_net_ns_capable()): then it belongs to another program, since the helper's uid owns every lease's namespace. */
+bool link_is_missing_in_lease(int r, const Refusal *refusal);
+
 /* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk and is returned.
- * Links that come or go meanwhile may be there or not, all others are; -EAGAIN, and no call, where they never stop. */
+ * Links that come or go meanwhile may be there or not, all others are; -EAGAIN, and no call, where they never stop; -EBADMSG, and no call,
+ * where one of them cannot be read. */
 typedef int (*LinkEach)(const LinkInfo *info, void *data);
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
 

@@ -74,8 +74,14 @@ static int find_socket(int *ret) {
 }
 
 static int find_peer(uid_t *ret) {
-        const struct passwd *user = getpwnam(RAWNET_USER_SERVICE);
+        const struct passwd *user;
 
+        errno = 0;
+        user = getpwnam(RAWNET_USER_SERVICE);
+        if (!user && errno != 0 && errno != ENOENT && errno != ESRCH) {
+                log_error("cannot look user " RAWNET_USER_SERVICE " up: %s", strerror(errno));
+                return -EIO;
+        }
         if (!user) {
                 log_error("there is no user " RAWNET_USER_SERVICE "; install rawnet (sysusers.d)");
                 return -ENOENT;

@@ -114,7 +114,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
                                 return r;
                         }
                         if (callback && callback(m, data) < 0)
-                                return -errno;
+                                return errno > 0 ? -errno : -EBADMSG;
                 }
         }
 }

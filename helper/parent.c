@@ -9,25 +9,28 @@
 #include "helper/host.h"
 #include "helper/record.h"
 
-/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. */
-static bool is_wireless(const char *name) {
+/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or -errno. Where /sys is hidden from the
+ * helper or shows another namespace, there is no such file. */
+static int is_wireless(const char *name) {
         _cleanup_fclose_ FILE *f = NULL;
         char path[64], line[64];
 
         snprintf(path, sizeof(path), "/sys/class/net/%s/uevent", name);
         f = fopen(path, "re");
         if (!f)
-                return false;
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         while (fgets(line, sizeof(line), f)) {
                 if (strcmp(line, "DEVTYPE=wlan\n") == 0)
-                        return true;
+                        return 1;
         }
-        return false;
+        return ferror(f) ? -EIO : 0;
 }
 
 /* Can frames of several addresses pass here? what: "parent" or "VLAN interface". */
 static int check_usable(const Network *network, const LinkInfo *link, const char *what,
                         Refusal *ret_refusal) {
+        int r;
+
         if (link->master > 0)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network '%s': its %s %s is a port of another interface (a bridge or bond); "
@@ -38,7 +41,10 @@ static int check_usable(const Network *network, const LinkInfo *link, const char
                               "network '%s': its %s %s is not an Ethernet interface; name a wired one "
                               "in Parent=",
                               network->name, what, link->name);
-        if (is_wireless(link->name))
+        r = is_wireless(link->name);
+        if (r < 0)
+                return r;
+        if (r > 0)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network '%s': its %s %s is a wireless station, which carries one MAC "
                               "address only; name a wired interface in Parent=",
@@ -65,7 +71,7 @@ int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal
         int r;
 
         r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        if (r > 0 && refusal.kernel_errno == ENODEV)
+        if (link_is_missing(r, &refusal))
                 return refuse(ret_refusal, RAWNET_PARENT_MISSING,
                               "network '%s': there is no interface %s; plug it in or mend Parent= in %s",
                               network->name, network->parent, network->path);
@@ -111,30 +117,35 @@ static int match_vlan(const LinkInfo *info, void *data) {
 static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
                      LinkInfo *ret) {
         VlanSearch search = {parent->index, vlan, network->protocol, {}};
-        Refusal refusal;
+        Refusal refusal = {};
         int r = link_dump(netlink, "vlan", match_vlan, &search, &refusal);
 
-        if (r == 1)
+        if (search.found.index != 0) {
                 *ret = search.found;
-        /* Without a list it is not known, and a host leg that stands there must not go for that. */
-        return r > 1 ? -refusal.kernel_errno : r;
+                return 1;
+        }
+        /* Without a list it is not known. */
+        return r > 0 ? -refusal.kernel_errno : r;
 }
 
 int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
-        Refusal ignored = {};
-        LinkInfo link;
+        Refusal refusal = {};
+        LinkInfo parent, link;
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->parent, &link, &ignored);
-        if (r == 0 && network->vlan_first != 0) {
-                const LinkInfo parent = link;
-
+        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        if (link_is_missing(r, &refusal))
+                return 0;
+        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */
+        if (r != 0)
+                return r > 0 ? -refusal.kernel_errno : r;
+        link = parent;
+        if (network->vlan_first != 0) {
                 r = find_vlan(netlink, network, &parent, network->vlan_first, &link);
                 if (r <= 0)
                         return r;
-                r = 0;
         }
-        return r < 0 ? r : r == 0 && link.index == index;
+        return link.index == index;
 }
 
 int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
@@ -220,7 +231,7 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
 
         shared_name(parent->index, network->protocol, vlan, name);
         r = link_get(netlink, LINK_HERE, name, &link, &refusal);
-        if (r > 0 && refusal.kernel_errno == ENODEV) {
+        if (link_is_missing(r, &refusal)) {
                 r = make_shared(netlink, network, parent, vlan, name, &refusal);
                 if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);
@@ -311,12 +322,12 @@ static int note_stood_on(const LinkInfo *info, void *data) {
         return 0;
 }
 
-/* The kernel's word, not the registry's, since deleting an interface ends every lease on it. */
+/* The kernel's word, not the registry's, since deleting an interface ends every lease on it. 1, 0, or -errno. */
 static int is_in_use(Netlink *netlink, const Registry *registry, const Shared *shared) {
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const WireLease *lease = &registry->entries[i].lease;
                 char name[IFNAMSIZ];
-                Refusal refusal;
+                Refusal refusal = {};
                 LinkInfo uplink;
                 int r;
 
@@ -324,9 +335,11 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const Shared *s
                         continue;
                 r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
                              &refusal);
-                if (r < 0)
-                        return r;
-                if (r == 0 && uplink.lower == shared->index)
+                if (link_is_missing_in_lease(r, &refusal))
+                        continue;
+                if (r != 0)
+                        return r > 0 ? -refusal.kernel_errno : r;
+                if (uplink.lower == shared->index)
                         return 1;
         }
         return 0;
@@ -341,14 +354,19 @@ int parent_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusa
         if (r == 0 && sweep.n > 0)
                 r = link_dump(netlink, "macvlan", note_stood_on, &sweep, ret_refusal);
         left = sweep.n;
-        for (size_t i = 0; r == 0 && i < sweep.n; i++) {
-                r = sweep.shared[i].stood_on ? 1 : is_in_use(netlink, registry, &sweep.shared[i]);
-                if (r == 0) {
-                        r = link_delete(netlink, LINK_HERE, sweep.shared[i].name, ret_refusal);
-                        left--;
-                } else if (r == 1) {
-                        r = 0;
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < sweep.n; i++) {
+                int one = sweep.shared[i].stood_on ? 1 : is_in_use(netlink, registry, &sweep.shared[i]);
+
+                if (one == 0) {
+                        one = link_delete(netlink, LINK_HERE, sweep.shared[i].name, ret_refusal);
+                        left -= one == 0;
+                } else if (one == 1) {
+                        one = 0;
                 }
+                /* That one stays; the others are looked at all the same. */
+                r = r != 0 ? r : one;
         }
         if (r == 0 && left == 0 && sweep.n > 0)
                 r = guard_host_remove(ret_refusal);

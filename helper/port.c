@@ -18,6 +18,9 @@
 static int open_device(const char *path, const char *remedy, int *ret, Refusal *ret_refusal) {
         int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
 
+        /* Trouble of this moment, which no module would end. */
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR))
+                return refuse_errno(ret_refusal, errno, "opening %s", path);
         if (fd < 0)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "cannot open %s: %s; %s", path,
                               strerror(errno), remedy);

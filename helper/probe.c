@@ -100,20 +100,52 @@ static bool has_checksum_trick(Netlink *netlink) {
         }
 }
 
-static bool has_vlan(Netlink *netlink) {
+/* 1: this kernel has 802.1Q; 0: it has not; or -errno. */
+static int has_vlan(Netlink *netlink) {
         LinkPlan plan = {.name = "vlan"};
-        Refusal refusal;
-        LinkInfo near;
+        Refusal refusal = {};
+        LinkInfo near, far;
+        int r;
 
-        if (link_get(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal) != 0)
-                return false;
-        plan.lower = near.index;
-        return link_add_vlan(netlink, &plan, 1, ETH_P_8021Q, &refusal) == 0;
+        r = link_get(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
+        /* With --assume-checksum-trick nothing was made yet. */
+        if (link_is_missing(r, &refusal)) {
+                r = make_wire(netlink, &near, &far);
+                if (r < 0)
+                        return r;
+        }
+        if (r == 0) {
+                plan.lower = near.index;
+                r = link_add_vlan(netlink, &plan, 1, ETH_P_8021Q, &refusal);
+        }
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return link_kind_is_missing(r, &refusal) ? 0 : -refusal.kernel_errno;
+}
+
+/* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the worst and probes again. */
+static int probe_namespace(const LeaseContext *context, uint32_t *features) {
+        _cleanup_netlink_ Netlink netlink = {};
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
+                *features &= ~WIRE_FEATURE_CHECKSUM_TRICK;
+        r = has_vlan(&netlink);
+        if (r < 0)
+                return r;
+        *features |= r > 0 ? WIRE_FEATURE_VLAN : 0;
+        r = guard_probe_egress();
+        if (r < 0)
+                return r;
+        *features |= r > 0 ? WIRE_FEATURE_EGRESS : 0;
+        return 0;
 }
 
 int probe_run(const LeaseContext *context) {
         uint32_t features = WIRE_FEATURE_CHECKSUM_TRICK;
-        _cleanup_netlink_ Netlink netlink = {};
         Refusal refusal = {};
         int r;
 
@@ -126,15 +158,9 @@ int probe_run(const LeaseContext *context) {
                 log_warning("%s", refusal.text);
         if (r == 0) {
                 features |= WIRE_FEATURE_USER_NAMESPACE;
-                r = netlink_open(&netlink, NETLINK_ROUTE);
+                r = probe_namespace(context, &features);
                 if (r < 0)
                         return r;
-                if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
-                        features &= ~WIRE_FEATURE_CHECKSUM_TRICK;
-                if (has_vlan(&netlink))
-                        features |= WIRE_FEATURE_VLAN;
-                if (guard_probe_egress() > 0)
-                        features |= WIRE_FEATURE_EGRESS;
         }
         return report_send(context->report_fd, REPORT_PROBED, NULL, features);
 }

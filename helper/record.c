@@ -102,36 +102,47 @@ const char *record_uplink_name(const WireLease *lease, char ret[static IFNAMSIZ]
         return ret;
 }
 
-/* 1: the link is there, 0: not, negative: fatal. */
-static int link_exists(Netlink *netlink, uint32_t id, const char *name) {
-        Refusal refusal;
+/* *ret: is the link there? Any refusal but that it is missing is an error: a lease that was once seen gone stays gone (registry.c). */
+static int link_exists(Netlink *netlink, uint32_t id, const char *name, bool *ret, Refusal *ret_refusal) {
+        Refusal refusal = {};
         LinkInfo info;
         int r = link_get(netlink, (int32_t)id, name, &info, &refusal);
 
-        return r < 0 ? r : r == 0;
+        if (r == 0 || link_is_missing_in_lease(r, &refusal)) {
+                *ret = r == 0;
+                return 0;
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }
 
 int record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
         WireLease lease = {.id = id};
         char name[IFNAMSIZ];
-        Refusal refusal;
+        Refusal refusal = {};
+        bool alive;
         LinkInfo lo;
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
         r = link_get(netlink, (int32_t)id, "lo", &lo, &refusal);
+        if (r > 0 && !link_is_missing_in_lease(r, &refusal)) {
+                *ret_refusal = refusal;
+                return r;
+        }
         if (r < 0)
                 return r;
         /* A text that is nearly a record is none of ours: it must not get as far as rawnetd. */
         if (r > 0 || record_parse(lo.alias, &lease) < 0 || wire_lease_check(&lease) < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
-        r = link_exists(netlink, id, record_port_name(id, name));
-        if (r > 0 && lease.isolation != ISOLATION_DIRECT)
-                r = link_exists(netlink, id, record_uplink_name(&lease, name));
-        if (r < 0)
+        r = link_exists(netlink, id, record_port_name(id, name), &alive, ret_refusal);
+        if (r == 0 && alive && lease.isolation != ISOLATION_DIRECT)
+                r = link_exists(netlink, id, record_uplink_name(&lease, name), &alive, ret_refusal);
+        if (r != 0)
                 return r;
-        lease.gone = r == 0;
+        lease.gone = !alive;
         *ret = lease;
         return 0;
 }

@@ -67,15 +67,15 @@ static int link_came_or_went(const struct nlmsghdr *m, void *data) {
 
 static int receive(Server *server, Netlink *netlink, mnl_cb_t callback) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+        ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
 
-        if (n >= 0) {
-                (void)mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server);
-        } else if (errno == ENOBUFS) {
-                log_debug("the kernel's messages came too fast; looking at all leases");
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        /* Something was lost: ENOBUFS when messages come too fast, or one was longer than the buffer, or cannot be read. What did not
+         * arrive is no sign that nothing happened. */
+        if (n < 0 || (size_t)n > sizeof(buffer) || mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server) < 0) {
+                log_debug("messages of the kernel were lost; looking at all leases");
                 server->scan_wanted = true;
-        } else if (errno != EAGAIN && errno != EINTR) {
-                return -errno;
         }
         server_settle(server);
         return 0;

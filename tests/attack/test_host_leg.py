@@ -6,8 +6,9 @@ import sys
 import lab
 import station
 import tap
+import unfit
 import wire
-from legs import LEG, leg
+from legs import LEG, gone, leg, network, rawnetctl
 
 
 def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0, protocol=wire.Q,
@@ -47,6 +48,26 @@ def test_legs_of_the_files_and_no_others():
             assert leg("office0")
     finally:
         station.command("ip", "link", "del", "office0")
+
+
+def sweep():
+    with wire.Helper() as helper:
+        assert helper.call(wire.request(wire.HOST_SWEEP)).type == wire.DONE
+
+
+def test_a_refusal_of_the_kernel_is_not_a_no():
+    """The helper cannot find out whether a leg is in its place. Another leg's end, which no file asks for, shows that it did sweep."""
+    with network() as name:
+        rawnetctl("host", "up", name)
+        before = leg()
+        with lab.network("control", HostInterface="leg1"):
+            rawnetctl("host", "up", "control")
+            lab.stop("rawnet-helper")
+        with unfit.kernel_without("parent"):
+            assert "Invalid argument" in rawnetctl("host", "up", name, status=1), "wire0 cannot be looked at"
+            sweep()
+            gone("leg1")
+            assert leg() == before, leg()
 
 
 if __name__ == "__main__":

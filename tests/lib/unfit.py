@@ -48,5 +48,5 @@ def no_user_namespaces():
 
 
 def kernel_without(what):
-    """what: "vlan" or "egress"."""
+    """what: "vlan", "egress", or "parent" (wire0 is there, but the helper's questions for it are refused)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))

@@ -200,6 +200,10 @@ MUTATIONS = [
     Mutation("file: an emptied one takes its object away",
              [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
              HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
+    Mutation("sweep: a refusal of the kernel is taken for a no",
+             [("helper/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
+               "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
+             FORGED_LEG, "refusal_of_the_kernel", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],

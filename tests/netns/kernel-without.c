@@ -2,7 +2,8 @@
 
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or number that no kernel has, so the
- * kernel's own answer comes back: "vlan" (another link kind) or "egress" (another netdev hook).
+ * kernel's own answer comes back: "vlan" (another link kind) or "egress" (another netdev hook). "parent": whoever asks for the interface
+ * wire0 is refused, though it is there.
  */
 
 #include <arpa/inet.h>
@@ -56,6 +57,18 @@ static void without_vlan(struct nlmsghdr *m) {
                 memcpy(mnl_attr_get_payload(kind), "nada", 4);
 }
 
+/* A field that has to be 0 (net/core/rtnetlink.c, rtnl_valid_getlink_req()): EINVAL. */
+static void without_parent(struct nlmsghdr *m) {
+        struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        struct nlattr *name;
+
+        if (m->nlmsg_type != RTM_GETLINK)
+                return;
+        name = find(mnl_nlmsg_get_payload_offset(m, sizeof(*i)), mnl_nlmsg_get_payload_tail(m), IFLA_IFNAME);
+        if (name && strcmp(mnl_attr_get_str(name), "wire0") == 0)
+                i->ifi_type = 1;
+}
+
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t to_size) {
         ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
         _cleanup_free_ char *copy = malloc(size);
@@ -68,6 +81,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
         for (struct nlmsghdr *m = (void *)copy; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
                 if (strcmp(without, "egress") == 0)
                         without_egress(m);
+                else if (strcmp(without, "parent") == 0)
+                        without_parent(m);
                 else
                         without_vlan(m);
         }

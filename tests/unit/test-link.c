@@ -419,6 +419,15 @@ static void test_dump(_unused_ void **state) {
         answer_numbered(3, 0);
         answer_end(0);
         assert_int_equal(link_dump(&netlink, "vlan", stop_at_two, NULL, &refusal), 7);
+
+        /* One that cannot be read is not left out, and nothing of the others is used. */
+        netlink = fake_kernel();
+        seen = 0;
+        answer_numbered(1, 0);
+        answer_numbered(0, 0);
+        answer_end(0);
+        assert_int_equal(link_dump(&netlink, "vlan", add_index, &seen, &refusal), -EBADMSG);
+        assert_int_equal(seen, 0);
 }
 
 /* Each function on this page, with the answers that it waits for, and whether it left what it was to fill in alone. */

@@ -178,6 +178,9 @@ static void test_read_nothing(_unused_ void **state) {
 
         fake_kernel_acks(-EINVAL, NULL, 0); /* no such nsid */
         assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+        netlink = fake_kernel();
+        fake_kernel_acks(-EACCES, NULL, 0); /* another user namespace's, into which the helper may not look */
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
                 netlink = fake_kernel();
                 answer_link("lo", aliases[i]);
@@ -195,6 +198,31 @@ static void test_read_nothing(_unused_ void **state) {
         fake_kernel_end_with(ENOBUFS);
         assert_int_equal(read_lease(&netlink, &lease, &refusal), -ENOBUFS);
         assert_memory_equal(&lease, &before, sizeof(lease));
+}
+
+/* Only "no such link" and "no such namespace" mean that something ended: after any other refusal the lease may live, and a scan that took it
+ * for gone would end it for rawnetd. */
+static void test_read_refused(_unused_ void **state) {
+        static const int refusals[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY};
+        WireLease before;
+
+        memset(&before, 0xaa, sizeof(before));
+        for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+                for (unsigned step = 0; step < 3; step++) {
+                        Refusal refusal = REFUSAL_UNTOUCHED;
+                        Netlink netlink = fake_kernel();
+                        WireLease lease = before;
+
+                        if (step > 0)
+                                answer_link("lo", PLAIN);
+                        if (step > 1)
+                                answer_link("rn12345", NULL);
+                        fake_kernel_acks(-refusals[i], NULL, 0);
+                        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface");
+                        assert_int_equal(refusal.kernel_errno, refusals[i]);
+                        assert_memory_equal(&lease, &before, sizeof(lease));
+                }
+        }
 }
 
 /* Each step of reading fails once: never "no such lease" (a scan would take the lease for ended), never half a record. */
@@ -229,7 +257,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_names), cmocka_unit_test(test_read),
-                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_faults),
+                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_refused), cmocka_unit_test(test_read_faults),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #define FIRST UINT32_C(0x10000)
 
 static const uint32_t *dumped, *alive; /* 0 ends both */
+static uint32_t unreadable;            /* the kernel refuses to say what this one is */
 static struct {
         uint32_t leases[16];
         size_t n;
@@ -32,6 +33,8 @@ int __wrap_link_nsid_dump(_unused_ Netlink *netlink, LinkNsidEach each, void *da
 
 int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal);
 int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
+        if (id == unreadable)
+                return refuse_errno(ret_refusal, ENOBUFS, "interface lo");
         for (const uint32_t *a = alive; *a; a++)
                 if (*a == id) {
                         *ret = (WireLease){.id = id, .gone = 1};
@@ -103,8 +106,24 @@ static void test_skipped(_unused_ void **state) {
                    IDS(FIRST, FIRST + 1, FIRST + 2, 0));
 }
 
+/* A lease that could not be read is not gone: the scan fails, and another follows (worker.c). */
+static void test_unreadable(_unused_ void **state) {
+        const Registry registry = {};
+        const LeaseContext context = {.registry = &registry, .report_fd = -1};
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        dumped = alive = IDS(FIRST, FIRST + 1, FIRST + 2, 0);
+        unreadable = FIRST + 1;
+        memset(&told, 0, sizeof(told));
+        assert_refused(lease_scan(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface lo");
+        assert_int_equal(told.n, 1);
+        assert_false(told.scanned);
+        unreadable = 0;
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_unreadable),
                 cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_skipped),

@@ -20,6 +20,7 @@ static struct {
         unsigned leg_on;             /* a host leg stands on that VLAN's */
         unsigned lease_on;           /* the lease's uplink stands on that VLAN's */
         const char *unlisted;        /* of this kind there is no list: links come and go */
+        int unseen;                  /* the kernel refuses with this errno to show the lease's uplink */
         bool foreign;                /* and an administrator's own VLAN interface is there */
         bool deleted[VLANS_MAX + 1];
         unsigned n_deleted;
@@ -57,8 +58,9 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
 }
 
 int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
-int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, _unused_ const char *name, LinkInfo *ret,
-                    _unused_ Refusal *ret_refusal) {
+int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+        if (host.unseen)
+                return host.unseen < 0 ? host.unseen : refuse_errno(ret_refusal, host.unseen, "interface %s", name);
         *ret = (LinkInfo){.lower = INDEX(host.lease_on)};
         return 0;
 }
@@ -145,6 +147,22 @@ static void test_no_list(_unused_ void **state) {
         }
 }
 
+/* An uplink that cannot be looked at may be there. */
+static void test_unseen(_unused_ void **state) {
+        static const int unknown[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY, -ENOBUFS}, gone[] = {ENODEV, EINVAL, EACCES};
+
+        for (size_t i = 0; i < ARRAY_SIZE(unknown) + ARRAY_SIZE(gone); i++) {
+                bool is_gone = i >= ARRAY_SIZE(unknown);
+
+                memset(&host, 0, sizeof(host));
+                host.n_vlans = host.lease_on = 1;
+                host.unseen = is_gone ? gone[i - ARRAY_SIZE(unknown)] : unknown[i];
+                assert_int_equal(sweep(), is_gone ? 0 : host.unseen < 0 ? host.unseen : -host.unseen);
+                assert_int_equal(host.n_deleted, is_gone);
+                assert_int_equal(host.guard_removed, is_gone);
+        }
+}
+
 static void test_no_memory(_unused_ void **state) {
         for (unsigned n = 1;; n++) {
                 int r;
@@ -169,6 +187,7 @@ int main(void) {
                 cmocka_unit_test(test_few),
                 cmocka_unit_test(test_many),
                 cmocka_unit_test(test_no_list),
+                cmocka_unit_test(test_unseen),
                 cmocka_unit_test(test_no_memory),
         };
 
