@@ -145,7 +145,28 @@ static int being_written(const char *name, const char *path, Refusal *ret_refusa
                       "network %s: %s is being written; try again when it is finished", name, path);
 }
 
-static int not_found(const char *name, const char *const *dirs, Refusal *ret_refusal) {
+/* Is there a file NAME where NAME.conf is wanted? A usual mistake. */
+static bool lacks_suffix(const char *const *dirs, const char *name, char *path, size_t size) {
+        struct stat st;
+
+        for (; *dirs; dirs++) {
+                int n = snprintf(path, size, "%s/%s", *dirs, name);
+
+                if (n > 0 && (size_t)n < size && lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+                        return true;
+        }
+        return false;
+}
+
+/* named: name may be a part of a path. */
+static int not_found(const char *name, bool named, const char *const *dirs, Refusal *ret_refusal) {
+        char path[sizeof(((Network *)NULL)->path)];
+
+        if (named && lacks_suffix(dirs, name, path, sizeof(path)))
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                              "network %s: %s is not read, because its name does not end in " SUFFIX
+                              "; an administrator renames it to %s" SUFFIX,
+                              name, path, name);
         return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
                       "network %.40s: there is no such network; rawnetctl networks shows what there is, "
                       "and an administrator adds one as %s/%.40s" SUFFIX,
@@ -157,14 +178,14 @@ static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, s
         if (!S_ISREG(st->st_mode))
                 return "it is not a regular file; write the network's settings into one";
         if (st->st_uid != owner) {
-                snprintf(buffer, size, "it belongs to uid %u; an administrator must look through it "
-                                       "and then chown it to uid %u",
-                         st->st_uid, owner);
+                snprintf(buffer, size, "it belongs to uid %u and must belong to uid %u; an administrator "
+                                       "checks its contents, then: chown %u it",
+                         st->st_uid, owner, owner);
                 return buffer;
         }
         if (st->st_mode & (S_IWGRP | S_IWOTH))
-                return "users other than its owner may write to it; an administrator must look "
-                       "through it and then chmod 644 it";
+                return "its group or others may write to it; an administrator checks its contents, then: "
+                       "chmod 644 it";
         return NULL;
 }
 
@@ -193,15 +214,15 @@ static int cannot_open(const char *name, const Found *found, int errnum, Network
         char reason[160];
 
         snprintf(reason, sizeof(reason), "it cannot be opened: %s; %s", strerrordesc_np(errnum),
-                 errnum == EACCES ? "chmod 644 it, and 755 its directory" : "mend or remove it");
+                 errnum == EACCES ? "chmod 644 it, and 755 its directory" : "correct or remove it");
         return bad_file(name, found->path, ret, ret_refusal, reason);
 }
 
 static int masked(const char *name, const Found *found, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                      "network %s: it is masked by %s; an administrator removes that file to "
-                      "have the network",
-                      name, found->path);
+                      "network %s: %s %s, which disables (masks) this network; an administrator removes "
+                      "that file, or writes a [Network] section into a new one",
+                      name, found->path, is_dev_null(&found->st) ? "is /dev/null" : "is empty");
 }
 
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
@@ -215,10 +236,10 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
 
         /* Nothing else may become a part of a path. */
         if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || name[length] != '\0')
-                return not_found(name, dirs, ret_refusal);
+                return not_found(name, false, dirs, ret_refusal);
         r = find_file(dirs, name, &found);
         if (r == 0)
-                return not_found(name, dirs, ret_refusal);
+                return not_found(name, true, dirs, ret_refusal);
         if (r == -ENAMETOOLONG || is_our_trouble(-r))
                 return r;
         if (r < 0)
@@ -306,6 +327,25 @@ static void closedirp(DIR **dir) {
                 closedir(*dir);
 }
 
+/* May the first length bytes of a file's name be a network's? If not, the log says why. */
+static bool check_file_name(const char *dir, const char *file, size_t length) {
+        size_t good = network_name_length(file);
+
+        if (good < length)
+                log_warning("%s/%s: ignored: a network's name has letters, digits, '-' and '_' only, and not "
+                            "'%c'; rename the file",
+                            dir, file, file[good]);
+        else if (length == 0)
+                log_warning("%s/%s: ignored: there is no name before " SUFFIX "; rename the file", dir, file);
+        else if (length > RAWNET_NETWORK_NAME_MAX)
+                log_warning("%s/%s: ignored: the name has %zu characters, and at most %u are allowed; rename the "
+                            "file",
+                            dir, file, length, RAWNET_NETWORK_NAME_MAX);
+        else
+                return true;
+        return false;
+}
+
 /* Adds the NAME of every NAME.conf in dir; a directory that is not there has none. */
 static int read_dir(const char *path, Names *names) {
         _cleanup_(closedirp) DIR *dir = NULL;
@@ -315,7 +355,7 @@ static int read_dir(const char *path, Names *names) {
                 return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         for (;;) {
                 const struct dirent *entry;
-                size_t length, good;
+                size_t length;
                 int r;
 
                 errno = 0;
@@ -327,13 +367,8 @@ static int read_dir(const char *path, Names *names) {
                     strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) != 0)
                         continue;
                 length -= strlen(SUFFIX);
-                good = network_name_length(entry->d_name);
-                if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || good != length) {
-                        log_warning("%s/%s: left out: a network's name is 1 to %u letters, digits, '-' "
-                                    "and '_'; rename the file",
-                                    path, entry->d_name, RAWNET_NETWORK_NAME_MAX);
+                if (!check_file_name(path, entry->d_name, length))
                         continue;
-                }
                 r = names_add(names, entry->d_name, length);
                 if (r < 0)
                         return r;

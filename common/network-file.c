@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "network-file.h"
+#include "network-hint.h"
 #include "text.h"
 
 typedef enum Key {
@@ -284,8 +285,12 @@ static char *trim(char *text) {
 }
 
 static int parse_section(Parser *p, const char *header) {
-        if (strcmp(header, "[Network]") != 0)
-                return bad(p, p->line, "unknown section %.80s; a network file has [Network] only",
+        static const char *const sections[] = {"[Network]"};
+        bool other_case = network_hint_case(header, sections, 1, sizeof(sections[0]));
+
+        if (strcmp(header, sections[0]) != 0)
+                return bad(p, p->line, other_case ? "unknown section %.80s; write [Network], case counts"
+                                                  : "unknown section %.80s; a network file has [Network] only",
                            header);
         if (p->section != 0)
                 return bad(p, p->line, "a second [Network] (the first is in line %u); "
@@ -297,12 +302,13 @@ static int parse_section(Parser *p, const char *header) {
 
 static int parse_assignment(Parser *p, char *line) {
         char *equals = strchr(line, '=');
-        const char *name;
+        const char *name, *value, *hint;
 
         if (!equals)
                 return bad(p, p->line, "\"%.80s\" is not understood; write Key=value", line);
         *equals = '\0';
         name = trim(line);
+        value = trim(equals + 1);
         if (p->section == 0)
                 return bad(p, p->line, "%.80s= stands before [Network]; put it below that line", name);
         for (Key key = 0; key < KEY_COUNT; key++) {
@@ -313,8 +319,14 @@ static int parse_assignment(Parser *p, char *line) {
                                                "remove one of them",
                                    name, p->seen[key]);
                 p->seen[key] = p->line;
-                return keys[key].parse(p, name, trim(equals + 1));
+                hint = key == KEY_DESCRIPTION ? NULL : network_hint_value(value);
+                if (hint)
+                        return bad(p, p->line, "%s=%.80s is not allowed; %s", name, value, hint);
+                return keys[key].parse(p, name, value);
         }
+        hint = network_hint_case(name, keys, ARRAY_SIZE(keys), sizeof(keys[0]));
+        if (hint)
+                return bad(p, p->line, "unknown key %.80s=; write %s=, case counts", name, hint);
         return bad(p, p->line, "unknown key %.80s=; rawnet.network(5) has the list", name);
 }
 
@@ -404,10 +416,12 @@ static int check_whole(Parser *p) {
 }
 
 static int parse_text(Parser *p, const char *text, size_t size) {
-        const char *end = text + size;
+        const char *end = text + size, *hint = network_hint_text(text, size);
 
         if (size > NETWORK_FILE_SIZE_MAX)
                 return bad(p, 1, "the file is larger than %u bytes; shorten it", NETWORK_FILE_SIZE_MAX);
+        if (hint)
+                return bad(p, 1, "%s", hint);
         while (text < end) {
                 const char *newline = memchr(text, '\n', (size_t)(end - text));
                 const char *line_end = newline ? newline : end;

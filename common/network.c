@@ -47,12 +47,12 @@ int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal)
                               text, RAWNET_NETWORK_NAME_MAX);
         if (length == 0 || (text[length] != '\0' && text[length] != '.'))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network \"%.80s\": not a network name; letters, digits, '-' and '_' "
+                              "network %.80s: this is not a network name; letters, digits, '-' and '_' "
                               "make one, with .VID behind for one VLAN of a range, as in lab.100",
                               text);
         if (text[length] == '.' && text_parse_u32(text + length + 1, 1, VLAN_ID_MAX, &vlan) < 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network \"%.80s\": what follows the dot is not a VLAN number; write "
+                              "network %.80s: what follows the dot is not a VLAN number; write "
                               "one from 1 to %u, as in lab.100",
                               text, VLAN_ID_MAX);
         memcpy(name.name, text, length);

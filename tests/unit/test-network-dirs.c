@@ -202,7 +202,7 @@ static void test_cut_off(void **state) {
         now = time + 999999;
         check_being_written(f, "lab");
         now = time + 1000000;
-        check_none(f, "lab", "masked by");
+        check_none(f, "lab", "disables (masks)");
 }
 
 /* Whoever may not write network files cannot keep the daemons waiting by writing one. */
@@ -213,11 +213,11 @@ static void test_untrusted_is_not_waited_for(void **state) {
         put(&f->first, "lab.conf", GOOD);
         assert_int_equal(chmod(path_in(&f->first, "lab.conf", path), 0666), 0);
         now = changed(&f->first, "lab.conf");
-        check_bad(f, getuid(), "lab", &f->first, "may write to it");
+        check_bad(f, getuid(), "lab", &f->first, "others may write to it");
         put(&f->first, "lab.conf", "");
         assert_int_equal(chmod(path, 0666), 0);
         now = changed(&f->first, "lab.conf");
-        check_none(f, "lab", "masked by");
+        check_none(f, "lab", "disables (masks)");
 }
 
 static char changing[128];
@@ -316,6 +316,19 @@ static void test_none(void **state) {
                 check_none(f, names[i], "no such network");
 }
 
+static void test_suffix_forgotten(void **state) {
+        Fixture *f = *state;
+        char path[128];
+
+        put(&f->second, "lab", GOOD);
+        check_none(f, "lab", path_in(&f->second, "lab", path));
+        check_none(f, "lab", "renames it to lab.conf");
+        assert_int_equal(mkdir(path_in(&f->first, "dir", path), 0755), 0);
+        check_none(f, "dir", "no such network");
+        put(&f->first, "lab.conf", GOOD "MTU=1000\n");
+        assert_int_equal(loaded_mtu(f, "lab"), 1000);
+}
+
 static void test_masks(void **state) {
         Fixture *f = *state;
         char path[128];
@@ -326,13 +339,13 @@ static void test_masks(void **state) {
         put(&f->second, "b.conf", GOOD);
         link_to(&f->first, "b.conf", "/dev/null");
         check_none(f, "b", path_in(&f->first, "b.conf", path));
-        check_none(f, "b", "masked by");
+        check_none(f, "b", "disables (masks)");
         /* By way of another link, and an empty file in the last directory. */
         link_to(&f->other, "null", "/dev/null");
         link_to(&f->first, "c.conf", path_in(&f->other, "null", path));
-        check_none(f, "c", "masked by");
+        check_none(f, "c", "disables (masks)");
         put(&f->second, "d.conf", "");
-        check_none(f, "d", "masked by");
+        check_none(f, "d", "disables (masks)");
         /* One line's end is not nothing. */
         put(&f->first, "e.conf", "\n");
         check_bad(f, getuid(), "e", &f->first, "no [Network]");
@@ -346,7 +359,7 @@ static void test_links(void **state) {
         link_to(&f->first, "a.conf", path_in(&f->other, "real", path));
         assert_int_equal(loaded_mtu(f, "a"), 4000);
         assert_int_equal(chmod(path, 0664), 0);
-        check_bad(f, getuid(), "a", &f->first, "may write to it");
+        check_bad(f, getuid(), "a", &f->first, "others may write to it");
         /* A link that leads nowhere hides what stands behind it, and says so. */
         put(&f->second, "b.conf", GOOD);
         link_to(&f->first, "b.conf", "/nonexistent/file");
@@ -373,7 +386,7 @@ static void test_owner_and_mode(void **state) {
                 if (modes[i].good)
                         assert_int_equal(loaded_mtu(f, "lab"), 1000);
                 else
-                        check_bad(f, getuid(), "lab", &f->first, "may write to it");
+                        check_bad(f, getuid(), "lab", &f->first, "others may write to it");
         }
         assert_int_equal(chmod(path, 0644), 0);
         check_bad(f, getuid() + 1, "lab", &f->first, "it belongs to uid ");
@@ -597,6 +610,7 @@ static void test_real_path(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 with_dirs(test_first_wins),   with_dirs(test_none),
+                with_dirs(test_suffix_forgotten),
                 with_dirs(test_masks),        with_dirs(test_links),
                 with_dirs(test_owner_and_mode), with_dirs(test_not_a_file),
                 with_dirs(test_too_large),    cmocka_unit_test(test_long_path),

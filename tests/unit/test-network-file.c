@@ -239,7 +239,7 @@ static void test_bad_structure(_unused_ void **state) {
         check_bad_text("[Network\n", 1, "unknown section");
         check_bad_text("[ Network ]\n", 1, "unknown section");
         check_bad_text("[]\n", 1, "unknown section");
-        check_bad_text("\xef\xbb\xbf[Network]\n", 1, "not understood");
+        check_bad_text("\xef\xbb\xbf[Network]\n", 1, "byte order mark");
         check_bad_text(HEAD "[Other]\n", 4, "unknown section [Other]");
         check_bad_text(HEAD "[Network]\n", 4, "second [Network] (the first is in line 1)");
         check_bad_text(HEAD "Parent=eth1\n", 4, "Parent= a second time (the first is in line 2)");
@@ -255,6 +255,23 @@ static void test_bad_structure(_unused_ void **state) {
         check_bad_text(HEAD "MTU=%s%n\n", 4, "MTU=%s%n");
         /* The first mistake is the one that is told, whatever comes after it. */
         check_bad_text(HEAD "MTU=1\nColor=red\n", 4, "MTU=1");
+}
+
+/* What newcomers write, and what they are told. */
+static void test_usual_mistakes(_unused_ void **state) {
+        check_bad_text("\xef\xbb\xbf" HEAD, 1, "byte order mark; save it as UTF-8 without BOM");
+        check_bad_text("[network]\n", 1, "write [Network], case counts");
+        check_bad_text("[NETWORK]\n", 1, "write [Network], case counts");
+        check_bad_text("[Network]\nparent=eth0\n", 2, "unknown key parent=; write Parent=, case counts");
+        check_bad_text("[Network]\nVlan=10\n", 2, "unknown key Vlan=; write VLAN=, case counts");
+        check_bad_text("[Network]\nParent=\"eth0\"\n", 2, "Parent=\"eth0\" is not allowed; remove the quotation marks");
+        check_bad_text("[Network]\nVLAN='none'\n", 2, "remove the quotation marks");
+        check_bad_text("[Network]\nVLAN=none # untagged\n", 2,
+                       "VLAN=none # untagged is not allowed; write the comment on a line of its own");
+        check_bad_text("[Network]\nParent=eth0\t; the trunk\n", 2, "write the comment on a line of its own");
+        /* Text is text. */
+        assert_string_equal(parsed(HEAD "Description=\"Lab\" # 1; 2\n").description, "\"Lab\" # 1; 2");
+        assert_string_equal(parsed("[Network]\nParent=eth#0;\nVLAN=1\n").parent, "eth#0;");
 }
 
 static void test_cross_checks(_unused_ void **state) {
@@ -338,6 +355,7 @@ int main(void) {
                 cmocka_unit_test(test_description),   cmocka_unit_test(test_values),
                 cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_parent),
                 cmocka_unit_test(test_bad_vlan),      cmocka_unit_test(test_bad_structure),
+                cmocka_unit_test(test_usual_mistakes),
                 cmocka_unit_test(test_cross_checks),   cmocka_unit_test(test_host_interface),
                 cmocka_unit_test(test_control_bytes),
                 cmocka_unit_test(test_long_lines),    cmocka_unit_test(test_long_file),
