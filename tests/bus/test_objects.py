@@ -336,7 +336,7 @@ def test_masked_and_overridden():
                 lab.wait_for(lambda: "layered" not in connection.networks(), 10, "the mask")
                 with bus.connect("member") as member:
                     text = bus.expect_error("NoSuchNetwork", member.open_tap, "layered")
-                    assert "masked" in text and "/etc/rawnet/networks/layered.conf" in text, text
+                    assert "disables (masks)" in text and "/etc/rawnet/networks/layered.conf" in text, text
             lab.wait_for(lambda: "layered" in connection.networks(), 10, "the network without mask")
             os.symlink("/dev/null", f"{lab.NETWORKS_DIR}/layered.conf")
             lab.wait_for(lambda: "layered" not in connection.networks(), 10, "the mask by /dev/null")

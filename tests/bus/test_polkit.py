@@ -356,7 +356,7 @@ def test_file_goes_while_polkit_thinks():
             with polkit_thinks(connection, network="moving") as serial:
                 lab.os.unlink(path)
                 lab.os.symlink("/dev/null", path)
-            assert "masked" in refusal_of(connection, serial, "NoSuchNetwork")
+            assert "disables (masks)" in refusal_of(connection, serial, "NoSuchNetwork")
 
 
 def test_given_mac_falls_out_of_policy_while_polkit_thinks():
