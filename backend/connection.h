@@ -2,36 +2,38 @@
 #pragma once
 
 /*
- * How the front end and we find each other: it is there from the beginning (a descriptor), it comes to our socket, or we go to its
- * own; the last two again and again, one front end at a time.
+ * How the front end and the port find each other: the front end is connected from the beginning (a descriptor), it connects to our
+ * socket, or the connector (connector.h) connects to its socket. The last two happen again and again, one front end at a time.
  */
 
 #include <sys/un.h>
 
+#include "backend/peer-user.h"
 #include "backend/vhost-user.h"
 
-#define CONNECTION_RETRY_MS 500
-
 typedef struct Connection {
-        VhostUser front;       /* front.fd -1: nobody is there */
-        int epoll_fd;          /* the loop's, not ours */
-        int listen_fd;         /* ours, -1 unless it comes to us */
-        bool connects;         /* we go to it */
+        VhostUser front;  /* front.fd -1: there is none */
+        int epoll_fd;     /* the loop's, not ours */
+        int listen_fd;    /* ours, -1 unless the front end connects */
+        int connector_fd; /* ours, -1 unless the connector connects */
+        PeerRule rule;
         struct sockaddr_un address;
 } Connection;
 
 void connection_init(Connection *connection);
 void connection_done(Connection *connection);
 
-/* One of these, before the loop. path is refused (RAWNET_INVALID_ARGS) where it does not fit, or somebody listens there already; a
- * socket that nobody listens on any more is replaced. */
+/* One of these, before the loop. path is refused (RAWNET_INVALID_ARGS) where it does not fit, or another program listens there
+ * already; a socket on which no program listens any more is replaced. allowed is the user beside our own who may be the front end (peer-user.h).
+ * The socket has mode 0600, or 0666 where there is such a user: then peer_is_allowed() decides. */
 int connection_use(Connection *connection, int fd, Refusal *ret_refusal);
-int connection_listen(Connection *connection, const char *path, Refusal *ret_refusal);
-int connection_connect_to(Connection *connection, const char *path, Refusal *ret_refusal);
+int connection_listen(Connection *connection, const char *path, uid_t allowed, Refusal *ret_refusal);
+int connection_connect_to(Connection *connection, const char *path, uid_t allowed, Refusal *ret_refusal);
 
-/* Nobody is there: waits at the listening socket, or tries to connect. *ret_retry: try again after CONNECTION_RETRY_MS. */
-int connection_seek(Connection *connection, bool *ret_retry);
-/* Somebody came to the listening socket. */
+/* There is no front end: waits for one at the listening socket, or asks the connector for one. */
+int connection_seek(Connection *connection);
+/* EVENT_LISTEN and EVENT_CONNECTOR. 0 also where no front end came of it: look at front.fd. */
 int connection_accept(Connection *connection);
+int connection_receive(Connection *connection, Refusal *ret_refusal);
 /* The front end has gone. Returns whether another one may come. */
 bool connection_lost(Connection *connection);

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <endian.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_config.h>
@@ -13,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "backend/peer-event.h"
 #include "backend/vhost-user.h"
 
 /* linux/if_packet.h since Linux 6.6; older kernels answer ENOPROTOOPT. */
@@ -159,7 +159,9 @@ int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusa
 
         assert(ring);
         if (mine >= 0) {
-                r = watch_kick(device, number, mine, ret_refusal);
+                r = peer_event_check(mine, "kick", number, ret_refusal);
+                if (r == 0)
+                        r = watch_kick(device, number, mine, ret_refusal);
                 if (r != 0)
                         return r;
         }
@@ -172,38 +174,34 @@ int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusa
         return start_ring(device, ring, ret_refusal);
 }
 
-/* What we write to must not hold us up: an event descriptor whose counter is full does, unless it says EAGAIN (eventfd(2)). The front
- * end has the same file and could take that back, from nobody but itself. */
-static int never_block(uint32_t number, int fd, Refusal *ret_refusal) {
-        int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_NONBLOCK;
+/* Replaces *slot by fd, which must be an eventfd or -1. The front end's choice is gone, too, where it is refused. */
+static int replace_event(int *slot, int fd, const char *what, uint32_t number, Refusal *ret_refusal) {
+        _cleanup_close_ int mine = fd;
+        int r = fd >= 0 ? peer_event_check(fd, what, number, ret_refusal) : 0;
 
-        if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
-                return refuse_errno(ret_refusal, errno, "the descriptor that tells of ring %" PRIu32, number);
-        return 0;
+        *slot = safe_close(*slot);
+        if (r == 0)
+                *slot = TAKE_FD(mine);
+        return r;
 }
 
 int device_set_call(Device *device, uint32_t number, int fd, Refusal *ret_refusal) {
         Ring *ring = device_ring(device, number);
-        int r = never_block(number, fd, ret_refusal);
+        int r;
 
         assert(ring);
-        safe_close(ring->call_fd);
-        ring->call_fd = fd;
-        if (r != 0)
-                return r;
+        r = replace_event(&ring->call_fd, fd, "call", number, ret_refusal);
         /* The guest may have been told nothing by the old one. */
-        if (ring->started && fd >= 0 && write(fd, &(uint64_t){1}, 8) < 0 && errno != EAGAIN)
-                return refuse_errno(ret_refusal, errno, "signalling ring %" PRIu32, number);
-        return 0;
+        if (r == 0 && ring->started && ring->call_fd >= 0)
+                r = peer_event_signal(ring->call_fd, ret_refusal);
+        return r;
 }
 
 int device_set_error(Device *device, uint32_t number, int fd, Refusal *ret_refusal) {
         Ring *ring = device_ring(device, number);
 
         assert(ring);
-        safe_close(ring->error_fd);
-        ring->error_fd = fd;
-        return never_block(number, fd, ret_refusal);
+        return replace_event(&ring->error_fd, fd, "error", number, ret_refusal);
 }
 
 int device_enable(Device *device, uint32_t number, bool enable, Refusal *ret_refusal) {

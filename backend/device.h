@@ -16,7 +16,8 @@
 /* What the loop's events are about: epoll_data.u32. */
 #define EVENT_FRONT_END UINT32_C(0)
 #define EVENT_LISTEN UINT32_C(1)
-#define EVENT_SIGNAL UINT32_C(2)
+#define EVENT_END UINT32_C(2)
+#define EVENT_CONNECTOR UINT32_C(3)
 #define EVENT_SOCKET UINT32_C(0x100) /* + pair */
 #define EVENT_KICK UINT32_C(0x200)   /* + ring */
 
@@ -70,7 +71,7 @@ int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal)
 Ring *device_ring(Device *device, uint32_t number);
 bool device_is_running(const Device *device);
 
-/* fd -1: without. The descriptor is taken over, also on failure. A kick descriptor starts the ring (vhost-user: "Starting and
+/* fd -1: without. Anything but an eventfd is refused. The descriptor is taken over, also on failure. A kick descriptor starts the ring (vhost-user: "Starting and
  * stopping rings"). */
 int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusal);
 int device_set_call(Device *device, uint32_t number, int fd, Refusal *ret_refusal);

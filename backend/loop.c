@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
+#include "backend/peer-event.h"
 #include "common/log.h"
 
 /* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c, packet_notifier()): so we look again. */
@@ -20,7 +20,7 @@ void loop_done(Loop *loop) {
         connection_done(&loop->connection);
         loop->device->epoll_fd = -1;
         port_io_free(loop->io);
-        safe_close(loop->signal_fd);
+        safe_close(loop->end_fd);
         safe_close(loop->epoll_fd);
 }
 
@@ -61,7 +61,7 @@ static int watch_sockets(Loop *loop, bool watch) {
 }
 
 int loop_init(Loop *loop, Device *device) {
-        *loop = (Loop){.device = device, .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .signal_fd = -1};
+        *loop = (Loop){.device = device, .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .end_fd = -1};
         connection_init(&loop->connection);
         if (loop->epoll_fd < 0)
                 return -errno;
@@ -118,15 +118,7 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
         return 0;
 }
 
-static int seek(Loop *loop, bool *ret_retry) {
-        int r = connection_seek(&loop->connection, ret_retry);
-
-        if (r == 0 && loop->connection.front.fd >= 0)
-                port_discard(loop->device);
-        return r;
-}
-
-static int on_front_end(Loop *loop, bool *ret_retry, bool *ret_end, Refusal *ret_refusal) {
+static int on_front_end(Loop *loop, bool *ret_end, Refusal *ret_refusal) {
         int r = vhost_user_serve(&loop->connection.front, loop->device, ret_refusal);
 
         if (r != -ENOTCONN)
@@ -136,7 +128,7 @@ static int on_front_end(Loop *loop, bool *ret_retry, bool *ret_end, Refusal *ret
         if (*ret_end)
                 return 0;
         log_info("the front end has gone; waiting for the next");
-        return seek(loop, ret_retry);
+        return connection_seek(&loop->connection);
 }
 
 static int on_socket(Loop *loop, unsigned i, uint32_t events, Refusal *ret_refusal) {
@@ -164,8 +156,7 @@ static void feed(Device *device) {
                 device->pairs[i].starved = false;
 }
 
-static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_retry, bool *ret_end,
-                    Refusal *ret_refusal) {
+static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end, Refusal *ret_refusal) {
         uint32_t what = event->data.u32;
 
         if (what >= EVENT_KICK) {
@@ -178,14 +169,17 @@ static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_retry
         if (what >= EVENT_SOCKET)
                 return on_socket(loop, what - EVENT_SOCKET, event->events, ret_refusal);
         switch (what) {
-        case EVENT_SIGNAL:
+        case EVENT_END:
                 *ret_end = true;
                 return 0;
         case EVENT_LISTEN:
                 port_discard(loop->device);
                 return connection_accept(&loop->connection);
+        case EVENT_CONNECTOR:
+                port_discard(loop->device);
+                return connection_receive(&loop->connection, ret_refusal);
         default:
-                return on_front_end(loop, ret_retry, ret_end, ret_refusal);
+                return on_front_end(loop, ret_end, ret_refusal);
         }
 }
 
@@ -236,7 +230,7 @@ static bool look(Device *device, bool all) {
         return any;
 }
 
-static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
+static int one_round(Loop *loop, bool *end, Refusal *ret_refusal) {
         bool polling = loop->busy_poll > 0 && now() < loop->busy_until, kickless, more;
         bool looking = polling || loop->pace.on, paced;
         struct epoll_event events[16];
@@ -265,17 +259,14 @@ static int one_round(Loop *loop, bool *retry, bool *end, Refusal *ret_refusal) {
         timeout = more || looking || !loop->watching ? 0
                   : kickless                         ? POLL_MS
                   : loop->suspect > 0                ? SUSPECT_MS
-                  : *retry                           ? CONNECTION_RETRY_MS
                                                      : -1;
         n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), timeout);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;
         if (loop->busy_poll > 0 && (more || n > 0))
                 loop->busy_until = now() + loop->busy_poll;
-        if (n == 0 && *retry)
-                return seek(loop, retry);
         for (int i = 0; i < n && r == 0 && !*end; i++)
-                r = on_event(loop, &events[i], retry, end, ret_refusal);
+                r = on_event(loop, &events[i], end, ret_refusal);
         return r;
 }
 
@@ -285,20 +276,20 @@ static void tell_end(Device *device) {
                 const Ring *ring = device_ring(device, i);
 
                 if (ring->started && ring->error_fd >= 0)
-                        eventfd_write(ring->error_fd, 1);
+                        (void)peer_event_signal(ring->error_fd, NULL);
         }
 }
 
 int loop_run(Loop *loop, Refusal *ret_refusal) {
-        bool retry = false, end = false;
+        bool end = false;
         int r = 0;
 
         if (loop->connection.front.fd < 0)
-                r = seek(loop, &retry);
+                r = connection_seek(&loop->connection);
         else
                 port_discard(loop->device);
         while (r == 0 && !end)
-                r = one_round(loop, &retry, &end, ret_refusal);
+                r = one_round(loop, &end, ret_refusal);
         if (r != 0)
                 tell_end(loop->device);
         return r;

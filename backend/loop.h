@@ -14,7 +14,7 @@ typedef struct Loop {
         PortIo *io;
         Connection connection;
         int epoll_fd;
-        int signal_fd;
+        int end_fd; /* an eventfd, readable: end */
         uint32_t busy_poll; /* µs to look by ourselves before sleeping */
         uint64_t busy_until; /* CLOCK_MONOTONIC, µs */
         Pace pace;

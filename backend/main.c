@@ -8,14 +8,16 @@
 #include <getopt.h>
 #include <linux/close_range.h>
 #include <linux/if_packet.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include "backend/loop.h"
+#include "backend/peer-event.h"
 #include "backend/sandbox.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -36,6 +38,7 @@ typedef struct Arguments {
         unsigned n_sockets;
         const char *listen, *connect;
         int socket_fd;
+        uid_t allowed; /* may be the front end, beside our own user */
         bool has_mac;
         MacAddress mac;
         uint32_t mtu, busy_poll, coalesce;
@@ -49,6 +52,7 @@ static const char help[] =
         "  --socket=PATH      listen there for the front end\n"
         "  --socket-fd=N      the front end is connected there already\n"
         "  --connect=PATH     connect to the front end, which listens there\n"
+        "  --allow-user=USER  the front end may be this user's, too (name or number)\n"
         "  --mac=MAC          the lease's, for a front end that asks\n"
         "  --mtu=BYTES        the lease's, told to the guest\n"
         "  --busy-poll=USEC   look so long for more before sleeping (0)\n"
@@ -93,6 +97,23 @@ static int parse_number(const char *text, const char *option, uint32_t min, uint
         return -EINVAL;
 }
 
+static int parse_user(const char *text, uid_t *ret) {
+        const struct passwd *entry;
+        uint32_t number;
+
+        if (text_parse_u32(text, 0, UINT32_MAX - 1, &number) == 0) {
+                *ret = number;
+                return 0;
+        }
+        entry = getpwnam(text);
+        if (!entry) {
+                log_error("--allow-user: there is no user '%s'", text);
+                return -EINVAL;
+        }
+        *ret = entry->pw_uid;
+        return 0;
+}
+
 static int parse_option(int c, const char *value, Arguments *arguments) {
         switch (c) {
         case 'f':
@@ -105,6 +126,8 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
                 return 0;
         case 'S':
                 return parse_fd(value, "--socket-fd", &arguments->socket_fd);
+        case 'u':
+                return parse_user(value, &arguments->allowed);
         case 'm':
                 arguments->has_mac = true;
                 if (mac_parse(value, &arguments->mac) == 0)
@@ -127,6 +150,7 @@ static int parse_arguments(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
                 {"fd", required_argument, NULL, 'f'},        {"socket", required_argument, NULL, 's'},
                 {"socket-fd", required_argument, NULL, 'S'}, {"connect", required_argument, NULL, 'c'},
+                {"allow-user", required_argument, NULL, 'u'},
                 {"mac", required_argument, NULL, 'm'},       {"mtu", required_argument, NULL, 'M'},
                 {"busy-poll", required_argument, NULL, 'b'}, {"coalesce", required_argument, NULL, 'C'},
                 {"version", no_argument, NULL, 'v'},         {"help", no_argument, NULL, 'h'},
@@ -200,28 +224,42 @@ static void on_bus_error(int signal_number) {
         _exit(n < 0 ? EXIT_FAILURE : EXIT_BROKEN);
 }
 
+/* Global because a signal handler needs it: the loop's end_fd. */
+static int end_event = -1;
+
+static void on_end(int signal_number) {
+        int saved = errno;
+
+        eventfd_write(end_event, 1);
+        errno = saved;
+}
+
+/* SIGTERM and SIGINT are never blocked: without SA_RESTART they interrupt whatever waits. */
 static int prepare_signals(Loop *loop) {
-        struct sigaction bus = {.sa_handler = on_bus_error}, ignore = {.sa_handler = SIG_IGN};
-        struct epoll_event event = {.events = EPOLLIN, .data.u32 = EVENT_SIGNAL};
+        struct sigaction bus = {.sa_handler = on_bus_error}, ignore = {.sa_handler = SIG_IGN},
+                         end = {.sa_handler = on_end};
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = EVENT_END};
         sigset_t ends;
 
         sigemptyset(&ends);
         sigaddset(&ends, SIGTERM);
         sigaddset(&ends, SIGINT);
-        if (sigaction(SIGBUS, &bus, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||
-            sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
-                return -errno;
-        loop->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (loop->signal_fd < 0 || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->signal_fd, &event) < 0)
+        loop->end_fd = end_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (end_event < 0 || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, end_event, &event) < 0 ||
+            sigaction(SIGTERM, &end, NULL) < 0 || sigaction(SIGINT, &end, NULL) < 0 ||
+            sigaction(SIGBUS, &bus, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||
+            sigprocmask(SIG_UNBLOCK, &ends, NULL) < 0)
                 return -errno;
         return 0;
 }
 
 static int prepare_connection(Loop *loop, const Arguments *arguments, Refusal *ret_refusal) {
         if (arguments->listen)
-                return connection_listen(&loop->connection, arguments->listen, ret_refusal);
+                return connection_listen(&loop->connection, arguments->listen, arguments->allowed,
+                                         ret_refusal);
         if (arguments->connect)
-                return connection_connect_to(&loop->connection, arguments->connect, ret_refusal);
+                return connection_connect_to(&loop->connection, arguments->connect, arguments->allowed,
+                                             ret_refusal);
         return connection_use(&loop->connection, arguments->socket_fd, ret_refusal);
 }
 
@@ -234,12 +272,15 @@ static int serve(Device *device, const Arguments *arguments, Refusal *ret_refusa
         /* Else the kernel makes every pause 50 µs longer (prctl(2), PR_SET_TIMERSLACK). */
         if (r == 0 && prctl(PR_SET_TIMERSLACK, 1) < 0)
                 r = -errno;
-        if (r == 0)
-                r = prepare_signals(&loop);
+        /* Before the signals: the connector has none of our handlers. */
         if (r == 0)
                 r = prepare_connection(&loop, arguments, ret_refusal);
         if (r == 0)
-                r = sandbox_enter(arguments->connect != NULL, ret_refusal);
+                r = prepare_signals(&loop);
+        if (r == 0)
+                r = peer_event_init(ret_refusal);
+        if (r == 0)
+                r = sandbox_enter(peer_event_directory(), ret_refusal);
         if (r == 0)
                 r = loop_run(&loop, ret_refusal);
         loop_done(&loop);
@@ -257,7 +298,7 @@ static int exit_status(int r, const Refusal *refusal) {
 
 int main(int argc, char **argv) {
         static Device device;
-        Arguments arguments = {.socket_fd = -1, .coalesce = COALESCE_DEFAULT};
+        Arguments arguments = {.socket_fd = -1, .allowed = geteuid(), .coalesce = COALESCE_DEFAULT};
         Refusal refusal = {};
         int r;
 

@@ -36,5 +36,5 @@ void port_message(PortIo *io, const Device *device, const Pair *pair, struct iov
                   struct msghdr *ret);
 /* A system call on the pair's socket failed with error (positive): 0 when that concerns this frame alone. */
 int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal);
-/* Publishes what was given back and tells the guest if it wants to know. */
-void port_tell(Ring *ring);
+/* Publishes what was given back and signals the guest if it wants a signal. 0, or as peer_event_signal(). */
+int port_tell(Ring *ring, Refusal *ret_refusal);

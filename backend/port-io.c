@@ -4,9 +4,9 @@
 
 #include <linux/if_packet.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "backend/peer-event.h"
 #include "backend/port-buffers.h"
 
 PortIo *port_io_new(void) {
@@ -36,10 +36,8 @@ int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal) {
         return port_check(pair, ret_refusal);
 }
 
-void port_tell(Ring *ring) {
-        /* A full counter has told already; what else fails is the front end's loss. */
-        if (ring_publish(ring) && ring->call_fd >= 0)
-                eventfd_write(ring->call_fd, 1);
+int port_tell(Ring *ring, Refusal *ret_refusal) {
+        return ring_publish(ring) && ring->call_fd >= 0 ? peer_event_signal(ring->call_fd, ret_refusal) : 0;
 }
 
 /* The pieces without what lies between `from` and `to`; at most one more than before. Returns their number. */
@@ -154,7 +152,8 @@ PortResult port_transmit(PortIo *io, Device *device, unsigned index, bool rearm,
                 for (unsigned i = 0; i < done; i++)
                         ring_give_back(ring, io->buffers[i].head, 0);
                 ring_untake(ring, n - done);
-                port_tell(ring);
+                if (port_tell(ring, ret_refusal) != 0)
+                        return PORT_BROKEN;
         }
         return pair->blocked ? PORT_WAITS : PORT_MORE;
 }

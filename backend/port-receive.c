@@ -257,8 +257,7 @@ static PortResult receive_batch(Delivery *d) {
         if (i < got)
                 deal_out_rest(d, i, got);
         d->pair->small = 0;
-        port_tell(d->ring);
-        return d->broken ? PORT_BROKEN : PORT_MORE;
+        return port_tell(d->ring, d->refusal) != 0 || d->broken ? PORT_BROKEN : PORT_MORE;
 }
 
 /* Buffers for one frame of any length, their pieces one after the other. *ret_short: the guest has no more, and they may not do. */
@@ -366,8 +365,7 @@ static PortResult receive_large(Delivery *d) {
                 ring_untake(d->ring, n);
                 deal_out(d, d->io->room[0], size);
         }
-        port_tell(d->ring);
-        return d->broken ? PORT_BROKEN : PORT_MORE;
+        return port_tell(d->ring, d->refusal) != 0 || d->broken ? PORT_BROKEN : PORT_MORE;
 }
 
 PortResult port_receive(PortIo *io, Device *device, unsigned index, bool rearm, Refusal *ret_refusal) {

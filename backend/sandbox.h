@@ -3,10 +3,16 @@
 
 /*
  * Everything that the process gives away before it reads the guest's first byte.
+ *
+ * A new system call belongs into the list only where the loop needs it, never where it can open, connect, execute or create
+ * a process: what has to be opened is opened before sandbox_enter(), or by the connector (connector.h).
  */
 
 #include "common/refusal.h"
 
-/* No capability, no new privileges, no core, no new process, no system call but those of the loop. connects: it will make new
- * connections to the front end's socket. 0, RAWNET_NOT_SUPPORTED or -errno; then the process must not go on. */
-int sandbox_enter(bool connects, Refusal *ret_refusal);
+/* No capability, no new privileges, no core, no new process. 0, a RawnetError or -errno; then the process must not continue. */
+int sandbox_give_up(Refusal *ret_refusal);
+
+/* The same, and no system call but those of the loop. directory: /proc/self/fd, whose links readlinkat() may read; -1: none.
+ * 0, a RawnetError or -errno; then the process must not continue. */
+int sandbox_enter(int directory, Refusal *ret_refusal);

@@ -67,8 +67,9 @@ _rawnetctl_run() {
 _rawnetctl_vhost() {
         case ${COMP_WORDS[COMP_CWORD - 1]} in
         --socket | --connect) mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}") ;;
+        --allow-user) mapfile -t COMPREPLY < <(compgen -u -- "${COMP_WORDS[COMP_CWORD]}") ;;
         --mac | --name | --queues | --busy-poll | --coalesce) ;;
-        *) _rawnetctl_complete "--socket --connect --mac --name --queues --busy-poll --coalesce $(_rawnetctl_names networks)" ;;
+        *) _rawnetctl_complete "--socket --connect --allow-user --mac --name --queues --busy-poll --coalesce $(_rawnetctl_names networks)" ;;
         esac
 }
 

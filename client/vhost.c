@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "client/backend.h"
@@ -21,7 +22,7 @@
 typedef struct VhostOptions {
         PortRequest request;
         const char *socket, *connect;
-        const char *busy_poll, *coalesce; /* NULL: rawnet-vhost's own default */
+        const char *busy_poll, *coalesce, *allow_user; /* NULL: rawnet-vhost's own default */
 } VhostOptions;
 
 static const struct option long_options[] = {
@@ -30,6 +31,7 @@ static const struct option long_options[] = {
                 {"mac", required_argument, NULL, 'm'},
                 {"name", required_argument, NULL, 'n'},
                 {"queues", required_argument, NULL, 'q'},
+                {"allow-user", required_argument, NULL, 'u'},
                 {"busy-poll", required_argument, NULL, 'b'},
                 {"coalesce", required_argument, NULL, 'o'},
                 {},
@@ -45,6 +47,12 @@ static bool set_time(const char *name, uint32_t max, const char **ret) {
         }
         *ret = optarg;
         return true;
+}
+
+static bool user_exists(const char *user) {
+        uint32_t number;
+
+        return text_parse_u32(user, 0, UINT32_MAX - 1, &number) == 0 || getpwnam(user);
 }
 
 static bool set_option(VhostOptions *options, int c) {
@@ -65,6 +73,14 @@ static bool set_option(VhostOptions *options, int c) {
                 if (text_parse_u32(optarg, 1, RAWNET_QUEUES_MAX, &options->request.queues) >= 0)
                         return true;
                 log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, optarg);
+                return false;
+        case 'u':
+                /* rawnet-vhost knows which users there are, but it starts after polkit may have asked. */
+                if (user_exists(optarg)) {
+                        options->allow_user = optarg;
+                        return true;
+                }
+                log_error("--allow-user: there is no user '%s'", optarg);
                 return false;
         case 'b':
                 return set_time("--busy-poll", BUSY_POLL_MAX, &options->busy_poll);
@@ -112,8 +128,8 @@ static int open_port(Port *port, Refusal *ret_refusal) {
 
 static int prepare(const VhostOptions *options, Port *port, char ***ret_argv,
                    Refusal *ret_refusal) {
-        _cleanup_free_ char *front = NULL, *busy = NULL, *coalesce = NULL;
-        char *extra[3] = {};
+        _cleanup_free_ char *front = NULL, *busy = NULL, *coalesce = NULL, *user = NULL;
+        char *extra[4] = {};
         size_t n = 0;
         int r = open_port(port, ret_refusal);
 
@@ -126,6 +142,10 @@ static int prepare(const VhostOptions *options, Port *port, char ***ret_argv,
                 return -ENOMEM;
         if (options->coalesce && asprintf(&coalesce, "--coalesce=%s", options->coalesce) < 0)
                 return -ENOMEM;
+        if (options->allow_user && asprintf(&user, "--allow-user=%s", options->allow_user) < 0)
+                return -ENOMEM;
+        if (user)
+                extra[n++] = user;
         if (busy)
                 extra[n++] = busy;
         if (coalesce)

@@ -3,9 +3,14 @@
 /* The front end's messages, good and bad, over a real socket. */
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
 
+#include "backend/peer-event.h"
 #include "common/fd-pass.h"
 #include "driver.h"
 #include "tests/unit/test.h"
@@ -305,19 +310,76 @@ static void test_flood(void **state) {
         assert_non_null(strstr(refusal.text, "does not read its answers"));
 }
 
-/* A descriptor that would hold its writer up. */
+/* What the front end must have created with eventfd(2) is nothing else: some of these block their writer. */
+static void test_other_files(_unused_ void **state) {
+        static const uint32_t requests[] = {VHOST_USER_SET_VRING_KICK, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR};
+        int pipes[2], pair[2], memory = memfd_create("anon_inode:[eventfd]", MFD_CLOEXEC);
+        const uint64_t ring = 1;
+
+        assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        {
+                int fds[] = {pipes[0], pipes[1], pair[0], memory, epoll_create1(EPOLL_CLOEXEC),
+                             timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC)};
+
+                for (size_t i = 0; i < ARRAY_SIZE(fds) * ARRAY_SIZE(requests); i++) {
+                        Refusal refusal = {};
+                        void *fresh = NULL;
+
+                        assert_int_equal(set_up(&fresh), 0);
+                        assert_refused(say_with(fresh, requests[i % 3], 0, &ring, 8, &fds[i / 3], 1, &refusal), RAWNET_INVALID_ARGS,
+                                       &refusal, "of ring 1 is no eventfd");
+                        assert_int_equal(tear_down(&fresh), 0);
+                }
+                for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+                        close(fds[i]);
+        }
+        close(pair[1]);
+}
+
+/* The port sets O_NONBLOCK. The front end can take that back at any time, and the counter is full: the timer ends the write. */
 static void test_call_that_blocks(void **state) {
         int fd = eventfd(0, EFD_CLOEXEC);
         uint64_t ring = 0, most = UINT64_MAX - 1;
+        Refusal refusal = {};
         Peer *p = *state;
 
         assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
         for (uint32_t request = VHOST_USER_SET_VRING_CALL; request <= VHOST_USER_SET_VRING_ERR; request++) {
                 assert_int_equal(say_with(p, request, 0, &ring, 8, &fd, 1, NULL), 0);
                 assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+                /* A full counter is no error. */
+                assert_int_equal(peer_event_signal(fd, NULL), 0);
                 assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+                assert_refused(peer_event_signal(fd, &refusal), RAWNET_INVALID_ARGS, &refusal, "made an eventfd block");
         }
         close(fd);
+}
+
+/* The timer is for writes: it stops by itself. */
+static void test_timer_stops(_unused_ void **state) {
+        _cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        struct itimerval timer;
+        unsigned ticks = 0;
+        sigset_t tick, none;
+
+        /* From here on a tick is delivered in sigsuspend() only. */
+        sigemptyset(&none);
+        sigemptyset(&tick);
+        sigaddset(&tick, SIGALRM);
+        assert_int_equal(sigprocmask(SIG_BLOCK, &tick, NULL), 0);
+        assert_int_equal(peer_event_signal(fd, NULL), 0);
+        assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+        assert_true(timer.it_interval.tv_usec > 0);
+        for (; timer.it_interval.tv_usec > 0 && ticks < 10; ticks++) {
+                sigsuspend(&none);
+                assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+        }
+        assert_true(ticks >= 1 && ticks <= 3);
+        assert_int_equal(sigprocmask(SIG_UNBLOCK, &tick, NULL), 0);
+        assert_int_equal(peer_event_signal(fd, NULL), 0);
+        assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+        assert_true(timer.it_interval.tv_usec > 0);
 }
 
 static int memory_file(size_t size) {
@@ -463,9 +525,10 @@ int main(void) {
                 cmocka_unit_test(test_bad_headers),                 TEST(test_in_bits_and_pieces),
                 TEST(test_too_many_descriptors),                    TEST(test_memory),
                 cmocka_unit_test(test_wrong_descriptors),           TEST(test_flood),
-                TEST(test_call_that_blocks),
+                TEST(test_call_that_blocks),                        cmocka_unit_test(test_other_files),
+                cmocka_unit_test(test_timer_stops),
                 cmocka_unit_test(test_bad_memory),                  cmocka_unit_test(test_running_ring),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return peer_event_init(NULL) != 0 || cmocka_run_group_tests(tests, NULL, NULL);
 }

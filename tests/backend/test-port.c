@@ -4,6 +4,7 @@
 
 #include <sys/eventfd.h>
 
+#include "backend/peer-event.h"
 #include "driver.h"
 #include "tests/unit/test.h"
 
@@ -280,5 +281,5 @@ int main(void) {
                 cmocka_unit_test(test_receive_broken),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return peer_event_init(NULL) != 0 || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "backend/connector.h"
+#include "backend/peer-event.h"
 #include "backend/sandbox.h"
+#include "common/unix-socket.h"
 #include "tests/unit/test.h"
 
 #define NOT_ENTERED 99
@@ -33,7 +36,7 @@ static void end(long status) {
 }
 
 /* How a process ends that enters and then makes these calls: a wait status. */
-static int end_of(bool connects, const Call *calls, size_t n) {
+static int end_of(const Call *calls, size_t n) {
         pid_t child = fork();
         int status;
 
@@ -41,7 +44,7 @@ static int end_of(bool connects, const Call *calls, size_t n) {
         if (child == 0) {
                 Refusal refusal = {};
 
-                if (sandbox_enter(connects, &refusal) != 0)
+                if (peer_event_init(&refusal) != 0 || sandbox_enter(peer_event_directory(), &refusal) != 0)
                         end(NOT_ENTERED);
                 for (size_t i = 0; i < n; i++)
                         if (syscall(calls[i].number, calls[i].a[0], calls[i].a[1], calls[i].a[2], calls[i].a[3], -1, 0) < 0)
@@ -52,8 +55,8 @@ static int end_of(bool connects, const Call *calls, size_t n) {
         return status;
 }
 
-static void assert_fatal(bool connects, const Call *call) {
-        int status = end_of(connects, call, 1);
+static void assert_fatal(const Call *call) {
+        int status = end_of(call, 1);
 
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
                 fail_msg("%s did not end it: status %#x", call->name, (unsigned)status);
@@ -68,6 +71,10 @@ static void test_forbidden(_unused_ void **state) {
                 {"execve", SYS_execve, {TEXT("/bin/true"), TEXT(none), TEXT(none)}},
                 {"clone", SYS_clone, {SIGCHLD}},
                 {"socket(AF_UNIX)", SYS_socket, {AF_UNIX, SOCK_STREAM}},
+                {"socket(AF_INET)", SYS_socket, {AF_INET, SOCK_STREAM}},
+                {"socket(AF_NETLINK)", SYS_socket, {AF_NETLINK, SOCK_RAW}},
+                {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, TEXT(&(int[2]){0})}},
+                {"readlinkat(elsewhere)", SYS_readlinkat, {AT_FDCWD, TEXT("/proc/self/exe"), TEXT(&(char[8]){0}), 8}},
                 {"socket(AF_PACKET)", SYS_socket, {AF_PACKET, SOCK_RAW}},
                 {"connect", SYS_connect, {0, 0, 0}},
                 {"bind", SYS_bind, {0, 0, 0}},
@@ -85,41 +92,74 @@ static void test_forbidden(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
-                assert_fatal(false, &calls[i]);
+                assert_fatal(&calls[i]);
 }
 
-/* One that connects to its front end may make sockets for that, and no others. */
-static void test_connecting(_unused_ void **state) {
-        const Call unix_socket = {"socket(AF_UNIX)", SYS_socket, {AF_UNIX, SOCK_STREAM}};
-        const Call others[] = {
-                {"socket(AF_PACKET)", SYS_socket, {AF_PACKET, SOCK_RAW}},
-                {"socket(AF_INET)", SYS_socket, {AF_INET, SOCK_STREAM}},
-                {"socket(AF_NETLINK)", SYS_socket, {AF_NETLINK, SOCK_RAW}},
-                {"openat", SYS_openat, {AT_FDCWD, TEXT("/dev/null"), O_RDONLY}},
-        };
+static void reach(const struct sockaddr_un *address) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        assert_int_equal(end_of(true, &unix_socket, 1), 0);
-        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-                assert_fatal(true, &others[i]);
+        end(fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : FAILED);
+}
+
+/* A socket like the system bus's, which everybody may connect to: out of reach, whatever the way to the front end. */
+static void test_system_bus(_unused_ void **state) {
+        struct sockaddr_un address, front;
+        _cleanup_close_ int bus = -1;
+        char path[96], other[96];
+        Refusal refusal = {};
+        TempDir dir;
+
+        temp_dir_make(&dir);
+        snprintf(path, sizeof(path), "%s/bus", dir.path);
+        snprintf(other, sizeof(other), "%s/front-end", dir.path);
+        assert_int_equal(unix_address(path, &address, &refusal), 0);
+        assert_int_equal(unix_address(other, &front, &refusal), 0);
+        assert_int_equal(unix_listen(&address, 0666, 4, &bus, &refusal), 0);
+        for (unsigned sandboxed = 0; sandboxed <= 1; sandboxed++) {
+                pid_t child = fork();
+                int status;
+
+                assert_true(child >= 0);
+                if (child == 0) {
+                        int connector = -1;
+
+                        if (connector_start(&front, geteuid(), &connector, &refusal) != 0 ||
+                            peer_event_init(&refusal) != 0 ||
+                            (sandboxed && sandbox_enter(peer_event_directory(), &refusal) != 0))
+                                end(NOT_ENTERED);
+                        reach(&address);
+                }
+                assert_int_equal(waitpid(child, &status, 0), child);
+                if (sandboxed)
+                        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+                else
+                        assert_int_equal(status, 0);
+        }
+        temp_dir_remove(&dir);
 }
 
 /* The other way round: calls of the loop are none of its business. */
 static void test_allowed(_unused_ void **state) {
         struct timespec now;
+        /* What the child's own one will be. */
+        int directory = dup(STDERR_FILENO);
         const Call calls[] = {
                 {"clock_gettime", SYS_clock_gettime, {CLOCK_MONOTONIC, TEXT(&now)}},
                 {"write", SYS_write, {STDERR_FILENO, TEXT(""), 0}},
+                {"setitimer", SYS_setitimer, {0, 0, 0}},
+                {"readlinkat", SYS_readlinkat, {directory, TEXT("2"), TEXT(&(char[8]){0}), 8}},
                 {"mmap", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
         };
 
-        assert_int_equal(end_of(false, calls, ARRAY_SIZE(calls)), 0);
+        close(directory);
+        assert_int_equal(end_of(calls, ARRAY_SIZE(calls)), 0);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_allowed),
                 cmocka_unit_test(test_forbidden),
-                cmocka_unit_test(test_connecting),
+                cmocka_unit_test(test_system_bus),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,17 +198,19 @@ def test_rawnetctl_vhost_passes_its_options_on():
     with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
         os.chmod(directory, 0o777)
         words = ["rawnetctl", "vhost", "--socket", f"{directory}/port"]
-        back = lab.popen_as("member", [*words, "--busy-poll", "7", "--coalesce", "300", "--queues", "2", "lab"], stderr=subprocess.PIPE)
+        back = lab.popen_as("member", [*words, "--busy-poll", "7", "--coalesce", "300", "--allow-user", "member2", "--queues", "2", "lab"],
+                            stderr=subprocess.PIPE)  # fmt: skip
         try:
             lab.wait_for(lambda: os.path.exists(f"{directory}/port") or back.poll() is not None, 10, "the socket")
             with open(f"/proc/{back.pid}/cmdline", encoding="ascii") as file:
                 line = file.read().split("\0")
-            assert line[0] == "rawnet-vhost" and {"--busy-poll=7", "--coalesce=300"} <= set(line), line
+            assert line[0] == "rawnet-vhost" and {"--busy-poll=7", "--coalesce=300", "--allow-user=member2"} <= set(line), line
         finally:
             back.terminate()
             said = back.communicate(timeout=20)[1]
         assert back.returncode == 0, said
-        for name, value in (("--busy-poll", "1000001"), ("--coalesce", "10001"), ("--coalesce", "often"), ("--queues", "17")):
+        for name, value in (("--busy-poll", "1000001"), ("--coalesce", "10001"), ("--coalesce", "often"), ("--queues", "17"),
+                            ("--allow-user", "no-such-user")):  # fmt: skip
             result = lab.run_as("member", [*words, name, value, "lab"])
             assert result.returncode == 125 and name in result.stderr, result
 

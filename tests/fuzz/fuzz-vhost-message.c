@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "backend/peer-event.h"
 #include "backend/port-io.h"
 #include "backend/vhost-user.h"
 #include "fuzz.h"
@@ -21,6 +22,7 @@ static int memory_fd = -1, event_fd = -1;
 static void prepare(void) {
         if (memory_fd >= 0)
                 return;
+        assert(peer_event_init(NULL) == 0);
         memory_fd = memfd_create("fuzz", MFD_CLOEXEC);
         event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         assert(memory_fd >= 0 && event_fd >= 0 && ftruncate(memory_fd, MEMORY_SIZE) == 0);

@@ -22,6 +22,7 @@ CHECKED = "tests/netns/test_checked.py"
 HALVED = "tests/attack/test_network_file.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
+VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
 POLKIT, OPEN, REQUEST, QUOTA, LEASE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object"))
@@ -61,6 +62,10 @@ def helper(name, path, old, new, pattern, because):
 
 def service(name, path, old, new, pattern, because):
     return Mutation(name, [(path, old, new)], CLIENTS, pattern, because)
+
+
+def vhost(name, path, old, new, pattern, because):
+    return Mutation(f"vhost: {name}", [(path, old, new)], VHOST, pattern, because)
 
 
 MUTATIONS = [
@@ -204,6 +209,18 @@ MUTATIONS = [
              [("helper/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
              FORGED_LEG, "refusal_of_the_kernel", WRONG),
+    # -- rawnet-vhost and its front end
+    vhost("any file is taken as an event", PEER_EVENT,
+          "length != (ssize_t)strlen(eventfd_name) || memcmp(name, eventfd_name, strlen(eventfd_name)) != 0", "length < 0", "pipe_is_no_event", WRONG),
+    vhost("no timer interrupts a write", PEER_EVENT,
+          "if (setitimer(ITIMER_REAL, &on, NULL) < 0) {", "if (on.it_value.tv_usec == 0) {", "made_to_block", "TimeoutExpired|TooSlow"),
+    vhost("signals stay blocked", "backend/main.c",
+          "sigprocmask(SIG_UNBLOCK, &ends, NULL) < 0", "end_event < 0", "sigterm", WRONG),
+    vhost("the umask decides about the socket", "common/unix-socket.c",
+          "        old = umask(0777 & ~mode);\n", "        old = umask(0);\n        umask(old);\n",
+          "sockets_mode", WRONG),
+    vhost("every user may connect", "backend/peer-user.c",
+          "|| user == 0)", "|| user >= 0)", "stranger_who_could another_user stranger_listens", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],

@@ -23,7 +23,8 @@ def program():
 class BackEnd:
     """rawnet-vhost as member, and its socket."""
 
-    def __init__(self, lease, directory, *options, connects=False):
+    def __init__(self, lease, directory, *options, connects=False, preexec=None):
+        self.preexec = preexec
         self.socket = f"{directory}/vhost.sock"
         self.connects = connects  # the front end listens
         self.fds = [os.dup(fd) for fd in lease.fds]
@@ -32,7 +33,8 @@ class BackEnd:
         self.process = None
 
     def start(self):
-        self.process = lab.popen_as("member", self.command, pass_fds=self.fds, stderr=subprocess.PIPE)
+        self.process = lab.popen_as("member", self.command, pass_fds=self.fds, stderr=subprocess.PIPE,
+                                    preexec_fn=self.preexec)  # fmt: skip
         if not self.connects:
             lab.wait_for(self._listens, 10, "the back end's socket")
         return self.process
@@ -59,13 +61,15 @@ class BackEnd:
 
 
 @contextlib.contextmanager
-def back_end(network="lab", *options, connects=False, **lease_options):
-    """A started back end with a lease of its own."""
+def back_end(network="lab", *options, connects=False, preexec=None, acl=None, **lease_options):
+    """A started back end with a lease of its own. preexec: called in its process first; acl: the default ACL where its socket is."""
     with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory:
         os.chmod(directory, 0o777)
+        if acl:
+            os.setxattr(directory, "system.posix_acl_default", acl)
         with bus.connect("member") as connection:
             lease = connection.open_packet(network, vnet_hdr=True, **lease_options)
-            back = BackEnd(lease, directory, *options, connects=connects)
+            back = BackEnd(lease, directory, *options, connects=connects, preexec=preexec)
             back.mac, back.mtu = lease.info["mac"], lease.info["mtu"]
             lease.close_fds()
             try:
