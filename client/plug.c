@@ -229,7 +229,7 @@ int verb_plug(int argc, char **argv) {
         options.request.network = argv[optind];
         port_init(&port, NULL, &options.request);
         /* A QEMU that cannot be reached costs nobody a lease. */
-        r = qmp_connect(options.socket, &qmp, &refusal);
+        r = qmp_connect(options.socket, QMP_PATIENCE_MS, &qmp, &refusal);
         if (r == 0)
                 r = bus_connect(&bus, &refusal);
         if (r == 0)
@@ -281,7 +281,7 @@ int verb_unplug(int argc, char **argv) {
                 r = check_id(argv[optind]);
         if (r != 0)
                 return r;
-        r = qmp_connect(options.socket, &qmp, &refusal);
+        r = qmp_connect(options.socket, QMP_PATIENCE_MS, &qmp, &refusal);
         if (r == 0)
                 r = unplug(qmp, argv[optind], &refusal);
         return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);

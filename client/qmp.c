@@ -16,13 +16,13 @@
 #include "common/text.h"
 
 #define QMP_MESSAGE_MAX (1024u * 1024u)
-/* A QEMU that emulates on a busy machine takes its time, one that another client talks to never answers. */
-#define QMP_ANSWER_SECONDS 20u
 
 struct Qmp {
         const char *path;
         int fd;
         uint64_t id;
+        unsigned patience_ms; /* as qmp_connect() got it */
+        uint64_t left_ms;     /* of it; 0: the peer is given up, and every command fails at once */
         char *text; /* what has come and is not read yet */
         size_t used, size;
         char error_class[64];
@@ -82,6 +82,19 @@ static int take_message(Qmp *qmp, json_object **ret) {
         return 1;
 }
 
+/* A deadline for what is left of our patience. */
+static uint64_t deadline(const Qmp *qmp) {
+        return now_ms() + qmp->left_ms;
+}
+
+/* What it took since the deadline was computed is used up. A peer that does not speak QMP, or not in time, is given up: what follows would
+ * wait for nothing once more. */
+static void use_patience(Qmp *qmp, uint64_t until_ms, int r) {
+        uint64_t now = now_ms();
+
+        qmp->left_ms = r == 0 && until_ms > now ? until_ms - now : 0;
+}
+
 /* Reads what is there. 0; -ETIMEDOUT; -ECONNRESET: QEMU has closed it; or -errno. */
 static int read_more(Qmp *qmp, uint64_t until_ms) {
         struct pollfd p = {qmp->fd, POLLIN, 0};
@@ -136,9 +149,9 @@ static int refuse_trouble(const Qmp *qmp, int r, const char *what, Refusal *ret_
                 return r;
         if (r == -ETIMEDOUT)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "QEMU at %s does not answer %s; a control socket serves one program at a time: "
-                              "give QEMU another -qmp for this one",
-                              qmp->path, what);
+                              "QEMU at %s does not answer %s within %u s in all; a control socket serves one "
+                              "program at a time: give QEMU another -qmp for this one",
+                              qmp->path, what, qmp->patience_ms / 1000);
         if (r == -EBADMSG)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "what answers at %s does not speak QMP; name the socket of QEMU's -qmp option",
@@ -149,13 +162,14 @@ static int refuse_trouble(const Qmp *qmp, int r, const char *what, Refusal *ret_
 
 /* "return" or "error" of the command with our id. */
 static int read_answer(Qmp *qmp, const char *command, Refusal *ret_refusal) {
-        uint64_t until = now_ms() + QMP_ANSWER_SECONDS * 1000;
+        uint64_t until = deadline(qmp);
 
         for (;;) {
                 _cleanup_(json_putp) json_object *message = NULL;
                 json_object *id, *error;
                 int r = next_message(qmp, until, &message);
 
+                use_patience(qmp, until, r);
                 if (r < 0)
                         return refuse_trouble(qmp, r, command, ret_refusal);
                 if (*text_of(message, "event")) {
@@ -193,9 +207,10 @@ int qmp_execute(Qmp *qmp, const char *command, json_object *arguments, int fd, R
         text = json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN);
         if (!text)
                 return -ENOMEM;
-        r = fd_pass_send(qmp->fd, text, strlen(text), &fd, fd >= 0, 0);
+        /* A QEMU that reads has room for a command. */
+        r = fd_pass_send(qmp->fd, text, strlen(text), &fd, fd >= 0, MSG_DONTWAIT);
         if (r < 0)
-                return refuse_trouble(qmp, r, command, ret_refusal);
+                return refuse_trouble(qmp, r == -EAGAIN ? -ETIMEDOUT : r, command, ret_refusal);
         return read_answer(qmp, command, ret_refusal);
 }
 
@@ -225,8 +240,10 @@ int qmp_wait_deleted(Qmp *qmp, unsigned seconds, Refusal *ret_refusal) {
 
 static int greet(Qmp *qmp, Refusal *ret_refusal) {
         _cleanup_(json_putp) json_object *greeting = NULL;
-        int r = next_message(qmp, now_ms() + QMP_ANSWER_SECONDS * 1000, &greeting);
+        uint64_t until = deadline(qmp);
+        int r = next_message(qmp, until, &greeting);
 
+        use_patience(qmp, until, r);
         if (r == 0 && !json_object_object_get_ex(greeting, "QMP", NULL))
                 r = -EBADMSG;
         if (r < 0)
@@ -234,7 +251,8 @@ static int greet(Qmp *qmp, Refusal *ret_refusal) {
         return qmp_execute(qmp, "qmp_capabilities", NULL, -1, ret_refusal);
 }
 
-int qmp_connect(const char *path, Qmp **ret, Refusal *ret_refusal) {
+int qmp_connect(const char *path, unsigned patience_ms, Qmp **ret, Refusal *ret_refusal) {
+        const struct timeval timeout = {patience_ms / 1000, patience_ms % 1000 * 1000};
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_(qmp_closep) Qmp *qmp = NULL;
         int r;
@@ -249,11 +267,16 @@ int qmp_connect(const char *path, Qmp **ret, Refusal *ret_refusal) {
         if (!qmp)
                 return -ENOMEM;
         qmp->path = path;
+        qmp->left_ms = qmp->patience_ms = patience_ms;
         qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (qmp->fd < 0)
                 return -errno;
+        /* For connect() alone, which waits while the queue of the listening socket is full (unix(7)). */
+        if (setsockopt(qmp->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+                return -errno;
         if (connect(qmp->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                return errno == EAGAIN ? refuse_trouble(qmp, -ETIMEDOUT, "a connection", ret_refusal)
+                                       : refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "cannot reach QEMU at %s: %s; start it with -qmp unix:%s,server=on,wait=off", path,
                               strerror(errno), path);
         r = greet(qmp, ret_refusal);

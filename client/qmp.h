@@ -12,9 +12,13 @@
 
 typedef struct Qmp Qmp;
 
-/* Connects to the socket at path, and is ready for commands. All functions return 0, or a RawnetError with a sentence (QEMU's own
- * words where it said no), or -errno. */
-int qmp_connect(const char *path, Qmp **ret, Refusal *ret_refusal);
+/* A QEMU that emulates on a busy machine needs a second; one that serves another client never answers. */
+#define QMP_PATIENCE_MS 15000u
+
+/* Connects to the socket at path, and is ready for commands. patience_ms: how long QEMU may keep us waiting in all, for the connection,
+ * the greeting and every answer; qmp_wait_deleted() has a deadline of its own. Afterwards every command fails at once. All functions
+ * return 0, or a RawnetError with a sentence (QEMU's own words where it said no), or -errno. */
+int qmp_connect(const char *path, unsigned patience_ms, Qmp **ret, Refusal *ret_refusal);
 void qmp_close(Qmp *qmp);
 static inline void qmp_closep(Qmp **qmp) {
         qmp_close(*qmp);

@@ -14,6 +14,7 @@
 #include "test.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
+#define PATIENCE 60000u /* ms, on a busy machine; nothing waits for it */
 #define READY GREETING "{\"return\": {}, \"id\": 1}\r\n"
 
 typedef struct Play {
@@ -36,15 +37,21 @@ static _Noreturn void play(int listener, const char *script, size_t piece) {
         _exit(0);
 }
 
-static void begin(Play *p, const char *script, size_t piece) {
+static int begin_listening(Play *p) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
-        _cleanup_close_ int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         temp_dir_make(&p->dir);
         snprintf(p->path, sizeof(p->path), "%s/qmp", p->dir.path);
         put_text(address.sun_path, sizeof(address.sun_path), p->path);
         assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof(address)), errno);
         assert_return_code(listen(listener, 1), errno);
+        return listener;
+}
+
+static void begin(Play *p, const char *script, size_t piece) {
+        _cleanup_close_ int listener = begin_listening(p);
+
         p->pid = fork();
         assert_return_code(p->pid, errno);
         if (p->pid == 0)
@@ -82,7 +89,7 @@ static void test_answers(_unused_ void **state) {
                 Play p;
 
                 begin(&p, script, pieces[i]);
-                assert_int_equal(qmp_connect(p.path, &qmp, &refusal), 0);
+                assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
                 assert_int_equal(qmp_execute(qmp, "getfd", arguments(), STDOUT_FILENO, &refusal), 0);
                 assert_string_equal(refusal.text, "untouched");
                 assert_string_equal(qmp_error_class(qmp), "");
@@ -107,7 +114,7 @@ static void test_not_gone(_unused_ void **state) {
         Play p;
 
         begin(&p, READY, 1000);
-        assert_int_equal(qmp_connect(p.path, &qmp, &refusal), 0);
+        assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
         qmp_watch_device(qmp, "n0");
         assert_refused(qmp_wait_deleted(qmp, 0, &refusal), RAWNET_NETWORK_BUSY, &refusal, "n0", "try again");
         qmp_close(qmp);
@@ -126,7 +133,7 @@ static void test_no_qemu(_unused_ void **state) {
                 Play p;
 
                 begin(&p, scripts[i], 5);
-                assert_true(qmp_connect(p.path, &qmp, &refusal) > 0);
+                assert_true(qmp_connect(p.path, PATIENCE, &qmp, &refusal) > 0);
                 assert_non_null(strstr(refusal.text, p.path));
                 assert_null(qmp);
                 end(&p);
@@ -134,16 +141,94 @@ static void test_no_qemu(_unused_ void **state) {
         assert_int_equal(count_fds(), before);
 }
 
+/* A server that never says what is awaited, and never hangs up. script: first; endless: said again and again. */
+static void begin_useless(Play *p, int listener, const char *script, const char *endless) {
+        char ignored[4096];
+        int fd;
+
+        p->pid = fork();
+        assert_return_code(p->pid, errno);
+        if (p->pid > 0)
+                return;
+        fd = accept(listener, NULL, NULL);
+        if (fd >= 0 && *script && send(fd, script, strlen(script), MSG_NOSIGNAL) < 0)
+                _exit(1);
+        while (fd >= 0 && *endless && send(fd, endless, strlen(endless), MSG_NOSIGNAL) > 0)
+                ;
+        while (fd >= 0 && recv(fd, ignored, sizeof(ignored), 0) > 0)
+                ;
+        _exit(0);
+}
+
+/* One deadline for everything that is awaited; then the undoing of what was begun does not wait either. */
+static void test_useless_server(_unused_ void **state) {
+        static const struct {
+                const char *script, *endless, *asked_for;
+        } cases[] = {
+                {"", "", "a greeting"},
+                {GREETING, "", "qmp_capabilities"},
+                {READY, "", "getfd"},
+                {READY, "{\"event\": \"RTC_CHANGE\"}\r\n", "getfd"},
+                {READY, "{\"return\": {}, \"id\": 77}\r\n", "getfd"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                Qmp *qmp = NULL;
+                Play p;
+                int listener = begin_listening(&p), r;
+
+                begin_useless(&p, listener, cases[i].script, cases[i].endless);
+                close(listener);
+                r = qmp_connect(p.path, 500, &qmp, &refusal);
+                if (r == 0)
+                        r = qmp_execute(qmp, "getfd", arguments(), STDOUT_FILENO, &refusal);
+                assert_refused(r, RAWNET_HELPER_UNAVAILABLE, &refusal, p.path, "does not answer", cases[i].asked_for);
+                /* With a patience for each this would take a minute and more. */
+                for (unsigned n = 0; qmp && n < 200; n++)
+                        assert_int_equal(qmp_execute(qmp, "closefd", arguments(), -1, &refusal),
+                                         RAWNET_HELPER_UNAVAILABLE);
+                qmp_close(qmp);
+                end(&p);
+        }
+}
+
+/* One that does not even accept: connect() waits where the queue is full. */
+static void test_full_queue(_unused_ void **state) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int others[64], listener;
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Qmp *qmp = NULL;
+        size_t n = 0;
+        Play p;
+
+        listener = begin_listening(&p);
+        put_text(address.sun_path, sizeof(address.sun_path), p.path);
+        for (; n < ARRAY_SIZE(others); n++) {
+                others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                if (connect(others[n], (struct sockaddr *)&address, sizeof(address)) < 0)
+                        break;
+        }
+        assert_true(n < ARRAY_SIZE(others));
+        assert_refused(qmp_connect(p.path, 500, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal, p.path,
+                       "does not answer a connection");
+        assert_null(qmp);
+        for (size_t i = 0; i <= n; i++)
+                close(others[i]);
+        close(listener);
+        temp_dir_remove(&p.dir);
+}
+
 static void test_no_socket(_unused_ void **state) {
         char path[200];
         Refusal refusal = REFUSAL_UNTOUCHED;
         Qmp *qmp = NULL;
 
-        assert_refused(qmp_connect("/nonexistent/qmp", &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal,
+        assert_refused(qmp_connect("/nonexistent/qmp", PATIENCE, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal,
                        "/nonexistent/qmp", "-qmp unix:");
         memset(path, 'x', sizeof(path) - 1);
         path[sizeof(path) - 1] = '\0';
-        assert_refused(qmp_connect(path, &qmp, &refusal), RAWNET_INVALID_ARGS, &refusal, "unix(7)");
+        assert_refused(qmp_connect(path, PATIENCE, &qmp, &refusal), RAWNET_INVALID_ARGS, &refusal, "unix(7)");
         assert_null(qmp);
 }
 
@@ -164,7 +249,7 @@ static void test_faults(_unused_ void **state) {
 
                         begin(&p, READY, 1000);
                         fault_arm(++n, errors[e]);
-                        r = qmp_connect(p.path, &qmp, &refusal);
+                        r = qmp_connect(p.path, PATIENCE, &qmp, &refusal);
                         fired = fault_disarm();
                         if (!fired)
                                 assert_int_equal(r, 0);
@@ -186,6 +271,8 @@ int main(void) {
                 cmocka_unit_test(test_answers),
                 cmocka_unit_test(test_not_gone),
                 cmocka_unit_test(test_no_qemu),
+                cmocka_unit_test(test_useless_server),
+                cmocka_unit_test(test_full_queue),
                 cmocka_unit_test(test_no_socket),
                 cmocka_unit_test(test_faults),
         };
