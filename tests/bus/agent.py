@@ -14,13 +14,13 @@ password was right (AuthenticationAgentResponse2), which is what polkit-agent-he
 
 import json
 import os
-import select
 import sys
 
 from jeepney import DBusAddress, HeaderFields, MessageType, new_error, new_method_call, new_method_return
 from jeepney.io.blocking import open_dbus_connection
 
 import bus
+import waiting
 
 POLKIT = DBusAddress("/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority")
 AGENT_PATH = "/org/rawnet/test/agent"
@@ -49,7 +49,7 @@ class Agent:
     def run(self):
         while True:
             sources = [sys.stdin, self.bus.sock] + ([self.caller.bus.sock] if self.caller else [])
-            ready = select.select(sources, [], [])[0]
+            ready = waiting.readable(sources)
             if self.bus.sock in ready:
                 self.each(self.bus, self.on_polkit)
             if self.caller and self.caller.bus.sock in ready:

@@ -3,12 +3,12 @@
 
 import contextlib
 import json
-import select
 
 import bus
 import changes
 import lab
 import tap
+import waiting
 
 DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "isolation", "mac", "queues", "vhost"}
 DENIED = bus.DBUS_ERROR + "AccessDenied"
@@ -29,7 +29,7 @@ class Agent:
         self.process.stdin.flush()
 
     def expect(self, event, seconds=20):
-        assert select.select([self.process.stdout], [], [], seconds)[0], f"no '{event}' within {seconds} s"
+        assert waiting.readable([self.process.stdout], seconds), f"no '{event}' within {seconds} s"
         words = json.loads(self.process.stdout.readline())
         assert words["event"] == event, words
         return words

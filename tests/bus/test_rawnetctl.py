@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import pty
-import select
 import socket
 import termios
 
@@ -13,6 +12,7 @@ import bus
 import frames
 import lab
 import tap
+import waiting
 
 BRIDGE_HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
 SHOW = """
@@ -345,7 +345,7 @@ def on_a_terminal(command, answer):
         os.execvp("setpriv", ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--", *command])
     seen = b""
     with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
-        while select.select([terminal], [], [], 40)[0] and (data := os.read(terminal, 4096)):
+        while waiting.readable([terminal], 40) and (data := os.read(terminal, 4096)):
             seen += data
             if b"assword:" in data:
                 # The agent drops what is typed before it has switched the echo off, which comes after its prompt.

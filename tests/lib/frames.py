@@ -6,13 +6,13 @@ marker will not come. `Port.before(marker)` returns what came until then.
 """
 
 import os
-import select
 import socket
 import struct
 import time
 
 import lab
 import tap
+import waiting
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ETH_P_ALL = 3
@@ -146,7 +146,7 @@ class Port:
             try:
                 data = self._read()
             except BlockingIOError:
-                if not select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0]:
+                if not waiting.readable([self.fd], deadline - time.monotonic()):
                     return None
                 continue
             self.header = data[:10] if self.vnet_hdr else b""

@@ -17,6 +17,7 @@ import sys
 import time
 
 import tap
+import waiting
 
 LAB = "/run/lab"
 SOURCE = f"{LAB}/src"
@@ -26,6 +27,8 @@ NETWORKS_DIR = "/etc/rawnet/networks"
 RULES_DIR = "/etc/polkit-1/rules.d"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 LEASE_ID_MIN = 0x10000  # common/names.h
+LEASE_ID_FIRST, LEASE_ID_LAST = 0x7FFF0000, 0x7FFFFFFF  # of new leases
+NETLINK_SIZE = 32768
 
 build_dir = os.environ["RAWNET_BUILD"]  # the lab sets it to a path that every user can reach
 
@@ -60,7 +63,7 @@ def wait_for_exit(pid, seconds=10):
         return
     seconds = tap.patience(seconds)
     try:
-        assert select.select([fd], [], [], seconds)[0], f"process {pid} still runs after {seconds} s"
+        assert waiting.readable([fd], seconds), f"process {pid} still runs after {seconds} s"
     finally:
         os.close(fd)
 
@@ -343,29 +346,41 @@ def run_far(command, **options):
 def lease_ids():
     """Ids of all leases alive, as the kernel has them (nsids of the host's namespace).
 
-    Not by `ip netns list-id`: kernel 6.18 ends the dump after its first message (helper/link.c), so that has to be as long as the
-    kernel makes one, 32 KiB for 1,158 ids, which it does for a socket whose owner was seen to read that much."""
-    size = 32768
-    request = struct.pack("=IHHIIBxxx", 20, 90, 0x301, 1, 0, 0)  # RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP, linux/rtnetlink.h
-    found = []
+    Not by `ip netns list-id`: kernel 6.18 ends the dump after its first message (helper/nsid.c), so that has to be as long as the
+    kernel makes one, 32 KiB for 1,158 ids, which it does for a socket whose owner was seen to read that much. Where it may have
+    been too short all the same, every id that a lease can have is asked for."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
         # Refused, which is answer enough: the receive buffer's length is noted.
-        sock.send(struct.pack("=IHHIIBxxx", 20, 90, 1, 1, 0, 0))
-        sock.recv(size)
-        sock.send(request)
-        while True:
-            data = sock.recv(size)
-            while data:
-                length, kind = struct.unpack_from("=IH", data)
-                if kind == 3:  # NLMSG_DONE
-                    return sorted(nsid for nsid in found if nsid >= LEASE_ID_MIN)
-                attributes = data[20:length]
-                while attributes:
-                    attribute_length, attribute = struct.unpack_from("=HH", attributes)
-                    if attribute == 1:  # NETNSA_NSID, linux/net_namespace.h
-                        found.append(struct.unpack_from("=i", attributes, 4)[0])
-                    attributes = attributes[(attribute_length + 3) & ~3 :]
-                data = data[(length + 3) & ~3 :]
+        sock.send(_nsid_question())
+        sock.recv(NETLINK_SIZE)
+        sock.send(_nsid_question(flags=0x301))  # NLM_F_REQUEST | NLM_F_DUMP
+        found, done = set(), False
+        while not done:
+            done = _add_nsids(found, sock.recv(NETLINK_SIZE))
+        if len(found) > 1000:
+            for first in range(LEASE_ID_FIRST, LEASE_ID_LAST + 1, 64):
+                sock.send(b"".join(_nsid_question(nsid) for nsid in range(first, first + 64)))
+                for _ in range(64):
+                    _add_nsids(found, sock.recv(NETLINK_SIZE))
+    return sorted(nsid for nsid in found if nsid >= LEASE_ID_MIN)
+
+
+def _nsid_question(nsid=None, flags=1):
+    """RTM_GETNSID (linux/rtnetlink.h), for one id or for none."""
+    attribute = struct.pack("=HHi", 8, 1, nsid) if nsid is not None else b""  # NETNSA_NSID, linux/net_namespace.h
+    return struct.pack("=IHHIIBxxx", 20 + len(attribute), 90, flags, 1, 0, 0) + attribute
+
+
+def _add_nsids(found, data):
+    """Adds the ids in what was received. Returns whether that was the end of a dump."""
+    while data:
+        length, kind = struct.unpack_from("=IH", data)
+        if kind == 3:  # NLMSG_DONE
+            return True
+        if kind == 88:  # RTM_NEWNSID
+            found.add(struct.unpack_from("=i", data, 24)[0])
+        data = data[(length + 3) & ~3 :]
+    return False
 
 
 def wait_no_leases(seconds=10):

@@ -4,7 +4,6 @@
 import contextlib
 import fcntl
 import os
-import select
 import socket
 import struct
 import subprocess
@@ -14,6 +13,7 @@ import frames
 import kernel
 import lab
 import tap
+import waiting
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x2, 0x1000, 0x4000
 NAME = "g0"
@@ -67,7 +67,7 @@ class Station:
 
     def _join(self):
         ends = [self.stop_read, self.fd, self.tap]
-        while self.stop_read not in (ready := select.select(ends, [], [])[0]):
+        while self.stop_read not in (ready := waiting.readable(ends)):
             with contextlib.suppress(OSError):  # what a real card would lose as well
                 if self.fd in ready:
                     data = self.header + os.read(self.fd, 70000)

@@ -2,12 +2,12 @@
 """A guest of a few lines: answers ARP, IPv6 neighbour discovery and ping on a port, in a thread of its own."""
 
 import os
-import select
 import socket
 import struct
 import threading
 
 import frames
+import waiting
 
 
 class Guest:
@@ -30,7 +30,7 @@ class Guest:
         os.close(self.stop_write)
 
     def _run(self):
-        while self.stop_read not in select.select([self.stop_read, self.port.fd], [], [])[0]:
+        while self.stop_read not in waiting.readable([self.stop_read, self.port.fd]):
             frame = self.port.receive(0)
             if frame:
                 self.seen.append(frame)

@@ -2,13 +2,13 @@
 """Guests of one host: bridge, private, vepa, exclusive; several queues; MTU=; and what the wire carries of it."""
 
 import itertools
-import select
 
 import bus
 import frames
 import lab
 import shapes
 import tap
+import waiting
 
 SECONDS = 20
 KINDS = (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}))
@@ -182,7 +182,7 @@ def collect(ports, wanted):
     got, where = [], set()
     by_fd = {port.fd: (number, port) for number, port in enumerate(ports)}
     while True:
-        ready = select.select(list(by_fd), [], [], SECONDS if len(got) < len(wanted) else 0.2)[0]
+        ready = waiting.readable(list(by_fd), SECONDS if len(got) < len(wanted) else 0.2)
         if not ready:
             return got, where
         for fd in ready:
