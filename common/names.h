@@ -39,6 +39,8 @@
 /* Kernel objects. A lease's id is its nsid and, in hex, its port's name; see design in ARCHITECTURE.md. */
 #define RAWNET_ID_MIN UINT32_C(0x10000)
 #define RAWNET_ID_MAX UINT32_C(0x7fffffff)
+/* New leases get ids from here up (helper/lease-id.h); earlier builds took any from RAWNET_ID_MIN. */
+#define RAWNET_ID_FIRST UINT32_C(0x7fff0000)
 #define RAWNET_PORT_NAME_FORMAT "rn%x"  /* a lease's port */
 #define RAWNET_VLAN_NAME_FORMAT "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
 #define RAWNET_VLAN_NAME_PREFIX "rnv"

@@ -15,6 +15,7 @@
 #include "helper/host-leg.h"
 #include "helper/parent.h"
 #include "helper/probe.h"
+#include "helper/scan.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
@@ -93,16 +94,18 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         if (kind == JOB_PROBE) {
                 r = probe_run(context);
         } else if (kind == JOB_SCAN) {
-                r = lease_scan(context, &refusal);
+                r = scan_leases(context, &refusal);
         } else if (kind == JOB_LEARNING) {
-                r = lease_look_at_learning(context, &refusal);
+                r = scan_learning(context, &refusal);
         } else {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
                 if (r == 0) {
                         int legs = host_leg_sweep(&netlink, &refusal);
 
-                        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
-                        r = parent_sweep(&netlink, context->registry, &refusal);
+                        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. A lease that no scan found
+                         * may need an interface that no known one needs. */
+                        if (context->registry->whole)
+                                r = parent_sweep(&netlink, context->registry, &refusal);
                         r = r != 0 ? r : legs;
                 }
         }

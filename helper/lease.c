@@ -5,13 +5,13 @@
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/nsid.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"
@@ -61,7 +61,7 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         if (r == 0)
                 r = add_uplink(plan, netlink, child->pid, ret_refusal);
         if (r == 0)
-                r = link_nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
+                r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
                 r = child_go(child, plan, report_fd);
         if (r == 0)
@@ -69,18 +69,6 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         if (r == 0)
                 widen_sockets(plan, ret_fds, *ret_n_fds);
         return r;
-}
-
-static int random_id(uint32_t *ret) {
-        uint32_t value;
-
-        do {
-                if (getrandom(&value, sizeof(value), 0) != sizeof(value))
-                        return -EIO;
-                value &= RAWNET_ID_MAX;
-        } while (value < RAWNET_ID_MIN);
-        *ret = value;
-        return 0;
 }
 
 static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, Refusal *ret_refusal) {
@@ -102,15 +90,17 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
 }
 
 /* spare: a child made ahead (spare.h), which this try uses up, or none. */
-static int try_open(LeasePlan *plan, Netlink *netlink, Child *spare, int report_fd, WireLease *ret_lease,
-                    int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
+static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spare, int report_fd,
+                    WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
+                    Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
-        r = random_id(&plan->lease.id);
+        /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
+        r = lease_ids_take(ids, netlink, &plan->lease.id, ret_refusal);
         if (r == 0 && plan->mac_mode == WIRE_MAC_RANDOM)
                 r = mac_random(&plan->network.mac_prefix, &plan->lease.mac);
-        if (r < 0)
+        if (r != 0)
                 return r;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
         /* Where none was made ahead: the namespace is half of the work, and is made while the host's side is looked at. */
@@ -181,8 +171,8 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
         if (r < 0)
                 return r;
         for (;;) {
-                r = try_open(&plan, &netlink, &spare, context->report_fd, ret_lease, ret_fds, ret_n_fds,
-                             &parent, ret_refusal);
+                r = try_open(&plan, &netlink, context->ids, &spare, context->report_fd, ret_lease,
+                             ret_fds, ret_n_fds, &parent, ret_refusal);
                 if (r == 0) {
                         r = report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
                         if (r == 0)
@@ -220,7 +210,7 @@ int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) 
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = record_read(&netlink, id, &lease, ret_refusal);
+                r = record_read(&netlink, id, &lease, NULL, ret_refusal);
         if (r == 0 && lease.gone)
                 r = refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                            "lease %u has ended already; its holder still has the descriptor open", id);
@@ -261,7 +251,7 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = record_read(&netlink, id, &lease, ret_refusal);
+                r = record_read(&netlink, id, &lease, NULL, ret_refusal);
         if (r != 0)
                 return r;
         if (lease.gone)
@@ -280,107 +270,4 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
         memcpy(ret, &port.statistics,
                MIN_OF(sizeof(port.statistics), WIRE_STATISTICS_COUNT * sizeof(uint64_t)));
         return 0;
-}
-
-typedef struct NsidList {
-        uint32_t *ids;
-        size_t n, n_allocated;
-        int failed;
-} NsidList;
-
-static void add_id(NsidList *list, uint32_t id) {
-        if (list->n == list->n_allocated) {
-                size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
-                uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
-
-                if (!ids) {
-                        list->failed = -ENOMEM;
-                        return;
-                }
-                list->ids = ids;
-                list->n_allocated = n;
-        }
-        list->ids[list->n++] = id;
-}
-
-static void collect_nsid(int32_t nsid, void *data) {
-        if (nsid >= (int32_t)RAWNET_ID_MIN)
-                add_id(data, (uint32_t)nsid);
-}
-
-static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
-        char name[IFNAMSIZ];
-        LinkInfo uplink = {};
-        Refusal refusal = {};
-        WireLease lease;
-        int r;
-
-        r = record_read(netlink, id, &lease, &refusal);
-        /* Another program's namespace, one being made, or one that is ending. */
-        if (r == RAWNET_NO_SUCH_LEASE)
-                return 0;
-        if (r == 0 && !lease.gone)
-                r = link_get(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink, &refusal);
-        /* It has ended since. */
-        if (link_is_missing_in_lease(r, &refusal))
-                r = 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r != 0 ? r : report_send(context->report_fd, REPORT_LEASE, &lease, uplink.lower);
-}
-
-static int compare_ids(const void *a, const void *b) {
-        const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-        return x < y ? -1 : x > y;
-}
-
-/*
- * What a dump does not name would count as ended, and a dump may leave out what lives: newer kernels cut a list off (link_nsid_dump());
- * all of them go on, in the next message, after so many entries rather than after an id (net/core/net_namespace.c,
- * rtnl_net_dumpid_one()), and skip one for each that went in between. So what is known is asked for one by one.
- */
-static void add_known(NsidList *list, const Registry *registry) {
-        const size_t n = list->n;
-
-        if (n > 0)
-                qsort(list->ids, n, sizeof(*list->ids), compare_ids);
-        for (size_t i = 0; i < registry->n_entries; i++) {
-                const uint32_t id = registry->entries[i].lease.id;
-
-                if (n == 0 || !bsearch(&id, list->ids, n, sizeof(*list->ids), compare_ids))
-                        add_id(list, id);
-        }
-}
-
-int lease_scan(const LeaseContext *context, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        NsidList list = {};
-        int r;
-
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = link_nsid_dump(&netlink, collect_nsid, &list, ret_refusal);
-        if (r == 0)
-                add_known(&list, context->registry);
-        if (r == 0)
-                r = list.failed;
-        for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = report_lease(context, &netlink, list.ids[i], ret_refusal);
-        free(list.ids);
-        return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL, 0) : r;
-}
-
-int lease_look_at_learning(const LeaseContext *context, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        int r;
-
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                const WireLease *lease = &context->registry->entries[i].lease;
-
-                if (wire_lease_learns(lease))
-                        r = report_lease(context, &netlink, lease->id, ret_refusal);
-        }
-        return r;
 }

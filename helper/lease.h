@@ -7,6 +7,7 @@
  */
 
 #include "helper/child.h"
+#include "helper/lease-id.h"
 #include "helper/registry.h"
 
 typedef struct LeaseContext {
@@ -14,6 +15,7 @@ typedef struct LeaseContext {
         uint32_t features;        /* WIRE_FEATURE_* as probed */
         bool assume_checksum_trick; /* whatever the probe says: frames are completed before the guard */
         const Registry *registry; /* as it was at the fork */
+        LeaseIds *ids;            /* shared by the daemon and its workers */
         int report_fd;
         size_t n_leases; /* JOB_OPEN: that the network asked for has */
         Child spare;     /* JOB_OPEN: a child made ahead (spare.h), or socket_fd -1 */
@@ -33,9 +35,3 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
 
 /* Names network and parent in a refusal that does not yet. Returns r (> 0). */
 int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal);
-
-/* Reports each lease that the registry has as learning, as it is by now. */
-int lease_look_at_learning(const LeaseContext *context, Refusal *ret_refusal);
-
-/* Reports every lease the kernel holds, then REPORT_SCANNED. */
-int lease_scan(const LeaseContext *context, Refusal *ret_refusal);

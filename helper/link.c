@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -372,71 +371,4 @@ int link_offload_off(const char *name, Refusal *ret_refusal) {
                         return refuse_errno(ret_refusal, errno, "turning offloads of %s off", name);
         }
         return 0;
-}
-
-static struct nlmsghdr *start_nsid(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags) {
-        struct nlmsghdr *m = netlink_start(netlink, buffer, type, flags);
-        struct rtgenmsg *g = mnl_nlmsg_put_extra_header(m, sizeof(*g));
-
-        g->rtgen_family = AF_UNSPEC;
-        return m;
-}
-
-int link_nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
-        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_NEWNSID, 0);
-
-        put_u32(m, NETNSA_PID, (uint32_t)pid);
-        put_u32(m, NETNSA_NSID, nsid);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "naming the lease's namespace");
-}
-
-int32_t link_nsid_of(const struct nlmsghdr *message) {
-        const struct nlattr *a;
-
-        if (mnl_nlmsg_get_payload_len(message) < sizeof(struct rtgenmsg))
-                return -1;
-        mnl_attr_for_each(a, message, sizeof(struct rtgenmsg)) {
-                if (mnl_attr_get_type(a) == NETNSA_NSID && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
-                        return (int32_t)mnl_attr_get_u32(a);
-        }
-        return -1;
-}
-
-typedef struct NsidWalk {
-        LinkNsidEach each;
-        void *data;
-} NsidWalk;
-
-static int walk_nsid(const struct nlmsghdr *m, void *data) {
-        NsidWalk *walk = data;
-        int32_t nsid = link_nsid_of(m);
-
-        if (m->nlmsg_type == RTM_NEWNSID && nsid >= 0)
-                walk->each(nsid, walk->data);
-        return MNL_CB_OK;
-}
-
-/* Newer kernels (seen on 6.18, not on 6.1) give up an nsid dump after its first message: rtnl_net_dumpid() returns 0, which means
- * the end, also when more is to come. A message is as long as the longest receive buffer that the kernel has seen on the socket, at
- * most 32 KiB (net/netlink/af_netlink.c, netlink_recvmsg()): on a new socket that is 134 entries, on one that has shown a
- * buffer of NETLINK_BUFFER_SIZE 1,158.
- * Any answer will do: it shows the kernel how long our buffer is. */
-static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
-        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
-
-        put_u32(m, NETNSA_PID, (uint32_t)getpid());
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "listing namespaces");
-}
-
-int link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
-        NsidWalk walk = {.each = each, .data = data};
-        int r;
-
-        r = show_buffer(netlink, ret_refusal);
-        return r != 0 ? r
-                      : netlink_talk(netlink, start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP),
-                                     walk_nsid, &walk, ret_refusal, "listing namespaces");
 }

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * rtnetlink, the messages rawnet needs and no more: links here and in a lease's namespace, nsids.
- * Every function blocks on RTNL: workers and children only. Sources: rtnetlink(7), linux/if_link.h,
- * linux/net_namespace.h.
+ * rtnetlink, the messages rawnet needs and no more: links here and in a lease's namespace (nsid.h has those about namespaces).
+ * Every function blocks on RTNL: workers and children only. Sources: rtnetlink(7), linux/if_link.h.
  *
  * An existing link of another namespace is only ever read or deleted from outside: RTM_NEWLINK with
  * IFLA_TARGET_NETNSID *moves* a host interface of that index (net/core/rtnetlink.c, do_setlink).
@@ -93,10 +92,3 @@ int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_r
 /* Turns transmit checksumming and segmentation of a link of this namespace off (SIOCETHTOOL, ethtool(8) tx/tso/gso), so that
  * the kernel completes checksums and cuts segments before the peer sees a frame. */
 int link_offload_off(const char *name, Refusal *ret_refusal);
-
-/* Gives the network namespace of process pid the id nsid in this namespace. kernel_errno EEXIST: taken. */
-int link_nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal);
-typedef void (*LinkNsidEach)(int32_t nsid, void *data);
-int link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal);
-/* The nsid in an RTM_NEWNSID or RTM_DELNSID message, or -1. */
-int32_t link_nsid_of(const struct nlmsghdr *message);

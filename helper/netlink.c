@@ -84,6 +84,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
         va_list ap;
 
         netlink->interrupted = false;
+        netlink->n_received = 0;
         if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
                 return -errno;
         for (;;) {
@@ -93,6 +94,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
 
                 if (n < 0)
                         return -errno;
+                netlink->n_received++;
                 for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
                         if (m->nlmsg_seq != message->nlmsg_seq)
                                 continue;
@@ -150,6 +152,33 @@ int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigne
                         r = kernel_refused(ret_refusal, e->error, extack_text(m), what, ap);
                         va_end(ap);
                         return r;
+                }
+        }
+        return 0;
+}
+
+int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
+                void *data) {
+        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        const uint32_t first = ((const struct nlmsghdr *)batch)->nlmsg_seq;
+        unsigned left_to_come = n;
+
+        if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
+                return -errno;
+        while (left_to_come > 0) {
+                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                ssize_t received = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
+                int left = (int)received;
+
+                if (received < 0)
+                        return -errno;
+                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+                        if (m->nlmsg_seq - first >= n)
+                                continue;
+                        if (callback(m, data) < 0)
+                                return -errno;
+                        if (--left_to_come == 0)
+                                return 0;
                 }
         }
         return 0;

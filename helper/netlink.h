@@ -13,13 +13,14 @@
 
 #include "common/refusal.h"
 
-/* Room for one message or one nftables batch; and the longest message that the kernel makes of a dump, see link_nsid_dump(). */
+/* Room for one message or one nftables batch; and the longest message that the kernel makes of a dump, see nsid_dump(). */
 #define NETLINK_BUFFER_SIZE 32768u
 
 typedef struct Netlink {
         struct mnl_socket *socket;
         uint32_t port_id;
         uint32_t sequence;
+        unsigned n_received; /* messages of the kernel's that the last answer has been read from */
         bool interrupted; /* things changed while the last answer, a dump, was made: it may have left some out (netlink(7), NLM_F_DUMP_INTR) */
 } Netlink;
 
@@ -44,3 +45,9 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
  * message in it that carries NLM_F_ACK is waited for, the first error is the result. n_acks: how many carry it. As netlink_talk(). */
 int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
                        Refusal *ret_refusal, const char *what, ...) _printf_(6, 7);
+
+/* Sends n requests (size bytes) without NLM_F_ACK, each of which the kernel answers by one message, and
+ * calls callback for each answer, errors (NLMSG_ERROR) included; MNL_CB_ERROR with errno set stops.
+ * All answers must fit into the socket's buffer. Returns 0 or -errno. */
+int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
+                void *data);

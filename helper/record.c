@@ -102,11 +102,12 @@ const char *record_uplink_name(const WireLease *lease, char ret[static IFNAMSIZ]
         return ret;
 }
 
-/* *ret: is the link there? Any refusal but that it is missing is an error: a lease that was once seen gone stays gone (registry.c). */
-static int link_exists(Netlink *netlink, uint32_t id, const char *name, bool *ret, Refusal *ret_refusal) {
+/* *ret: is the link there, and *ret_info if so. Any refusal but that it is missing is an error: a
+ * lease that was once seen gone stays gone (registry.c). */
+static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret, LinkInfo *ret_info,
+                     Refusal *ret_refusal) {
         Refusal refusal = {};
-        LinkInfo info;
-        int r = link_get(netlink, (int32_t)id, name, &info, &refusal);
+        int r = link_get(netlink, (int32_t)id, name, ret_info, &refusal);
 
         if (r == 0 || link_is_missing_in_lease(r, &refusal)) {
                 *ret = r == 0;
@@ -117,32 +118,32 @@ static int link_exists(Netlink *netlink, uint32_t id, const char *name, bool *re
         return r;
 }
 
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
+int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower,
+                Refusal *ret_refusal) {
         WireLease lease = {.id = id};
         char name[IFNAMSIZ];
-        Refusal refusal = {};
+        LinkInfo lo, uplink;
         bool alive;
-        LinkInfo lo;
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
-        r = link_get(netlink, (int32_t)id, "lo", &lo, &refusal);
-        if (r > 0 && !link_is_missing_in_lease(r, &refusal)) {
-                *ret_refusal = refusal;
-                return r;
-        }
-        if (r < 0)
+        r = find_link(netlink, id, "lo", &alive, &lo, ret_refusal);
+        if (r != 0)
                 return r;
         /* A text that is nearly a record is none of ours: it must not get as far as rawnetd. */
-        if (r > 0 || record_parse(lo.alias, &lease) < 0 || wire_lease_check(&lease) < 0)
+        if (!alive || record_parse(lo.alias, &lease) < 0 || wire_lease_check(&lease) < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
-        r = link_exists(netlink, id, record_port_name(id, name), &alive, ret_refusal);
+        /* The port is the uplink of a direct lease. */
+        r = find_link(netlink, id, record_port_name(id, name), &alive, &uplink, ret_refusal);
         if (r == 0 && alive && lease.isolation != ISOLATION_DIRECT)
-                r = link_exists(netlink, id, record_uplink_name(&lease, name), &alive, ret_refusal);
+                r = find_link(netlink, id, record_uplink_name(&lease, name), &alive, &uplink,
+                              ret_refusal);
         if (r != 0)
                 return r;
         lease.gone = !alive;
         *ret = lease;
+        if (ret_lower)
+                *ret_lower = alive ? uplink.lower : 0;
         return 0;
 }

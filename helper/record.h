@@ -17,9 +17,12 @@ void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]);
 /* Returns 0, or -EBADMSG where text is not a record, to the letter. id and gone are not in the text: they stay as they are. */
 int record_parse(const char *text, WireLease *ret);
 
-/* Reads the lease with this nsid from outside: its record and whether its links are still there. Returns 0; RAWNET_NO_SUCH_LEASE
- * where the nsid is out of range or unknown, its namespace is ending, or lo carries no record; or -errno. */
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal);
+/* Reads the lease with this nsid from outside: its record, whether its links are still there, and the
+ * host's interface below its uplink (ret_lower may be NULL; 0: none any more). Returns 0;
+ * RAWNET_NO_SUCH_LEASE where the nsid is out of range or unknown, its namespace is ending, or lo
+ * carries no record; another refusal or -errno where the kernel does not say. */
+int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower,
+                Refusal *ret_refusal);
 
 /* The names of the links in a lease's namespace. */
 #define LINK_NAME_UPLINK "uplink" /* not for direct leases: there the uplink is the port */

@@ -20,6 +20,10 @@ typedef struct Registry {
         uint64_t generation;
         /* Leases that ended while a scan was under way: the scan may still report them as seen. */
         bool scanning;
+        /* A scan has found every lease alive. Without it, nothing may be deleted for the reason that no
+         * known lease needs it. It stays true: this helper reports the leases that it opens itself, and
+         * later scans ask for each known one. */
+        bool whole;
         uint32_t *buried;
         size_t n_buried;
 } Registry;

@@ -11,9 +11,12 @@ typedef enum ReportType {
         REPORT_LEASE = 1, /* a lease that lives (opened, read by a scan, or its MAC was learnt) */
         REPORT_CLOSED,    /* its links were deleted by WIRE_CLOSE */
         REPORT_ANSWERED,  /* the request's final reply was sent to its connection */
-        REPORT_SCANNED,   /* a scan is complete: what it did not report is gone */
+        REPORT_SCANNED,   /* a scan is complete: what is known and was not reported is gone. value: SCAN_* */
         REPORT_PROBED,    /* value: WIRE_FEATURE_* of this kernel */
 } ReportType;
+
+/* Of REPORT_SCANNED. */
+#define SCAN_WHOLE 1u /* no lease can be alive that was not reported */
 
 typedef struct Report {
         uint32_t type;
@@ -21,7 +24,7 @@ typedef struct Report {
         WireLease lease;
 } Report;
 
-/* lease may be NULL; value: features for REPORT_PROBED, ifindex below the uplink (0: not known) for REPORT_LEASE. 0 or -errno. */
+/* lease may be NULL; value: features for REPORT_PROBED, SCAN_* for REPORT_SCANNED, ifindex below the uplink (0: not known) for REPORT_LEASE. 0 or -errno. */
 int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
 /* Reads one report without waiting. 1, 0 at the end (all writers are gone), or -errno (-EAGAIN: none there). */
 int report_receive(int fd, Report *ret);

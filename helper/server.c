@@ -346,7 +346,9 @@ int server_start(Server *server, int listen_fd) {
 
         server->context.registry = &server->registry;
         server->paused = true;
-        r = watch_start(server);
+        r = lease_ids_new(&server->context.ids);
+        if (r == 0)
+                r = watch_start(server);
         if (r < 0)
                 return r;
         if (!server->probed) {

@@ -8,13 +8,14 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "helper/nsid.h"
 
 /* Room for the burst of a thousand leases that end together; what is lost all the same is found by a scan. */
 #define WATCH_BUFFER_BYTES (1024 * 1024)
 
 static int nsid_gone(const struct nlmsghdr *m, void *data) {
         Server *server = data;
-        int32_t nsid = link_nsid_of(m);
+        int32_t nsid = nsid_of_message(m);
         WireLease lease;
 
         if (m->nlmsg_type != RTM_DELNSID || nsid < (int32_t)RAWNET_ID_MIN)

@@ -112,11 +112,15 @@ static void take_answered(Worker *worker) {
                 server_publish_lease(server, &entry->lease);
 }
 
-static void end_scan(Server *server) {
+static void end_scan(Server *server, bool whole) {
         WireLease lost;
 
         while (registry_next_lost(&server->registry, &lost))
                 server_publish_end(server, &lost, lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
+        server->registry.whole = server->registry.whole || whole;
+        if (!server->registry.whole)
+                log_notice("the kernel did not list all of its namespaces: leases that an earlier version "
+                           "of rawnet opened may be missing");
         server->scanned = true;
         server->sweep_wanted = true;
         learning_watch(server);
@@ -134,7 +138,7 @@ static void take_report(Worker *worker, const Report *report) {
                 take_answered(worker);
                 break;
         case REPORT_SCANNED:
-                end_scan(server);
+                end_scan(server, report->value & SCAN_WHOLE);
                 break;
         case REPORT_PROBED:
                 server->context.features = report->value;

@@ -5,7 +5,9 @@ import select
 
 
 def readable(files, seconds=None):
-    """Those of files (descriptors, or objects with fileno()) that can be read or have ended; [] after seconds. None: no time limit."""
+    """Those of files (descriptors, or objects with fileno()) that can be read or have ended.
+
+    [] when seconds have passed; None: no time limit."""
     poll = select.poll()
     for file in files:
         poll.register(file, select.POLLIN)

@@ -4,7 +4,6 @@
 #include <net/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sys/socket.h>
@@ -289,63 +288,6 @@ static void test_get_broken(_unused_ void **state) {
         }
 }
 
-static int32_t nsids[8];
-static size_t n_nsids;
-
-static void take_nsid(int32_t nsid, void *data) {
-        assert_ptr_equal(data, nsids);
-        nsids[n_nsids++] = nsid;
-}
-
-static void put_nsid(uint16_t type, int32_t nsid, size_t size) {
-        Answer a;
-        struct rtgenmsg *g;
-
-        a.m = mnl_nlmsg_put_header(a.buffer);
-        a.m->nlmsg_type = type;
-        g = mnl_nlmsg_put_extra_header(a.m, sizeof(*g));
-        g->rtgen_family = AF_UNSPEC;
-        if (size > 0)
-                mnl_attr_put(a.m, NETNSA_NSID, size, &nsid);
-        assert_int_equal(link_nsid_of(a.m), size == sizeof(nsid) ? nsid : -1);
-        fake_kernel_answers(a.m, a.m->nlmsg_len);
-}
-
-static void test_nsids(_unused_ void **state) {
-        const struct nlmsghdr *m;
-        Netlink netlink = obedient_kernel(); /* the request that shows how long the buffer is */
-        Refusal refusal;
-        Answer done;
-        size_t header = MNL_ALIGN(sizeof(struct rtgenmsg));
-
-        put_nsid(RTM_NEWNSID, 0, 4);
-        put_nsid(RTM_NEWNSID, 0x12345, 4);
-        put_nsid(RTM_NEWNSID, -1, 4);
-        put_nsid(RTM_NEWNSID, 5, 2);
-        put_nsid(RTM_NEWNSID, 5, 0);
-        put_nsid(RTM_NEWNSID, INT32_MAX, 4);
-        done.m = mnl_nlmsg_put_header(done.buffer);
-        done.m->nlmsg_type = NLMSG_DONE;
-        memset(mnl_nlmsg_put_extra_header(done.m, 4), 0, 4);
-        fake_kernel_answers(done.m, done.m->nlmsg_len);
-        n_nsids = 0;
-        assert_int_equal(link_nsid_dump(&netlink, take_nsid, nsids, &refusal), 0);
-        assert_int_equal(n_nsids, 3);
-        assert_int_equal(nsids[1], 0x12345);
-        assert_int_equal(nsids[2], INT32_MAX);
-
-        netlink = obedient_kernel();
-        assert_int_equal(link_nsid_set(&netlink, 4711, 0x12345, &refusal), 0);
-        m = fake_kernel_heard(NULL);
-        assert_int_equal(m->nlmsg_type, RTM_NEWNSID);
-        assert_u32(find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header,
-                           NETNSA_PID),
-                   4711);
-        assert_u32(find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header,
-                           NETNSA_NSID),
-                   0x12345);
-}
-
 static void answer_numbered(int index, uint16_t flags) {
         Answer a;
 
@@ -464,11 +406,6 @@ static int try_delete(Netlink *netlink, Refusal *refusal) {
         return link_delete(netlink, 0x12345, "rn12345", refusal);
 }
 
-static int try_nsid_set(Netlink *netlink, Refusal *refusal) {
-        fake_kernel_acks(0, NULL, 0);
-        return link_nsid_set(netlink, 4711, 0x12345, refusal);
-}
-
 static int try_get(Netlink *netlink, Refusal *refusal) {
         LinkInfo link, before;
         int r;
@@ -502,18 +439,6 @@ static int try_dump(Netlink *netlink, Refusal *refusal) {
         return r;
 }
 
-static int try_nsid_dump(Netlink *netlink, Refusal *refusal) {
-        int r;
-
-        fake_kernel_acks(0, NULL, 0);
-        put_nsid(RTM_NEWNSID, 0x12345, 4);
-        answer_end(0);
-        n_nsids = 0;
-        r = link_nsid_dump(netlink, take_nsid, nsids, refusal);
-        assert_true(r != 0 || n_nsids == 1);
-        return r;
-}
-
 /* Sending, receiving or an allocation fails once, in each function at each place: that errno, nothing filled in, and no talk after it; so a link
  * is never half described to whoever goes on. */
 static void test_faults(_unused_ void **state) {
@@ -522,7 +447,7 @@ static void test_faults(_unused_ void **state) {
                 unsigned calls; /* that can fail */
         } functions[] = {
                 {try_macvlan, 2}, {try_vlan, 2}, {try_veth, 2}, {try_change, 2},  {try_delete, 2},
-                {try_nsid_set, 2}, {try_get, 3},  {try_dump, 5}, {try_nsid_dump, 5},
+                {try_get, 3},     {try_dump, 5},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
@@ -603,7 +528,6 @@ int main(void) {
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_dump),        cmocka_unit_test(test_faults),
                 cmocka_unit_test(test_offload_faults),
-                cmocka_unit_test(test_nsids),
         };
 
         return cmocka_run_group_tests_name("link", tests, NULL, NULL);

@@ -245,6 +245,35 @@ static void test_batch(_unused_ void **state) {
         assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 1, &refusal, "x"), -ENOBUFS);
 }
 
+static int note_answer(const struct nlmsghdr *m, void *data) {
+        uint32_t *seen = data;
+
+        *seen = *seen * 10 + m->nlmsg_seq - 100;
+        return MNL_CB_OK;
+}
+
+/* Every question has one answer, errors included, however many messages carry them. Others' answers are nobody's. */
+static void test_ask(_unused_ void **state) {
+        const struct nlmsghdr batch = {.nlmsg_len = sizeof(batch), .nlmsg_seq = 101};
+        int error = -ENOENT;
+        Netlink netlink = fake_kernel();
+        uint32_t seen = 0;
+
+        answer(RTM_NEWNSID, 101, NULL, 0);
+        answer(NLMSG_ERROR, 102, &error, sizeof(error));
+        answer(RTM_NEWNSID, 100, NULL, 0);
+        answer(RTM_NEWNSID, 104, NULL, 0);
+        answer(RTM_NEWNSID, 103, NULL, 0);
+        answer(RTM_NEWNSID, 109, NULL, 0);
+        assert_int_equal(netlink_ask(&netlink, &batch, sizeof(batch), 3, note_answer, &seen), 0);
+        assert_int_equal(seen, 123);
+
+        netlink = fake_kernel();
+        answer(RTM_NEWNSID, 101, NULL, 0);
+        fake_kernel_end_with(ENOBUFS);
+        assert_int_equal(netlink_ask(&netlink, &batch, sizeof(batch), 2, note_answer, &seen), -ENOBUFS);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_open),           cmocka_unit_test(test_start),
@@ -252,7 +281,7 @@ int main(void) {
                 cmocka_unit_test(test_broken_extack),  cmocka_unit_test(test_short_error),
                 cmocka_unit_test(test_dump),           cmocka_unit_test(test_dump_fails),
                 cmocka_unit_test(test_callback_stops), cmocka_unit_test(test_socket_fails),
-                cmocka_unit_test(test_batch),
+                cmocka_unit_test(test_batch),          cmocka_unit_test(test_ask),
         };
 
         return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);

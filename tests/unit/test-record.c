@@ -132,6 +132,8 @@ static void answer_link(const char *name, const char *alias) {
         m->nlmsg_type = RTM_NEWLINK;
         i->ifi_index = 1;
         mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        if (strcmp(name, "uplink") == 0)
+                mnl_attr_put_u32(m, IFLA_LINK, 33);
         if (alias)
                 mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
         fake_kernel_answers(m, m->nlmsg_len);
@@ -139,18 +141,20 @@ static void answer_link(const char *name, const char *alias) {
 }
 
 static int read_lease(Netlink *netlink, WireLease *ret, Refusal *refusal) {
-        return record_read(netlink, 0x12345, ret, refusal);
+        return record_read(netlink, 0x12345, ret, NULL, refusal);
 }
 
 static void test_read(_unused_ void **state) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = fake_kernel();
+        uint32_t lower;
         WireLease lease;
 
         answer_link("lo", PLAIN);
         answer_link("rn12345", NULL);
         answer_link("uplink", NULL);
-        assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
+        assert_int_equal(lower, 33);
         assert_int_equal(lease.id, 0x12345);
         assert_int_equal(lease.gone, 0);
         assert_string_equal(lease.network, "lab.100");
@@ -159,8 +163,9 @@ static void test_read(_unused_ void **state) {
         netlink = fake_kernel();
         answer_link("lo", PLAIN);
         fake_kernel_acks(-ENODEV, NULL, 0);
-        assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.gone, 1);
+        assert_int_equal(lower, 0);
         netlink = fake_kernel();
         answer_link("lo", PLAIN);
         answer_link("rn12345", NULL);
@@ -188,7 +193,7 @@ static void test_read_nothing(_unused_ void **state) {
         }
         for (const uint32_t *id = (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};; id++) {
                 netlink = fake_kernel();
-                assert_refused(record_read(&netlink, *id, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
+                assert_refused(record_read(&netlink, *id, &lease, NULL, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
                                "no lease");
                 assert_int_equal(fake_kernel_requests(), 0); /* somebody else's nsid is not even looked at */
                 if (*id == 0)

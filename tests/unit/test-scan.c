@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A scan of the leases whose dump of namespace ids is not whole. The kernel's answers are played.
+ * What a scan finds where the kernel's list of namespace ids is not whole, and whether it knows. The kernel's answers are played.
  */
 
-#include "helper/lease.h"
+#include "helper/nsid.h"
 #include "helper/record.h"
+#include "helper/scan.h"
 #include "test.h"
 
-#define FIRST UINT32_C(0x10000)
+#define OLD UINT32_C(0x10000) /* ids as earlier versions gave them */
+#define NEW RAWNET_ID_FIRST
 
 static const uint32_t *dumped, *alive; /* 0 ends both */
-static uint32_t unreadable;            /* the kernel refuses to say what this one is */
+static NsidList list; /* what the dump is */
+static uint32_t unreadable; /* the kernel refuses to say what this one is */
+static bool asked; /* for ids one by one */
 static struct {
         uint32_t leases[16];
         size_t n;
-        bool scanned;
+        bool scanned, whole;
 } told;
 
 int __wrap_netlink_open(Netlink *ret, int protocol);
@@ -24,29 +28,42 @@ int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
         return 0;
 }
 
-int __wrap_link_nsid_dump(Netlink *netlink, LinkNsidEach each, void *data, Refusal *ret_refusal);
-int __wrap_link_nsid_dump(_unused_ Netlink *netlink, LinkNsidEach each, void *data, _unused_ Refusal *ret_refusal) {
+int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list, Refusal *ret_refusal);
+int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, NsidList *ret_list, _unused_ Refusal *ret_refusal) {
         for (const uint32_t *id = dumped; *id; id++)
-                each((int32_t)*id, data);
+                each(*id, data);
+        *ret_list = list;
         return 0;
 }
 
-int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal);
-int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
+int __wrap_nsid_ask(Netlink *netlink, uint32_t first, uint32_t last, NsidEach each, void *data);
+int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, NsidEach each, void *data) {
+        asked = true;
+        for (const uint32_t *id = alive; *id; id++)
+                if (*id >= first && *id <= last)
+                        each(*id, data);
+        return 0;
+}
+
+int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower, Refusal *ret_refusal);
+int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower, Refusal *ret_refusal) {
         if (id == unreadable)
                 return refuse_errno(ret_refusal, ENOBUFS, "interface lo");
         for (const uint32_t *a = alive; *a; a++)
                 if (*a == id) {
-                        *ret = (WireLease){.id = id, .gone = 1};
+                        *ret = (WireLease){.id = id};
+                        *ret_lower = id & 0xff;
                         return 0;
                 }
         return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
 }
 
 int __wrap_report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, const WireLease *lease, _unused_ uint32_t value) {
+int __wrap_report_send(_unused_ int fd, ReportType type, const WireLease *lease, uint32_t value) {
         told.scanned = type == REPORT_SCANNED;
+        told.whole = told.scanned && value == SCAN_WHOLE;
         if (type == REPORT_LEASE) {
+                assert_int_equal(value, lease->id & 0xff);
                 assert_true(told.n < ARRAY_SIZE(told.leases));
                 told.leases[told.n++] = lease->id;
         }
@@ -68,7 +85,7 @@ static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uin
         dumped = in_dump;
         alive = living;
         memset(&told, 0, sizeof(told));
-        assert_int_equal(lease_scan(&context, &refusal), 0);
+        assert_int_equal(scan_leases(&context, &refusal), 0);
         assert_true(told.scanned);
         for (; expected[n]; n++) {
                 unsigned seen = 0;
@@ -85,25 +102,40 @@ static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uin
 #define IDS(...) ((const uint32_t[]){__VA_ARGS__})
 
 static void test_whole(_unused_ void **state) {
+        list = NSID_LIST_WHOLE;
+        asked = false;
         check_scan(IDS(0), IDS(0), IDS(0), IDS(0));
-        check_scan(IDS(0), IDS(FIRST, FIRST + 1, 0), IDS(FIRST, FIRST + 1, 0), IDS(FIRST, FIRST + 1, 0));
-        check_scan(IDS(FIRST, 0), IDS(FIRST, FIRST + 1, 0), IDS(FIRST, FIRST + 1, 0), IDS(FIRST, FIRST + 1, 0));
+        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0));
+        check_scan(IDS(OLD, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0));
         /* One ended, somebody else's is none of ours. */
-        check_scan(IDS(FIRST, FIRST + 1, 0), IDS(7, FIRST + 1, FIRST + 5, 0), IDS(7, FIRST + 1, 0), IDS(FIRST + 1, 0));
+        check_scan(IDS(OLD, OLD + 1, 0), IDS(7, OLD + 1, OLD + 5, 0), IDS(7, OLD + 1, 0), IDS(OLD + 1, 0));
+        assert_true(told.whole);
+        assert_false(asked);
 }
 
+/* The list ends before the ids of new leases, or among them. */
 static void test_cut_off(_unused_ void **state) {
-        check_scan(IDS(FIRST, FIRST + 1, FIRST + 2, 0), IDS(FIRST, 0), IDS(FIRST, FIRST + 1, FIRST + 2, 0),
-                   IDS(FIRST, FIRST + 1, FIRST + 2, 0));
-        check_scan(IDS(FIRST, FIRST + 1, 0), IDS(0), IDS(FIRST, FIRST + 1, 0), IDS(FIRST, FIRST + 1, 0));
+        list = NSID_LIST_CUT_OFF;
+        check_scan(IDS(0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, NEW + 7, RAWNET_ID_MAX, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
+        assert_false(told.whole); /* and indeed OLD + 1 was not found */
+        check_scan(IDS(OLD + 1, 0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, 0), IDS(OLD, OLD + 1, NEW, 0));
+        assert_false(told.whole);
+        check_scan(IDS(0), IDS(0), IDS(0), IDS(0));
+        assert_false(told.whole);
+        /* No lower id can be missing. */
+        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
+        assert_true(told.whole);
 }
 
 /* One in the middle is left out, because another before it ended between two messages of the dump. */
 static void test_skipped(_unused_ void **state) {
-        check_scan(IDS(FIRST, FIRST + 1, FIRST + 2, FIRST + 3, 0), IDS(FIRST, FIRST + 1, FIRST + 3, 0),
-                   IDS(FIRST + 1, FIRST + 2, FIRST + 3, 0), IDS(FIRST + 1, FIRST + 2, FIRST + 3, 0));
-        check_scan(IDS(FIRST, FIRST + 1, FIRST + 2, 0), IDS(FIRST + 2, 0), IDS(FIRST, FIRST + 1, FIRST + 2, 0),
-                   IDS(FIRST, FIRST + 1, FIRST + 2, 0));
+        list = NSID_LIST_LONG;
+        check_scan(IDS(OLD, OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD, OLD + 1, OLD + 3, 0), IDS(OLD + 1, OLD + 2, OLD + 3, 0),
+                   IDS(OLD + 1, OLD + 2, OLD + 3, 0));
+        check_scan(IDS(OLD, OLD + 1, OLD + 2, 0), IDS(OLD + 2, 0), IDS(OLD, OLD + 1, OLD + 2, 0),
+                   IDS(OLD, OLD + 1, OLD + 2, 0));
+        check_scan(IDS(0), IDS(OLD, NEW, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0));
+        assert_true(told.whole);
 }
 
 /* A lease that could not be read is not gone: the scan fails, and another follows (worker.c). */
@@ -112,10 +144,11 @@ static void test_unreadable(_unused_ void **state) {
         const LeaseContext context = {.registry = &registry, .report_fd = -1};
         Refusal refusal = REFUSAL_UNTOUCHED;
 
-        dumped = alive = IDS(FIRST, FIRST + 1, FIRST + 2, 0);
-        unreadable = FIRST + 1;
+        dumped = alive = IDS(OLD, OLD + 1, OLD + 2, 0);
+        unreadable = OLD + 1;
+        list = NSID_LIST_WHOLE;
         memset(&told, 0, sizeof(told));
-        assert_refused(lease_scan(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface lo");
+        assert_refused(scan_leases(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface lo");
         assert_int_equal(told.n, 1);
         assert_false(told.scanned);
         unreadable = 0;
