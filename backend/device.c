@@ -25,8 +25,17 @@
 #define HEADER_LEGACY ((unsigned)sizeof(struct virtio_net_hdr))
 #define HEADER_FULL ((unsigned)sizeof(struct virtio_net_hdr_mrg_rxbuf))
 
-/* Not offered, and why: CTRL_VQ and what hangs on it is the front end's; UFO, USO: the kernel's packet socket does not speak them on
- * every version; LOG_ALL: no live migration, a lease is of one host. */
+/* Packet sockets describe and take UDP segmentation since Linux 6.2 (virtio_net_hdr_from_skb()). PACKET_VNET_HDR_SZ came with 6.6, and
+ * tells without a try. */
+static bool socket_describes_udp(int socket) {
+        int value;
+        socklen_t size = sizeof(value);
+
+        return getsockopt(socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &value, &size) == 0;
+}
+
+/* Not offered, and why: CTRL_VQ and what depends on it belongs to the front end; UFO: no kernel segments it any more; LOG_ALL: no live
+ * migration, a lease is of one host. */
 static uint64_t features_to_offer(const Device *device, const MacAddress *mac, uint16_t mtu) {
         uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
                             BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_ANY_LAYOUT) |
@@ -37,6 +46,8 @@ static uint64_t features_to_offer(const Device *device, const MacAddress *mac, u
                             BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS) |
                             BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 
+        if (socket_describes_udp(device->pairs[0].socket))
+                features |= BIT(VIRTIO_NET_F_HOST_USO) | BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6);
         if (mac)
                 features |= BIT(VIRTIO_NET_F_MAC);
         if (mtu > 0)

@@ -22,6 +22,13 @@
 #define EVENT_KICK UINT32_C(0x200)   /* + ring */
 
 /* What happened, for a person: shown when the port ends. */
+/* linux/virtio_net.h since Linux 6.2; virtio 1.3, 5.1.3. */
+#ifndef VIRTIO_NET_F_GUEST_USO4
+#define VIRTIO_NET_F_GUEST_USO4 54
+#define VIRTIO_NET_F_GUEST_USO6 55
+#define VIRTIO_NET_F_HOST_USO 56
+#endif
+
 typedef struct PortCount {
         uint64_t sent, send_dropped;
         uint64_t received, receive_dropped;

@@ -35,6 +35,8 @@ static SegmentAccept guest_accepts(const Device *device) {
                 .tcp4 = device_has(device, VIRTIO_NET_F_GUEST_TSO4),
                 .tcp6 = device_has(device, VIRTIO_NET_F_GUEST_TSO6),
                 .ecn = device_has(device, VIRTIO_NET_F_GUEST_ECN),
+                /* The header of such a frame does not say which IP it is. */
+                .udp = device_has(device, VIRTIO_NET_F_GUEST_USO4) && device_has(device, VIRTIO_NET_F_GUEST_USO6),
         };
 }
 

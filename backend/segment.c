@@ -30,7 +30,8 @@ bool segment_accepts(const SegmentAccept *accept, const struct virtio_net_hdr *h
         if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) && !accept->ecn)
                 return false;
         return type == VIRTIO_NET_HDR_GSO_NONE || (type == VIRTIO_NET_HDR_GSO_TCPV4 && accept->tcp4) ||
-               (type == VIRTIO_NET_HDR_GSO_TCPV6 && accept->tcp6);
+               (type == VIRTIO_NET_HDR_GSO_TCPV6 && accept->tcp6) ||
+               (type == VIRTIO_NET_HDR_GSO_UDP_L4 && accept->udp);
 }
 
 uint32_t segment_sum(const uint8_t *data, size_t size, uint32_t sum) {

@@ -12,7 +12,7 @@
 
 /* What the guest takes: virtio 1.2, 5.1.3, VIRTIO_NET_F_GUEST_*. */
 typedef struct SegmentAccept {
-        bool checksum, tcp4, tcp6, ecn;
+        bool checksum, tcp4, tcp6, ecn, udp;
 } SegmentAccept;
 
 /* May a frame with this header be given to the guest as it is? */

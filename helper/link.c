@@ -3,13 +3,10 @@
 #include "helper/link.h"
 
 #include <arpa/inet.h>
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define MESSAGE_BUFFER(name) _Alignas(struct nlmsghdr) char name[NETLINK_BUFFER_SIZE]
@@ -354,21 +351,4 @@ int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_r
                 put_u32(m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
         put_text(m, IFLA_IFNAME, name);
         return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s", name);
-}
-
-int link_offload_off(const char *name, Refusal *ret_refusal) {
-        static const uint32_t commands[] = {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO};
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-        if (fd < 0)
-                return -errno;
-        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-                struct ethtool_value value = {.cmd = commands[i], .data = 0};
-                struct ifreq request = {.ifr_data = (void *)&value};
-
-                memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-                if (ioctl(fd, SIOCETHTOOL, &request) < 0)
-                        return refuse_errno(ret_refusal, errno, "turning offloads of %s off", name);
-        }
-        return 0;
 }

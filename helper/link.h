@@ -88,7 +88,3 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
 
 /* Deletes the link of that name here or in a lease's namespace. kernel_errno ENODEV: there was none. */
 int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal);
-
-/* Turns transmit checksumming and segmentation of a link of this namespace off (SIOCETHTOOL, ethtool(8) tx/tso/gso), so that
- * the kernel completes checksums and cuts segments before the peer sees a frame. */
-int link_offload_off(const char *name, Refusal *ret_refusal);

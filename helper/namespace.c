@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "helper/learn.h"
+#include "helper/offload.h"
 #include "helper/port.h"
 #include "helper/record.h"
 
@@ -72,7 +73,7 @@ static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *
         r = make_pair(netlink, plan->lease.mtu, LINK_NAME_CHECK, LINK_NAME_CHECKED, &links->check,
                       &links->inner, ret_refusal);
         if (r == 0)
-                r = link_offload_off(LINK_NAME_CHECK, ret_refusal);
+                r = offload_off(LINK_NAME_CHECK, ret_refusal);
 finish:
         if (r != 0)
                 fd_pass_close_all(fds, plan->queues);
@@ -86,10 +87,13 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links, Re
                       &links->inner, ret_refusal);
         /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is complete and fits the MTU. */
         if (r == 0 && !plan->lease.vnet_hdr)
-                r = link_offload_off(LINK_NAME_INNER, ret_refusal);
+                r = offload_off(LINK_NAME_INNER, ret_refusal);
+        /* Others arrive as virtio_net_hdr can describe them. What it cannot, the socket would lose or describe as something else. */
+        if (r == 0 && plan->lease.vnet_hdr)
+                r = offload_describable(LINK_NAME_INNER, false, ret_refusal);
         /* The sender's checksums are completed on the way to the guard, not after it. */
         if (r == 0 && plan->checksum_trick)
-                r = link_offload_off(links->port_name, ret_refusal);
+                r = offload_off(links->port_name, ret_refusal);
         return r;
 }
 
@@ -224,6 +228,8 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
                                      plan->lease.vnet_hdr, plan->queues, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         }
+        if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr && port_describes_udp(fds[0]))
+                r = offload_describable(LINK_NAME_INNER, true, ret_refusal);
         if (r == 0 && plan->vhost) {
                 r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
                 opened += r == 0 ? plan->queues : 0;

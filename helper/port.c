@@ -15,6 +15,11 @@
 
 #include "common/fd-pass.h"
 
+/* linux/if_packet.h since Linux 6.6; older kernels answer ENOPROTOOPT. */
+#ifndef PACKET_VNET_HDR_SZ
+#define PACKET_VNET_HDR_SZ 24
+#endif
+
 static int open_device(const char *path, const char *remedy, int *ret, Refusal *ret_refusal) {
         int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
 
@@ -119,6 +124,13 @@ static int open_packet(uint32_t index, bool vnet_hdr, bool fanout, int *ret, Ref
                 return refuse_errno(ret_refusal, errno, "joining the sockets of a lease");
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+bool port_describes_udp(int fd) {
+        int value;
+        socklen_t size = sizeof(value);
+
+        return getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR_SZ, &value, &size) == 0;
 }
 
 int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds, Refusal *ret_refusal) {

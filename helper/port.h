@@ -15,5 +15,9 @@ int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refu
  * arrive at this very link, untagged), virtio_net_hdr if vnet_hdr, and with count > 1 one fanout group by flow hash. As above. */
 int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds, Refusal *ret_refusal);
 
+/* Does the kernel describe UDP segmentation to this packet socket's reader? Linux does since 6.2; seen by PACKET_VNET_HDR_SZ, which came
+ * with 6.6. Between the two the answer is no, which costs speed only. */
+bool port_describes_udp(int fd);
+
 /* count descriptors of /dev/vhost-net. RAWNET_NOT_SUPPORTED where there is none. */
 int port_open_vhost(unsigned count, int *fds, Refusal *ret_refusal);

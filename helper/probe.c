@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "helper/link.h"
+#include "helper/offload.h"
 
 #define PROBE_NEAR "near"
 #define PROBE_FAR "far"
@@ -48,7 +49,7 @@ static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
         if (r == 0)
                 r = link_get(netlink, LINK_HERE, PROBE_FAR, ret_far, &refusal);
         if (r == 0)
-                r = link_offload_off(PROBE_NEAR, &refusal);
+                r = offload_off(PROBE_NEAR, &refusal);
         if (r == 0)
                 r = link_change(netlink, ret_near->index, &up, &refusal);
         if (r == 0)

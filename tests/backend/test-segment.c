@@ -202,6 +202,7 @@ static void test_nonsense(_unused_ void **state) {
 
 static void test_accepts(_unused_ void **state) {
         const SegmentAccept all = {.checksum = true, .tcp4 = true, .tcp6 = true, .ecn = true}, four = {.checksum = true, .tcp4 = true};
+        const SegmentAccept udp = {.checksum = true, .udp = true};
         struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_TCPV6, .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
 
         assert_true(segment_accepts(&all, &header));
@@ -212,6 +213,7 @@ static void test_accepts(_unused_ void **state) {
         assert_false(segment_accepts(&four, &header));
         header.gso_type = GSO_UDP_L4;
         assert_false(segment_accepts(&all, &header));
+        assert_true(segment_accepts(&udp, &header));
         assert_true(segment_accepts(&(SegmentAccept){}, &(struct virtio_net_hdr){}));
         assert_false(segment_accepts(&(SegmentAccept){}, &(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID}));
 }

@@ -66,6 +66,22 @@ def ready(mac, command, **options):
     lab.wait_no_leases()
 
 
+def test_offers_udp_segmentation_where_the_kernel_describes_it():
+    """VIRTIO_NET_F_GUEST_USO4, GUEST_USO6 and HOST_USO: all three or none, by what a packet socket of this kernel can (packet(7))."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+        try:
+            probe.getsockopt(263, 24)  # SOL_PACKET, PACKET_VNET_HDR_SZ
+            expected = 0b111
+        except OSError:
+            expected = 0
+    with vhost.back_end() as back, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as front:
+        front.settimeout(tap.patience(10))
+        front.connect(back.socket)
+        front.sendall(struct.pack("=III", 1, 1, 0))  # VHOST_USER_GET_FEATURES, version 1
+        features = struct.unpack("=IIIQ", front.recv(20, socket.MSG_WAITALL))[3]
+    assert features >> 54 & 0b111 == expected, hex(features)
+
+
 @tap.limit(BOOT_SECONDS + 40)
 def test_rawnetctl_qemu():
     """The spelling of 2009, and nothing else."""

@@ -232,4 +232,7 @@ MUTATIONS = [
                                               ("its frames", TRICK, "test_trick", "frames were rewritten", True))),
     # Not here: a packet port whose offload is left on. A veth makes a checksum that starts inside the Ethernet header none (__dev_forward_skb(),
     # skb_postpull_rcsum()), so that such a mutant plays no trick: tried on 6.1.
-]  # fmt: skip
+    Mutation("offload: the port's sender leaves everything to the reader",
+             [("helper/offload.c", 'return !name_ends(name, "-segmentation")', 'return true || !name_ends(name, "-segmentation")')],
+             "tests/netns/test_segments.py", "tunnel", "is said to be gso_type"),
+]

@@ -8,8 +8,6 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 
 #include "fake-kernel.h"
 #include "fault.h"
@@ -469,57 +467,6 @@ static void test_faults(_unused_ void **state) {
         }
 }
 
-static uint32_t ethtool_commands[8];
-static size_t n_ethtool_commands;
-
-int __wrap_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(_unused_ int fd, unsigned long request, ...) {
-        const struct ethtool_value *value;
-        const struct ifreq *r;
-        va_list ap;
-
-        va_start(ap, request);
-        r = va_arg(ap, const struct ifreq *);
-        va_end(ap);
-        assert_int_equal(request, SIOCETHTOOL);
-        assert_string_equal(r->ifr_name, "rn12345");
-        value = (const void *)r->ifr_data;
-        assert_int_equal(value->data, 0);
-        if (fault_due("ioctl", 0))
-                return -1;
-        ethtool_commands[n_ethtool_commands++] = value->cmd;
-        return 0;
-}
-
-/* A port with an offload left on would let the checksum trick through: each step must have worked. */
-static void test_offload_faults(_unused_ void **state) {
-        static const uint32_t all[] = {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO};
-        unsigned n = 0, fds = count_fds();
-        bool fired = true;
-
-        while (fired) {
-                Refusal refusal = REFUSAL_UNTOUCHED;
-                int r;
-
-                n_ethtool_commands = 0;
-                fault_arm(++n, EOPNOTSUPP);
-                r = link_offload_off("rn12345", &refusal);
-                fired = fault_disarm();
-                assert_int_equal(count_fds(), fds);
-                if (!fired)
-                        assert_int_equal(r, 0);
-                else if (n == 1)
-                        assert_int_equal(r, -EOPNOTSUPP); /* socket() */
-                else {
-                        assert_refused(r, RAWNET_KERNEL_REFUSED, &refusal, "rn12345");
-                        assert_int_equal(refusal.kernel_errno, EOPNOTSUPP);
-                }
-        }
-        assert_int_equal(n, 5);
-        assert_int_equal(n_ethtool_commands, ARRAY_SIZE(all));
-        assert_memory_equal(ethtool_commands, all, sizeof(all));
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
@@ -527,7 +474,6 @@ int main(void) {
                 cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_dump),        cmocka_unit_test(test_faults),
-                cmocka_unit_test(test_offload_faults),
         };
 
         return cmocka_run_group_tests_name("link", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "fault.h"
 #include "helper/link.h"
+#include "helper/offload.h"
 #include "test.h"
 
 static struct {
@@ -56,9 +57,9 @@ int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char
         return r;
 }
 
-int __wrap_link_offload_off(const char *name, Refusal *ret_refusal);
-int __wrap_link_offload_off(_unused_ const char *name, Refusal *ret_refusal) {
-        return fails("link_offload_off", ret_refusal);
+int __wrap_offload_off(const char *name, Refusal *ret_refusal);
+int __wrap_offload_off(_unused_ const char *name, Refusal *ret_refusal) {
+        return fails("offload_off", ret_refusal);
 }
 
 int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
