@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 
+import bus
 import console
 import lab
 import tap
@@ -52,9 +53,9 @@ class Guest(console.Console):
 class OldSpelling(Guest):
     """The same by rawnetctl qemu, on that network."""
 
-    def __init__(self, network, *options):  # pylint: disable=super-init-not-called
-        self._start(["rawnetctl", "qemu", "--", *PLAIN_QEMU, *BOOT, "-no-reboot", "-netdev", f"raw,id=n0,network={network}",
-                     "-device", "virtio-net-pci,netdev=n0", *options])  # fmt: skip
+    def __init__(self, network, *options, card="virtio-net-pci,netdev=n0", qemu=PLAIN_QEMU):  # pylint: disable=super-init-not-called
+        self._start(["rawnetctl", "qemu", "--", *qemu, *BOOT, "-no-reboot", "-netdev", f"raw,id=n0,network={network}",
+                     "-device", card, *options])  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -262,6 +263,28 @@ def test_long_frames():
         one = OldSpelling("jumbo").boot()
         try:
             talk_in_long_frames(one, 9000)
+        finally:
+            one.end()
+        lab.wait_no_leases()
+
+
+FALL_BACK = [word for word in PLAIN_QEMU if word not in ("-accel", "tcg")] + ["-accel", "kvm", "-accel", "tcg"]
+
+
+@tap.limit(500)
+def test_what_a_linux_driver_does_with_each_spelling():
+    """A Linux guest switches MSI-X on where it finds it: in front of a vhost-user back end, without KVM, this QEMU ends with SIGSEGV then."""
+    for card, qemu, kind in (("virtio-net,netdev=n0", PLAIN_QEMU, "packet"), ("virtio-net-pci-non-transitional,netdev=n0,", FALL_BACK, "packet"),
+                             ("virtio-net-pci,netdev=n0,vectors=6", PLAIN_QEMU, "tap")):  # fmt: skip
+        one = OldSpelling("lab", card=card, qemu=qemu).boot()
+        try:
+            with bus.connect("member") as connection:
+                (lease,) = connection.leases().values()
+            assert lease["Kind"] == kind, (card, lease)
+            one.run("get_address")
+            one.move()
+            # No control of offloads, which the back end would not hear of: XDP in the guest is refused and not mute.
+            assert features(one)[2] == ("0" if kind == "packet" else "1"), features(one)
         finally:
             one.end()
         lab.wait_no_leases()

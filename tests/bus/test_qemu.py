@@ -187,11 +187,126 @@ def test_dry_run():
     assert "-netdev tap,id=n0,fd=3" in done.stdout and "mac=52:54:00:00:00:99" in done.stdout and "raw," not in done.stdout, done.stdout
     # A packet port: what only its opening can say stands in braces.
     done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", *LINE, "-netdev", "raw,id=n0,network=lab", "-device", "virtio-net-pci,netdev=n0"], check=True)
-    expected = [*LINE, "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device", "virtio-net-pci,netdev=n0,mac={n0.mac},vectors=0",
+    expected = [*LINE, "-netdev", "vhost-user,id=n0,chardev=rawnet.n0", "-device", "virtio-net-pci,netdev=n0,mac={n0.mac},ctrl_guest_offloads=off,vectors=0",
                 "-chardev", "socket,id=rawnet.n0,path={n0.socket}", "-object", "memory-backend-memfd,id=rawnet.memory,size=64M,share=on",
                 "-machine", "memory-backend=rawnet.memory"]  # fmt: skip
     assert shlex.split(done.stdout) == expected, done.stdout
+    assert not done.stderr, done.stderr
+    # kind=auto says which kind it took where that is not packet.
+    done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", *LINE, "-netdev", "raw,id=n0,network=lab", "-device", "e1000,netdev=n0"], check=True)
+    assert "-netdev tap,id=n0,fd=3 -device 'e1000,netdev=n0,mac={n0.mac}'" in done.stdout, done.stdout
+    assert done.stderr == "rawnetctl: -netdev raw,id=n0,network=lab: kind=tap, because -device e1000,netdev=n0 is not a virtio-net card\n", done.stderr
     assert not lab.lease_ids()
+
+
+def rawnetctl_qemu(*words):
+    return ["rawnetctl", "qemu", "--", *LINE, *words]
+
+
+@tap.limit(260)
+def test_auto_with_an_emulated_card():
+    need_qemu()
+    mac = "52:54:00:0e:00:0a"
+    with guest(rawnetctl_qemu("-netdev", "raw,id=n0,network=lab", "-device", f"e1000,netdev=n0,mac={mac}")) as process:
+        on_the_wire(process, mac)
+        assert only_lease()["Kind"] == "tap"
+
+
+@tap.limit(260)
+def test_auto_where_the_network_has_no_packet_ports():
+    need_qemu()
+    mac = "52:54:00:0e:00:0f"
+    with lab.network("taps", Kinds="tap"):
+        with guest(rawnetctl_qemu("-netdev", "raw,id=n0,network=taps", "-device", f"virtio-net-pci,netdev=n0,mac={mac}")) as process:
+            on_the_wire(process, mac)
+            assert only_lease()["Kind"] == "tap"
+
+
+@tap.limit(500)
+def test_nic():
+    """The spelling that most people use, with a card that stays QEMU's and with one that becomes a -device."""
+    need_qemu()
+    for mac, model, kind in ("52:54:00:0e:00:0b", "rtl8139", "tap"), ("52:54:00:0e:00:0c", "virtio", "packet"):
+        with guest(rawnetctl_qemu("-nic", f"raw,network=lab,model={model},mac={mac.replace(':', '-')}")) as process:
+            on_the_wire(process, mac)
+            assert only_lease()["Kind"] == kind
+
+
+@tap.limit(500)
+def test_card_of_the_old_spelling():
+    need_qemu()
+    for mac, words in (("52:54:00:0e:00:0d", f"nic,model=virtio,netdev=n0,macaddr=52:54:00:0e:00:0d"), (None, "nic,model=virtio,netdev=n0,")):
+        with guest(rawnetctl_qemu("-netdev", "raw,id=n0,network=lab,", "-net", words)) as process:
+            lab.wait_for(lab.lease_ids, 60, "the lease")
+            on_the_wire(process, mac or only_lease()["MAC"])
+
+
+@tap.limit(500)
+def test_readconfig():
+    """Memory, card and MAC address from a file; a card without an address there gets the port's."""
+    need_qemu()
+    path = f"{lab.LAB}/tmp/vm.cfg"
+    for line in ('mac = "52:54:00:0e:00:0e"', ""):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f'[memory]\n  size = "96M"\n[device "nic0"]\n  driver = "virtio-net-pci"\n  netdev = "n0"\n  {line}\n')
+        words = [word for word in LINE if word not in ("-m", "64")]
+        with guest(["rawnetctl", "qemu", *words, "-readconfig", path, "-netdev", "raw,id=n0,network=lab"]) as process:
+            lab.wait_for(lab.lease_ids, 60, "the lease")
+            assert only_lease()["Kind"] == "packet"
+            on_the_wire(process, only_lease()["MAC"])
+
+
+def stopped_qemu(*words, monitor="quit\n"):
+    """A QEMU that runs nothing, at its monitor."""
+    line = ["rawnetctl", "qemu", "--", QEMU, "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-monitor", "stdio", *words]
+    done = lab.run_as("member", line, input=monitor, timeout=60)
+    assert done.returncode == 0, (words, done)
+    return done.stdout
+
+
+@tap.limit(200)
+def test_memory_sizes():
+    """The memory that rawnetctl adds is as large as QEMU wants it, or QEMU does not start."""
+    need_qemu()
+    card = ["-netdev", "raw,id=n0,network=lab,kind=packet", "-device", "virtio-net-pci,netdev=n0"]
+    for options in ([], ["-m", "0"], ["-m", "96"], ["-m", "98304k"], ["-m", "0.1G"], ["-m", "67108865B"], ["-m", "size=96M,slots=2,maxmem=1G"],
+                    ["-m", "96", "-m", "slots=2,maxmem=1G"], ["-m", "0", "-machine", "memory.size=96M"], ["-M", "pc,memory.size=100663296", "-M", "q35"],
+                    ["-m", "96", "-machine", "memory.size=80M"], ["-m", "96", "-M", "pc-i440fx-5.0", "-numa", "node,mem=96"]):  # fmt: skip
+        stopped_qemu(*options, *card)
+    lab.wait_no_leases(30)
+
+
+@tap.limit(200)
+def test_many_ports():
+    """As many on one line as a user may have."""
+    need_qemu()
+    said = stopped_qemu(*[word for n in range(64) for word in ("-netdev", f"raw,id=n{n},network=lab")], monitor="info network\nquit\n")
+    assert all(f"n{n}: index=0,type=tap" in said for n in range(64)), said
+    lab.wait_no_leases(30)
+
+
+def refused(*words):
+    done = lab.run_as("member", rawnetctl_qemu(*words), timeout=60)
+    assert done.returncode == 125 and done.stderr.count("\n") == 1, done
+    return done.stderr
+
+
+def test_what_cannot_work_is_said_before_anything_is_opened():
+    need_qemu()
+    assert "write -device virtio-net-pci" in refused("-netdev", "raw,id=n0,network=nope,kind=packet", "-device", "rtl8139,netdev=n0")
+    assert "share=on" in refused("-netdev", "raw,id=n0,network=nope,kind=packet", "-device", "virtio-net-pci,netdev=n0", "-mem-path", "/dev/shm")
+    assert "write -nic raw" in refused("-net", "nic", "-net", "raw,network=nope")
+    path = f"{lab.LAB}/tmp/raw.cfg"
+    with open(path, "w", encoding="ascii") as file:
+        file.write('[netdev "n0"]\n  type = "raw"\n  network = "nope"\n')
+    assert "command line only" in refused("-readconfig", path)
+
+
+def test_mtu_larger_than_the_networks():
+    for kind in "tap", "packet":
+        said = refused("-netdev", f"raw,id=n0,network=lab,kind={kind}", "-device", "virtio-net-pci,netdev=n0,host_mtu=9000")
+        assert "host_mtu=9000 is larger than the MTU of network lab, 1500" in said, said
+    lab.wait_no_leases(30)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,12 @@ void qemu_options_done(QemuOptions *options);
  */
 const char *qemu_options_get(const QemuOptions *options, const char *key);
 
+/* Adds key=value at the end, which qemu_options_get() then finds first. 0 or -ENOMEM. */
+int qemu_options_add(QemuOptions *options, const char *key, const char *value);
+
+/* QEMU's words for true (qapi/qapi-util.c, qapi_bool_parse()); false also without the key. */
+bool qemu_options_true(const QemuOptions *options, const char *key);
+
 /* text (as parsed, of the given style) with key=value added at its end. numeric: a bare number in
  * JSON; boolean values "on" and "off" become true and false there. The caller frees; NULL without
  * memory. */

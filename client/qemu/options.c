@@ -4,10 +4,12 @@
  * One value of a QEMU option taken apart, and something added to it.
  */
 
-#include "client/qemu-options.h"
+#include "client/qemu/options.h"
 
 #include <json-c/json.h>
 #include <string.h>
+
+#include "client/parse.h"
 
 /* Takes key and value over, also on failure. */
 static int add_option(QemuOptions *options, char *key, char *value) {
@@ -148,6 +150,27 @@ const char *qemu_options_get(const QemuOptions *options, const char *key) {
         return NULL;
 }
 
+int qemu_options_add(QemuOptions *options, const char *key, const char *value) {
+        return add_option(options, strdup(key), strdup(value));
+}
+
+bool qemu_options_true(const QemuOptions *options, const char *key) {
+        const char *value = qemu_options_get(options, key);
+        bool flag;
+
+        return value && parse_bool(value, &flag) >= 0 && flag;
+}
+
+/* Without the comma that text ends with, where it separates nothing: "n0,". A comma inside a value
+ * is written twice, so the last one of an odd number is a separator. */
+static int length_without_separator(const char *text) {
+        size_t length = strlen(text), commas = 0;
+
+        while (commas < length && text[length - commas - 1] == ',')
+                commas++;
+        return (int)(length - commas % 2);
+}
+
 static char *append_json(const char *text, const char *key, const char *value, QemuValueType type) {
         json_object *object = parse_object(text), *added;
         char *result = NULL;
@@ -178,7 +201,7 @@ char *qemu_options_append(const char *text, const char *key, const char *value,
         out = open_memstream(&result, &size);
         if (!out)
                 return NULL;
-        fprintf(out, "%s,%s=", text, key);
+        fprintf(out, "%.*s,%s=", length_without_separator(text), text, key);
         for (; *value; value++)
                 fputs(*value == ',' ? ",," : (const char[]){*value, '\0'}, out);
         if (fclose(out) != 0) {
