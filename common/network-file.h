@@ -15,7 +15,9 @@
 #include "refusal.h"
 
 typedef enum NetworkMode { MODE_BRIDGE, MODE_PRIVATE, MODE_VEPA, MODE_EXCLUSIVE } NetworkMode;
-typedef enum LeaseKind { KIND_TAP, KIND_PACKET } LeaseKind;
+/* KIND_UNKNOWN: of a lease that a later version opened (helper/record.c); nobody can ask for one.
+ */
+typedef enum LeaseKind { KIND_TAP, KIND_PACKET, KIND_UNKNOWN } LeaseKind;
 typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
 
 #define KIND_BIT(kind) (1u << (kind))
@@ -102,8 +104,8 @@ int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal)
 Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr);
 
 const char *network_mode_to_string(NetworkMode mode);       /* "bridge" … */
-const char *lease_kind_to_string(LeaseKind kind);           /* "tap", "packet" */
-int lease_kind_from_string(const char *text, LeaseKind *ret); /* 0 or -EINVAL */
+const char *lease_kind_to_string(LeaseKind kind);           /* "tap", "packet", "unknown" */
+int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
 const char *isolation_to_string(Isolation isolation);       /* "strict", "direct" */
 const char *vlan_protocol_to_string(uint16_t protocol);     /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */

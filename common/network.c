@@ -124,6 +124,8 @@ const char *lease_kind_to_string(LeaseKind kind) {
                 return "tap";
         case KIND_PACKET:
                 return "packet";
+        case KIND_UNKNOWN:
+                return "unknown";
         }
         return "?";
 }

@@ -139,10 +139,13 @@ int wire_request_check(const WireRequest *request, size_t size) {
 
 static bool lease_is_valid(const WireLease *l) {
         if (!lease_id_is_valid(l->id) ||
-            !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid) ||
+            !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid))
+                return false;
+        if (!(l->later && l->kind == KIND_UNKNOWN && l->isolation == ISOLATION_STRICT &&
+              l->vnet_hdr <= 1) &&
             !kind_is_valid(l->kind, l->isolation, l->vnet_hdr))
                 return false;
-        if (l->mtu > NETWORK_MTU_MAX || l->gone > 1)
+        if (l->mtu > NETWORK_MTU_MAX || l->gone > 1 || l->later > 1)
                 return false;
         return (l->mac.octet[0] & 1) == 0 && is_zero(l->reserved, sizeof(l->reserved));
 }
@@ -152,7 +155,7 @@ int wire_lease_check(const WireLease *lease) {
 }
 
 bool wire_lease_learns(const WireLease *lease) {
-        return mac_is_zero(&lease->mac) && !lease->gone;
+        return mac_is_zero(&lease->mac) && !lease->gone && !lease->later;
 }
 
 /* Of the lease nothing but its id. */
@@ -179,7 +182,8 @@ static bool refusal_is_valid(const WireReply *reply) {
 static bool body_is_valid(const WireReply *reply, size_t n_fds) {
         switch (reply->type) {
         case WIRE_OPENED:
-                return lease_is_valid(&reply->lease) && n_fds >= 1 && n_fds <= RAWNET_FDS_MAX;
+                return lease_is_valid(&reply->lease) && !reply->lease.later && n_fds >= 1 &&
+                       n_fds <= RAWNET_FDS_MAX;
         case WIRE_LEASE:
                 return lease_is_valid(&reply->lease);
         case WIRE_STATISTICS:

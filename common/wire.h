@@ -22,7 +22,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0006)
+#define WIRE_VERSION UINT32_C(0x726e0007)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -102,7 +102,10 @@ typedef struct WireLease {
         char network[RAWNET_FULL_NAME_MAX + 1];
         char parent[IFNAMSIZ];
         char lease_name[RAWNET_LEASE_NAME_MAX + 1];
-        uint8_t reserved[3];
+        /* 1: a later version of rawnet opened it (helper/record.c). What this version did not
+         * understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
+        uint8_t later;
+        uint8_t reserved[2];
 } WireLease;
 
 typedef enum WireReplyType {

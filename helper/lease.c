@@ -202,6 +202,26 @@ static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal 
         return r;
 }
 
+/* The lease, where there is something to do about it. */
+static int find_lease(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
+        int r = record_read(netlink, id, ret, NULL, ret_refusal);
+
+        if (r != 0)
+                return r;
+        if (ret->later)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "a later version of rawnet opened lease %u, and this version leaves "
+                              "it alone; "
+                              "its holder ends it, or install that version again",
+                              id);
+        if (ret->gone)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "lease %u has ended already; its holder still has the descriptor "
+                              "open",
+                              id);
+        return 0;
+}
+
 int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
@@ -210,10 +230,7 @@ int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) 
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = record_read(&netlink, id, &lease, NULL, ret_refusal);
-        if (r == 0 && lease.gone)
-                r = refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
-                           "lease %u has ended already; its holder still has the descriptor open", id);
+                r = find_lease(&netlink, id, &lease, ret_refusal);
         /* The wire first: an exclusive VLAN is free at once. */
         if (r == 0)
                 r = delete_link(&netlink, id, record_uplink_name(&lease, name), ret_refusal);
@@ -251,12 +268,9 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = record_read(&netlink, id, &lease, NULL, ret_refusal);
+                r = find_lease(&netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
-        if (lease.gone)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
-                              "lease %u has ended; its holder still has the descriptor open", id);
         /* What a packet port's holder sends leaves by the uplink without having been counted at the port (guard.h). */
         if (lease.kind == KIND_TAP)
                 record_port_name(id, name);

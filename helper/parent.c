@@ -331,6 +331,9 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const Shared *s
                 LinkInfo uplink;
                 int r;
 
+                /* What a later version's lease needs is not known. */
+                if (lease->later)
+                        return 1;
                 if (lease->vlan != shared->vlan)
                         continue;
                 r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,

@@ -2,10 +2,12 @@
 #pragma once
 
 /*
- * A lease's record: the line of text that the child writes as alias of the namespace's lo, which nobody can delete, and that
- * every later look at the lease reads. It is the only state rawnet has, and the kernel holds it.
+ * A lease's record: the line of text that the child writes as alias of the namespace's lo, which
+ * nobody can delete, and that every later look at the lease reads. It is the only state rawnet has,
+ * and the kernel holds it. Helpers of other versions read it too: record.c has the rules.
  *
- *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]      MAC is "-" while learning
+ *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]      MAC is "-"
+ * while learning
  */
 
 #include "common/wire.h"
@@ -14,13 +16,15 @@
 /* Never longer than an alias may be; see the assertion in record.c. */
 void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]);
 
-/* Returns 0, or -EBADMSG where text is not a record, to the letter. id and gone are not in the text: they stay as they are. */
+/* Returns 0; -EBADMSG where text is not a record; or -EOPNOTSUPP where it is one of a later version
+ * that cannot be understood. id and gone are not in the text: they stay as they are. */
 int record_parse(const char *text, WireLease *ret);
 
-/* Reads the lease with this nsid from outside: its record, whether its links are still there, and the
- * host's interface below its uplink (ret_lower may be NULL; 0: none any more). Returns 0;
+/* Reads the lease with this nsid from outside: its record, whether its links are still there, and
+ * the host's interface below its uplink (ret_lower may be NULL; 0: none any more). Returns 0;
  * RAWNET_NO_SUCH_LEASE where the nsid is out of range or unknown, its namespace is ending, or lo
- * carries no record; another refusal or -errno where the kernel does not say. */
+ * carries no record; RAWNET_NOT_SUPPORTED: a later version's that cannot be read; another refusal
+ * or -errno where the kernel does not say. */
 int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower,
                 Refusal *ret_refusal);
 

@@ -83,7 +83,8 @@ static int add_known(IdList *list, const Registry *registry) {
         return list->failed;
 }
 
-static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id,
+/* *whole becomes false where there is a lease that cannot be reported. */
+static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
                         Refusal *ret_refusal) {
         Refusal refusal = {};
         WireLease lease;
@@ -94,6 +95,10 @@ static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t 
         /* Another program's namespace, one being made, or one that is ending. */
         if (r == RAWNET_NO_SUCH_LEASE)
                 return 0;
+        if (r == RAWNET_NOT_SUPPORTED) {
+                *whole = false;
+                return 0;
+        }
         if (r > 0)
                 *ret_refusal = refusal;
         return r == 0 ? report_send(context->report_fd, REPORT_LEASE, &lease, lower) : r;
@@ -111,7 +116,7 @@ int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
         if (r == 0)
                 r = add_known(&list, context->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = report_lease(context, &netlink, list.ids[i], ret_refusal);
+                r = report_lease(context, &netlink, list.ids[i], &whole, ret_refusal);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL,
                                     whole ? SCAN_WHOLE : 0)
                       : r;
@@ -119,6 +124,7 @@ int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
 
 int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
+        bool whole = true; /* of no interest: these were readable before */
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
@@ -126,7 +132,7 @@ int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
                 const WireLease *lease = &context->registry->entries[i].lease;
 
                 if (wire_lease_learns(lease))
-                        r = report_lease(context, &netlink, lease->id, ret_refusal);
+                        r = report_lease(context, &netlink, lease->id, &whole, ret_refusal);
         }
         return r;
 }

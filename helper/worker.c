@@ -119,8 +119,9 @@ static void end_scan(Server *server, bool whole) {
                 server_publish_end(server, &lost, lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
         server->registry.whole = server->registry.whole || whole;
         if (!server->registry.whole)
-                log_notice("the kernel did not list all of its namespaces: leases that an earlier version "
-                           "of rawnet opened may be missing");
+                log_notice("leases that another version of rawnet opened may be missing: the "
+                           "kernel did not "
+                           "list all of its namespaces, or their records cannot be read");
         server->scanned = true;
         server->sweep_wanted = true;
         learning_watch(server);

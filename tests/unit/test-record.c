@@ -70,32 +70,44 @@ static void test_round_trip(_unused_ void **state) {
 
 static void test_bad(_unused_ void **state) {
         static const char *const bad[] = {
-                "",
-                " ",
-                "uplink to switch 7",
-                "rawnet1",
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
-                " rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1  1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 -1 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 4294967296 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 1 100 4294967296 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34 1 lab eth0",
-                "rawnet1 1000 tap strict 1 100 1500 learn 1 lab eth0",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 18446744073709551616 lab eth0",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0567890123456",
-                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
-                PLAIN " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "",
+                        " ",
+                        "uplink to switch 7",
+                        "rawnet1",
+                        "rawnet 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet0 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet01 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet-2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet2x 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet4294967296 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet: host leg of lab",
+                        "Rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 veth strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
+                        " rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1  1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 -1 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 4294967296 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 100 4294967296 52:54:00:12:34:56 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 learn 1 lab eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 18446744073709551616 "
+                        "lab eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                        "eth0567890123456",
+                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
+                        PLAIN
+                        " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                        "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
         };
         char endless[1000];
 
@@ -113,17 +125,6 @@ static void test_bad(_unused_ void **state) {
         assert_int_equal(record_parse(endless, &(WireLease){0}), -EBADMSG);
 }
 
-static void test_names(_unused_ void **state) {
-        WireLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
-        char name[IFNAMSIZ];
-
-        assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
-        assert_string_equal(record_port_name(RAWNET_ID_MAX, name), "rn7fffffff");
-        assert_string_equal(record_uplink_name(&lease, name), "uplink");
-        lease.isolation = ISOLATION_DIRECT;
-        assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
-}
-
 static void answer_link(const char *name, const char *alias) {
         _Alignas(struct nlmsghdr) char buffer[1024];
         struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
@@ -138,6 +139,126 @@ static void answer_link(const char *name, const char *alias) {
                 mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
         fake_kernel_answers(m, m->nlmsg_len);
         fake_kernel_acks(0, NULL, 0);
+}
+
+/* What this version understands of a later one's record. */
+static void test_later(_unused_ void **state) {
+        static const struct {
+                const char *text;
+                WireLease lease;
+        } records[] = {
+                        {"rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                         {.uid = 1000,
+                          .vnet_hdr = 1,
+                          .vlan = 100,
+                          .mtu = 1500,
+                          .mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
+                          .since = 17,
+                          .network = "lab.100",
+                          .parent = "eth0"}},
+                        {"rawnet2 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
+                         "name=my vm name=x",
+                         {.uid = 1000,
+                          .kind = KIND_PACKET,
+                          .mtu = 9000,
+                          .since = 17,
+                          .network = "lab",
+                          .parent = "eth0",
+                          .lease_name = "my vm name=x"}},
+                        {"rawnet4294967295 0 veth fenced - 0 - - - lab eth0 x= =y  z name=",
+                         {.kind = KIND_UNKNOWN, .network = "lab", .parent = "eth0"}},
+                        {"rawnet3 0 tap direct 2 0 65536 53:54:00:12:34:56 x lab eth0 nickname=a",
+                         {.network = "lab", .parent = "eth0"}},
+                        {"rawnet3 0 tap strict 1 0 0 learn 1 lab eth0 name=\xc3\xa4",
+                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                        {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
+                         "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                        {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
+                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+                WireLease expected = records[i].lease, lease = parsed(records[i].text);
+
+                expected.id = 0x12345;
+                expected.gone = 1;
+                expected.later = 1;
+                if (memcmp(&lease, &expected, sizeof(lease)) != 0)
+                        fail_msg("wrong: \"%s\"", records[i].text);
+                assert_int_equal(wire_lease_check(&lease), 0);
+        }
+}
+
+/* These are no lease that can be shown, and yet somebody's. */
+static void test_later_unreadable(_unused_ void **state) {
+        static const char *const texts[] =
+                        {
+                                        "rawnet2",
+                                        "rawnet2 ",
+                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                                        "lab",
+                                        "rawnet2 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                                        "eth0",
+                                        "rawnet2 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
+                                        "lab eth0",
+                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
+                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                                        "lab eth0567890123456",
+                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
+                                        "eth0",
+                                        "rawnet2 4294967295 tap strict 1 100 1500 "
+                                        "52:54:00:12:34:56 1 lab eth0", /* by wire_lease_check() */
+                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                                        "lab/x eth0",
+                        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                Netlink netlink = fake_kernel();
+                WireLease lease = {.id = 7}, before = lease;
+                Refusal refusal;
+
+                answer_link("lo", texts[i]);
+                assert_refused(record_read(&netlink, 0x12345, &lease, NULL, &refusal),
+                               RAWNET_NOT_SUPPORTED, &refusal, "74565", "later version");
+                assert_memory_equal(&lease, &before, sizeof(lease));
+        }
+}
+
+/* It lives while its port is there; what else belongs to it is not known. */
+static void test_read_later(_unused_ void **state) {
+        static const char text[] = "rawnet2 1000 veth fenced 1 100 1500 52:54:00:12:34:56 1 "
+                                   "lab.100 eth0 name=vm";
+        Netlink netlink = fake_kernel();
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        uint32_t lower = 9;
+        WireLease lease;
+
+        answer_link("lo", text);
+        answer_link("rn12345", NULL);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
+        assert_int_equal(lease.later, 1);
+        assert_int_equal(lease.gone, 0);
+        assert_int_equal(lower, 0);
+        assert_string_equal(lease.lease_name, "vm");
+        assert_int_equal(fake_kernel_requests(), 2);
+        netlink = fake_kernel();
+        answer_link("lo", text);
+        fake_kernel_acks(-ENODEV, NULL, 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
+        assert_int_equal(lease.gone, 1);
+}
+
+static void test_names(_unused_ void **state) {
+        WireLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
+        char name[IFNAMSIZ];
+
+        assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
+        assert_string_equal(record_port_name(RAWNET_ID_MAX, name), "rn7fffffff");
+        assert_string_equal(record_uplink_name(&lease, name), "uplink");
+        lease.isolation = ISOLATION_DIRECT;
+        assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
 }
 
 static int read_lease(Netlink *netlink, WireLease *ret, Refusal *refusal) {
@@ -260,9 +381,17 @@ static void test_read_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_plain), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad),
-                cmocka_unit_test(test_names), cmocka_unit_test(test_read),
-                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_refused), cmocka_unit_test(test_read_faults),
+                        cmocka_unit_test(test_plain),
+                        cmocka_unit_test(test_round_trip),
+                        cmocka_unit_test(test_bad),
+                        cmocka_unit_test(test_later),
+                        cmocka_unit_test(test_later_unreadable),
+                        cmocka_unit_test(test_read_later),
+                        cmocka_unit_test(test_names),
+                        cmocka_unit_test(test_read),
+                        cmocka_unit_test(test_read_nothing),
+                        cmocka_unit_test(test_read_refused),
+                        cmocka_unit_test(test_read_faults),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);

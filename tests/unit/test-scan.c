@@ -14,6 +14,7 @@
 
 static const uint32_t *dumped, *alive; /* 0 ends both */
 static NsidList list; /* what the dump is */
+static uint32_t of_the_future; /* a later version's lease, which cannot be understood at all */
 static uint32_t unreadable; /* the kernel refuses to say what this one is */
 static bool asked; /* for ids one by one */
 static struct {
@@ -47,6 +48,9 @@ int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, Ns
 
 int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower, Refusal *ret_refusal);
 int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower, Refusal *ret_refusal) {
+        if (id == of_the_future)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "a later version of rawnet opened lease %u", id);
         if (id == unreadable)
                 return refuse_errno(ret_refusal, ENOBUFS, "interface lo");
         for (const uint32_t *a = alive; *a; a++)
@@ -138,6 +142,16 @@ static void test_skipped(_unused_ void **state) {
         assert_true(told.whole);
 }
 
+/* It is nowhere in the list, but known to be missing there. */
+static void test_later_version(_unused_ void **state) {
+        list = NSID_LIST_WHOLE;
+        of_the_future = NEW + 1;
+        check_scan(IDS(0), IDS(NEW, NEW + 1, NEW + 2, 0), IDS(NEW, NEW + 1, NEW + 2, 0),
+                   IDS(NEW, NEW + 2, 0));
+        assert_false(told.whole);
+        of_the_future = 0;
+}
+
 /* A lease that could not be read is not gone: the scan fails, and another follows (worker.c). */
 static void test_unreadable(_unused_ void **state) {
         const Registry registry = {};
@@ -156,10 +170,9 @@ static void test_unreadable(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_unreadable),
-                cmocka_unit_test(test_whole),
-                cmocka_unit_test(test_cut_off),
-                cmocka_unit_test(test_skipped),
+                        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_later_version),
+                        cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut_off),
+                        cmocka_unit_test(test_skipped),
         };
 
         return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

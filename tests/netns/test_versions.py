@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Leases that another version of rawnet opened: their records under a new helper.
+
+A record is stored as the alias of lo; its rules are at the head of helper/record.c. Each test plays the
+other version by writing what that would write."""
+
+import contextlib
+import subprocess
+
+import bus
+import frames
+import lab
+import tap
+
+
+def record_of(fd):
+    return lab.links(where=fd)["lo"]["ifalias"]
+
+
+def write_record(fd, text):
+    with lab.in_namespace(fd):
+        subprocess.run(["ip", "link", "set", "dev", "lo", "alias", text], check=True)
+
+
+def new_daemons():
+    lab.kill_helper()
+    lab.kill_service()
+
+
+def passes(lease, wire, text):
+    """A frame out and one in."""
+    port = frames.Port(lease.fd, lease.info["vnet-hdr"])
+    port.send(frames.marker(lease.info["mac"], f"{text} out "))
+    wire.wait(f"{text} out ".encode())
+    body = f"{text} in ".encode().ljust(50)
+    wire.send(frames.ether(lease.info["mac"], "02:00:00:00:00:01", frames.TEST, body))
+    port.wait(f"{text} in ".encode())
+
+
+def test_the_first_version_is_what_it_was():
+    """Helpers of every version read it, so not a letter of it may ever change."""
+    uid = lab.uid_of("member")
+    with bus.connect("member") as connection:
+        with connection.open_tap("lab", name="my vm") as lease:
+            since, mac = connection.leases()[lease.path]["Since"], lease.info["mac"]
+            expected = f"rawnet1 {uid} tap strict 1 0 1500 {mac} {since} lab wire0 my vm"
+            assert record_of(lease.fd) == expected
+        with connection.open_packet("lab-private", vnet_hdr=False) as lease:
+            since, mac = connection.leases()[lease.path]["Since"], lease.info["mac"]
+            expected = f"rawnet1 {uid} packet strict 0 0 1500 {mac} {since} lab-private wire0"
+            assert record_of(lease.fd) == expected
+
+
+def test_upgrade():
+    """What the first release stored is read to the letter, and the lease is as good as a new one."""
+    uid, since = lab.uid_of("member"), 1700000000000000
+    with bus.connect("member") as connection, contextlib.ExitStack() as stack:
+        wire = stack.enter_context(frames.WirePort())
+        lease = stack.enter_context(connection.open_tap("lab"))
+        mac = lease.info["mac"]
+        text = f"rawnet1 {uid} tap strict 1 0 1500 {mac} {since} lab wire0 old vm"
+        write_record(lease.fd, text)
+        new_daemons()
+        properties = connection.leases()[lease.path]
+        expected = {"Name": "old vm", "Since": since, "Owner": uid, "MAC": mac}
+        assert {key: properties[key] for key in expected} == expected, properties
+        passes(lease, wire, "upgraded")
+        assert connection.statistics(lease.path)["tx_packets"] > 0
+        connection.close_lease(lease.path)
+
+
+LATER = 1800000000000000
+
+
+def later_record(lease, kind="tap", words="rate=1000 queues=2 name=new vm", network="lab", vlan=0):
+    """As a version might write it that knows more, under rules 2 and 3."""
+    uid, mac = lab.uid_of("member"), lease.info["mac"]
+    return f"rawnet2 {uid} {kind} fenced 1 {vlan} 1500 {mac} {LATER} {network} wire0 {words}"
+
+
+def test_downgrade():
+    """A later version's lease is listed and counted, and left alone until its holder ends it."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lab.network("few", MaxLeases="2"))
+        connection = stack.enter_context(bus.connect("member"))
+        wire = stack.enter_context(frames.WirePort())
+        later = stack.enter_context(connection.open_tap("few"))
+        text = later_record(later, network="few")
+        write_record(later.fd, text)
+        new_daemons()
+        properties = connection.leases()[later.path]
+        expected = {"Id": later.id, "Network": "few", "Kind": "tap", "Owner": lab.uid_of("member"),
+                    "MAC": later.info["mac"], "MTU": 1500, "VLAN": 0, "Parent": "wire0",
+                    "Name": "new vm", "Since": LATER}  # fmt: skip
+        assert {key: properties[key] for key in expected} == expected, properties
+        stack.enter_context(connection.open_tap("few"))
+        bus.expect_error("QuotaExceeded", connection.open_tap, "few")
+        for refused in (connection.close_lease, connection.statistics):
+            text = bus.expect_error("NotSupported", refused, later.path)
+            assert "later version" in text and str(later.id) in text, text
+        passes(later, wire, "downgraded")
+        assert record_of(later.fd) == later_record(later, network="few"), "it was not left alone"
+        connection.subscribe()
+        later.close_fds()
+        assert connection.wait_signal("Ended", path=later.path)[1] == ("last-fd",)
+        connection.open_tap("few").close_fds()
+
+
+def test_downgrade_below_a_new_kind():
+    with bus.connect("member") as connection, connection.open_packet("lab") as lease:
+        write_record(lease.fd, later_record(lease, kind="veth", words="nickname=x name=new kind"))
+        new_daemons()
+        properties = connection.leases()[lease.path]
+        assert (properties["Kind"], properties["Name"]) == ("unknown", "new kind"), properties
+        listed = lab.run_as("member", ["rawnetctl", "list"], check=True).stdout
+        assert "unknown" in listed and "new kind" in listed, listed
+
+
+def test_upgrade_again():
+    """The version that wrote the record finds all of it, whatever came in between."""
+    with bus.connect("member") as connection, connection.open_tap("lab", name="kept") as lease:
+        own = record_of(lease.fd)
+        before = connection.leases()
+        write_record(lease.fd, later_record(lease))
+        new_daemons()
+        assert lease.path in connection.leases()
+        write_record(lease.fd, own)
+        new_daemons()
+        assert connection.leases() == before
+        connection.close_lease(lease.path)
+
+
+def shared_vlan_interfaces():
+    return [name for name in lab.links() if name.startswith("rnv")]
+
+
+def test_what_a_later_lease_needs_is_not_swept():
+    """Its interface might be any: none is deleted while it lives."""
+    lab.need_vlan()
+    with bus.connect("member") as connection, frames.WirePort() as wire:
+        later = connection.open_tap("vlan100")
+        text = later_record(later, kind="veth", network="vlan100", vlan=100)
+        write_record(later.fd, text)
+        connection.open_tap("vlab.307").close_fds()
+        lab.wait_for(lambda: len(lab.lease_ids()) == 1, 10, "the end of one")
+        before = shared_vlan_interfaces()
+        new_daemons()
+        # A sweep follows the end of a lease on a VLAN, and is done before the next open is answered.
+        for _ in range(3):
+            connection.open_tap("vlab.307").close_fds()
+            lab.wait_for(lambda: len(connection.leases()) == 1, 10, "the end of one")
+        assert set(before) <= set(shared_vlan_interfaces()), (before, shared_vlan_interfaces())
+        later.close_fds()
+        lab.wait_for(lambda: not shared_vlan_interfaces(), 20, "the sweep when it has ended")
+
+
+if __name__ == "__main__":
+    tap.main()
