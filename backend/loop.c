@@ -156,10 +156,17 @@ static void feed(Device *device) {
                 device->pairs[i].starved = false;
 }
 
+/* The guest waits for ever, and only a word of ours says why. */
+static void note_kick(Device *device, uint32_t number) {
+        if (ring_kicked(device_ring(device, number)))
+                log_warning("ring %" PRIu32 " is empty although the guest kicks it (" MEMORY_REMEDY ")", number);
+}
+
 static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end, Refusal *ret_refusal) {
         uint32_t what = event->data.u32;
 
         if (what >= EVENT_KICK) {
+                note_kick(loop->device, what - EVENT_KICK);
                 if ((what - EVENT_KICK) % 2 == 0)
                         feed(loop->device);
                 else

@@ -80,7 +80,8 @@ int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refu
         if (!S_ISREG(st.st_mode) || st.st_size < 0 || length > (uint64_t)st.st_size)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the descriptor of the memory region at %#" PRIx64
-                              " is no memory file of at least %" PRIu64 " bytes",
+                              " is no memory file of at least %" PRIu64 " bytes: use memory-backend-memfd, or "
+                              "memory-backend-file with share=on in a tmpfs or hugetlbfs",
                               slot->guest, length);
         if (st.st_blksize > 0 && (uint64_t)st.st_blksize > page && (st.st_blksize & (st.st_blksize - 1)) == 0)
                 page = (uint64_t)st.st_blksize;

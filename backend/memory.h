@@ -14,6 +14,10 @@
 /* The answer to VHOST_USER_GET_MAX_MEM_SLOTS. QEMU needs one slot a DIMM and asks before it plugs one. */
 #define MEMORY_REGIONS_MAX 64u
 
+/* For messages: what to change when the guest uses memory that is not in any region. */
+#define MEMORY_REMEDY                                                                              \
+        "all of the guest's memory must be shared: write share=on, or in libvirt <access mode='shared'/>"
+
 /* One memory region description (vhost-user specification, "Memory region description"), in the message's layout. */
 typedef struct MemorySlot {
         uint64_t guest;  /* guest physical address */

@@ -12,6 +12,8 @@
 #define LOAD16(p) le16toh(__atomic_load_n(p, __ATOMIC_RELAXED))
 #define STORE16(p, v) __atomic_store_n(p, htole16(v), __ATOMIC_RELAXED)
 
+#define EMPTY_KICKS 2u
+
 void ring_init(Ring *ring) {
         *ring = (Ring){.kick_fd = -1, .call_fd = -1, .error_fd = -1};
 }
@@ -54,7 +56,7 @@ int ring_map(Ring *ring, Memory *memory, Refusal *ret_refusal) {
         if (!descriptors || !available || !used)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the %s of a ring of %" PRIu32
-                              " entries is not aligned or not within one region of the guest's memory",
+                              " entries is not aligned or not within one region of the guest's memory (" MEMORY_REMEDY ")",
                               !descriptors ? "descriptor table"
                               : !available ? "available ring"
                                            : "used ring",
@@ -72,6 +74,7 @@ void ring_start(Ring *ring) {
         ring->used_index = ring->published = LOAD16(&ring->used->idx);
         ring->signalled = ring->used_index;
         ring->muted = false;
+        ring->empty_kicks = 0;
         ring->started = true;
 }
 
@@ -80,6 +83,16 @@ void ring_stop(Ring *ring) {
         ring->descriptors = NULL;
         ring->available = NULL;
         ring->used = NULL;
+}
+
+bool ring_kicked(Ring *ring) {
+        if (!ring->started || ring->empty_kicks >= EMPTY_KICKS)
+                return false;
+        if (ring->next != 0 || LOAD16(&ring->available->idx) != 0) {
+                ring->empty_kicks = EMPTY_KICKS;
+                return false;
+        }
+        return ++ring->empty_kicks == EMPTY_KICKS;
 }
 
 static struct vring_desc read_descriptor(const struct vring_desc *from) {
@@ -105,7 +118,7 @@ static int add_descriptor(Memory *memory, const struct vring_desc *d, bool write
         if (n == 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "a buffer of %" PRIu32 " bytes at %#" PRIx64
-                              " is not in the guest's memory, or has more than %u pieces",
+                              " is not in the guest's memory, or has more than %u pieces (" MEMORY_REMEDY ")",
                               (uint32_t)d->len, (uint64_t)d->addr, RING_PIECES_MAX);
         buffer->n_pieces += n;
         buffer->length += d->len;
@@ -133,7 +146,7 @@ static int walk_indirect(const Ring *ring, Memory *memory, const struct vring_de
         /* The guest's memory need not align it; the processors that we run on do not mind, the sanitizers do. */
         if (!table || (uintptr_t)table % 8 != 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "an indirect table at %#" PRIx64 " is not in the guest's memory, or not aligned",
+                              "an indirect table at %#" PRIx64 " is not in the guest's memory (" MEMORY_REMEDY "), or not aligned",
                               (uint64_t)d->addr);
         return walk(ring, memory, table, d->len / sizeof(*d), 0, true, write, buffer, ret_refusal);
 }

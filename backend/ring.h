@@ -41,6 +41,7 @@ typedef struct Ring {
         uint16_t signalled;         /* used_index when the guest was last told, or spared */
         uint16_t published;
         bool muted; /* the guest was told not to kick */
+        uint8_t empty_kicks; /* kicks while the guest's index was still 0, as it begins; ring_kicked() */
 } Ring;
 
 /* A buffer of the guest. */
@@ -54,6 +55,10 @@ typedef struct RingBuffer {
 void ring_init(Ring *ring);
 /* Closes its descriptors and forgets what the front end said. */
 void ring_done(Ring *ring);
+
+/* A kick has come. Returns true, once after a start, if it shows that the guest writes into other memory than this: the guest has kicked
+ * twice, and its index is still where a ring begins. A front end may kick once by itself (QEMU does, when it starts a ring). */
+bool ring_kicked(Ring *ring);
 
 /* Finds the three tables in memory. 0 or RAWNET_INVALID_ARGS (no addresses, not aligned, not wholly in one region). */
 int ring_map(Ring *ring, Memory *memory, Refusal *ret_refusal);

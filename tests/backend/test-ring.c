@@ -253,6 +253,28 @@ static void test_kick_by_event(void **state) {
         assert_int_equal(le16toh(event), 1);
 }
 
+/* Kicks of a ring whose index does not move: the guest writes elsewhere. Said once a start; one kick is QEMU's own. */
+static void test_kicks_of_an_empty_ring(void **state) {
+        Driver *d = *state;
+        Ring *ring = device_ring(&d->device, TX);
+
+        for (unsigned start = 0; start < 2; start++) {
+                assert_false(ring_kicked(ring));
+                assert_true(ring_kicked(ring));
+                assert_false(ring_kicked(ring));
+                device_stop_ring(&d->device, TX);
+                assert_false(ring_kicked(ring));
+                assert_int_equal(driver_start(d, TX, 8, NULL), 0);
+        }
+        /* One that moves, also where it was seen before its kick. */
+        assert_false(ring_kicked(ring));
+        driver_offer(d, TX, 0);
+        assert_false(ring_kicked(ring));
+        driver_available(d, TX)->idx = 0;
+        assert_false(ring_kicked(ring));
+        assert_false(ring_kicked(ring));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -268,6 +290,7 @@ int main(void) {
                 TEST(test_tell_by_event),
                 TEST(test_tell_by_flag),
                 TEST(test_kick_by_event),
+                TEST(test_kicks_of_an_empty_ring),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

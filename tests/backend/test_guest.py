@@ -268,6 +268,25 @@ def test_long_frames():
         lab.wait_no_leases()
 
 
+@tap.limit(200)
+def test_memory_that_is_not_shared():
+    """The guest waits for ever; the back end says what to change."""
+    for options, sentence in ((["-mem-path", "/dev/shm"], "although the guest kicks it"), (["-M", "pc"], "within one region")):
+        with vhost.back_end() as back:
+            line = [word for word in vhost.qemu(back, *BOOT, "-no-reboot", *options)]
+            at = line.index("-object")
+            del line[at : at + 4]
+            one = Guest.__new__(Guest)
+            one._start(line)  # pylint: disable=protected-access
+            try:
+                one.boot().run("ip link set eth0 up; ping -c 2 -W 1 -I eth0 10.77.0.1", status=None)
+            finally:
+                one.end()
+            status, said = back.end()
+            tap.diag(said)
+            assert sentence in said and "share=on" in said, (status, said)
+
+
 FALL_BACK = [word for word in PLAIN_QEMU if word not in ("-accel", "tcg")] + ["-accel", "kvm", "-accel", "tcg"]
 
 
