@@ -316,13 +316,13 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
         return explain_kind(r, "veth", ret_refusal);
 }
 
-int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+static int send_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, 0, index);
         struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
 
         i->ifi_flags = change->flags_on;
-        i->ifi_change = change->flags_on;
+        i->ifi_change = change->flags_on | change->flags_off;
         if (change->name)
                 put_text(m, IFLA_IFNAME, change->name);
         if (change->mac)
@@ -341,6 +341,24 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
                 mnl_attr_nest_end(m, spec);
         }
         return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "setting interface %u up", index);
+}
+
+int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+        LinkChange without = *change;
+        Refusal refusal = {};
+        int r;
+
+        r = send_change(netlink, index, change, &refusal);
+        /* A kernel with ipv6.disable=1, or a link whose MTU is below IPV6_MIN_MTU, has no IPv6 that could get an address
+         * (net/ipv6/addrconf.c, inet6_validate_link_af()). */
+        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EAFNOSUPPORT && change->no_ipv6_address) {
+                without.no_ipv6_address = false;
+                refusal = (Refusal){};
+                r = send_change(netlink, index, &without, &refusal);
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }
 
 int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal) {

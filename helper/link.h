@@ -52,7 +52,8 @@ typedef struct LinkChange {
         const char *alias;     /* NULL: as it is */
         uint32_t mtu;          /* 0: as it is */
         unsigned flags_on;     /* IFF_* to be set */
-        bool no_ipv6_address;  /* IFLA_INET6_ADDR_GEN_MODE none */
+        unsigned flags_off;    /* IFF_* to be cleared */
+        bool no_ipv6_address;  /* IFLA_INET6_ADDR_GEN_MODE none; skipped where the link has no IPv6 at all */
 } LinkChange;
 
 /* All return 0; RAWNET_KERNEL_REFUSED with the kernel's words and kernel_errno; or -errno. */

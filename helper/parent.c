@@ -4,6 +4,7 @@
 
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
+#include <linux/ipv6.h>
 #include <string.h>
 
 #include "helper/host.h"
@@ -191,15 +192,22 @@ static int make_shared(Netlink *netlink, const Network *network, const LinkInfo 
 }
 
 /* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but does not raise it (net/8021q/vlan.c); some
- * parents leave a VLAN less than they have themselves, and refuse. */
+ * parents leave a VLAN less than they have themselves, and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a
+ * link-local address if it is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is hardened. */
 static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
-        const LinkChange change = {.mtu = parent->mtu};
+        const LinkChange change = {.mtu = parent->mtu}, down = {.flags_off = IFF_UP};
         Refusal refusal;
-        int r;
+        int r = 0;
 
         if (link->mtu >= parent->mtu)
                 return 0;
-        r = link_change(netlink, link->index, &change, &refusal);
+        if (link->mtu < IPV6_MIN_MTU && parent->mtu >= IPV6_MIN_MTU && (link->flags & IFF_UP)) {
+                r = link_change(netlink, link->index, &down, &refusal);
+                if (r == 0)
+                        link->flags &= ~(unsigned)IFF_UP;
+        }
+        if (r == 0)
+                r = link_change(netlink, link->index, &change, &refusal);
         if (r == 0)
                 link->mtu = parent->mtu;
         return r < 0 ? r : 0;
@@ -210,9 +218,9 @@ static int open_shared(Netlink *netlink, const Network *network, const LinkInfo 
         const LinkChange up = {.flags_on = IFF_UP};
         int r;
 
-        r = host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+        r = follow_parent(netlink, parent, link);
         if (r == 0)
-                r = follow_parent(netlink, parent, link);
+                r = host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
         if (r == 0)
                 r = check_mtu(network, link, ret_refusal);
         if (r == 0 && !(link->flags & IFF_UP))

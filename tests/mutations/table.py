@@ -235,4 +235,9 @@ MUTATIONS = [
     Mutation("offload: the port's sender leaves everything to the reader",
              [("helper/offload.c", 'return !name_ends(name, "-segmentation")', 'return true || !name_ends(name, "-segmentation")')],
              "tests/netns/test_segments.py", "tunnel", "is said to be gso_type"),
+    Mutation("parent: a shared interface grows while it is up", [("helper/parent.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
+             "tests/vm/test_vlan.py", "grows", "AssertionError", vm=True),
+    Mutation("link: IPv6's attributes are sent to a link without IPv6",
+             [("helper/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
+             "tests/netns/test_no_ipv6.py", "mtu", "Address family not supported"),
 ]

@@ -159,8 +159,35 @@ static void test_change(_unused_ void **state) {
         assert_int_equal(mnl_attr_get_u8(mode), IN6_ADDR_GEN_MODE_NONE);
 
         netlink = obedient_kernel();
+        assert_int_equal(link_change(&netlink, 7, &(LinkChange){.flags_off = IFF_UP}, &refusal), 0);
+        i = mnl_nlmsg_get_payload(fake_kernel_heard(NULL));
+        assert_int_equal(i->ifi_flags, 0);
+        assert_int_equal(i->ifi_change, IFF_UP);
+
+        netlink = obedient_kernel();
         assert_int_equal(link_change(&netlink, 7, &(LinkChange){0}, &refusal), 0);
         assert_int_equal(fake_kernel_heard(NULL)->nlmsg_len, MNL_NLMSG_HDRLEN + sizeof(struct ifinfomsg));
+}
+
+/* A link without IPv6 is changed in all else; any other refusal stays one. */
+static void test_change_without_ipv6(_unused_ void **state) {
+        const LinkChange change = {.mtu = 1279, .flags_on = IFF_UP, .no_ipv6_address = true};
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Netlink netlink = fake_kernel();
+
+        fake_kernel_acks(-EAFNOSUPPORT, NULL, 0);
+        fake_kernel_acks(0, NULL, 0);
+        assert_int_equal(link_change(&netlink, 7, &change, &refusal), 0);
+        assert_string_equal(refusal.text, "untouched");
+        assert_int_equal(fake_kernel_requests(), 2);
+        assert_null(heard(IFLA_AF_SPEC));
+        assert_u32(heard(IFLA_MTU), 1279);
+
+        netlink = fake_kernel();
+        fake_kernel_acks(-EINVAL, NULL, 0);
+        assert_int_equal(link_change(&netlink, 7, &change, &refusal), RAWNET_KERNEL_REFUSED);
+        assert_int_equal(refusal.kernel_errno, EINVAL);
+        assert_int_equal(fake_kernel_requests(), 1);
 }
 
 static void test_delete(_unused_ void **state) {
@@ -472,6 +499,7 @@ int main(void) {
                 cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
                 cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
                 cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
+                cmocka_unit_test(test_change_without_ipv6),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_dump),        cmocka_unit_test(test_faults),
         };

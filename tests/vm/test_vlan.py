@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import subprocess
 
 import bus
 import frames
@@ -436,6 +437,35 @@ def test_parent_s_mtu_raised_and_lowered_under_leases():
             assert lease.info["mtu"] == 1500, lease.info
         with frames.WirePort() as trunk:
             through_again(frames.Port(small.fd, vnet_hdr=True), small.info["mac"], "still there", trunk)
+
+
+def test_shared_interface_gets_no_address_when_it_grows():
+    """The kernel gives a link IPv6 anew, with an address, when its MTU passes 1280: not this one."""
+    with contextlib.ExitStack() as stack:
+        member = stack.enter_context(bus.connect("member"))
+        vlan.run("ip", "link", "set", "wire0", "mtu", "1200")
+        stack.callback(vlan.run, "ip", "link", "set", "wire0", "mtu", "1500")
+        small = stack.enter_context(member.open_tap("vlan100"))
+        assert small.info["mtu"] == 1200, small.info
+        vlan.run("ip", "link", "set", "wire0", "mtu", "1500")
+        with subprocess.Popen(["ip", "-6", "monitor", "address"], stdout=subprocess.PIPE, text=True) as monitor:
+            try:
+                # A change that the monitor sees says that it listens.
+                vlan.run("ip", "link", "set", "lo", "up")
+                vlan.run("ip", "addr", "add", "fd99::1/128", "dev", "lo")
+                assert "fd99::1" in monitor.stdout.readline()
+                with member.open_packet("vlan100") as lease:
+                    assert lease.info["mtu"] == 1500, lease.info
+                    (name,) = [link["ifname"] for link in vlan.shared(100)]
+                vlan.run("ip", "addr", "del", "fd99::1/128", "dev", "lo")
+                seen = []
+                for line in monitor.stdout:
+                    seen.append(line)
+                    if "Deleted" in line and "fd99::1" in line:
+                        break
+            finally:
+                monitor.kill()
+        assert not any(name in line for line in seen), seen
 
 
 if __name__ == "__main__":

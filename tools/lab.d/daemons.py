@@ -14,7 +14,7 @@ import socket
 
 from accounts import USERS
 from mounts import LAB, directory, write
-from wire import FAR_NAMESPACE
+from wire import FAR_NAMESPACE, HAS_IPV6
 
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
@@ -111,13 +111,14 @@ def neighbour():
 def dnsmasq(segments):
     """DHCP and router advertisements on every segment; leases and all in memory."""
     lines = ["port=0", "no-hosts", "no-resolv", "no-ping", "keep-in-foreground", "log-facility=-",
-             "log-dhcp", "dhcp-authoritative", "enable-ra", "user=root", "group=root",
+             "log-dhcp", "dhcp-authoritative", *(["enable-ra"] if HAS_IPV6 else []), "user=root", "group=root",
              f"dhcp-leasefile={LAB}/far/leases", "leasefile-ro"]  # fmt: skip
     for segment in segments:
         first, last = f"{segment.prefix4}.50", f"{segment.prefix4}.250"
         lines.append(f"interface={segment.interface}")
         lines.append(f"dhcp-range={first},{last},255.255.255.0,1h")
-        lines.append(f"dhcp-range={segment.prefix6}::,ra-only,64,1h")
+        if HAS_IPV6:
+            lines.append(f"dhcp-range={segment.prefix6}::,ra-only,64,1h")
     directory(f"{LAB}/far")
     write(f"{LAB}/far/dnsmasq.conf", "\n".join(lines) + "\n")
     return Daemon("dnsmasq", ["ip", "netns", "exec", FAR_NAMESPACE, "dnsmasq",

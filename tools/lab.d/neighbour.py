@@ -12,6 +12,8 @@ import asyncio
 import hashlib
 import socket
 
+from wire import HAS_IPV6
+
 LIMIT = 1 << 30  # bytes a caller may ask for
 CHUNK = 1 << 16
 
@@ -93,10 +95,13 @@ class UdpEcho(asyncio.DatagramProtocol):
 
 async def main():
     for port, serve in ((7, echo), (80, http), (9000, source), (9001, sink)):
-        listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        if HAS_IPV6:
+            listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        else:
+            listener = socket.create_server(("0.0.0.0", port))
         await asyncio.start_server(quietly(serve), sock=listener)
     # One socket for both families: an unbound-to-v6-only "::" hears IPv4 as well (ipv6(7)).
-    await asyncio.get_running_loop().create_datagram_endpoint(UdpEcho, local_addr=("::", 7))
+    await asyncio.get_running_loop().create_datagram_endpoint(UdpEcho, local_addr=("::" if HAS_IPV6 else "0.0.0.0", 7))
     print("ready", flush=True)
     await asyncio.get_running_loop().create_future()
 

@@ -30,6 +30,10 @@ VLANS = [100, 200, 300, 301, 302, 399]
 EVERY_VLAN = [100, 200, *range(300, 400)]
 
 
+# A kernel booted with ipv6.disable=1 has no such directory, and no AF_INET6.
+HAS_IPV6 = os.path.isdir("/proc/sys/net/ipv6")
+
+
 class Segment:
     """The neighbour on one VLAN (0: untagged): interface and addresses there."""
 
@@ -57,6 +61,11 @@ def _kernel_has_vlan():
     return True
 
 
+def _ipv6_default(name, value):
+    if HAS_IPV6:
+        _sysctl(f"ipv6/conf/default/{name}", value)
+
+
 def _sysctl(name, value):
     with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:
         file.write(str(value))
@@ -70,8 +79,8 @@ def _make_far_namespace():
     kernel.unshare(kernel.CLONE_NEWNET)
     kernel.mount("/proc/self/ns/net", path, None, kernel.MS_BIND)
     # No address of its own but the given ones, so nothing waits for duplicate address detection.
-    _sysctl("ipv6/conf/default/accept_dad", 0)
-    _sysctl("ipv6/conf/default/addr_gen_mode", 1)
+    _ipv6_default("accept_dad", 0)
+    _ipv6_default("addr_gen_mode", 1)
     _sysctl("ipv4/ip_forward", 0)
     kernel.setns(here, kernel.CLONE_NEWNET)
     os.close(here)
@@ -84,6 +93,8 @@ def far_lines(segments):
             lines.append(f"link add link {FAR} name {segment.interface} type vlan id {segment.vlan}")
             lines.append(f"link set {segment.interface} up")
         lines.append(f"addr add {segment.address4}/24 dev {segment.interface}")
+        if not HAS_IPV6:
+            continue
         lines.append(f"addr add {segment.address6}/64 dev {segment.interface} nodad")
         lines.append(f"addr add fe80::1/64 dev {segment.interface} nodad")
     return lines
@@ -100,12 +111,12 @@ def setup(every_vlan):
     """Returns the list of Segments."""
     _sysctl("unix/max_dgram_qlen", 1024)  # polkit's log must not wait for PID 1
     # The wire wants to be silent before it is up: no IPv6 on the near end.
-    _sysctl("ipv6/conf/default/disable_ipv6", 1)
+    _ipv6_default("disable_ipv6", 1)
     _make_far_namespace()
     ip("link set lo up",
        f"link add {NEAR} type veth peer name {FAR} netns {FAR_NAMESPACE}",
        f"link set {NEAR} up")  # fmt: skip
-    _sysctl("ipv6/conf/default/disable_ipv6", 0)
+    _ipv6_default("disable_ipv6", 0)
     has_vlan = _kernel_has_vlan()
     vlans = (EVERY_VLAN if every_vlan else VLANS) if has_vlan else []
     segments = [Segment(vlan) for vlan in [0, *vlans]]

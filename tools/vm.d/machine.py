@@ -35,14 +35,15 @@ def initrd_with(kernel, texts):
     return fd
 
 
-def qemu_line(kernel, initrd, accel, cpus, memory):
+def qemu_line(kernel, initrd, accel, cpus, memory, append=""):
     cpu = "host" if accel == "kvm" else "max,la57=off"
     return ["setpriv", "--pdeathsig", "KILL", "--", QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-machine", "q35", "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi",
             "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
             "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{initrd}",
             # no_timer_check: the kernel measures the IO-APIC timer against its own loop and panics when this machine is busy just then.
-            "-append", "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on"]
+            "-append", "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on "
+            + append]
 
 
 def stream(name):
@@ -155,14 +156,14 @@ def carry(ours, console, deadline):
     return status
 
 
-def run(kernel, job, *, cpus, memory, timeout, verbose, state):
+def run(kernel, job, *, cpus, memory, timeout, verbose, state, append=""):
     """Boots, runs job, powers off. Returns the command's exit status, or 124 when it was cut off."""
     accel = "kvm" if kvm_boots(kernel, state) else "tcg"
     job["emulated"] = accel != "kvm"
     # Tests wait longer for what must come (tests/lib/tap.py).
     job["environment"].setdefault("RAWNET_SLOWNESS", "1" if accel == "kvm" else "4")
     initrd = initrd_with(kernel, {"job.json": json.dumps(job), "job.runner": job["runner"]})
-    line = qemu_line(kernel, initrd, accel, cpus, memory)
+    line = qemu_line(kernel, initrd, accel, cpus, memory, append)
     # The root: read-only for QEMU too, so nothing that runs in the guest can change this machine. Owners and setuid
     # bits are as they are; inode numbers of several file systems are kept apart.
     # overlayfs refuses two layers of one file system that lie in each other: the modules come by a second device.
