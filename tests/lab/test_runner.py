@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """tools/test's counting: nothing may pass by not running."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,6 +58,56 @@ def test_skip_is_free_at_home_only():
     assert run(script) == (0, "1 passed, 0 failed, 1 skipped")
     assert run(script, ci=True) == (1, "1 passed, 1 failed, 0 skipped")
     assert run(script, ci=True, skips="no such * -- for a reason\n") == (0, "1 passed, 0 failed, 1 skipped")
+
+
+def refused(*words):
+    """What tools/test says of a wrong command line. Asserts that it builds nothing."""
+    with tempfile.TemporaryDirectory() as build:
+        done = subprocess.run([f"{SOURCE}/tools/test", *words], capture_output=True, text=True, check=False,
+                              env={**os.environ, "RAWNET_BUILD": f"{build}/build"})
+        assert not os.path.exists(f"{build}/build"), f"{words} was built for"
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    return done.stderr.strip()
+
+
+def test_unknown_tier_is_refused_before_the_build():
+    message = refused("unit", "nosuchtier")
+    assert message.startswith("test: no tier nosuchtier; there are lint, unit, lab"), message
+
+
+def test_unknown_option_is_refused_before_the_build():
+    assert refused("--nosuch", "unit") == "test: no option --nosuch; there are --no-build (first) and --full"
+
+
+def chosen(script, *words):
+    done = subprocess.run(["/usr/bin/python3", "-B", f"{SOURCE}/{script}", *words], capture_output=True, text=True, check=False,
+                          env={key: value for key, value in os.environ.items() if key != "RAWNET_LAB"})
+    return done.returncode, done.stdout.strip()
+
+
+def test_pattern_that_matches_no_test_fails():
+    status, text = chosen("tests/lab/test_runner.py", "test_good", "nosuchtest")
+    assert (status, text) == (2, "Bail out! no test of test_runner.py has nosuchtest in its name")
+    for script, what in (("tests/vm/run", "file"), ("tests/system/run", "file of tests/system"), ("tests/mutations/run", "mutation")):
+        assert chosen(script, "nosuchtest") == (2, f"Bail out! no {what} has nosuchtest in its name"), script
+
+
+def test_copied_checkout_does_not_build_the_old_tree():
+    """The copy has the build directory of the tree that it was copied from."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = f"{place}/copy"
+        os.makedirs(f"{copy}/build/meson-info")
+        for name in ("build", "setup", "packages.txt"):
+            os.makedirs(f"{copy}/tools", exist_ok=True)
+            shutil.copy2(f"{SOURCE}/tools/{name}", f"{copy}/tools/{name}")
+        with open(f"{copy}/build/build.ninja", "w", encoding="ascii"):
+            pass
+        with open(f"{copy}/build/meson-info/meson-info.json", "w", encoding="ascii") as file:
+            json.dump({"directories": {"source": "/srv/original"}}, file)
+        done = subprocess.run([f"{copy}/tools/build"], capture_output=True, text=True, check=False,
+                              env={key: value for key, value in os.environ.items() if key != "RAWNET_BUILD"})
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert done.stderr.startswith(f"build: {copy}/build was configured for /srv/original, not for {copy}; delete it: rm -r "), done.stderr
 
 
 if __name__ == "__main__":

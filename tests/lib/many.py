@@ -2,8 +2,17 @@
 """The TAP of many test files as that of one program."""
 
 import subprocess
+import sys
 import threading
 import time
+
+
+def refuse_unused(words, names, what):
+    """Ends the program with 2 where a word picks nothing: a choice that runs nothing must not pass."""
+    for word in words:
+        if not any(word in name for name in names):
+            print(f"Bail out! no {what} has {word} in its name", flush=True)
+            sys.exit(2)
 
 
 class Numbered:

@@ -92,6 +92,10 @@ def main():
     tests = [value for name, value in vars(module).items()
              if name.startswith("test_") and callable(value)
              and (not words or any(word in name for word in words))]  # fmt: skip
+    unused = [word for word in words if not any(word in test.__name__ for test in tests)]
+    if unused:
+        print(f"Bail out! no test of {os.path.basename(module.__file__)} has {' or '.join(unused)} in its name", flush=True)
+        sys.exit(2)
     check = clean = _nothing
     if os.environ.get("RAWNET_LAB"):
         import lab

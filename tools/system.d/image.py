@@ -75,20 +75,14 @@ def run_logged(argv, log, what):
 
 def build_initrd(image):
     modules = vm_kernel.Kernel(os.path.join(image.directory, "linux"), image.version)
-    base = os.path.join(modules.directory, "root/usr/lib/modules", image.version)
-    with open(os.path.join(base, "modules.builtin"), encoding="utf-8") as text:
-        builtin = {os.path.basename(line.strip()).split(".")[0].replace("-", "_") for line in text}
-    paths = vm_kernel.modules_in_order(modules, [name for name in EARLY_MODULES if name not in builtin])
+    paths = vm_kernel.modules_in_order(modules, EARLY_MODULES)
     archive = cpio.Archive()
     for directory in ("bin", "dev", "modules", "root"):
         archive.directory(directory)
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", BUSYBOX, 0o755)
     archive.file("init", os.path.join(HERE, "init.sh"), 0o755)
-    names = [os.path.basename(path).removesuffix(".xz") for path in paths]
-    for name, path in zip(names, paths):
-        archive.file(f"modules/{name}", path, 0o644)
-    archive.text("modules/order", "".join(f"{name}\n" for name in names))
+    vm_kernel.add_modules(archive, paths)
     with open(image.initrd, "wb") as out:
         out.write(archive.finish())
 

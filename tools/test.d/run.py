@@ -177,10 +177,9 @@ class Runner:
         if self._prepare("guest", ["/usr/bin/python3", "-B", *guest], "backend"):
             self.in_lab("backend")
 
-    def program(self, tier, *words):
-        path = self.path(*words)
-        if os.path.exists(path):
-            self.run_tap(tier, os.path.relpath(path, self.source_dir), [path])
+    def program(self, tier, name, seconds=FILE_SECONDS):
+        if os.path.exists(self.path(name)):
+            self.run_tap(tier, name, [self.path(name)], seconds)
 
     def machine(self, tier):
         """A tier in virtual machines: its quick set, or everything."""
@@ -235,22 +234,39 @@ TIERS = {
     "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
     "vm": lambda runner: runner.machine("vm"),
     "system": lambda runner: runner.machine("system"),
+    "release": lambda runner: runner.program("release", "tests/release/run", seconds=FULL_SECONDS),
     "mutations": lambda runner: runner.program("mutations", "tests/mutations/run"),
 }
-# Long: only when named.
+# Long: with --full, or only when named.
+WITH_FULL = ("release",)
 ON_REQUEST = ("mutations",)
 
 
+def parse(words):
+    """(--full or not, the tiers that are named). Exits with 2 on a word that is neither."""
+    wanted = [word for word in words if word != "--full"]
+    for word in wanted:
+        if word.startswith("-"):
+            usage(f"test: no option {word}; there are --no-build (first) and --full")
+        if word not in TIERS:
+            usage(f"test: no tier {word}; there are {', '.join(TIERS)}")
+    return "--full" in words, wanted
+
+
+def usage(text):
+    print(text, file=sys.stderr)
+    sys.exit(2)
+
+
 def main():
-    source_dir, build_dir, *wanted = sys.argv[1:]
-    full = "--full" in wanted
-    wanted = [tier for tier in wanted if tier != "--full"]
-    unknown = [tier for tier in wanted if tier not in TIERS]
-    if unknown:
-        sys.exit(f"test: no tier {', '.join(unknown)}; there are {', '.join(TIERS)}")
+    if sys.argv[1:2] == ["--check"]:
+        parse(sys.argv[2:])
+        return
+    source_dir, build_dir, *words = sys.argv[1:]
+    full, wanted = parse(words)
     runner = Runner(source_dir, build_dir, full)
     for tier, run in TIERS.items():
-        if tier in wanted or not (wanted or tier in ON_REQUEST):
+        if tier in wanted or not (wanted or tier in ON_REQUEST or (tier in WITH_FULL and not full)):
             run(runner)
     sys.exit(runner.summary())
 

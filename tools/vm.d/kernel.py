@@ -70,16 +70,25 @@ def unpack_archive(archive, version, target):
         os.rename(tree, target)
 
 
+def module_name(path):
+    return os.path.basename(path).split(".")[0].replace("-", "_")
+
+
 def modules_in_order(kernel, names):
-    """Paths of the named modules and of all that they need, in the order of loading."""
+    """Paths of the named modules and of all that they need, in the order of loading. Leaves out what is built in: Debian 13
+    builds in modules that Debian 12 loads."""
     base = os.path.join(kernel.directory, "root/usr/lib/modules", kernel.version)
+    with open(os.path.join(base, "modules.builtin"), encoding="utf-8") as table:
+        builtin = {module_name(line.strip()) for line in table}
     needs = {}
     with open(os.path.join(base, "modules.dep"), encoding="utf-8") as table:
         for line in table:
             path, _, wanted = line.strip().partition(":")
-            needs[os.path.basename(path).split(".")[0].replace("-", "_")] = (path, wanted.split())
+            needs[module_name(path)] = (path, wanted.split())
     order = []
     for name in names:
+        if name in builtin:
+            continue
         if name not in needs:
             raise Trouble(f"{kernel.version} has no module {name}")
         path, wanted = needs[name]
@@ -88,6 +97,14 @@ def modules_in_order(kernel, names):
             if module not in order:
                 order.append(module)
     return [os.path.join(base, module) for module in order]
+
+
+def add_modules(archive, paths):
+    """Puts modules and the order of loading into an initramfs. busybox's insmod recognizes xz by the content."""
+    names = [os.path.basename(path).removesuffix(".xz") for path in paths]
+    for name, path in zip(names, paths):
+        archive.file(f"modules/{name}", path, 0o644)
+    archive.text("modules/order", "".join(f"{name}\n" for name in names))
 
 
 def build_initrd(kernel):
@@ -100,10 +117,7 @@ def build_initrd(kernel):
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", BUSYBOX, 0o755)
     archive.file("init", INIT, 0o755)
-    paths = modules_in_order(kernel, EARLY_MODULES)
-    for path in paths:
-        archive.file(f"modules/{os.path.basename(path)}", path, 0o644)
-    archive.text("modules/order", "".join(f"{os.path.basename(path)}\n" for path in paths))
+    add_modules(archive, modules_in_order(kernel, EARLY_MODULES))
     unfinished = kernel.initrd + ".new"
     with open(unfinished, "wb") as out:
         out.write(archive.finish())
