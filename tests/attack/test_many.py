@@ -13,8 +13,9 @@ import lab
 import tap
 import wire
 
-# A message of the list holds 1,158 ids at most; some kernels end the list there.
-COUNT = 1600
+# A message of the list holds 1,158 ids at most; some kernels end the list there. The emulated machine's kernel
+# does not, and for so many leases it has neither the time nor the memory.
+COUNT = 1600 if tap.SLOWNESS == 1 else 160
 AT_ONCE = 16
 LIMITS = {"MaxLeases": str(COUNT), "MaxLeasesPerUser": str(COUNT)}
 
@@ -82,7 +83,7 @@ def test_a_new_helper_finds_every_lease():
         for lease in (min(leases), max(leases)):
             close_as_owner(connection, lease)
         # Some end while the helper is not there, wherever in the list they are.
-        ended = sorted(leases)[::100]
+        ended = sorted(leases)[::40]
         with lab.stopped(lab.helper_pid()):
             close_many(leases.pop(lease) for lease in ended)
             lab.wait_for(lambda: set(lab.lease_ids()) == set(leases), 30, "the end of some")

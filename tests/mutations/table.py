@@ -240,4 +240,14 @@ MUTATIONS = [
     Mutation("link: IPv6's attributes are sent to a link without IPv6",
              [("helper/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
              "tests/netns/test_no_ipv6.py", "mtu", "Address family not supported"),
+    # -- a new helper knows every lease
+    Mutation("scan: ids are not asked for one by one",
+             [("helper/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
+             "tests/attack/test_many.py", "finds_every_lease", "leases were forgotten"),
+    Mutation("record: a later version is none",
+             [("helper/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
+             "tests/netns/test_versions.py", "test_downgrade", "KeyError"),
+    Mutation("lease: a later version's lease is closed",
+             [("helper/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
+             "tests/netns/test_versions.py", "test_downgrade", "expected org.rawnet1.Error.NotSupported"),
 ]
