@@ -11,24 +11,8 @@
 #include "client/parse.h"
 #include "client/qemu/memory.h"
 #include "client/qemu/reason.h"
-#include "common/text.h"
 
 #define WRITE_DEVICE "write -device virtio-net-pci,netdev=…"
-
-int qemu_reason(QemuReason *ret, QemuVerdict verdict, const char *remedy, const char *format, ...) {
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(ret->text, sizeof(ret->text), format, ap);
-        va_end(ap);
-        if (n < 0)
-                ret->text[0] = '\0';
-        else if ((size_t)n >= sizeof(ret->text))
-                text_shorten(ret->text, sizeof(ret->text) - 1);
-        ret->remedy = remedy;
-        return verdict;
-}
 
 static const char *iommu_key(const QemuCard *card) {
         return qemu_options_true(&card->item->options, "iommu_platform") ? "iommu_platform=on"
