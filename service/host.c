@@ -81,7 +81,7 @@ static void on_done(void *userdata, const WireReply *reply, const int *fds, size
         if (r < 0)
                 request_fail(request, r);
         else
-                request_free(request);
+                request_end(request);
 }
 
 static int call_helper(Request *request, WireRequest *wire, Refusal *ret) {

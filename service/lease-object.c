@@ -79,7 +79,7 @@ static void on_closed(void *userdata, const WireReply *reply, const int *fds, si
         lease_end(request->service, request->lease, WIRE_END_CLOSED);
         if (!request->caller_gone)
                 (void)sd_bus_reply_method_return(request->message, NULL);
-        request_free(request);
+        request_end(request);
 }
 
 static int close_step(Request *request, void *userdata, Refusal *ret) {
@@ -146,7 +146,7 @@ static void on_statistics(void *userdata, const WireReply *reply, const int *fds
         if (r < 0)
                 request_fail(request, r);
         else
-                request_free(request);
+                request_end(request);
 }
 
 static int statistics_step(Request *request, void *userdata, Refusal *ret) {

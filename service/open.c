@@ -217,7 +217,7 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
         if (r < 0)
                 request_fail(request, r);
         else
-                request_free(request);
+                request_end(request);
 }
 
 static int open_step(Request *request, void *userdata, Refusal *ret) {

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/names.h"
 #include "service/request.h"
@@ -18,6 +19,10 @@
  * at a time; more wait for their turn, within the bounds of what one user may have waiting at all
  * (request.c). */
 #define POLKIT_QUESTIONS_MAX 16u
+/* polkit works on one question after the other until a person has to be asked. So that another user's question does not wait
+ * behind all of these, only so many of one user's are with polkit in the first second. */
+#define POLKIT_FRESH_MAX 1u
+#define POLKIT_FRESH_USEC UINT64_C(1000000)
 
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value) {
         size_t length = strlen(value);
@@ -77,6 +82,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         const sd_bus_error *e = sd_bus_message_get_error(reply);
 
         state->slot = sd_bus_slot_unref(state->slot);
+        state->fresh = sd_event_source_disable_unref(state->fresh);
         state->answered = true;
         state->answer = POLKIT_NO;
         if (e)
@@ -124,6 +130,27 @@ static int question_message(Request *request, const PolkitQuestion *question, bo
         return 0;
 }
 
+/* Not answered at once: polkit asks a person, and has time for another question. */
+static int on_fresh_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        Request *request = userdata;
+
+        request->polkit.fresh = sd_event_source_disable_unref(request->polkit.fresh);
+        requests_next_turn(request->service, request->uid);
+        return 0;
+}
+
+/* May one more question of uid be asked now? */
+static bool may_ask(const Service *service, uint32_t uid) {
+        unsigned n_open = 0, n_fresh = 0;
+
+        for (const Request *q = service->requests; q; q = q->next)
+                if (q->uid == uid && q->stage == REQUEST_POLKIT) {
+                        n_open++;
+                        n_fresh += q->polkit.fresh != NULL;
+                }
+        return n_open < POLKIT_QUESTIONS_MAX && n_fresh < POLKIT_FRESH_MAX;
+}
+
 static int question_send(Request *request, const PolkitQuestion *question, bool interact) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         PolkitState *state = &request->polkit;
@@ -131,6 +158,10 @@ static int question_send(Request *request, const PolkitQuestion *question, bool 
 
         state->id = ++request->service->question_id;
         r = question_message(request, question, interact, &m);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(request->service->event, &state->fresh, CLOCK_MONOTONIC, POLKIT_FRESH_USEC, 0,
+                                       on_fresh_time, request);
         if (r < 0)
                 return r;
         /* No time limit: a person may be typing a password. It ends with the caller. */
@@ -162,9 +193,8 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
                 *ret_answer = state->answer;
                 return 0;
         }
-        if (requests_count(request->service, request->uid, REQUEST_POLKIT) >=
-            POLKIT_QUESTIONS_MAX) {
-                /* The answer of an open question is what wakes it. */
+        if (!may_ask(request->service, request->uid)) {
+                /* The answer to an open question, or its age, is what wakes it. */
                 request->has_turn = false;
                 request->stage = REQUEST_TURN;
                 *ret_answer = POLKIT_WAIT;
@@ -212,19 +242,20 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
         return 0;
 }
 
-void polkit_forget(Request *request) {
+bool polkit_forget(Request *request) {
         PolkitState *state = &request->polkit;
+        bool asked = state->slot != NULL;
         char id[32];
 
-        if (state->slot) {
+        if (asked) {
                 state->slot = sd_bus_slot_unref(state->slot);
                 cancellation_id(state->id, id);
                 (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME,
                                                POLKIT_PATH, POLKIT_IFACE,
                                                "CancelCheckAuthorization", NULL, NULL, "s", id);
-                request->stage = REQUEST_REPLIED;
-                requests_next_turn(request->service, request->uid);
         }
+        sd_event_source_disable_unref(state->fresh);
         free(state->trouble);
         *state = (PolkitState){};
+        return asked;
 }

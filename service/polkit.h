@@ -7,6 +7,7 @@
  */
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "common/wire.h"
 
@@ -40,6 +41,7 @@ typedef struct PolkitState {
         bool answered;
         uint64_t id; /* of the cancellation */
         sd_bus_slot *slot;
+        sd_event_source *fresh; /* while the question has just been asked */
         char *trouble; /* why polkit gave no answer */
 } PolkitState;
 
@@ -58,5 +60,6 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret_refusal);
 
-/* Withdraws a question that waits; frees what state holds. */
-void polkit_forget(Request *request);
+/* Withdraws a question that waits, and frees what state holds. Was there one? Then another of the user's may be asked now
+ * (requests_next_turn()). */
+bool polkit_forget(Request *request);

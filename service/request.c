@@ -7,60 +7,29 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-/* One user's calls that are being worked on at a time. */
-#define REQUESTS_PER_USER_MAX 64u
 /* Until a network file that is being written is looked at again. */
 #define FILE_WAIT_USEC UINT64_C(50000)
 
-static Request *request_find(Service *service, sd_bus_message *m) {
+static Request *request_find(const Service *service, const sd_bus_message *m) {
         for (Request *q = service->requests; q; q = q->next)
-                if (q->message == m)
+                if (q->message == m && q->stage != REQUEST_ENDED)
                         return q;
         return NULL;
 }
 
-/* A unique name belongs to one connection as long as the bus lives and is never given to another (D-Bus Specification, "Valid Names"),
- * and a connection's uid never changes: the daemon is asked once by a caller who has many requests. */
-static int caller_uid(Service *service, sd_bus_message *m, uint32_t *ret) {
-        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-        const char *sender = sd_bus_message_get_sender(m);
-        LastCaller *last = &service->last_caller;
-        uid_t uid;
-        int r;
-
-        if (sender && last->name[0] && strcmp(sender, last->name) == 0) {
-                *ret = last->uid;
-                return 0;
-        }
-        /* From the daemon, which has it from the socket's SO_PEERCRED at connect: nothing that the
-         * caller says. */
-        r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
-        if (r < 0)
-                return r;
-        r = sd_bus_creds_get_euid(creds, &uid);
-        if (r < 0)
-                return r;
-        if (sender && strlen(sender) < sizeof(last->name)) {
-                memcpy(last->name, sender, strlen(sender) + 1);
-                last->uid = uid;
-        }
-        *ret = uid;
-        return 0;
+bool requests_has(const Service *service, const sd_bus_message *m) {
+        return request_find(service, m) != NULL;
 }
 
-static int request_new(Service *service, sd_bus_message *m, Request **ret, Refusal *ret_refusal) {
+/* For a call that the gate has just let pass. */
+static int request_new(Service *service, sd_bus_message *m, Request **ret) {
         Request *q;
         uint32_t uid;
         int r;
 
-        r = caller_uid(service, m, &uid);
+        r = gate_uid(service->gate, m, &uid);
         if (r < 0)
                 return r;
-        if (requests_count(service, uid, REQUEST_RUNNING) >= REQUESTS_PER_USER_MAX)
-                return refuse(
-                        ret_refusal, RAWNET_LIMITS_EXCEEDED,
-                        "%s: %u requests of uid %u are being worked on already; wait for one of them to end",
-                        sd_bus_message_get_member(m), REQUESTS_PER_USER_MAX, uid);
         q = calloc(1, sizeof(*q));
         if (!q)
                 return -ENOMEM;
@@ -75,24 +44,61 @@ static int request_new(Service *service, sd_bus_message *m, Request **ret, Refus
         return 0;
 }
 
-void request_free(Request *q) {
-        Service *service = q->service;
-        bool pass_turn = q->has_turn;
-        uint32_t uid = q->uid;
-
-        polkit_forget(q);
-        sd_event_source_disable_unref(q->file_source);
+static void request_unlink(Request *q) {
         if (q->next)
                 q->next->previous = q->previous;
         if (q->previous)
                 q->previous->next = q->next;
         else
-                service->requests = q->next;
+                q->service->requests = q->next;
         sd_bus_message_unref(q->message);
         free(q);
-        if (pass_turn)
-                requests_next_turn(service, uid);
+}
+
+/* The only place that frees requests while the loop runs. It is called by the loop itself: no walk along the list is under way,
+ * and no caller up the stack still uses one. */
+static int on_reap(sd_event_source *source, void *userdata) {
+        Service *service = userdata;
+
+        for (Request *q = service->requests, *next; q; q = next) {
+                next = q->next;
+                if (q->stage == REQUEST_ENDED)
+                        request_unlink(q);
+        }
         service_maybe_leave(service);
+        return 0;
+}
+
+int requests_start(Service *service) {
+        int r;
+
+        r = sd_event_add_defer(service->event, &service->reap_source, on_reap, service);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(service->reap_source, SD_EVENT_OFF);
+}
+
+void requests_done(Service *service) {
+        for (Request *q = service->requests; q; q = q->next)
+                request_end(q);
+        while (service->requests)
+                request_unlink(service->requests);
+        service->reap_source = sd_event_source_disable_unref(service->reap_source);
+}
+
+void request_end(Request *q) {
+        bool pass_turn = q->has_turn;
+
+        if (q->stage == REQUEST_ENDED)
+                return;
+        q->stage = REQUEST_ENDED;
+        q->has_turn = false;
+        pass_turn |= polkit_forget(q);
+        q->file_source = sd_event_source_disable_unref(q->file_source);
+        /* Cannot fail: the source is there, and a deferred one needs nothing of the kernel. */
+        (void)sd_event_source_set_enabled(q->service->reap_source, SD_EVENT_ONESHOT);
+        if (pass_turn)
+                requests_next_turn(q->service, q->uid);
 }
 
 static void log_refused(const Request *q, const Refusal *refusal) {
@@ -140,13 +146,13 @@ void request_refuse(Request *q, const Refusal *refusal) {
                 log_refused(q, refusal);
                 reply_refusal(q->message, refusal);
         }
-        request_free(q);
+        request_end(q);
 }
 
 void request_fail(Request *q, int errnum) {
         if (!q->caller_gone)
                 (void)sd_bus_reply_method_errno(q->message, errnum, NULL);
-        request_free(q);
+        request_end(q);
 }
 
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata) {
@@ -155,14 +161,12 @@ int request_run(sd_bus_message *m, Service *service, RequestStep step, void *use
         int r;
 
         if (!q) {
-                r = request_new(service, m, &q, &refusal);
-                if (r > 0)
-                        reply_refusal(m, &refusal);
-                if (r != 0)
-                        return MIN_OF(r, 1);
+                r = request_new(service, m, &q);
+                if (r < 0)
+                        return r;
         }
         if (q->caller_gone) {
-                request_free(q);
+                request_end(q);
                 return 1;
         }
         q->stage = REQUEST_RUNNING;
@@ -172,7 +176,7 @@ int request_run(sd_bus_message *m, Service *service, RequestStep step, void *use
         else if (r < 0)
                 request_fail(q, r);
         else if (q->stage == REQUEST_RUNNING || q->stage == REQUEST_REPLIED)
-                request_free(q);
+                request_end(q);
         return 1;
 }
 
@@ -226,11 +230,9 @@ void request_requeue(Request *q) {
 }
 
 void requests_synced(Service *service) {
-        for (Request *q = service->requests, *next; q; q = next) {
-                next = q->next;
+        for (Request *q = service->requests; q; q = q->next)
                 if (q->stage == REQUEST_SYNC)
                         request_requeue(q);
-        }
 }
 
 void requests_next_turn(Service *service, uint32_t uid) {
@@ -248,11 +250,9 @@ void requests_next_turn(Service *service, uint32_t uid) {
 
 /* Those that have waited for one helper in vain, or with everybody all. */
 static void refuse_waiting(Service *service, bool all, const Refusal *refusal) {
-        for (Request *q = service->requests, *next; q; q = next) {
-                next = q->next;
+        for (Request *q = service->requests; q; q = q->next)
                 if (q->stage == REQUEST_SYNC && (all || q->lost_helper))
                         request_refuse(q, refusal);
-        }
 }
 
 void requests_not_synced(Service *service, const Refusal *refusal) {
@@ -273,22 +273,18 @@ void requests_not_synced(Service *service, const Refusal *refusal) {
 }
 
 void requests_caller_gone(Service *service, const char *unique_name) {
-        for (Request *q = service->requests, *next; q; q = next) {
+        for (Request *q = service->requests; q; q = q->next) {
                 const char *sender = sd_bus_message_get_sender(q->message);
 
-                next = q->next;
                 if (!sender || strcmp(sender, unique_name) != 0)
                         continue;
                 q->caller_gone = true;
-                /* REQUEUED: its message stands in the bus's queue and would become a new request;
+                /* REQUEUED: its message is in the bus's queue and would become a new request;
                  * request_run() ends it. HELPER: the answer may bring descriptors, which must be
                  * closed. */
                 if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
-                    q->stage == REQUEST_POLKIT) {
-                        request_free(q);
-                        /* Others may have moved with it. */
-                        next = service->requests;
-                }
+                    q->stage == REQUEST_POLKIT)
+                        request_end(q);
         }
 }
 
@@ -296,7 +292,8 @@ unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage
         unsigned n = 0;
 
         for (const Request *q = service->requests; q; q = q->next)
-                n += q->uid == uid && (stage == REQUEST_RUNNING || q->stage == stage);
+                n += q->uid == uid && q->stage != REQUEST_ENDED &&
+                     (stage == REQUEST_RUNNING || q->stage == stage);
         return n;
 }
 

@@ -21,14 +21,15 @@ typedef enum RequestStage {
         REQUEST_POLKIT,   /* waits for polkit */
         REQUEST_REQUEUED, /* has been waited for; its message stands in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
-        REQUEST_REPLIED,  /* has its reply, may go */
+        REQUEST_REPLIED,  /* has its reply, may end */
+        REQUEST_ENDED,    /* is over, and freed when control is back in the event loop */
 } RequestStage;
 
 struct Request {
         Request *next, *previous;
         Service *service;
         sd_bus_message *message;
-        uint32_t uid; /* of the caller, as the bus has it */
+        uint32_t uid; /* of the caller, as the bus has it (gate.c) */
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
         bool lost_helper; /* one went while it was waited for: a second one is waited for, no third */
@@ -46,6 +47,13 @@ struct Request {
 /* A handler. Returns 0 with the stage set to what it waits for or REQUEST_REPLIED; a RawnetError
  * with the refusal; -errno. */
 typedef int (*RequestStep)(Request *request, void *userdata, Refusal *ret_refusal);
+
+/* Before the first request, and after the last. */
+int requests_start(Service *service);
+void requests_done(Service *service);
+
+/* Is m a call that is being worked on? */
+bool requests_has(const Service *service, const sd_bus_message *m);
 
 /* Runs step for m, new or come again, and answers it where step refuses. For an
  * sd_bus_message_handler_t to return. */
@@ -68,19 +76,20 @@ void requests_not_synced(Service *service, const Refusal *refusal);
 void request_requeue(Request *request);
 
 /* One of uid's questions is over: the one that has waited longest for its turn runs again. Should it
- * end without a question of its own, request_free() passes the turn on. */
+ * end without a question of its own, request_end() passes the turn on. */
 void requests_next_turn(Service *service, uint32_t uid);
 
-/* Answers and frees. */
+/* Answers and ends. A request that has ended stays in memory and in the list until control is back in the event loop, so that a
+ * walk along the list may end any. */
 void request_refuse(Request *request, const Refusal *refusal);
 void request_fail(Request *request, int errnum);
-void request_free(Request *request);
+void request_end(Request *request);
 
 /* Somebody has left the bus: questions on his behalf are withdrawn; what the helper does for him is
  * dropped once done. */
 void requests_caller_gone(Service *service, const char *unique_name);
 
-/* How many requests of uid are at a stage, or, with REQUEST_RUNNING, at any. */
+/* How many requests of uid are at a stage, or, with REQUEST_RUNNING, at any but REQUEST_ENDED. */
 unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage);
 
 /* Is kept from quota_check's view of leases alone: opens that the helper is working on, for a

@@ -75,11 +75,11 @@ static const HelperEvents helper_events = {
 };
 
 static bool is_busy(const Service *service) {
-        return service->requests || service->leases.n_leases > 0;
+        return service->requests || !gate_is_empty(service->gate) || service->leases.n_leases > 0;
 }
 
 void service_maybe_leave(Service *service) {
-        if (!service->leaving || !service->released || service->requests)
+        if (!service->leaving || !service->released || service->requests || !gate_is_empty(service->gate))
                 return;
         /* A call that came just before the name was given up has left a lease. Somebody has to
          * watch it, and it cannot be this process, which the service manager counts as stopping:
@@ -136,24 +136,50 @@ static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata) 
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* Sees every message first; lets all of them pass. */
+static bool on_gate_passed(void *userdata, const sd_bus_message *m) {
+        return requests_has(userdata, m);
+}
+
+static unsigned on_gate_running(void *userdata, uint32_t uid) {
+        return requests_count(userdata, uid, REQUEST_RUNNING);
+}
+
+static void on_gate_refused(void *userdata, uint32_t uid, const char *text) {
+}
+
+static void on_gate_idle(void *userdata) {
+        service_maybe_leave(userdata);
+}
+
+static const GateEvents gate_events = {
+        .passed = on_gate_passed,
+        .running = on_gate_running,
+        .refused = on_gate_refused,
+        .idle = on_gate_idle,
+};
+
+/* Sees every message first. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
 
-        if (sd_bus_message_is_method_call(m, NULL, NULL) > 0)
-                (void)sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
-        return 0;
+        if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
+                return 0;
+        (void)sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
+        return gate_arrive(service->gate, m);
 }
 
 static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Service *service = userdata;
         const char *name;
         int r;
 
         r = sd_bus_message_read_basic(m, 's', &name);
         if (r < 0)
                 return r;
-        if (name[0] == ':')
-                requests_caller_gone(userdata, name);
+        if (name[0] == ':') {
+                gate_caller_gone(service->gate, name);
+                requests_caller_gone(service, name);
+        }
         return 0;
 }
 
@@ -208,6 +234,9 @@ static int start_bus(Service *service) {
         r = manager_register(service);
         if (r < 0)
                 return r;
+        r = gate_new(service->event, service->bus, &gate_events, service, &service->gate);
+        if (r < 0)
+                return r;
         r = sd_bus_add_filter(service->bus, NULL, on_message, service);
         if (r < 0)
                 return r;
@@ -248,6 +277,9 @@ static int start_loop(Service *service) {
         if (r < 0)
                 return r;
         r = closer_new(&service->closer);
+        if (r < 0)
+                return r;
+        r = requests_start(service);
         if (r < 0)
                 return r;
         return helper_new(service->event, service->closer, &helper_events, service,
@@ -315,8 +347,8 @@ int service_run(Service *service) {
 }
 
 void service_done(Service *service) {
-        while (service->requests)
-                request_free(service->requests);
+        requests_done(service);
+        gate_free(service->gate);
         network_table_done(&service->networks);
         helper_free(service->helper);
         lease_table_done(&service->leases);

@@ -10,16 +10,12 @@
 #include <systemd/sd-event.h>
 
 #include "service/closer.h"
+#include "service/gate.h"
 #include "service/helper-client.h"
 #include "service/lease-table.h"
 #include "service/network.h"
 
 typedef struct Request Request;
-
-typedef struct LastCaller {
-        char name[64]; /* unique bus name; "": nobody yet */
-        uint32_t uid;
-} LastCaller;
 
 typedef struct Service {
         sd_event *event;
@@ -28,8 +24,9 @@ typedef struct Service {
         Helper *helper;
         LeaseTable leases;
         NetworkTable networks;
-        Request *requests;      /* method calls that are not answered yet */
-        LastCaller last_caller; /* request.c */
+        Gate *gate;             /* what every method call passes first */
+        Request *requests;      /* method calls that are being worked on */
+        sd_event_source *reap_source; /* request.c */
         uint64_t question_id;   /* last cancellation id given to polkit */
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */

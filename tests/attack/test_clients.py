@@ -148,13 +148,13 @@ def test_crafted_options():
             for type_, value in (("t", 2), ("y", 2), ("i", -1), ("d", 2.0), ("v", ("u", 2)), ("au", [2]), ("(u)", (2,)), ("s", "2"), ("b", True)):
                 refused(member, (INVALID,), "lab", kind, queues=(type_, value))
         refused(member, (INVALID,), "lab", vhost=("u", 1))
-        # A descriptor where none belongs is closed again.
+        # No method takes a descriptor: the bus refuses the call (dbus/org.rawnet1.conf), and it never reaches rawnetd.
         pid = lab.service_pid()
         before = lab.fd_count(pid)
         with open("/dev/null", "rb") as null:
             for _ in range(20):
-                refused(member, (INVALID,), "lab", queues=("h", null))
-                refused(member, (INVALID,), "lab", evil=("h", null))
+                refused(member, (DENIED,), "lab", queues=("h", null))
+                refused(member, (DENIED,), "lab", evil=("h", null))
         lab.wait_for(lambda: lab.fd_count(pid) <= before, 5, "the descriptors' end")
 
 
@@ -324,6 +324,8 @@ def test_flood_of_requests():
     with unharmed(), contextlib.ExitStack() as stack, bus.connect("member") as greedy, bus.connect("member2") as other, \
             greedy.open_tap("lab") as lease:  # fmt: skip
         connections = [greedy, *(stack.enter_context(bus.connect("member")) for _ in range(3))]
+        for one in connections:  # from now on rawnetd knows whose they are
+            one.get_all(bus.ROOT, bus.MANAGER)
         with lab.stopped(lab.helper_pid()):
             # dbus-daemon lets a connection have 128 calls open (dbus-daemon(1), max_replies_per_connection): stay below that.
             asked = [(one, one.send(lease.path, bus.LEASE, "GetStatistics")) for one in connections for _ in range(100)]

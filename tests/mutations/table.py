@@ -25,7 +25,7 @@ RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "h
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
-POLKIT, OPEN, REQUEST, QUOTA, LEASE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object"))
+POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
 
 # What the tests say.
 OUT = "frames got to the wire"
@@ -45,7 +45,7 @@ ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
 ACCEPT = "nft_rule_verdict(&rule, NF_ACCEPT);\n"
 IN_BRANCH = " " * 24
 QUESTIONS = (POLKIT, "#define POLKIT_QUESTIONS_MAX 16u", "#define POLKIT_QUESTIONS_MAX 100000u")
-REQUESTS = (REQUEST, "#define REQUESTS_PER_USER_MAX 64u", "#define REQUESTS_PER_USER_MAX 100000u")
+REQUESTS = (GATE, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 
 def guard(name, old, new, pattern, because=OUT, test=SEND):
