@@ -268,6 +268,21 @@ def test_long_frames():
         lab.wait_no_leases()
 
 
+@tap.limit(300)
+def test_xdp():
+    """The back end does not hear of the offloads that XDP turns off. Without their control the guest's driver refuses XDP, and TCP goes on;
+    on a tap XDP works. (With the control XDP is attached on the packet port, and TCP stops.)"""
+    for kind, said in (("packet", "xdp: Operation not supported"), ("tap", "attached")):
+        one = OldSpelling(f"lab,kind={kind}").boot()
+        try:
+            one.run("get_address")
+            assert one.run("xdp eth0 >/tmp/xdp & until grep -q . /tmp/xdp; do read -r -t 1 _; done; cat /tmp/xdp") == said
+            one.move()
+        finally:
+            one.end()
+        lab.wait_no_leases()
+
+
 @tap.limit(200)
 def test_memory_that_is_not_shared():
     """The guest waits for ever; the back end says what to change."""

@@ -173,7 +173,8 @@ class Runner:
     def backend(self):
         """The guest of its tests is made outside: the lab has no way to a package archive."""
         guest = [self.path("tools/demo.d/prepare.py"), self.source_dir, os.path.join(self.build_dir, "guest"),
-                 self.path("tests/backend/guest-init.sh"), os.path.join(self.build_dir, "tests/bench/traffic")]  # fmt: skip
+                 self.path("tests/backend/guest-init.sh"), os.path.join(self.build_dir, "tests/bench/traffic"),
+                 os.path.join(self.build_dir, "tests/backend/xdp")]  # fmt: skip
         if self._prepare("guest", ["/usr/bin/python3", "-B", *guest], "backend"):
             self.in_lab("backend")
 
