@@ -20,6 +20,7 @@ enum {
 };
 
 #define ETHERNET_HEADER_LENGTH 14u
+#define SOURCE_OFFSET 6u
 #define ETHERTYPE_OFFSET 12u
 
 /* What a VLAN-aware device anywhere on the way could take for a tag: IEEE 802.1Q-2018 9.6 (C-tag,
@@ -132,9 +133,14 @@ static void put_guest_rules(NftBatch *batch, const NftChain *chain, const Guard 
         }
 }
 
-static void put_wire_rule(NftBatch *batch, const NftChain *chain, const GuardLink *to) {
+static void put_wire_rule(NftBatch *batch, const NftChain *chain, const Guard *guard) {
+        const GuardLink *to = guard->shape == GUARD_PACKET ? &guard->inner : &guard->port;
         struct nftnl_rule *rule = nft_rule_new();
 
+        if (guard->drop_own) {
+                nft_rule_link_header(&rule, 0, SOURCE_OFFSET, sizeof(guard->mac));
+                nft_rule_compare(&rule, 0, true, &guard->mac, sizeof(guard->mac));
+        }
         nft_rule_link_header(&rule, 0, ETHERTYPE_OFFSET, 2);
         refuse_tags(&rule, 0);
         nft_rule_forward(&rule, SCRATCH, to->index);
@@ -218,8 +224,7 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
         if (c->gate.name)
                 put_gate_rule(batch, &c->gate);
         if (guard->shape != GUARD_DIRECT)
-                put_wire_rule(batch, &c->from_wire,
-                              guard->shape == GUARD_PACKET ? &guard->inner : &guard->port);
+                put_wire_rule(batch, &c->from_wire, guard);
 }
 
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {

@@ -34,6 +34,7 @@ typedef struct Guard {
         uint32_t shortcut; /* GUARD_PACKET: the longest frame that may take it, in bytes; 0: there is none */
         bool anti_spoof;
         bool pass_control;
+        bool drop_own; /* what the wire reflects of the guest's own frames does not come in; not GUARD_DIRECT */
         bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out, the chains drop */
         MacAddress mac; /* zero while learning */
 } Guard;

@@ -109,6 +109,9 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                                     : 0,
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
+                /* A macvlan in this mode takes a group frame with its own source for its own (drivers/net/macvlan.c,
+                 * macvlan_handle_frame()); the others do not. Reflected, it breaks IPv6's duplicate address detection (RFC 4862). */
+                .drop_own = plan->network.mode == MODE_PRIVATE,
                 .learning = plan->mac_mode == WIRE_MAC_LEARN,
                 .mac = plan->lease.mac,
         };

@@ -250,4 +250,6 @@ MUTATIONS = [
     Mutation("lease: a later version's lease is closed",
              [("helper/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
              "tests/netns/test_versions.py", "test_downgrade", "expected org.rawnet1.Error.NotSupported"),
+    Mutation("guard: what the wire reflects comes in", [(NAMESPACE, ".drop_own = plan->network.mode == MODE_PRIVATE,", ".drop_own = false,")],
+             "tests/netns/test_modes.py", "reflects", WRONG),
 ]

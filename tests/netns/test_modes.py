@@ -102,6 +102,21 @@ def test_guest_does_not_hear_itself():
                     assert not any(b"myself" in frame for frame in seen), (kind, network)
 
 
+def test_what_the_wire_reflects_is_not_delivered():
+    """A loop or a reflecting switch sends a guest's group frames back: to the guest its own neighbour solicitation would say that
+    another station has its address (RFC 4862, 5.4.3)."""
+    with bus.connect("member") as connection, frames.WirePort() as wire:
+        for (kind, options), network in itertools.product(KINDS, ("lab", "lab-private", "lab-vepa")):
+            with connection.open(kind, network, **options) as lease:
+                port, mac = shapes.port_of(lease), lease.info["mac"]
+                for destination in (frames.BROADCAST, "33:33:ff:00:00:01", "01:00:5e:00:00:fb", mac):
+                    wire.send(frames.ether(destination, mac, frames.TEST, b"reflected"))
+                wire.send(frames.ether(mac, shapes.FAR_MAC, frames.TEST, b"the end of them".ljust(50)))
+                seen = port.before(b"the end of them", SECONDS)
+                group = [frame for frame in seen if b"reflected" in frame and frame[0] & 1]
+                assert not group, (kind, options, network, [frame[:6].hex() for frame in group])
+
+
 def test_exclusive_has_the_vlan_to_itself():
     lab.need_vlan()
     with bus.connect("member") as connection, bus.connect("member2") as other, frames.WirePort("wire.200") as wire:

@@ -47,7 +47,7 @@ static const MacAddress own = {{0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
 static Guard guard_of(GuardShape shape, bool anti_spoof, bool pass_control) {
         return (Guard){.shape = shape, .uplink = {"uplink", UPLINK}, .port = {"rn12345", PORT},
                        .inner = {"inner", INNER}, .check = {"check", CHECK}, .anti_spoof = anti_spoof,
-                       .pass_control = pass_control, .mac = own,
+                       .pass_control = pass_control, .drop_own = pass_control, .mac = own,
                        .shortcut = shape == GUARD_PACKET ? SHORTCUT : 0};
 }
 
@@ -385,6 +385,22 @@ static void test_from_wire(_unused_ void **state) {
         })
 }
 
+/* A frame of the guest's own that the wire reflects: dropped where that is wanted, and nothing else is. */
+static void test_own_frames_from_wire(_unused_ void **state) {
+        for_each_guard({
+                for (unsigned i = 0; i <= 48; i++) {
+                        MacAddress source = own;
+                        Packet p;
+
+                        if (i < 48)
+                                source.octet[i / 8] ^= (uint8_t)(1u << i % 8);
+                        p = frame(own.octet, &source, 0x0800);
+                        if (guard.shape != GUARD_DIRECT)
+                                assert_int_equal(run_chain(&rules, "from-wire", &p) == DROPPED, guard.drop_own && i == 48);
+                }
+        })
+}
+
 static void test_gate(_unused_ void **state) {
         for_each_guard({
                 Packet p = frame(unicast, &own, 0x0800);
@@ -534,7 +550,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_type),   cmocka_unit_test(test_every_source_octet),
                 cmocka_unit_test(test_control_destinations), cmocka_unit_test(test_short_frames),
-                cmocka_unit_test(test_from_wire),    cmocka_unit_test(test_gate),
+                cmocka_unit_test(test_from_wire),    cmocka_unit_test(test_own_frames_from_wire), cmocka_unit_test(test_gate),
                 cmocka_unit_test(test_shortcut),     cmocka_unit_test(test_chains),       cmocka_unit_test(test_learning),
                 cmocka_unit_test(test_faults),
         };
