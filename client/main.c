@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "common/streams.h"
 
 static const char help_text[] =
                 "rawnetctl [--help | --version] COMMAND ...\n"
@@ -68,6 +69,8 @@ static bool wants_help(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+        if (streams_ensure() < 0)
+                return EXIT_FAILURE;
         log_open("rawnetctl");
         opterr = 0;
         if (argc < 2) {

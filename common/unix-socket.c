@@ -13,7 +13,7 @@ int unix_address(const char *path, struct sockaddr_un *ret, Refusal *ret_refusal
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS, "the path of a socket is empty");
         if (length >= sizeof(ret->sun_path))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "%s has %zu bytes, but the path of a socket has at most %zu (unix(7)): use a shorter path",
+                              "%s has %zu bytes, but the path of a socket has at most %zu bytes (unix(7)): use a shorter path",
                               path, length, sizeof(ret->sun_path) - 1);
         *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
         memcpy(ret->sun_path, path, length);

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/log.h"
+#include "common/streams.h"
 #include "common/text.h"
 #include "helper/server.h"
 
@@ -135,6 +136,8 @@ int main(int argc, char **argv) {
         int listen_fd, r;
         uid_t peer;
 
+        if (streams_ensure() < 0)
+                return EXIT_FAILURE;
         log_open("rawnet-helper");
         r = parse_arguments(argc, argv);
         if (r <= 0)

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
+#include "common/streams.h"
 #include "common/text.h"
 #include "service/privilege.h"
 #include "service/service.h"
@@ -78,6 +79,8 @@ int main(int argc, char **argv) {
         Refusal refusal = {};
         int r;
 
+        if (streams_ensure() < 0)
+                return EXIT_FAILURE;
         log_open("rawnetd");
         r = parse_arguments(argc, argv);
         if (r != 0)
