@@ -152,6 +152,7 @@ static int add_netdev(Qmp *qmp, const Port *port, const char *id, Refusal *ret_r
 static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bus, Refusal *ret_refusal) {
         json_object *arguments = one("driver", "virtio-net-pci");
         char name[NAME_SIZE];
+        int r;
 
         if (!arguments)
                 return -ENOMEM;
@@ -170,7 +171,14 @@ static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bu
                 /* One interrupt a virtqueue, for control and for changes (hw/virtio/virtio-pci.c). */
                 json_object_object_add(arguments, "vectors", json_object_new_uint64(2 * port->n_queues + 2));
         }
-        return qmp_execute(qmp, "device_add", arguments, -1, ret_refusal);
+        r = qmp_execute(qmp, "device_add", arguments, -1, ret_refusal);
+        /* QEMU's hw/core/qdev-hotplug.c; "bus" is there already where the user named it. */
+        if (r > 0 && strstr(ret_refusal->text, "does not support hotplug"))
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "QEMU's %s takes no new cards while it runs; a q35 machine takes them on a root port: start it "
+                              "with -device pcie-root-port,id=slot1,chassis=1 and plug with --bus slot1",
+                              bus ? bus : "bus");
+        return r;
 }
 
 /* QEMU takes a descriptor from its list when netdev_add uses it: what it has taken goes with the netdev, the rest by name. */

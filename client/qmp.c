@@ -9,11 +9,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
 #include "common/fd-pass.h"
 #include "common/text.h"
+#include "common/unix-socket.h"
 
 #define QMP_MESSAGE_MAX (1024u * 1024u)
 
@@ -23,8 +23,10 @@ struct Qmp {
         uint64_t id;
         unsigned patience_ms; /* as qmp_connect() got it */
         uint64_t left_ms;     /* of it; 0: the peer is given up, and every command fails at once */
-        char *text; /* what has come and is not read yet */
-        size_t used, size;
+        char text[4096];   /* what came last */
+        size_t read, used; /* how much of that the tokener has read, and how much it is */
+        json_tokener *tokener;
+        size_t message_size; /* bytes that the tokener has of a message that is not complete */
         char error_class[64];
         const char *device;
         bool deleted;
@@ -34,7 +36,8 @@ void qmp_close(Qmp *qmp) {
         if (!qmp)
                 return;
         safe_close(qmp->fd);
-        free(qmp->text);
+        if (qmp->tokener)
+                json_tokener_free(qmp->tokener);
         free(qmp);
 }
 
@@ -61,20 +64,22 @@ static const char *text_of(json_object *object, const char *key) {
                        : "";
 }
 
-/* One line out of what has come: a message, QEMU ends each with CR LF (qmp-spec, 2.1). 1, 0 (none yet), or -EBADMSG. */
+/* One message out of what has come. QEMU writes it on one line, or with pretty=on on many; a message ends where its object ends. 1, 0
+ * (none yet), or -EBADMSG. */
 static int take_message(Qmp *qmp, json_object **ret) {
-        char *end = memchr(qmp->text, '\n', qmp->used);
-        json_object *message;
-        size_t length;
+        size_t length = qmp->used - qmp->read;
+        json_object *message = json_tokener_parse_ex(qmp->tokener, qmp->text + qmp->read, (int)length);
+        enum json_tokener_error error = json_tokener_get_error(qmp->tokener);
 
-        if (!end)
-                return qmp->used >= QMP_MESSAGE_MAX ? -EBADMSG : 0;
-        *end = '\0';
-        length = (size_t)(end - qmp->text) + 1;
-        message = json_tokener_parse(qmp->text);
-        memmove(qmp->text, qmp->text + length, qmp->used - length);
-        qmp->used -= length;
-        if (!json_object_is_type(message, json_type_object)) {
+        if (error != json_tokener_continue)
+                length = json_tokener_get_parse_end(qmp->tokener);
+        qmp->read += length;
+        qmp->message_size += length;
+        if (error == json_tokener_continue)
+                return qmp->message_size >= QMP_MESSAGE_MAX ? -EBADMSG : 0;
+        qmp->message_size = 0;
+        /* The tokener also takes what is no object, "null" among it. */
+        if (error != json_tokener_success || !json_object_is_type(message, json_type_object)) {
                 json_object_put(message);
                 return -EBADMSG;
         }
@@ -102,24 +107,17 @@ static int read_more(Qmp *qmp, uint64_t until_ms) {
         ssize_t n;
         int r;
 
-        if (qmp->size - qmp->used < 4096) {
-                char *bigger = realloc(qmp->text, qmp->size + 65536);
-
-                if (!bigger)
-                        return -ENOMEM;
-                qmp->text = bigger;
-                qmp->size += 65536;
-        }
         /* Also of a peer that never stops talking. */
         if (now >= until_ms)
                 return -ETIMEDOUT;
         r = poll(&p, 1, (int)(until_ms - now));
         if (r == 0)
                 return -ETIMEDOUT;
-        n = r < 0 ? -1 : recv(qmp->fd, qmp->text + qmp->used, qmp->size - qmp->used, 0);
+        n = r < 0 ? -1 : recv(qmp->fd, qmp->text, sizeof(qmp->text), 0);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;
-        qmp->used += (size_t)n;
+        qmp->read = 0;
+        qmp->used = (size_t)n;
         return n == 0 ? -ECONNRESET : 0;
 }
 
@@ -137,7 +135,7 @@ static int next_message(Qmp *qmp, uint64_t until_ms, json_object **ret) {
         int r = 0;
 
         while (r == 0) {
-                r = qmp->used > 0 ? take_message(qmp, ret) : 0;
+                r = qmp->read < qmp->used ? take_message(qmp, ret) : 0;
                 if (r == 0)
                         r = read_more(qmp, until_ms);
         }
@@ -251,20 +249,39 @@ static int greet(Qmp *qmp, Refusal *ret_refusal) {
         return qmp_execute(qmp, "qmp_capabilities", NULL, -1, ret_refusal);
 }
 
+/* What QEMU's -qmp takes, and we do not: descriptors are passed over a UNIX socket alone. */
+static int check_kind(const char *path, Refusal *ret_refusal) {
+        static const char *const others[] = {"tcp:", "telnet:", "websocket:", "udp:", "fd:", "pipe:", "vc", "stdio"};
+
+        if (strncmp(path, "unix:", 5) == 0)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s: write the socket's path alone: --qmp %.*s", path,
+                              (int)strcspn(path + 5, ","), path + 5);
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (strncmp(path, others[i], strlen(others[i])) == 0 && access(path, F_OK) < 0)
+                        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                                      "%s: --qmp takes the path of a UNIX socket, because a port's descriptors can only be "
+                                      "passed over one; give QEMU one more control socket: -qmp "
+                                      "unix:/run/user/%u/vm.qmp,server=on,wait=off",
+                                      path, (unsigned)getuid());
+        return 0;
+}
+
 int qmp_connect(const char *path, unsigned patience_ms, Qmp **ret, Refusal *ret_refusal) {
         const struct timeval timeout = {patience_ms / 1000, patience_ms % 1000 * 1000};
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct sockaddr_un address;
         _cleanup_(qmp_closep) Qmp *qmp = NULL;
         int r;
 
-        if (strlen(path) >= sizeof(address.sun_path))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "%s: the name of a socket has at most %zu bytes (unix(7)); name it from a nearer "
-                              "directory",
-                              path, sizeof(address.sun_path) - 1);
-        memcpy(address.sun_path, path, strlen(path) + 1);
+        r = check_kind(path, ret_refusal);
+        if (r == 0)
+                r = unix_address(path, &address, ret_refusal);
+        if (r != 0)
+                return r;
         qmp = calloc(1, sizeof(*qmp));
         if (!qmp)
+                return -ENOMEM;
+        qmp->tokener = json_tokener_new();
+        if (!qmp->tokener)
                 return -ENOMEM;
         qmp->path = path;
         qmp->left_ms = qmp->patience_ms = patience_ms;

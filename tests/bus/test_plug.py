@@ -179,6 +179,35 @@ def test_what_fails_is_undone():
         only_holder(process)
 
 
+def test_pretty_answers():
+    """With pretty=on QEMU writes each message on several lines; a message ends where its object ends."""
+    monitor = ("-chardev", f"socket,id=c0,path={SOCKET}-pretty,server=on,wait=off", "-mon", "chardev=c0,mode=control,pretty=on")
+    for words in ("-qmp-pretty", f"unix:{SOCKET}-pretty,server=on,wait=off"), monitor:
+        with qemu(*words) as (qmp, process):
+            done = rawnetctl("plug", "--qmp", f"{SOCKET}-pretty", "--id", "n0", "lab")
+            assert done.returncode == 0 and done.stderr == "", done
+            assert list(qmp.devices()) == ["n0"]
+            only_holder(process)
+        os.unlink(f"{SOCKET}-pretty")
+
+
+def test_q35_without_a_bus():
+    with qemu("-M", "q35", "-device", "pcie-root-port,id=slot1,chassis=1") as (qmp, _):
+        refused("--bus slot1", "--qmp", SOCKET, "--id", "n0", "lab")
+        refused("--bus slot1", "--qmp", SOCKET, "--id", "n0", "--bus", "pcie.0", "lab")
+        lab.wait_no_leases()
+        line = plugged("--id", "n0", "--bus", "slot1", "lab")
+        assert qmp.get("n0", "mac") in line, line
+
+
+def test_other_ways_to_qemu():
+    """What QEMU's -qmp takes beside a UNIX socket: the answer says what to write."""
+    for way in ("tcp:127.0.0.1:4444", "tcp:localhost:4444,server=on,wait=off", "telnet:localhost:4444", "stdio", "fd:5"):
+        refused("-qmp unix:", "--qmp", way, "lab")
+        refused("-qmp unix:", "--qmp", way, "n0", verb="unplug")
+    refused("--qmp /run/vm.qmp", "--qmp", "unix:/run/vm.qmp,server=on", "lab")
+
+
 def test_no_qemu_there():
     refused("-qmp unix:", "--qmp", "/nonexistent/qmp", "lab")
     refused("at most 107 bytes", "--qmp", "/" + "x" * 200, "lab")

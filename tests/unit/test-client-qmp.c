@@ -108,6 +108,46 @@ static void test_answers(_unused_ void **state) {
         assert_int_equal(count_fds(), before);
 }
 
+/* What -qmp-pretty says: a message on many lines, its end wherever a piece ends. */
+static void test_pretty(_unused_ void **state) {
+        static const char script[] = "{\r\n    \"QMP\": {\r\n        \"version\": \"}\\\"{\"\r\n    }\r\n}\r\n"
+                                     "{\r\n    \"return\": {\r\n    },\r\n    \"id\": 1\r\n}{\"event\": \"A\"}\r\n"
+                                     "{\r\n    \"error\": {\r\n        \"class\": \"X\",\r\n"
+                                     "        \"desc\": \"no\"\r\n    },\r\n    \"id\": 2\r\n}\r\n";
+
+        for (size_t piece = 1; piece < sizeof(script); piece++) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                Qmp *qmp = NULL;
+                Play p;
+
+                begin(&p, script, piece);
+                assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
+                assert_refused(qmp_execute(qmp, "getfd", arguments(), -1, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "no");
+                assert_string_equal(qmp_error_class(qmp), "X");
+                qmp_close(qmp);
+                end(&p);
+        }
+}
+
+/* A message that never ends. */
+static void test_too_long(_unused_ void **state) {
+        static const char head[] = GREETING "{\"return\": \"";
+        size_t size = 3 * 1024 * 1024;
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        char *script = malloc(size + 1);
+        Qmp *qmp = NULL;
+        Play p;
+
+        assert_non_null(script);
+        memset(script, 'x', size);
+        script[size] = '\0';
+        memcpy(script, head, sizeof(head) - 1);
+        begin(&p, script, size);
+        assert_refused(qmp_connect(p.path, PATIENCE, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal, "does not speak QMP");
+        end(&p);
+        free(script);
+}
+
 static void test_not_gone(_unused_ void **state) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         Qmp *qmp = NULL;
@@ -262,13 +302,15 @@ static void test_faults(_unused_ void **state) {
                         end(&p);
                         assert_int_equal(count_fds(), before);
                 }
-                assert_int_equal(n - 1, 4); /* the connection's memory and socket, room for an answer, the first command */
+                assert_int_equal(n - 1, 3); /* the connection's memory and socket, the first command */
         }
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_answers),
+                cmocka_unit_test(test_pretty),
+                cmocka_unit_test(test_too_long),
                 cmocka_unit_test(test_not_gone),
                 cmocka_unit_test(test_no_qemu),
                 cmocka_unit_test(test_useless_server),
