@@ -20,6 +20,7 @@
 #include "backend/peer-event.h"
 #include "backend/sandbox.h"
 #include "common/log.h"
+#include "common/streams.h"
 #include "common/text.h"
 
 /* Documented in rawnet-vhost(1). */
@@ -290,7 +291,7 @@ static int serve(Device *device, const Arguments *arguments, Refusal *ret_refusa
 static int exit_status(int r, const Refusal *refusal) {
         if (r == 0)
                 return EXIT_SUCCESS;
-        log_error("%s", r < 0 ? strerror(-r) : refusal->text);
+        log_error("%s", r < 0 ? errno_text(r) : refusal->text);
         return r == RAWNET_INVALID_ARGS    ? EXIT_BROKEN
                : r == RAWNET_NO_SUCH_LEASE ? EXIT_ENDED
                                            : EXIT_FAILURE;
@@ -302,6 +303,8 @@ int main(int argc, char **argv) {
         Refusal refusal = {};
         int r;
 
+        if (streams_ensure() < 0)
+                return EXIT_FAILURE;
         log_open("rawnet-vhost");
         r = parse_arguments(argc, argv, &arguments);
         if (r != 0)

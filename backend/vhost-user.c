@@ -30,7 +30,8 @@ void vhost_user_done(VhostUser *front) {
 
 /* Takes the descriptors of one recvmsg(). All that came are ours now, so those that are too many are closed. */
 static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *ret_refusal) {
-        bool too_many = message->msg_flags & MSG_CTRUNC;
+        bool truncated = message->msg_flags & MSG_CTRUNC, too_many = false;
+        unsigned before = front->n_fds;
 
         for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
                 size_t n;
@@ -50,7 +51,11 @@ static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *r
                         }
                 }
         }
-        if (too_many)
+        /* The kernel also cuts off what finds no free number. The control part has room for as many as we take. */
+        if (truncated && front->n_fds - before < VHOST_USER_DESCRIPTORS_MAX)
+                return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED, "taking the front end's descriptors: %s",
+                              errno_text(EMFILE));
+        if (too_many || truncated)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a message came with more than %u descriptors",
                               VHOST_USER_DESCRIPTORS_MAX);
         return 0;

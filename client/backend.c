@@ -7,14 +7,21 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "client/client.h"
 #include "client/parse.h"
+#include "client/process.h"
 #include "common/fd-pass.h"
+#include "common/log.h"
+#include "common/unix-socket.h"
 
 #define PROGRAM "rawnet-vhost"
+#define UNIQUE_PART "rawnet.XXXXXX/vhost" /* mkdtemp(3) replaces the X */
+
+/* While a process changes its program it has no command line. */
+#define EXEC_MS 10
+#define EXEC_LOOKS 100u
 
 _printf_(2, 3) static int add(char ***argv, const char *format, ...) {
         char *text = NULL, **bigger;
@@ -104,6 +111,12 @@ static int become(const Port *port, int connection) {
         return run_program(argv);
 }
 
+static bool has_ended(int process) {
+        struct pollfd p = {.fd = process, .events = POLLIN};
+
+        return poll(&p, 1, 0) > 0;
+}
+
 /* port->socket's directory, then the socket itself. */
 static void remove_socket(const Port *port) {
         char *slash = strrchr(port->socket, '/');
@@ -114,51 +127,96 @@ static void remove_socket(const Port *port) {
         *slash = '/';
 }
 
-/* In the child: until QEMU connects, or has ended without. */
+/* What is unique of the path, and needs no quoting in QEMU's options: "rawnet.XXXXXX/vhost". */
+static const char *unique_part(const Port *port) {
+        return port->socket + strlen(port->socket) - strlen(UNIQUE_PART);
+}
+
+/* Waits for a connection, or until timeout_ms have passed (-1: for ever) or the process has ended (-1: none). Returns the connection, or
+ * -1. */
+static int wait_for_connection(int listener, int process, int timeout_ms) {
+        struct pollfd polls[] = {{.fd = listener, .events = POLLIN}, {.fd = process, .events = POLLIN}};
+        uid_t user;
+        int fd;
+
+        while (poll(polls, ARRAY_SIZE(polls), timeout_ms) < 0 && errno == EINTR)
+                ;
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        /* The directory is ours alone: only root could be somebody else. */
+        if (fd >= 0 && unix_peer_user(fd, &user) == 0 && (user == geteuid() || user == 0))
+                return fd;
+        safe_close(fd);
+        return -1;
+}
+
+/* A process that has the socket's path on its command line: QEMU, or what will become QEMU. A pidfd or -errno. */
+static int find_user_of(const Port *port, int listener, int *ret_connection) {
+        int process = -EAGAIN;
+
+        for (unsigned n = 0; n < EXEC_LOOKS && *ret_connection < 0; n++) {
+                process = process_find(unique_part(port));
+                if (process != -EAGAIN)
+                        break;
+                *ret_connection = wait_for_connection(listener, -1, EXEC_MS);
+        }
+        return process;
+}
+
+/*
+ * In the child: until QEMU connects, or no process is left that could. The process that started us need not be QEMU's: a wrapper (setsid
+ * --fork, start-stop-daemon --background, a script) forks and ends. The command line of whatever runs instead has the socket's path.
+ */
 static int wait_and_become(const Port *port, int listener, int parent) {
-        struct pollfd polls[] = {{.fd = listener, .events = POLLIN}, {.fd = parent, .events = POLLIN}};
+        _cleanup_close_ int process = TAKE_FD(parent);
+        bool wrapped = false;
         int connection = -1;
 
-        while (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno == EINTR)
-                ;
-        if (polls[0].revents & POLLIN)
-                connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        while (connection < 0 && process >= 0) {
+                connection = wait_for_connection(listener, process, -1);
+                if (connection >= 0 || !has_ended(process))
+                        continue;
+                safe_close(process);
+                process = find_user_of(port, listener, &connection);
+                wrapped = wrapped || process >= 0;
+        }
         remove_socket(port);
+        if (connection < 0 && wrapped)
+                log_error("the command ended before QEMU connected to its port on %s", port->request.network);
         return connection >= 0 ? become(port, connection) : EXIT_OWN_FAILURE;
 }
 
-/* A directory of our own, mode 0700: nobody else may connect. */
-static int make_listener(Port *port, int *ret) {
+/* A directory for sockets. What has none of its own, or one that is not there or has too long a name, has /tmp. */
+static const char *runtime_directory(void) {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        _cleanup_free_ char *directory = NULL, *path = NULL;
+        size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/" UNIQUE_PART);
 
-        if (fd < 0)
-                return -errno;
-        /* What has no directory of its own, or one that is not there, has /tmp. */
-        if (!runtime || *runtime != '/' || access(runtime, W_OK) < 0)
-                runtime = "/tmp";
+        return runtime && *runtime == '/' && strlen(runtime) <= most && access(runtime, W_OK) == 0 ? runtime : "/tmp";
+}
+
+/* In a directory of our own, mode 0700: nobody else may connect. */
+static int make_listener(Port *port, int *ret, Refusal *ret_refusal) {
+        const char *runtime = runtime_directory();
+        _cleanup_free_ char *directory = NULL, *path = NULL;
+        struct sockaddr_un address;
+        int r;
+
         if (asprintf(&directory, "%s/rawnet.XXXXXX", runtime) < 0)
                 return -ENOMEM;
         if (!mkdtemp(directory))
-                return -errno;
-        if (asprintf(&path, "%s/vhost", directory) < 0)
-                return -ENOMEM;
-        if (strlen(path) >= sizeof(address.sun_path)) {
+                return refuse_errno(ret_refusal, errno, "making a directory in %s", runtime);
+        if (asprintf(&path, "%s/vhost", directory) < 0) {
                 rmdir(directory);
-                return -ENAMETOOLONG;
+                return -ENOMEM;
         }
-        memcpy(address.sun_path, path, strlen(path));
-        if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0) {
-                int r = -errno;
-
+        r = unix_address(path, &address, ret_refusal);
+        if (r == 0)
+                r = unix_listen(&address, 0600, 1, ret, ret_refusal);
+        if (r != 0) {
                 unlink(path);
                 rmdir(directory);
                 return r;
         }
         port->socket = TAKE_PTR(path);
-        *ret = TAKE_FD(fd);
         return 0;
 }
 
@@ -179,14 +237,14 @@ static int detach(const Port *port, int listener, int parent, bool quiet) {
         return waitpid(child, &status, 0) < 0 ? -errno : status != 0 ? -EAGAIN : 0;
 }
 
-int backend_spawn(Port *port, bool quiet) {
+int backend_spawn(Port *port, bool quiet, Refusal *ret_refusal) {
         _cleanup_close_ int listener = -1, parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
         int r;
 
         if (parent < 0)
                 return -errno;
-        r = make_listener(port, &listener);
-        if (r < 0)
+        r = make_listener(port, &listener, ret_refusal);
+        if (r != 0)
                 return r;
         r = detach(port, listener, parent, quiet);
         if (r < 0) {

@@ -19,6 +19,7 @@
 #include "client/bus.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "common/streams.h"
 #include "common/text.h"
 
 #define PROGRAM "rawnet-bridge-helper"
@@ -149,6 +150,8 @@ int main(int argc, char **argv) {
         Refusal refusal = {};
         int r;
 
+        if (streams_ensure() < 0)
+                return EXIT_FAILURE;
         log_open(PROGRAM);
         options.request.mac = "learn";
         r = parse_options(argc, argv, &options);
@@ -156,13 +159,13 @@ int main(int argc, char **argv) {
                 return r;
         r = limit_life();
         if (r < 0) {
-                log_error("%s", strerror(-r));
+                log_error("%s", errno_text(r));
                 return EXIT_FAILURE;
         }
         port_init(&port, NULL, &options.request);
         r = open_port(&port, &refusal);
         if (r != 0) {
-                log_error("%s", r > 0 ? refusal.text : strerror(-r));
+                log_error("%s", r > 0 ? refusal.text : errno_text(r));
                 return EXIT_FAILURE;
         }
         /* One byte of data that means nothing, and the descriptor: net/tap.c recv_fd(), libvirt's

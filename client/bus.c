@@ -18,7 +18,18 @@
         UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */
 #define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
 
+/* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message. */
+static bool is_descriptor_limit(int r) {
+        return r == -EMFILE || r == -EXFULL;
+}
+
+static int refuse_limit(Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED, "%s", errno_text(EMFILE));
+}
+
 static int refuse_connection(int r, Refusal *ret_refusal) {
+        if (is_descriptor_limit(r))
+                return refuse_limit(ret_refusal);
         return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                       "cannot reach the D-Bus system bus: %s; is dbus running?", strerror(-r));
 }
@@ -43,6 +54,8 @@ static RawnetError error_code(const char *name) {
 int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
         const char *name = error->name, *message = error->message ? error->message : strerror(-r);
 
+        if (is_descriptor_limit(r))
+                return refuse_limit(ret_refusal);
         if (!name)
                 return r == -ENOMEM ? r : refuse_connection(r, ret_refusal);
         if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||
@@ -238,6 +251,8 @@ int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal) {
         if (r != 0)
                 return r;
         r = read_opened(reply, port);
+        if (is_descriptor_limit(r))
+                return refuse_limit(ret_refusal);
         if (r < 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd's answer for network %s makes no sense: %s",

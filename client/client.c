@@ -9,10 +9,7 @@
 #include <string.h>
 
 int say_failure(int r, const Refusal *refusal) {
-        if (r > 0)
-                log_error("%s", refusal->text);
-        else
-                log_error("%s", strerror(-r));
+        log_error("%s", r > 0 ? refusal->text : errno_text(r));
         return EXIT_FAILURE;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/fd-pass.h"
+#include "common/mac.h"
 
 void port_init(Port *port, char *name, const PortRequest *request) {
         *port = (Port){.name = name, .request = *request};
@@ -32,6 +33,57 @@ bool port_name_valid(const char *name) {
         size_t length = strlen(name);
 
         return length >= 1 && length <= 32 && strspn(name, allowed) == length;
+}
+
+static bool is_said(const char *text) {
+        return text && *text;
+}
+
+static bool same_mac(const char *a, const char *b) {
+        MacAddress first, second;
+
+        return is_said(a) && is_said(b) && mac_parse(a, &first) == 0 && mac_parse(b, &second) == 0 &&
+               memcmp(&first, &second, sizeof(first)) == 0;
+}
+
+/* "--port a" is a name of the command line; a port of rawnetctl run may have none. */
+static const char *label(const Port *port) {
+        return port->name ? port->name : port->request.network;
+}
+
+int ports_check_addresses(const Port *ports, size_t n_ports, Refusal *ret_refusal) {
+        for (size_t i = 0; i < n_ports; i++)
+                for (size_t k = 0; k < i; k++) {
+                        const PortRequest *a = &ports[k].request, *b = &ports[i].request;
+
+                        /* Without a network: a port that is open already. */
+                        if (!a->network || !b->network || strcmp(a->network, b->network) != 0)
+                                continue;
+                        if (same_mac(a->mac, b->mac))
+                                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                                              "%s and %s both ask for the MAC address %s on network "
+                                              "%s: give each its own",
+                                              label(&ports[k]), label(&ports[i]), b->mac, b->network);
+                        if (!is_said(a->mac) && !is_said(b->mac) && is_said(a->name) &&
+                            is_said(b->name) && strcmp(a->name, b->name) == 0)
+                                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                                              "%s and %s both have the name %s on network %s, and so "
+                                              "the same MAC address: give each its own",
+                                              label(&ports[k]), label(&ports[i]), b->name, b->network);
+                }
+        return 0;
+}
+
+void ports_explain_refusal(const Port *ports, size_t i, Refusal *refusal) {
+        for (size_t k = 0; k < i && refusal->error == RAWNET_ADDRESS_IN_USE; k++)
+                if (same_mac(ports[k].mac, ports[i].request.mac)) {
+                        refuse(refusal, RAWNET_ADDRESS_IN_USE,
+                               "%s and %s ask for the same MAC address %s, and their networks %s and "
+                               "%s have the same parent: give each its own",
+                               label(&ports[k]), label(&ports[i]), ports[k].mac,
+                               ports[k].request.network, ports[i].request.network);
+                        return;
+                }
 }
 
 size_t ports_number_from_three(Port *ports, size_t n_ports) {

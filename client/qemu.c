@@ -93,6 +93,8 @@ static int open_ports(QemuLine *line, const QemuHost *host, Refusal *ret_refusal
                         r = bus_connect(&bus, ret_refusal);
                 if (r == 0)
                         r = open_port(bus, line, i, host, ret_refusal);
+                if (r > 0)
+                        ports_explain_refusal(line->ports, i, ret_refusal);
         }
         return r;
 }
@@ -104,12 +106,14 @@ static int start_backends(QemuLine *line, Refusal *ret_refusal) {
 
         for (size_t i = 0; i < line->n_ports; i++) {
                 int r = line->ports[i].request.kind == KIND_PACKET
-                                        ? backend_spawn(&line->ports[i], quiet)
+                                        ? backend_spawn(&line->ports[i], quiet, ret_refusal)
                                         : 0;
 
+                if (r > 0)
+                        return r;
                 if (r < 0)
                         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                      "starting rawnet-vhost: %s", strerror(-r));
+                                      "starting rawnet-vhost: %s", errno_text(r));
         }
         return 0;
 }
@@ -173,6 +177,9 @@ static int prepare(QemuLine *line, const QemuHost *host, bool dry_run, char ***r
 
         if (!numbers)
                 return -ENOMEM;
+        r = ports_check_addresses(line->ports, line->n_ports, ret_refusal);
+        if (r != 0)
+                return r;
         /* Chosen before we open anything: QEMU finds its caller's descriptors (-add-fd, fd=) where
          * they were. */
         r = ports_find_free(numbers, wanted);

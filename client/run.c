@@ -18,11 +18,15 @@
 /* Opens every port over one connection, which is closed again before it returns. */
 static int open_ports(Port *ports, size_t n_ports, Refusal *ret_refusal) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        int r;
+        int r = ports_check_addresses(ports, n_ports, ret_refusal);
 
-        r = bus_connect(&bus, ret_refusal);
-        for (size_t i = 0; i < n_ports && r == 0; i++)
+        if (r == 0)
+                r = bus_connect(&bus, ret_refusal);
+        for (size_t i = 0; i < n_ports && r == 0; i++) {
                 r = bus_open_port(bus, &ports[i], ret_refusal);
+                if (r > 0)
+                        ports_explain_refusal(ports, i, ret_refusal);
+        }
         return r;
 }
 

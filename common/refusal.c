@@ -61,15 +61,25 @@ int refuse(Refusal *ret, RawnetError error, const char *format, ...) {
         return (int)error;
 }
 
+const char *errno_text(int errnum) {
+        const char *text;
+
+        if (errnum < 0)
+                errnum = -errnum;
+        if (errnum == EMFILE)
+                return "Too many open files: raise the limit of this process (ulimit -n, or LimitNOFILE= of a unit)";
+        text = strerrordesc_np(errnum); /* thread-safe and always English, strerror(3) */
+        return text ? text : "Unknown error";
+}
+
 int refuse_errno(Refusal *ret, int errnum, const char *format, ...) {
+        const char *reason = errno_text(errnum);
         char unknown[32];
-        const char *reason;
         va_list ap;
 
         if (errnum < 0)
                 errnum = -errnum;
-        reason = strerrordesc_np(errnum); /* thread-safe and always English, strerror(3) */
-        if (!reason) {
+        if (!strerrordesc_np(errnum)) {
                 snprintf(unknown, sizeof(unknown), "error %d", errnum);
                 reason = unknown;
         }

@@ -51,5 +51,8 @@ int refuse(Refusal *ret, RawnetError error, const char *format, ...) _printf_(3,
  * negative), and strerror(errnum) is appended to the sentence: "what: Operation not permitted". */
 int refuse_errno(Refusal *ret, int errnum, const char *format, ...) _printf_(3, 4);
 
+/* strerror() in English for errnum (positive or negative). Where the process has too many open descriptors, with the remedy. */
+const char *errno_text(int errnum);
+
 /* "org.rawnet1.Error.NetworkBusy" and so on; never NULL for 1 <= error < RAWNET_ERROR_COUNT. */
 const char *rawnet_error_to_dbus(RawnetError error);

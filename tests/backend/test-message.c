@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 
@@ -245,6 +246,31 @@ static void test_too_many_descriptors(void **state) {
 
         assert_refused(say_with(*state, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 9, &refusal), RAWNET_INVALID_ARGS, &refusal,
                        "more than 8 descriptors");
+        close(fd);
+}
+
+/* The process has no number left: that is not the front end's mistake. */
+static void test_no_descriptor_left(void **state) {
+        int fd = eventfd(0, EFD_CLOEXEC), fds[2] = {fd, fd};
+        struct rlimit old, low;
+        Refusal refusal = {};
+        uint64_t zero = 0;
+        int r, next;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+        for (rlim_t left = 0; left < 2; left++) {
+                void *fresh = NULL;
+
+                assert_int_equal(set_up(&fresh), 0);
+                next = dup(fd);
+                low = (struct rlimit){.rlim_cur = (rlim_t)next + left, .rlim_max = old.rlim_max};
+                close(next);
+                assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+                r = say_with(fresh, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 2, &refusal);
+                assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+                assert_refused(r, RAWNET_LIMITS_EXCEEDED, &refusal, "Too many open files", "ulimit -n");
+                assert_int_equal(tear_down(&fresh), 0);
+        }
         close(fd);
 }
 
@@ -524,6 +550,7 @@ int main(void) {
                 TEST(test_config),          cmocka_unit_test(test_bad_messages),
                 cmocka_unit_test(test_bad_headers),                 TEST(test_in_bits_and_pieces),
                 TEST(test_too_many_descriptors),                    TEST(test_memory),
+                cmocka_unit_test(test_no_descriptor_left),
                 cmocka_unit_test(test_wrong_descriptors),           TEST(test_flood),
                 TEST(test_call_that_blocks),                        cmocka_unit_test(test_other_files),
                 cmocka_unit_test(test_timer_stops),

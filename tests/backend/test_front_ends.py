@@ -161,6 +161,89 @@ def test_rawnetctl_qemu_daemonized():
             os.kill(pid, signal.SIGTERM)
 
 
+def pids_of(word):
+    """Of the processes that have word in their command line."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit():
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    found += [int(name)] if word.encode() in file.read() else []
+    return found
+
+
+WRAPPERS = {
+    "setsid": ["setsid", "-f"],
+    "start-stop-daemon": ["start-stop-daemon", "--start", "--background", "--oknodo", "--name", "rn-none", "--startas", "/usr/bin/env", "--"],
+    "a shell that ends first": ["sh", "-c", '{ tail --pid=$$ -f /dev/null; exec "$@"; } >/dev/null 2>&1 &', "sh"],
+    "a shell in a shell": ["sh", "-c", 'sh -c \'sh -c "\\"\\$@\\" &" sh "$@" &\' sh "$@" >/dev/null 2>&1', "sh"],
+}  # fmt: skip
+
+
+@tap.limit(len(WRAPPERS) * (BOOT_SECONDS + 20))
+def test_wrappers_that_fork_and_end():
+    """QEMU runs when the process that rawnetctl became has ended; the back end waits for it."""
+    for number, (name, wrapper) in enumerate(WRAPPERS.items()):
+        mac = f"52:54:00:d0:02:{number:02x}"
+        with runtime_directory() as environment, frames.WirePort() as wire:
+            line = ["rawnetctl", "qemu", "--", *wrapper, *PLAIN_QEMU, "-netdev", f"raw,id=n0,network=lab,kind=packet,mac={mac}",
+                    "-device", "virtio-net-pci,netdev=n0"]  # fmt: skip
+            result = lab.run_as("member", line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert result.returncode == 0, (name, result)
+            try:
+                wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
+                assert len(lab.lease_ids()) == 1, name
+            finally:
+                for pid in pids_of(mac):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def watched_by(pid):
+    """The processes of which pid has a pidfd."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as file:
+            found += [int(line.split()[1]) for line in file if line.startswith("Pid:")]
+    return found
+
+
+def test_a_wrapped_qemu_that_fails():
+    """The back end ends with the last process that could have connected, and says so."""
+    with runtime_directory() as environment, tempfile.TemporaryFile() as errors:
+        fifo = os.path.join(environment["XDG_RUNTIME_DIR"], "fifo")
+        os.mkfifo(fifo)
+        os.chmod(fifo, 0o666)
+        line = ["rawnetctl", "qemu", "--", "setsid", "-f", "sh", "-c", f"read go <{fifo}; exec \"$@\"", "sh", *PLAIN_QEMU,
+                "-nosuch", "-netdev", "raw,id=n0,network=lab,kind=packet"]  # fmt: skip
+        result = lab.run_as("member", line, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
+        assert result.returncode == 0, result
+        # The shell, and the back end, which has rawnetctl's command line until QEMU connects.
+        lab.wait_for(lambda: any(set(watched_by(pid)) & set(pids_of(fifo)) for pid in pids_of(fifo)), 10, "the back end's look at the shell")
+        assert len(lab.lease_ids()) == 1
+        with open(fifo, "w", encoding="ascii") as file:
+            file.write("go\n")
+        lab.wait_no_leases()
+        os.unlink(fifo)
+        lab.wait_for(lambda: not os.listdir(environment["XDG_RUNTIME_DIR"]), 10, "the socket's end")
+        errors.seek(0)
+        said = errors.read().decode()
+        assert "nosuch" in said and "the command ended before QEMU connected to its port on lab" in said, said
+
+
+@tap.limit(BOOT_SECONDS + 40)
+def test_a_long_runtime_directory():
+    """Too long for a socket in it: the socket is in /tmp."""
+    mac = "52:54:00:d0:01:07"
+    with runtime_directory() as environment:
+        path = environment["XDG_RUNTIME_DIR"] + "/" + "x" * 100
+        os.mkdir(path)
+        os.chmod(path, 0o777)
+        with ready(mac, ["rawnetctl", "qemu", *PLAIN_QEMU, "-netdev", "raw,id=n0,network=lab", "-device",
+                         f"virtio-net-pci,netdev=n0,mac={mac}"], env={"XDG_RUNTIME_DIR": path}):  # fmt: skip
+            assert len(lab.lease_ids()) == 1
+        os.rmdir(path)
+
+
 @tap.limit(BOOT_SECONDS + 40)
 def test_rawnetctl_vhost():
     """For libvirt, cloud-hypervisor and the like: a socket."""

@@ -264,13 +264,72 @@ static void test_faults(_unused_ void **state) {
         port_done(&port);
 }
 
+static void test_same_address(_unused_ void **state) {
+        static const struct {
+                const char *network[2], *mac[2], *name[2], *words;
+        } cases[] = {
+                {{"lab", "lab"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0b"}, {NULL, NULL}, NULL},
+                {{"lab", "lab2"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0a"}, {NULL, NULL}, NULL},
+                {{"lab", "lab"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0A"}, {NULL, NULL}, "both ask for"},
+                {{"lab", "lab"}, {"learn", "learn"}, {NULL, NULL}, NULL},
+                {{"lab", "lab"}, {NULL, ""}, {NULL, ""}, NULL},
+                {{"lab", "lab"}, {NULL, NULL}, {"web", "db"}, NULL},
+                {{"lab", "lab2"}, {NULL, NULL}, {"web", "web"}, NULL},
+                {{"lab", "lab"}, {NULL, ""}, {"web", "web"}, "both have the name web"},
+                {{"lab", "lab"}, {NULL, "52:54:00:00:00:0a"}, {"web", "web"}, NULL},
+                {{NULL, "lab"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0a"}, {NULL, NULL}, NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                Port ports[2];
+                int r;
+
+                for (size_t k = 0; k < 2; k++) {
+                        make_port(&ports[k], k == 0 ? "first" : "second", cases[i].network[k], 0, 0, "");
+                        ports[k].request.mac = cases[i].mac[k];
+                        ports[k].request.name = cases[i].name[k];
+                }
+                r = ports_check_addresses(ports, 2, &refusal);
+                if (cases[i].words)
+                        assert_refused(r, RAWNET_INVALID_ARGS, &refusal, cases[i].words, "first and second");
+                else
+                        assert_int_equal(r, 0);
+                port_done(&ports[0]);
+                port_done(&ports[1]);
+        }
+}
+
+static void test_explained(_unused_ void **state) {
+        Refusal refusal = {};
+        Port ports[2];
+
+        make_port(&ports[0], "first", "lab", 1, 0, "52:54:00:00:00:0a");
+        make_port(&ports[1], "second", "lab2", 0, 0, "");
+        ports[1].request.mac = "52:54:00:00:00:0A";
+        refuse(&refusal, RAWNET_QUOTA_EXCEEDED, "too many");
+        ports_explain_refusal(ports, 1, &refusal);
+        assert_string_equal(refusal.text, "too many");
+        refuse(&refusal, RAWNET_ADDRESS_IN_USE, "lease 7 has it");
+        ports_explain_refusal(ports, 1, &refusal);
+        assert_refused(refusal.error, RAWNET_ADDRESS_IN_USE, &refusal, "first and second", "lab and lab2", "same parent");
+        ports[1].request.mac = "52:54:00:00:00:0b";
+        refuse(&refusal, RAWNET_ADDRESS_IN_USE, "lease 7 has it");
+        ports_explain_refusal(ports, 1, &refusal);
+        assert_string_equal(refusal.text, "lease 7 has it");
+        ports[0].n_queues = 0;
+        port_done(&ports[0]);
+        port_done(&ports[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_one_port),    cmocka_unit_test(test_left_alone),
                         cmocka_unit_test(test_named_ports), cmocka_unit_test(test_no_value),
                         cmocka_unit_test(test_environment), cmocka_unit_test(test_place),
                         cmocka_unit_test(test_find_free),   cmocka_unit_test(test_names),
-                        cmocka_unit_test(test_faults),
+                        cmocka_unit_test(test_faults),      cmocka_unit_test(test_same_address),
+                        cmocka_unit_test(test_explained),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
