@@ -77,17 +77,16 @@ static json_object *parse_object(const char *text) {
         size_t length = strlen(text);
         struct json_tokener *tokener = json_tokener_new();
         json_object *object = NULL;
+        size_t end;
 
         if (!tokener || length > INT32_MAX - 1)
                 return NULL;
-        /* With its NUL, or the tokener would wait for more after a number; what follows the object
-         * is refused. */
+        /* With its NUL, or the tokener would wait for more after a number; it may take that for a
+         * part of a comment. What follows the object is refused. */
         object = json_tokener_parse_ex(tokener, text, (int)length + 1);
+        end = MIN_OF(json_tokener_get_parse_end(tokener), length);
         if (object && (!json_object_is_type(object, json_type_object) ||
-                       json_tokener_get_parse_end(
-                                       tokener) + strspn(text + json_tokener_get_parse_end(tokener),
-                                                         " \t\r\n") <
-                                       length)) {
+                       end + strspn(text + end, " \t\r\n") < length)) {
                 json_object_put(object);
                 object = NULL;
         }

@@ -47,7 +47,7 @@ static void test_plain_options(_unused_ void **state) {
 
 static void test_json_options(_unused_ void **state) {
         static const char *const bad[] = {"{", "{]", "{\"a\":}", "{\"a\":1} x", "{\"a\":1}{}"};
-        QemuOptions options;
+        _cleanup_(qemu_options_done) QemuOptions options = {};
 
         check_get("{\"type\":\"raw\",\"queues\":2,\"vhost\":true,\"x\":{\"id\":\"no\"}}", "type",
                   "raw");
@@ -60,6 +60,17 @@ static void test_json_options(_unused_ void **state) {
         check_get("{\"vhost\":false} \n", "vhost", "off");
         check_get("{\"name\":\"a,,b\"}", "name", "a,,b");
         check_get("{}", "type", NULL);
+        /* A comment up to the end, refused or not: AddressSanitizer watches that nothing behind it
+         * is read. */
+        for (size_t n = 0; n < 64; n++) {
+                char slashes[64 + 1] = {};
+                _cleanup_free_ char *text = NULL;
+
+                memset(slashes, '/', n);
+                assert_true(asprintf(&text, "{}%s", slashes) > 0);
+                qemu_options_done(&options);
+                qemu_options_parse(text, "type", &options);
+        }
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
                 assert_int_equal(qemu_options_parse(bad[i], "type", &options), -EINVAL);
 }
