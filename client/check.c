@@ -193,6 +193,8 @@ static void check_parent(const Network *network, json_object *problems) {
         if (!(info.flags & IFF_UP))
                 add_sentence(problems, "%s is down: bring it up with: ip link set %s up", parent,
                              parent);
+        else if (!(info.flags & IFF_RUNNING))
+                add_sentence(problems, "%s has no carrier: is its cable plugged in, or its other end up?", parent);
         if (network->mtu > info.mtu)
                 add_sentence(problems,
                              "MTU=%u is more than the %u of %s: lower it, or raise the interface's",

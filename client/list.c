@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "client/client.h"
+#include "client/host-link.h"
 #include "client/objects.h"
 #include "client/parse.h"
 #include "client/show.h"
@@ -92,11 +93,23 @@ static int print_networks(const Objects *objects) {
         return r;
 }
 
+/* A lease is no better than its parent. The parent's name may be another one by now: then nothing is said of it. */
+static const char *state_of(const LeaseObject *lease, HostLink *last) {
+        if (strcmp(lease->state, "open") != 0)
+                return lease->state;
+        if (strcmp(last->name, lease->parent) != 0 && host_link_by_name(lease->parent, last) <= 0)
+                *last = (HostLink){};
+        if (!last->name[0])
+                return lease->state;
+        return !(last->flags & IFF_UP) ? "parent down" : !(last->flags & IFF_RUNNING) ? "no carrier" : lease->state;
+}
+
 static int print_leases(const Objects *objects) {
-        static const char *const headings[] = {"ID",  "NETWORK", "KIND", "OWNER",
-                                               "MAC", "NAME",    "SINCE"};
+        static const char *const headings[] = {"ID",  "NETWORK", "KIND",  "OWNER",
+                                               "MAC", "NAME",    "STATE", "SINCE"};
         _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
         UserName user = {};
+        HostLink parent = {};
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(headings) && r >= 0; i++)
@@ -111,6 +124,7 @@ static int print_leases(const Objects *objects) {
                                            user_name(&user, lease->owner),
                                            *lease->mac ? lease->mac : "(learning)",
                                            lease->name,
+                                           state_of(lease, &parent),
                                            since_format(lease->since, since)};
 
                 for (size_t c = 0; c < ARRAY_SIZE(row) && r >= 0; c++)

@@ -44,6 +44,7 @@ const BusField lease_fields[] = {
                 FIELD(LeaseObject, "Parent", "parent", "s", parent),
                 FIELD(LeaseObject, "Name", "name", "s", name),
                 FIELD(LeaseObject, "Since", "since", "t", since),
+                FIELD(LeaseObject, "State", "state", "s", state),
 };
 const size_t n_lease_fields = ARRAY_SIZE(lease_fields);
 

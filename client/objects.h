@@ -16,7 +16,7 @@ typedef struct NetworkObject {
 } NetworkObject;
 
 typedef struct LeaseObject {
-        char *network, *kind, *mac, *parent, *interface, *name;
+        char *network, *kind, *mac, *parent, *interface, *name, *state;
         uint32_t id, owner, mtu, vlan;
         uint64_t since; /* µs, CLOCK_REALTIME */
 } LeaseObject;

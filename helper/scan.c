@@ -2,6 +2,7 @@
 
 #include "helper/scan.h"
 
+#include "helper/link.h"
 #include "helper/nsid.h"
 #include "helper/record.h"
 
@@ -83,6 +84,20 @@ static int add_known(IdList *list, const Registry *registry) {
         return list->failed;
 }
 
+/* The uplink went with its parent, and only a process inside the namespace could put a guard on a new one. So the port goes as well:
+ * whoever holds its descriptor learns that the lease has ended, and a back end does not run on without a wire. */
+static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        Refusal refusal = {};
+        int r = link_delete(netlink, (int32_t)id, record_port_name(id, name), &refusal);
+
+        if (link_is_missing_in_lease(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
 /* *whole becomes false where there is a lease that cannot be reported. */
 static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
                         Refusal *ret_refusal) {
@@ -99,6 +114,8 @@ static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t 
                 *whole = false;
                 return 0;
         }
+        if (r == 0 && lease.gone && !lease.later)
+                r = delete_port(netlink, id, &refusal);
         if (r > 0)
                 *ret_refusal = refusal;
         return r == 0 ? report_send(context->report_fd, REPORT_LEASE, &lease, lower) : r;

@@ -28,6 +28,8 @@ static const char *lease_text(const WireLease *wire, const char *property,
                 return wire->parent;
         if (strcmp(property, "Name") == 0)
                 return wire->lease_name;
+        if (strcmp(property, "State") == 0)
+                return wire->gone ? "ended" : "open";
         if (strcmp(property, "MAC") == 0)
                 return mac_is_zero(&wire->mac) ? "" : mac_format(&wire->mac, buffer);
         snprintf(buffer, MAC_TEXT_SIZE, RAWNET_PORT_NAME_FORMAT, wire->id);
@@ -193,6 +195,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Name", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, wire.since),
                         SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
         SD_BUS_VTABLE_END,
 };

@@ -38,8 +38,12 @@ static void lease_remove(Service *service, Lease *lease) {
                     "InterfacesRemoved");
 }
 
+/* Ended's reason where the parent or the VLAN interface was deleted under the lease. */
+static const char link_gone[] = "link-gone";
+
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
+        const bool gone = strcmp(reason, link_gone) == 0;
         char path[LEASE_PATH_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
@@ -53,11 +57,15 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s",
-                  lease->wire.id, lease->wire.uid, lease->wire.network, reason);
+        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s%s%s%s",
+                  lease->wire.id, lease->wire.uid, lease->wire.network, reason, gone ? " (" : "",
+                  gone ? lease->wire.parent : "", gone ? " or its VLAN interface was deleted; open a new lease)" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");
+        if (lease->wire.gone)
+                signal_sent(sd_bus_emit_properties_changed(service->bus, path, RAWNET_IFACE_LEASE, "State", NULL),
+                            "PropertiesChanged");
 }
 
 static int lease_add(Service *service, const WireLease *wire) {
@@ -98,7 +106,7 @@ int lease_put(Service *service, const WireLease *wire) {
                                                            RAWNET_IFACE_LEASE, "MAC", NULL),
                             "PropertiesChanged");
         if (wire->gone)
-                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "link-gone",
+                lease_say_ended(service, lease, lease->owner_closes ? "closed" : link_gone,
                                 !lease->owner_closes);
         return 0;
 }
@@ -116,7 +124,7 @@ void lease_end(Service *service, uint32_t id, WireEndReason reason) {
                 break;
         case WIRE_END_LINK_GONE:
                 lease->wire.gone = 1;
-                lease_say_ended(service, lease, "link-gone", true);
+                lease_say_ended(service, lease, link_gone, true);
                 break;
         case WIRE_END_LAST_FD:
         case WIRE_END_NAMESPACE:

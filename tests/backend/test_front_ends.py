@@ -379,6 +379,19 @@ def test_the_lease_is_closed():
         assert "the lease has ended" in back.end()[1]
 
 
+def test_the_parent_is_removed():
+    """A network card that is unplugged: the back end of a strict port ends as that of a closed lease does."""
+    subprocess.run(["ip", "link", "add", "card0", "type", "veth", "peer", "name", "socket0"], check=True)
+    try:
+        subprocess.run(["ip", "link", "set", "card0", "up"], check=True)
+        with lab.network("unplugged", Parent="card0"), vhost.back_end("unplugged") as back:
+            subprocess.run(["ip", "link", "del", "card0"], check=True)
+            assert back.process.wait(tap.patience(10)) == 4
+            assert "the lease has ended" in back.end()[1]
+    finally:
+        subprocess.run(["ip", "link", "del", "card0"], check=False, capture_output=True)
+
+
 def test_it_has_given_everything_up():
     with vhost.back_end() as back:
         with open(f"/proc/{back.process.pid}/status", encoding="ascii") as file:

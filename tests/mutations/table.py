@@ -255,4 +255,6 @@ MUTATIONS = [
              "tests/netns/test_versions.py", "test_downgrade", "expected org.rawnet1.Error.NotSupported"),
     Mutation("guard: what the wire reflects comes in", [(NAMESPACE, ".drop_own = plan->network.mode == MODE_PRIVATE,", ".drop_own = false,")],
              "tests/netns/test_modes.py", "reflects", WRONG),
+    Mutation("scan: the port stays without its wire", [("helper/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
+             "tests/netns/test_parents.py", "deleted_under", "the port's end"),
 ]

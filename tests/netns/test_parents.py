@@ -4,6 +4,7 @@
 An 802.11 station is played in test_refusals.py."""
 
 import contextlib
+import errno
 import subprocess
 
 import bus
@@ -126,6 +127,35 @@ def test_a_lease_keeps_its_parent_out_of_a_bridge():
             sh("ip link del br-test")
 
 
+def alive(lease):
+    """Can the holder still send?"""
+    try:
+        shapes.port_of(lease).send(frames.marker(lease.info["mac"] or "52:54:00:00:00:09", "anybody"))
+    except OSError as error:
+        assert error.errno in (errno.EBADFD, errno.ENXIO, errno.ENETDOWN, errno.EIO, errno.ENODEV), error
+        return False
+    return True
+
+
+def test_without_carrier():
+    """Parent down, or its cable out: list and check say so, and the lease goes on when it is back."""
+    def rawnetctl(*words):
+        return lab.run_as("member", ["rawnetctl", *words]).stdout
+
+    with lab.network("dark", Parent="parent0"), parent(), bus.connect("member") as connection, connection.open_tap("dark") as lease:
+        assert " open " in rawnetctl("list") and "no carrier" not in rawnetctl("check", "dark")
+        sh("ip link set peer0 down")
+        assert " no carrier " in rawnetctl("list"), rawnetctl("list")
+        assert "parent0 has no carrier" in rawnetctl("check", "dark"), rawnetctl("check", "dark")
+        sh("ip link set parent0 down")
+        assert " parent down " in rawnetctl("list"), rawnetctl("list")
+        sh("ip link set parent0 up; ip link set peer0 up")
+        lab.wait_for(lambda: " open " in rawnetctl("list"), SECONDS, "the carrier")
+        with frames.WirePort("peer0", None) as wire:
+            shapes.port_of(lease).send(frames.marker(lease.info["mac"], "light"))
+            wire.wait(b"light", SECONDS)
+
+
 def test_deleted_under_live_leases():
     with lab.network("short", Parent="parent0"), bus.connect("member") as connection, connection.open_tap("lab") as stays, \
             frames.WirePort() as wire:  # fmt: skip
@@ -138,6 +168,12 @@ def test_deleted_under_live_leases():
             assert connection.wait_signal("Ended", 20, path=lease.path)[1] == ("link-gone",)
             bus.expect_error("NoSuchLease", connection.statistics, lease.path)
             assert lease.path in connection.leases(), "held, it still counts"
+            assert connection.get_all(lease.path, bus.LEASE)["State"] == "ended"
+            # The port goes with the wire, so that no holder runs on without one.
+            lab.wait_for(lambda: not alive(lease), SECONDS, "the port's end")  # pylint: disable=cell-var-from-loop
+        assert connection.get_all(stays.path, bus.LEASE)["State"] == "open"
+        listed = lab.run_as("member", ["rawnetctl", "list"], check=True).stdout
+        assert listed.count(" ended ") == len(leases) and listed.count(" open ") == 1, listed
         refused(connection, "ParentMissing", "short", "parent0")
         lab.kill_service()
         lab.wait_for(lambda: len(connection.leases()) == 5, 20, "the new rawnetd's list")
