@@ -59,6 +59,13 @@ def on_the_wire(process, mac):
     lab.wait_for(acknowledged, SECONDS, f"a DHCP lease for {mac}")
 
 
+def first_lease():
+    """As only_lease(), once it is announced."""
+    with bus.connect("member") as connection:
+        lab.wait_for(connection.leases, 60, "the lease")
+    return only_lease()
+
+
 def only_lease():
     with bus.connect("member") as connection:
         (properties,) = connection.leases().values()
@@ -235,10 +242,9 @@ def test_nic():
 @tap.limit(500)
 def test_card_of_the_old_spelling():
     need_qemu()
-    for mac, words in (("52:54:00:0e:00:0d", f"nic,model=virtio,netdev=n0,macaddr=52:54:00:0e:00:0d"), (None, "nic,model=virtio,netdev=n0,")):
+    for mac, words in (("52:54:00:0e:00:0d", "nic,model=virtio,netdev=n0,macaddr=52:54:00:0e:00:0d"), (None, "nic,model=virtio,netdev=n0,")):
         with guest(rawnetctl_qemu("-netdev", "raw,id=n0,network=lab,", "-net", words)) as process:
-            lab.wait_for(lab.lease_ids, 60, "the lease")
-            on_the_wire(process, mac or only_lease()["MAC"])
+            on_the_wire(process, mac or first_lease()["MAC"])
 
 
 @tap.limit(500)
@@ -246,14 +252,14 @@ def test_readconfig():
     """Memory, card and MAC address from a file; a card without an address there gets the port's."""
     need_qemu()
     path = f"{lab.LAB}/tmp/vm.cfg"
-    for line in ('mac = "52:54:00:0e:00:0e"', ""):
+    for line in ('  mac = "52:54:00:0e:00:0e"\n', ""):
         with open(path, "w", encoding="ascii") as file:
-            file.write(f'[memory]\n  size = "96M"\n[device "nic0"]\n  driver = "virtio-net-pci"\n  netdev = "n0"\n  {line}\n')
+            file.write(f'[memory]\n  size = "96M"\n[device "nic0"]\n  driver = "virtio-net-pci"\n  netdev = "n0"\n{line}')
         words = [word for word in LINE if word not in ("-m", "64")]
         with guest(["rawnetctl", "qemu", *words, "-readconfig", path, "-netdev", "raw,id=n0,network=lab"]) as process:
-            lab.wait_for(lab.lease_ids, 60, "the lease")
-            assert only_lease()["Kind"] == "packet"
-            on_the_wire(process, only_lease()["MAC"])
+            lease = first_lease()
+            assert lease["Kind"] == "packet", lease
+            on_the_wire(process, lease["MAC"])
 
 
 def stopped_qemu(*words, monitor="quit\n"):
