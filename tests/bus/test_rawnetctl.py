@@ -185,7 +185,7 @@ def test_json_of_everything():
         assert [row["since"] for row in rows] == sorted(row["since"] for row in rows), "the oldest first"
         networks = {row["name"]: row for row in json.loads(good("networks", "--json"))}
         assert networks["many"]["description"] == described and networks["many"]["leases"] == 100, networks["many"]
-        assert "wrong.conf:3" in networks["wrong"]["error"], networks["wrong"]
+        assert "wrong.conf:2" in networks["wrong"]["error"], networks["wrong"]
         row = json.loads(good("stat", "--json", str(leases[7].id)))
         assert row["name"] == names[7] and len(row["statistics"]) >= 23 and row["id"] == leases[7].id, row
         report = json.loads(ctl("check", "--json").stdout)
