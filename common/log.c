@@ -10,6 +10,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "clock.h"
 #include "text.h"
 
 /* The journal's native socket, sd_journal_send(3): that it is there means that a journal runs. */
@@ -69,6 +70,36 @@ void log_at(int level, const char *format, ...) {
         va_end(ap);
         /* Without memory the bare format still says what happened. */
         write_line(level, text ? text : format);
+        errno = saved;
+}
+
+bool log_limit_pass(LogLimit *limit, unsigned *ret_left_out) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        if (now < limit->until) {
+                limit->n_left_out++;
+                return false;
+        }
+        *ret_left_out = limit->n_left_out;
+        *limit = (LogLimit){.until = now + LOG_LIMIT_USEC};
+        return true;
+}
+
+void log_limited(LogLimit *limit, int level, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        int saved = errno;
+        unsigned n;
+        va_list ap;
+
+        if (!log_limit_pass(limit, &n))
+                return;
+        va_start(ap, format);
+        text = format_text(format, ap);
+        va_end(ap);
+        if (n > 0)
+                log_at(level, "%s (and %u times more before)", text ? text : format, n);
+        else
+                log_at(level, "%s", text ? text : format);
         errno = saved;
 }
 

@@ -27,6 +27,7 @@ typedef struct Learner {
         Guard guard;
         uint32_t uplink;
         int report_fd;
+        LogLimit refusals; /* the guest causes one with every frame */
 } Learner;
 
 static int listen_for_frames(uint32_t port, int *ret) {
@@ -89,7 +90,7 @@ static int take_address(Learner *l) {
         if (r == 0)
                 r = namespace_write_record(l->plan, l->netlink, &refusal);
         if (r > 0)
-                log_notice("%s", refusal.text);
+                log_limited(&l->refusals, LOG_NOTICE, "%s", refusal.text);
         return r;
 }
 

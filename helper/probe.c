@@ -155,7 +155,7 @@ int probe_run(const LeaseContext *context) {
         r = privilege_enter_lease(&context->privilege, &refusal);
         if (r < 0)
                 return r;
-        if (r > 0)
+        if (r > 0 && !context->quiet_probe)
                 log_warning("%s", refusal.text);
         if (r == 0) {
                 features |= WIRE_FEATURE_USER_NAMESPACE;

@@ -110,7 +110,7 @@ static bool start(Connection *connection, JobKind kind, const WireRequest *reque
         int r = worker_start(connection->server, kind, connection, request);
 
         if (r < 0) {
-                log_error("cannot start a worker: %s", strerror(-r));
+                log_limited(&connection->server->failures, LOG_ERR, "cannot start a worker: %s", strerror(-r));
                 server_answer_failure(connection, request->serial, "it cannot start a process");
                 return false;
         }
@@ -175,10 +175,14 @@ static bool (*const operations[])(Connection *, const WireRequest *) = {
 /* Where no namespace could be made nothing else could be probed either, and a limit may have been raised since: then the kernel is looked at
  * once more before a request is read. True: that has begun, and the request waits in its socket. */
 static bool look_again(Server *server) {
+        unsigned n;
+
         if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->looked) {
                 server->looked = false;
                 return false;
         }
+        /* Any user causes this, by reading a property: what the probe says each time is said from time to time. */
+        server->context.quiet_probe = !log_limit_pass(&server->probes, &n);
         if (worker_start(server, JOB_PROBE, NULL, NULL) < 0)
                 return false;
         server->looked = true;

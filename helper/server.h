@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/log.h"
 #include "helper/lease.h"
 #include "helper/link.h"
 
@@ -41,6 +42,7 @@ struct Server {
         bool scan_wanted, sweep_wanted, sweeping, spare_due;
         bool paused; /* connections are not read */
         uint64_t learning_pause; /* µs until leases that learn unheard are looked at again; 0: there are none */
+        LogLimit probes, failures; /* a user causes what they are about as often as he likes */
         sd_event_source *idle_timer, *scan_timer, *learning_timer;
         Netlink nsids, links;
 };

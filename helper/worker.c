@@ -206,7 +206,8 @@ static void note_exit(Worker *worker) {
                 server_scan_later(server);
         }
         if (worker->kind == JOB_PROBE && !server->probed) {
-                log_warning("the kernel could not be probed; assuming the worst");
+                if (!server->context.quiet_probe)
+                        log_warning("the kernel could not be probed; assuming the worst");
                 server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
                 server->probed = true;
         }

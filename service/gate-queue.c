@@ -40,15 +40,11 @@ int gate_item_refuse(GateItem *item, const Refusal *refusal) {
 }
 
 bool gate_call_is_of_use(sd_bus_message *m) {
-        /* Any other call without a wish for a reply would open a port, or read something, for nobody. */
-        static const char *const members[] = {"Close", "HostUp", "HostDown"};
-
         if (sd_bus_message_get_expect_reply(m) > 0)
                 return true;
-        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-                if (strcmp(sd_bus_message_get_member(m), members[i]) == 0)
-                        return true;
-        return false;
+        /* Close() alone. Any other call without a wish for a reply would open a port, or read something, for nobody. */
+        return strcmp(sd_bus_message_get_member(m), "Close") == 0 &&
+               strcmp(sd_bus_message_get_signature(m, true), "") == 0;
 }
 
 GateQueue **gate_queue_of_uid(GateQueue **first, uint32_t uid) {
@@ -106,8 +102,12 @@ void gate_queue_free(GateQueue *queue) {
         free(queue);
 }
 
-static unsigned *count_of(GateQueue *queue, const GateItem *item) {
-        return item->refusal ? &queue->n_refusals : &queue->n_calls;
+static void count(GateQueue *queue, const GateItem *item, bool more) {
+        unsigned by = more ? 1u : -1u;
+
+        *(item->refusal ? &queue->n_refusals : &queue->n_calls) += by;
+        queue->n_too_long += item->too_long ? by : 0;
+        queue->size = more ? queue->size + item->size : queue->size - item->size;
 }
 
 void gate_queue_append(GateQueue *queue, GateItem *item) {
@@ -117,8 +117,7 @@ void gate_queue_append(GateQueue *queue, GateItem *item) {
         else
                 queue->first = item;
         queue->last = item;
-        (*count_of(queue, item))++;
-        queue->size += item->size;
+        count(queue, item, true);
 }
 
 GateItem *gate_queue_take(GateQueue *queue) {
@@ -129,8 +128,7 @@ GateItem *gate_queue_take(GateQueue *queue) {
         queue->first = item->next;
         if (!queue->first)
                 queue->last = NULL;
-        (*count_of(queue, item))--;
-        queue->size -= item->size;
+        count(queue, item, false);
         return item;
 }
 
@@ -139,7 +137,7 @@ void gate_queue_drop(GateQueue *queue, const char *caller) {
         GateItem *item;
 
         queue->first = queue->last = NULL;
-        queue->n_calls = queue->n_refusals = 0;
+        queue->n_calls = queue->n_refusals = queue->n_too_long = 0;
         queue->size = 0;
         while ((item = gate_queue_take(&all))) {
                 const char *name = gate_item_caller(item);

@@ -16,14 +16,15 @@
 typedef struct GateItem {
         struct GateItem *next;
         sd_bus_message *message; /* a call, or the reply that refuses one */
-        size_t size;             /* bytes that it takes, roughly */
+        size_t size;             /* bytes that it takes, roughly; 0: a call that has not been looked into */
         bool refusal;
+        bool too_long; /* a refusal: that is its reason */
 } GateItem;
 
 typedef struct GateQueue {
         struct GateQueue *next;
         GateItem *first, *last;
-        unsigned n_calls, n_refusals;
+        unsigned n_calls, n_refusals, n_too_long; /* the last are refusals, too */
         size_t size;         /* of all items */
         uint64_t not_before; /* µs, CLOCK_MONOTONIC: when it may have its next turn */
         uint32_t uid;
@@ -38,7 +39,7 @@ const char *gate_item_caller(const GateItem *item);
 
 /* Turns a call into the refusal of it. 0, or -errno: the caller wants no reply, or there is no memory for one. */
 int gate_item_refuse(GateItem *item, const Refusal *refusal);
-/* Does m do something for its caller, even for one who wants no reply? */
+/* Does m do something for its caller, even for one who wants no reply? Without reading its arguments. */
 bool gate_call_is_of_use(sd_bus_message *m);
 
 /* Where in the list that begins at *first the pointer to a queue is stored, or to the NULL at its end. */

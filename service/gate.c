@@ -24,6 +24,9 @@
 #define REFUSALS_OF_NAME_MAX 256u
 /* Bytes of a call's arguments; the longest valid ones have less than 1,000. */
 #define CALL_SIZE_MAX 4096u
+/* Longer calls of one user that wait for their refusal. To find out how long a call is takes time in proportion; with so many
+ * waiting, his next calls are refused unread. */
+#define TOO_LONG_MAX 4u
 /* Bytes that wait: of a name whose user is not known yet, and of everybody. A user may have 256 connections (dbus-daemon(1),
  * max_connections_per_user). */
 #define SIZE_OF_NAME_MAX (96u * 1024)
@@ -38,6 +41,8 @@
 /* Between two turns of a user who has refusals waiting. His connections run into the bus's limit of open calls then, and the bus,
  * which everybody uses, has less to do for them. */
 #define FLOODER_PAUSE_USEC UINT64_C(2000)
+/* The same, after the refusal of a call that is too long. */
+#define TOO_LONG_PAUSE_USEC UINT64_C(100000)
 
 struct Gate {
         sd_bus *bus;
@@ -62,25 +67,46 @@ bool gate_is_empty(const Gate *gate) {
         return !gate->turns && !gate->asking && !gate->released;
 }
 
-/* Is there room for item, a call, in queue? */
-static bool check_room(Gate *gate, const GateQueue *queue, const GateItem *item, Refusal *ret) {
-        const char *member = sd_bus_message_get_member(item->message);
+/* May one more call wait in queue? */
+static bool check_count(Gate *gate, const GateQueue *queue, const char *member, Refusal *ret) {
         unsigned n = queue->n_calls;
 
         if (!queue->name)
                 n += gate->events.running(gate->userdata, queue->uid);
-        if (n < CALLS_MAX && (!queue->name || queue->size + item->size <= SIZE_OF_NAME_MAX) &&
-            gate->size + item->size <= SIZE_MAX_OF_ALL)
+        if (n < CALLS_MAX && queue->n_too_long < TOO_LONG_MAX)
                 return true;
-        if (queue->name) {
+        if (queue->name || n < CALLS_MAX)
                 (void)refuse(ret, RAWNET_LIMITS_EXCEEDED, "%s: too many calls at once; wait for one of them to end",
                              member);
+        else
+                (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
+                             "%s: %u requests of uid %" PRIu32
+                             " are being worked on already; wait for one of them to end",
+                             member, n, queue->uid);
+        return false;
+}
+
+/* Is item, a call, short enough, and is there memory for it? */
+static bool check_size(const Gate *gate, const GateQueue *queue, GateItem *item, Refusal *ret) {
+        const char *member = sd_bus_message_get_member(item->message);
+        int r = 0;
+
+        if (item->size == 0) {
+                r = message_size(item->message, CALL_SIZE_MAX, &item->size);
+                item->size += GATE_MESSAGE_COST;
+        }
+        if (r < 0) {
+                item->too_long = true;
+                (void)refuse(ret, RAWNET_INVALID_ARGS,
+                             "%s: the arguments cannot be read or have more than %u bytes, which is more than any "
+                             "valid call has; org.rawnet1(5) lists the options",
+                             member, CALL_SIZE_MAX);
                 return false;
         }
-        (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                     "%s: %u requests of uid %" PRIu32 " are being worked on already; wait for one of them to end",
-                     member, n, queue->uid);
-        gate->events.refused(gate->userdata, queue->uid, ret->text);
+        if (gate->size + item->size <= SIZE_MAX_OF_ALL &&
+            (!queue->name || queue->size + item->size <= SIZE_OF_NAME_MAX))
+                return true;
+        (void)refuse(ret, RAWNET_LIMITS_EXCEEDED, "%s: too many calls at once; wait for one of them to end", member);
         return false;
 }
 
@@ -89,15 +115,19 @@ static bool has_room_for_refusal(const Gate *gate, const GateQueue *queue) {
                gate->size + GATE_MESSAGE_COST <= SIZE_MAX_OF_ALL;
 }
 
-/* Puts item, which is the gate's from then on, into queue, turned into a refusal where there are too many. */
+/* Puts item, which is the gate's from then on, into queue; turned into a refusal where there are too many, or dropped. */
 static void take_in(Gate *gate, GateQueue *queue, GateItem *item) {
+        bool room = has_room_for_refusal(gate, queue);
         Refusal refusal = {};
-        bool room = true;
 
-        if (item->refusal)
-                room = has_room_for_refusal(gate, queue);
-        else if (!check_room(gate, queue, item, &refusal))
-                room = has_room_for_refusal(gate, queue) && gate_item_refuse(item, &refusal) >= 0;
+        if (!item->refusal) {
+                bool passes = check_count(gate, queue, sd_bus_message_get_member(item->message), &refusal) &&
+                              check_size(gate, queue, item, &refusal);
+
+                if (!passes && !queue->name)
+                        gate->events.refused(gate->userdata, queue->uid, &refusal);
+                room = passes || (room && gate_item_refuse(item, &refusal) >= 0);
+        }
         if (!room) {
                 gate_item_free(item);
                 return;
@@ -208,8 +238,10 @@ static int next_turn(Gate *gate) {
                 return pause_until(gate, next);
         queue = gate_queue_unlink(p);
         item = take_out(gate, queue);
+        queue->not_before = item->too_long          ? now + TOO_LONG_PAUSE_USEC
+                            : queue->n_refusals > 0 ? now + FLOODER_PAUSE_USEC
+                                                    : 0;
         item_release(gate, queue->uid, item);
-        queue->not_before = queue->n_refusals > 0 ? now + FLOODER_PAUSE_USEC : 0;
         if (queue->first)
                 *gate_queue_end(&gate->turns) = queue;
         else
@@ -279,7 +311,6 @@ static int queue_up(Gate *gate, GateItem *item) {
 }
 
 static int arrive_first(Gate *gate, sd_bus_message *m) {
-        Refusal refusal = {};
         GateItem *item;
         int r;
 
@@ -288,17 +319,7 @@ static int arrive_first(Gate *gate, sd_bus_message *m) {
         item = gate_item_new(m);
         if (!item)
                 return -ENOMEM;
-        r = message_size(m, CALL_SIZE_MAX, &item->size);
-        item->size += GATE_MESSAGE_COST;
-        if (r < 0) {
-                (void)refuse(&refusal, RAWNET_INVALID_ARGS,
-                             "%s: the arguments cannot be read or have more than %u bytes, which is more than any "
-                             "valid call has; org.rawnet1(5) lists the options",
-                             sd_bus_message_get_member(m), CALL_SIZE_MAX);
-                r = gate_item_refuse(item, &refusal);
-        }
-        if (r >= 0)
-                r = queue_up(gate, item);
+        r = queue_up(gate, item);
         if (r < 0) {
                 gate_item_free(item);
                 return sd_bus_message_get_expect_reply(m) > 0 ? r : 1;

@@ -21,7 +21,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
-#include "common/util.h"
+#include "common/refusal.h"
 
 typedef struct Gate Gate;
 
@@ -31,7 +31,7 @@ typedef struct GateEvents {
         /* How many calls of uid are being worked on. */
         unsigned (*running)(void *userdata, uint32_t uid);
         /* A call of uid was refused: for the log. */
-        void (*refused)(void *userdata, uint32_t uid, const char *text);
+        void (*refused)(void *userdata, uint32_t uid, const Refusal *refusal);
         /* What waited has passed and been dispatched; more may have arrived meanwhile. */
         void (*idle)(void *userdata);
 } GateEvents;

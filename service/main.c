@@ -23,9 +23,8 @@
 
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
 
-/* A caller may send up to 16 descriptors along with every call, and they are ours until the call is
- * answered. Running out would cost us the bus connection, so there is room for what many users'
- * waiting calls can bring (request.c). */
+/* Running out of descriptors would cost us the bus connection. Calls bring none (dbus/org.rawnet1.conf); each open has up to 32
+ * of its port while it is answered, and what waits to be closed (closer.c) is open as well. */
 static void raise_descriptor_limit(void) {
         struct rlimit limit;
 

@@ -112,6 +112,8 @@ static void log_refused(const Request *q, const Refusal *refusal) {
                 .uid = q->uid,
         };
 
+        if (!refusal_log_wants(q->service->refusals, q->uid, kernel))
+                return;
         if (q->open.network[0]) {
                 event.network = q->open.network;
                 event.kind = lease_kind_to_string(q->open.kind);

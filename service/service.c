@@ -2,6 +2,7 @@
 
 #include "service/service.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -144,7 +145,17 @@ static unsigned on_gate_running(void *userdata, uint32_t uid) {
         return requests_count(userdata, uid, REQUEST_RUNNING);
 }
 
-static void on_gate_refused(void *userdata, uint32_t uid, const char *text) {
+static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal) {
+        const Service *service = userdata;
+        LogEvent event = {
+                .level = LOG_INFO,
+                .message_id = RAWNET_EVENT_REFUSED,
+                .error = rawnet_error_to_dbus(refusal->error),
+                .uid = uid,
+        };
+
+        if (refusal_log_wants(service->refusals, uid, false))
+                log_event(&event, "refused a call by uid %" PRIu32 ": %s", uid, refusal->text);
 }
 
 static void on_gate_idle(void *userdata) {
@@ -282,6 +293,9 @@ static int start_loop(Service *service) {
         r = requests_start(service);
         if (r < 0)
                 return r;
+        r = refusal_log_new(service->event, &service->refusals);
+        if (r < 0)
+                return r;
         return helper_new(service->event, service->closer, &helper_events, service,
                           &service->helper);
 }
@@ -349,6 +363,7 @@ int service_run(Service *service) {
 void service_done(Service *service) {
         requests_done(service);
         gate_free(service->gate);
+        refusal_log_free(service->refusals);
         network_table_done(&service->networks);
         helper_free(service->helper);
         lease_table_done(&service->leases);

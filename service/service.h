@@ -14,6 +14,7 @@
 #include "service/helper-client.h"
 #include "service/lease-table.h"
 #include "service/network.h"
+#include "service/refusal-log.h"
 
 typedef struct Request Request;
 
@@ -27,6 +28,7 @@ typedef struct Service {
         Gate *gate;             /* what every method call passes first */
         Request *requests;      /* method calls that are being worked on */
         sd_event_source *reap_source; /* request.c */
+        RefusalLog *refusals;
         uint64_t question_id;   /* last cancellation id given to polkit */
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */

@@ -48,6 +48,7 @@ def shapes(owner):
         "silent-open": open_tap(reply=False),
         "denied-open": open_tap(network="lab"),  # polkit is asked
         "long-open": open_tap(evil="x" * 8192),
+        "huge-open": open_tap(evil="x" * (1 << 20)),
         "silent-long-open": open_tap(reply=False, evil="x" * 8192),
         "descriptors": with_descriptors(open_tap()),
         "silent-descriptors": with_descriptors(open_tap(reply=False)),
@@ -73,7 +74,8 @@ class Connection:
         self.sock.setblocking(False)
         self.serial = 1000
         self.one = message.serialise(1)
-        self.batch = 1 if message.header.fields.get(HeaderFields.unix_fds) else BATCH
+        self.descriptors = message.header.fields.get(HeaderFields.unix_fds)
+        self.batch = 1 if self.descriptors or len(self.one) > 65536 else BATCH
         self.data = bytearray(self.one * self.batch)
         self.sent = len(self.data)  # of data
         self.null = os.open("/dev/null", os.O_RDONLY)
@@ -86,7 +88,7 @@ class Connection:
                         self.serial = self.serial % 0xFFFFFFF0 + 1
                         struct.pack_into("<I", self.data, offset + 8, self.serial)
                     self.sent = 0
-                if self.batch == 1 and self.sent == 0:
+                if self.descriptors and self.sent == 0:
                     fds = array.array("i", [self.null] * DESCRIPTORS)
                     self.sent += self.sock.sendmsg([self.data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
                 else:

@@ -83,7 +83,7 @@ def test_questions():
 
 @tap.limit(300)
 def test_long_calls():
-    attack("long-open", "silent-long-open")
+    attack("long-open", "silent-long-open", "huge-open")
 
 
 @tap.limit(300)

@@ -19,13 +19,14 @@ CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silenc
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
 LEARNING = "tests/attack/test_learn.py"
 CHECKED = "tests/netns/test_checked.py"
+FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
-POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
+POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE_C = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
 
 # What the tests say.
 OUT = "frames got to the wire"
@@ -45,7 +46,7 @@ ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
 ACCEPT = "nft_rule_verdict(&rule, NF_ACCEPT);\n"
 IN_BRANCH = " " * 24
 QUESTIONS = (POLKIT, "#define POLKIT_QUESTIONS_MAX 16u", "#define POLKIT_QUESTIONS_MAX 100000u")
-REQUESTS = (GATE, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
+REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 
 def guard(name, old, new, pattern, because=OUT, test=SEND):
@@ -150,7 +151,23 @@ MUTATIONS = [
     service("limits: leases of one user", QUOTA,
             "if (n >= network->max_leases_per_user)", "if (n > network->max_leases)", "flood_of_leases", WRONG),
     service("limits: a turn that is not used is not passed on", REQUEST,
-            "        if (pass_turn)\n", "        if (pass_turn && !service)\n", "flood_of_leases", "TimeoutError"),
+            "        if (pass_turn)\n", "        if (pass_turn && !q)\n", "flood_of_leases", "TimeoutError"),
+    Mutation("flood: users do not take turns", [(GATE_C, "p = queue_due(gate, now, &next);", "p = &gate->turns;"),
+                                                (GATE_C, "*gate_queue_end(&gate->turns) = queue;", "queue->next = gate->turns, gate->turns = queue;")],
+             FLOOD, "questions", "an open took|TimeoutError"),
+    Mutation("flood: all of a user's questions at once", [(POLKIT, "#define POLKIT_FRESH_MAX 1u", "#define POLKIT_FRESH_MAX 1000u")],
+             FLOOD, "questions", "an open took"),
+    Mutation("flood: no limit of a call's size", [(GATE_C, "#define CALL_SIZE_MAX 4096u", "#define CALL_SIZE_MAX 4096000u"),
+                                                       (GATE_C, "(256u * SIZE_OF_NAME_MAX)", "(25600u * SIZE_OF_NAME_MAX)")],
+             FLOOD, "long_calls", "rawnetd grew"),
+    Mutation("flood: descriptors pass the bus", [("dbus/org.rawnet1.conf", ' send_type="method_call" max_fds="0"/>', "/>"), REQUESTS],
+             FLOOD, "descriptors", "descriptors instead|did not survive|an open took|reached rawnetd"),
+    Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
+             LOG, "refusals", WRONG),
+    Mutation("log: every address in use", [(LEARN, 'log_limited(&l->refusals, LOG_NOTICE, "%s", refusal.text)', 'log_notice("%s", refusal.text)')],
+             LOG, "address_in_use", WRONG),
+    Mutation("log: every probe", [(SERVER, "!log_limit_pass(&server->probes, &n)", "log_limit_pass(&server->probes, &n) && !server")],
+             LOG, "cannot_be_had", WRONG),
     # -- the helper
     helper("anybody may speak", SERVER,
            "if (peer.uid == server->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),

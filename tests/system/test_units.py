@@ -52,6 +52,12 @@ def test_units_are_well_written():
     debian.run("systemd-analyze", "verify", "--man=no", *debian.UNITS)
 
 
+def test_memory_and_tasks_are_bounded():
+    for unit in EXPOSURE:
+        limits = dict(line.split("=", 1) for line in debian.run("systemctl", "show", "-p", "MemoryMax,TasksMax,LimitNOFILE", unit).split())
+        assert len(limits) == 3 and all(value.isdigit() for value in limits.values()), limits
+
+
 def test_bus_and_socket_start_them():
     stop_all()
     assert debian.state("rawnetd.service") == debian.state("rawnet-helper.service") == "inactive"

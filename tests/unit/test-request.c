@@ -88,6 +88,7 @@ static int setup(void **state) {
         memset(&bus, 0, sizeof(bus));
         assert_return_code(sd_event_new(&service->event), 0);
         assert_return_code(requests_start(service), 0);
+        assert_return_code(refusal_log_new(service->event, &service->refusals), 0);
         *state = service;
         return 0;
 }
@@ -96,6 +97,7 @@ static int teardown(void **state) {
         Service *service = *state;
 
         requests_done(service);
+        refusal_log_free(service->refusals);
         sd_event_unref(service->event);
         free(service);
         return 0;
