@@ -112,8 +112,7 @@ static int unit_shift(char unit, unsigned bare) {
 /* util/cutils.c, qemu_strtosz(): digits, a fraction, one unit in either case. bare: the shift of a
  * number without a unit. Hexadecimal sizes are left out. */
 static int parse_size(const char *text, unsigned bare, uint64_t *ret) {
-        uint64_t whole, fraction = 0, scale = 1;
-        unsigned __int128 bytes;
+        uint64_t whole, fraction = 0, scale = 1, part = 0;
         int shift;
 
         if (!take_digits(&text, &whole))
@@ -127,11 +126,17 @@ static int parse_size(const char *text, unsigned bare, uint64_t *ret) {
         shift = unit_shift(*text, bare);
         if (shift < 0 || (*text && text[1]))
                 return -EINVAL;
-        bytes = ((unsigned __int128)whole << shift) +
-                ((unsigned __int128)fraction << shift) / scale;
-        if (bytes > INT64_MAX)
+        /* fraction / scale, bit by bit: the product has up to 110 bits, and a processor of 32 bits
+         * has no type for it. */
+        for (int bit = 0; bit < shift; bit++) {
+                fraction *= 2;
+                part = 2 * part + (fraction >= scale);
+                fraction %= scale;
+        }
+        if (whole > (uint64_t)INT64_MAX >> shift ||
+            part > INT64_MAX - (whole << shift))
                 return -EINVAL;
-        *ret = (uint64_t)bytes;
+        *ret = (whole << shift) + part;
         return 0;
 }
 
