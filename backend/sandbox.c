@@ -15,47 +15,58 @@
 #define DESCRIPTORS_MAX 512u /* 16 sockets, 32 rings with three each, and a message on its way, several times over */
 
 /* Not filtered by argument: the kernel then answers from a bitmap (kernel/seccomp.c, seccomp_cache_check()), so the data path does not
- * pay for the filter. */
+ * pay for the filter. Processors of 32 bits have several calls for one function of the C library; libseccomp leaves out what the processor
+ * that we run on does not have (seccomp_rule_add(3)), and finds socketcall() by itself. */
 static const int calls[] = {
         /* the loop */
         SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(clock_gettime),
-        SCMP_SYS(clock_nanosleep), SCMP_SYS(setitimer),
+        SCMP_SYS(clock_gettime64), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64),
+        SCMP_SYS(setitimer),
         /* frames */
-        SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(getsockname),
+        SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvmmsg_time64), SCMP_SYS(recvmsg),
+        SCMP_SYS(recvfrom), SCMP_SYS(recv), SCMP_SYS(getsockname),
         /* messages, events, stderr, who the front end is */
         SCMP_SYS(sendmsg), SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(read), SCMP_SYS(write),
-        SCMP_SYS(close), SCMP_SYS(fstat),
+        SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(fstat64),
         /* memory: ours and the guest's; mmap has a rule of its own */
         SCMP_SYS(munmap), SCMP_SYS(brk),
         /* the end */
-        SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+        SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigreturn),
+        SCMP_SYS(restart_syscall),
 };
 
+/* Calls that are allowed with one argument only. */
+typedef struct Rule {
+        int call;
+        struct scmp_arg_cmp argument;
+} Rule;
+
 static int add_rules(scmp_filter_ctx filter, int directory) {
+        const Rule rules[] = {
+                /* Never executable. */
+                {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+                {SCMP_SYS(mmap2), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+                /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use: nothing can be opened. */
+                {SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
+                {SCMP_SYS(fstatat64), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
+                {SCMP_SYS(statx), SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)},
+                /* The header's size, chosen with the guest's features. */
+                {SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_PACKET)},
+                /* O_NONBLOCK for the front end's descriptors. */
+                {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)},
+                {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
+                {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_GETFL)},
+                {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
+                /* What kind of file a descriptor of the front end is. An absolute path would do no harm: a link's text is all
+                 * there is. */
+                {SCMP_SYS(readlinkat), SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)directory)},
+        };
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-        /* Never executable. */
-        if (r == 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                                     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-        /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use: nothing can be opened. */
-        if (r == 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                     SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-        /* The header's size, chosen with the guest's features. */
-        if (r == 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, SOL_PACKET));
-        /* O_NONBLOCK for the front end's descriptors. */
-        if (r == 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
-        if (r == 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_SETFL));
-        /* What kind of file a descriptor of the front end is. An absolute path would do no harm: a link's text is all there is. */
-        if (r == 0 && directory >= 0)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(readlinkat), 1,
-                                     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)directory));
+        for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++)
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, 1, &rules[i].argument);
         return r;
 }
 

@@ -13,6 +13,6 @@
 /* No capability, no new privileges, no core, no new process. 0, a RawnetError or -errno; then the process must not continue. */
 int sandbox_give_up(Refusal *ret_refusal);
 
-/* The same, and no system call but those of the loop. directory: /proc/self/fd, whose links readlinkat() may read; -1: none.
+/* The same, and no system call but those of the loop. directory: /proc/self/fd, whose links readlinkat() may read.
  * 0, a RawnetError or -errno; then the process must not continue. */
 int sandbox_enter(int directory, Refusal *ret_refusal);
