@@ -23,7 +23,7 @@ static void test_streams(_unused_ void **state) {
                 uint64_t now = 1000000;
                 unsigned n = rounds_until_on(&pace, &now, PERIOD / 4, sends);
 
-                assert_in_range(n, PACE_STREAK, 2 * PACE_STREAK);
+                assert_between(n, PACE_STREAK, 2 * PACE_STREAK);
                 /* It stays on, also over one gap, and ends with the stream. */
                 for (unsigned i = 0; i < 50; i++) {
                         now += PERIOD;
@@ -93,7 +93,7 @@ static void test_pauses(_unused_ void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
                 Pace pace = {.longest = streams[i].longest};
 
-                assert_in_range(settled(&pace, streams[i].rate), streams[i].min, streams[i].max);
+                assert_between(settled(&pace, streams[i].rate), streams[i].min, streams[i].max);
         }
 }
 

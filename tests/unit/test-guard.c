@@ -131,7 +131,7 @@ typedef struct Packet {
 static uint8_t *reg(Packet *p, const struct nftnl_expr *e, uint16_t attribute) {
         uint32_t number = nftnl_expr_get_u32(e, attribute);
 
-        assert_in_range(number, NFT_REG32_00, NFT_REG32_15);
+        assert_between(number, NFT_REG32_00, NFT_REG32_15);
         return p->registers + (number - NFT_REG32_00) * 4;
 }
 

@@ -277,7 +277,7 @@ static uint32_t take(LeaseIds *ids, Netlink *netlink, uint32_t id) {
         Refusal refusal;
 
         assert_int_equal(lease_ids_take(ids, netlink, &id, &refusal), 0);
-        assert_in_range(id, RAWNET_ID_FIRST, RAWNET_ID_MAX);
+        assert_between(id, RAWNET_ID_FIRST, RAWNET_ID_MAX);
         return id;
 }
 
