@@ -5,6 +5,7 @@
  * number of descriptors (0..9; with 0x80 event descriptors instead of memory files), a byte with a length, so many bytes.
  */
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -20,9 +21,13 @@
 static int memory_fd = -1, event_fd = -1;
 
 static void prepare(void) {
+        struct sigaction alarm;
+
         if (memory_fd >= 0)
                 return;
-        assert(peer_event_init(NULL) == 0);
+        /* SIGALRM stays libFuzzer's, which finds with it what takes too long. */
+        assert(sigaction(SIGALRM, NULL, &alarm) == 0 && peer_event_init(NULL) == 0);
+        assert(sigaction(SIGALRM, &alarm, NULL) == 0);
         memory_fd = memfd_create("fuzz", MFD_CLOEXEC);
         event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         assert(memory_fd >= 0 && event_fd >= 0 && ftruncate(memory_fd, MEMORY_SIZE) == 0);
