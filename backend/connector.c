@@ -47,9 +47,14 @@ static void serve(int server, const struct sockaddr_un *address, PeerRule *rule)
 }
 
 static _Noreturn void become_connector(int server, const struct sockaddr_un *address, uid_t allowed) {
+        static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
         PeerRule rule = peer_rule(allowed);
         Refusal refusal = {};
 
+        /* These come to the whole group or unit, and the server alone decides: it would take our end for a failure. */
+        for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+                if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+                        _exit(EXIT_FAILURE);
         /* The lease's sockets would live as long as this process. */
         if (dup2(server, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0u, 0) < 0 ||
             prctl(PR_SET_NAME, "rawnet-connect") < 0 || sandbox_give_up(&refusal) != 0)

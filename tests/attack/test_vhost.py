@@ -232,6 +232,19 @@ def test_a_stranger_listens():
         assert status == 0 and "refused user" in said, said
 
 
+def test_a_signal_to_the_whole_group():
+    """As Ctrl-C and systemd send it: the port ends as asked, and the connector with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for _ in range(10):
+            with vhost.back_end(preexec=os.setsid, connects=True) as back:
+                with listening(back.socket, "member") as listener, accept(listener) as connection:
+                    assert is_served(connection)
+                    child, = children(back.process.pid)
+                    os.killpg(back.process.pid, number)
+                    assert back.process.wait(tap.patience(10)) == 0, back.end()
+                lab.wait_for(lambda pid=child: not os.path.exists(f"/proc/{pid}"), 10, "the connector's end")
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(word) for word in file.read().split()]
