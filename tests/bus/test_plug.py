@@ -5,9 +5,11 @@ brings along: its network boot ROM, which finds the card at the next reset."""
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
+import threading
 
 import bus
 import frames
@@ -233,6 +235,49 @@ def test_no_qemu_there():
         finally:
             os.unlink(path)
     assert not lab.lease_ids()
+
+
+@contextlib.contextmanager
+def useless_server(path, answers):
+    """One that accepts and then says answers for ever; None: one that accepts nobody, with a full queue."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(path)
+        stack.callback(os.unlink, path)
+        os.chmod(path, 0o777)
+        listener.listen(0)
+        if answers is None:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    other = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    other.setblocking(False)
+                    other.connect(path)
+        else:
+            threading.Thread(target=talk, args=(listener, answers), daemon=True).start()
+        yield
+
+
+def talk(listener, answers):
+    with listener.accept()[0] as peer, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        peer.sendall(b'{"QMP": {}}\r\n{"return": {}, "id": 1}\r\n')
+        while not select.select([peer], [], [], 0.1)[0] or peer.recv(4096):
+            peer.sendall(answers)
+
+
+def test_servers_that_answer_nothing_useful():
+    """plug gives up in time, says why, and leaves no lease: with one that talks of other things, and one that does not accept."""
+    with contextlib.ExitStack() as stack:
+        running = []
+        for name, answers in ("talks", b'{"event": "RTC_CHANGE"}\r\n'), ("full", None):
+            path = f"{HOME}/useless-{name}"
+            stack.enter_context(useless_server(path, answers))
+            process = lab.popen_as("member", ["rawnetctl", "plug", "--qmp", path, "--queues", "8", "lab"], stderr=subprocess.PIPE)
+            running.append((path, stack.enter_context(process)))
+            stack.callback(process.kill)
+        for path, process in running:
+            errors = process.communicate(timeout=tap.patience(40))[1]
+            assert process.returncode == 1 and f"QEMU at {path} does not answer" in errors and errors.count("\n") == 1, errors
+    lab.wait_no_leases()
 
 
 def test_killed_in_the_middle():
