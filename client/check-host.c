@@ -44,7 +44,7 @@ static int is_in_place(const Network *network, const HostLink *leg) {
         if (r <= 0)
                 return r;
         return strcmp(lower.kind, "vlan") == 0 && lower.vlan == network->vlan_first &&
-               lower.lower == parent.index;
+               lower.vlan_protocol == network->protocol && lower.lower == parent.index;
 }
 
 static int find_state(const Network *network, LegState *ret) {

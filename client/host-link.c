@@ -7,6 +7,7 @@
 
 #include "client/host-link.h"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -43,6 +44,9 @@ static int read_vlan(const struct nlattr *attribute, void *data) {
         if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID &&
             mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
                 info->vlan = mnl_attr_get_u16(attribute);
+        if (mnl_attr_get_type(attribute) == IFLA_VLAN_PROTOCOL &&
+            mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
+                info->vlan_protocol = ntohs(mnl_attr_get_u16(attribute));
         return MNL_CB_OK;
 }
 
@@ -64,8 +68,15 @@ static int read_link_info(const struct nlattr *attribute, void *data) {
         return MNL_CB_OK;
 }
 
+/* An answer being read. */
+typedef struct Reading {
+        HostLink link;
+        bool elsewhere; /* IFLA_LINK is an index of another namespace */
+} Reading;
+
 static int read_attribute(const struct nlattr *attribute, void *data) {
-        HostLink *info = data;
+        Reading *reading = data;
+        HostLink *info = &reading->link;
 
         switch (mnl_attr_get_type(attribute)) {
         case IFLA_IFNAME:
@@ -77,6 +88,9 @@ static int read_attribute(const struct nlattr *attribute, void *data) {
         case IFLA_LINK:
                 read_u32(attribute, &info->lower);
                 break;
+        case IFLA_LINK_NETNSID:
+                reading->elsewhere = true;
+                break;
         case IFLA_MASTER:
                 read_u32(attribute, &info->master);
                 break;
@@ -84,14 +98,15 @@ static int read_attribute(const struct nlattr *attribute, void *data) {
                 read_u32(attribute, &info->mtu);
                 break;
         case IFLA_LINKINFO:
-                return mnl_attr_parse_nested(attribute, read_link_info, data);
+                return mnl_attr_parse_nested(attribute, read_link_info, info);
         }
         return MNL_CB_OK;
 }
 
 static int read_link(const struct nlmsghdr *header, void *data) {
         const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
-        HostLink *info = data;
+        Reading *reading = data;
+        HostLink *info = &reading->link;
 
         if (header->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(header) < sizeof(*link)) {
                 errno = EBADMSG;
@@ -116,7 +131,8 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
                         answer[32768]; /* a link with many VFs fills several pages, rtnetlink(7) */
         struct nlmsghdr *header = mnl_nlmsg_put_header(request);
         struct ifinfomsg *link;
-        HostLink info = {};
+        Reading reading = {};
+        HostLink info;
         ssize_t n;
         int r;
 
@@ -135,8 +151,11 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
         n = mnl_socket_recvfrom(socket, answer, sizeof(answer));
         if (n < 0)
                 return -errno;
-        if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &info) < 0)
+        if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &reading) < 0)
                 return errno == ENODEV ? 0 : -errno;
+        info = reading.link;
+        if (reading.elsewhere)
+                info.lower = 0;
         /* No answer but an ack, or none at all. */
         if (info.index == 0)
                 return -EBADMSG;

@@ -55,9 +55,9 @@ static void legs_done(Legs *legs) {
         free(legs->link);
 }
 
-static int delete_leg(Netlink *netlink, const char *name, Refusal *ret_refusal) {
+static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal) {
         Refusal refusal = {};
-        int r = link_delete(netlink, LINK_HERE, name, &refusal);
+        int r = link_delete(netlink, LINK_HERE, leg, &refusal);
 
         if (link_is_missing(r, &refusal))
                 return 0;
@@ -135,7 +135,7 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
         if (r == 0)
                 r = link_change(netlink, link.index, &rename, ret_refusal);
         if (r != 0)
-                (void)delete_leg(netlink, name, &(Refusal){});
+                (void)delete_leg(netlink, &link, &(Refusal){});
         return r;
 }
 
@@ -226,7 +226,7 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
                 return r;
         r = bring_up(netlink, network, &leg, ret_refusal);
         if (r != 0 && made)
-                (void)delete_leg(netlink, leg.name, &(Refusal){});
+                (void)delete_leg(netlink, &leg, &(Refusal){});
         return r;
 }
 
@@ -260,7 +260,7 @@ int host_leg_down(const WireHost *request, Refusal *ret_refusal) {
         if (r == 0)
                 r = find_legs(&netlink, alias, &legs, ret_refusal);
         for (size_t i = 0; r == 0 && i < legs.n; i++)
-                r = delete_leg(&netlink, legs.link[i].name, ret_refusal);
+                r = delete_leg(&netlink, &legs.link[i], ret_refusal);
         return r;
 }
 
@@ -287,7 +287,7 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal
         if (r != 0)
                 return r < 0 ? r : 0;
         log_notice("removing host leg %s: no network file asks for it (any more)", leg->name);
-        return delete_leg(netlink, leg->name, ret_refusal);
+        return delete_leg(netlink, leg, ret_refusal);
 }
 
 int host_leg_sweep(Netlink *netlink, Refusal *ret_refusal) {

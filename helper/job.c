@@ -13,9 +13,9 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/host-leg.h"
-#include "helper/parent.h"
 #include "helper/probe.h"
 #include "helper/scan.h"
+#include "helper/shared.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
@@ -105,7 +105,7 @@ static int do_own(const LeaseContext *context, JobKind kind) {
                         /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. A lease that no scan found
                          * may need an interface that no known one needs. */
                         if (context->registry->whole)
-                                r = parent_sweep(&netlink, context->registry, &refusal);
+                                r = shared_sweep(&netlink, context->registry, &refusal);
                         r = r != 0 ? r : legs;
                 }
         }

@@ -193,8 +193,12 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
 
 static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
         Refusal refusal = {};
-        int r = link_delete(netlink, (int32_t)id, name, &refusal);
+        LinkInfo link;
+        int r;
 
+        r = link_get(netlink, (int32_t)id, name, &link, &refusal);
+        if (r == 0)
+                r = link_delete(netlink, (int32_t)id, &link, &refusal);
         if (link_is_missing(r, &refusal))
                 return 0;
         if (r > 0)

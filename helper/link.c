@@ -3,11 +3,14 @@
 #include "helper/link.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "helper/nsid.h"
 
 #define MESSAGE_BUFFER(name) _Alignas(struct nlmsghdr) char name[NETLINK_BUFFER_SIZE]
 
@@ -75,7 +78,8 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
 /* IF_OPER_UP of linux/if.h, which cannot be included beside net/if.h. */
 #define OPERSTATE_UP 6
 
-static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
+/* *elsewhere is set where IFLA_LINK is an index of another namespace. */
+static int parse_attribute(const struct nlattr *a, LinkInfo *info, bool *elsewhere) {
         size_t size = mnl_attr_get_payload_len(a);
 
         switch (mnl_attr_get_type(a)) {
@@ -86,6 +90,12 @@ static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
         case IFLA_ADDRESS:
                 if (size == sizeof(info->mac))
                         memcpy(&info->mac, mnl_attr_get_payload(a), size);
+                return 0;
+        case IFLA_LINK_NETNSID:
+                if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+                        return -EBADMSG;
+                info->lower_nsid = (int32_t)mnl_attr_get_u32(a);
+                *elsewhere = true;
                 return 0;
         case IFLA_LINK:
         case IFLA_MASTER:
@@ -114,6 +124,7 @@ static int parse_link(const struct nlmsghdr *m, LinkInfo *ret) {
         const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
         LinkInfo info = {};
         const struct nlattr *a;
+        bool elsewhere = false;
 
         if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) || i->ifi_index <= 0)
                 return -EBADMSG;
@@ -121,8 +132,12 @@ static int parse_link(const struct nlmsghdr *m, LinkInfo *ret) {
         info.flags = i->ifi_flags;
         info.hardware = i->ifi_type;
         mnl_attr_for_each(a, m, sizeof(*i)) {
-                if (parse_attribute(a, &info) < 0)
+                if (parse_attribute(a, &info, &elsewhere) < 0)
                         return -EBADMSG;
+        }
+        if (elsewhere) {
+                info.lower_elsewhere = info.lower;
+                info.lower = 0;
         }
         *ret = info;
         return 0;
@@ -361,12 +376,33 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
         return r;
 }
 
-int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal) {
+int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
-        struct nlmsghdr *m = start_link(netlink, buffer, RTM_DELLINK, 0, 0);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_DELLINK, 0, link->index);
 
+        /* With index 0 the kernel deletes by other attributes (net/core/rtnetlink.c, rtnl_dellink()). */
+        assert(link->index > 0);
         if (nsid >= 0)
                 put_u32(m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
-        put_text(m, IFLA_IFNAME, name);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s", name);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s", link->name);
+}
+
+int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refusal *ret_refusal) {
+        int32_t nsid = netlink->nsid;
+        int r;
+
+        if (link->lower_elsewhere == 0) {
+                *ret = 0;
+                return 0;
+        }
+        /* The kernel had no memory for an id: where the link is on is not known. */
+        if (link->lower_nsid < 0)
+                return -EAGAIN;
+        if (!netlink->knows_nsid) {
+                r = nsid_own(netlink, &nsid, ret_refusal);
+                if (r != 0)
+                        return r;
+        }
+        *ret = link->lower_nsid == nsid ? link->lower_elsewhere : 0;
+        return 0;
 }

@@ -22,7 +22,10 @@
 
 typedef struct LinkInfo {
         uint32_t index;
-        uint32_t lower;  /* IFLA_LINK; 0: none */
+        /* An ifindex means something only together with its namespace: IFLA_LINK alone does not say which (IFLA_LINK_NETNSID does). */
+        uint32_t lower;           /* what it is on, in the link's own namespace; 0: nothing there */
+        uint32_t lower_elsewhere; /* what it is on in another namespace; 0: nothing. Never to be compared with an index of this one */
+        int32_t lower_nsid;       /* that namespace, as the socket's calls it; negative: not known */
         uint32_t master; /* 0: none */
         uint32_t mtu;
         unsigned flags;         /* IFF_* */
@@ -68,6 +71,10 @@ bool link_is_missing(int r, const Refusal *refusal);
  * rtnl_get_net_ns_capable()): then it belongs to another program, since the helper's uid owns every lease's namespace. */
 bool link_is_missing_in_lease(int r, const Refusal *refusal);
 
+/* *ret: the interface of the socket's namespace that a link is on which link_get() found in another one; 0: it is on none of this namespace.
+ * -EAGAIN: not known. */
+int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refusal *ret_refusal);
+
 /* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk and is returned.
  * Links that come or go meanwhile may be there or not, all others are; -EAGAIN, and no call, where they never stop; -EBADMSG, and no call,
  * where one of them cannot be read. */
@@ -87,5 +94,6 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
 
-/* Deletes the link of that name here or in a lease's namespace. kernel_errno ENODEV: there was none. */
-int link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal);
+/* Deletes a link that link_get() or link_dump() found in the same namespace. By its index: its name may be another link's by now.
+ * kernel_errno ENODEV: there is none. */
+int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal);

@@ -21,6 +21,8 @@ typedef struct Netlink {
         uint32_t port_id;
         uint32_t sequence;
         unsigned n_received; /* messages of the kernel's that the last answer has been read from */
+        bool knows_nsid;
+        int32_t nsid; /* with knows_nsid: what the socket's namespace is called in itself (link.h, link_lower_here()) */
         bool interrupted; /* things changed while the last answer, a dump, was made: it may have left some out (netlink(7), NLM_F_DUMP_INTR) */
 } Netlink;
 

@@ -27,6 +27,31 @@ int nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal) {
         return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "naming the lease's namespace");
 }
 
+static int got_nsid(const struct nlmsghdr *m, void *data) {
+        int32_t *nsid = data;
+
+        if (m->nlmsg_type == RTM_NEWNSID)
+                *nsid = nsid_of_message(m);
+        return MNL_CB_OK;
+}
+
+/* This namespace has an id as soon as a link elsewhere, which is on one of here, has been looked at (net/core/rtnetlink.c,
+ * rtnl_fill_link_netnsid()), and keeps it. */
+int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
+        int32_t nsid = -1;
+        int r;
+
+        mnl_attr_put_u32(m, NETNSA_PID, (uint32_t)getpid());
+        r = netlink_talk(netlink, m, got_nsid, &nsid, ret_refusal, "looking up this namespace");
+        if (r != 0)
+                return r;
+        netlink->knows_nsid = nsid >= 0;
+        netlink->nsid = *ret = nsid;
+        return 0;
+}
+
 int32_t nsid_of_message(const struct nlmsghdr *message) {
         const struct nlattr *a;
 

@@ -17,6 +17,9 @@
  * taken. */
 int nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal);
 
+/* *ret: what this namespace is called in itself, or -1 where it has no id yet; an id is kept in netlink. */
+int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal);
+
 /* How much of the kernel's list a dump was. */
 typedef enum NsidList {
         NSID_LIST_WHOLE, /* one message with room for more: every id that there was at one moment */

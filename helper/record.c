@@ -223,6 +223,7 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_low
         WireLease lease = {.id = id};
         char name[IFNAMSIZ];
         LinkInfo lo, uplink;
+        uint32_t lower = 0;
         bool alive;
         int r;
 
@@ -251,8 +252,13 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_low
         if (r != 0)
                 return r;
         lease.gone = !alive;
+        if (ret_lower && alive && !lease.later) {
+                r = link_lower_here(netlink, &uplink, &lower, ret_refusal);
+                if (r != 0)
+                        return r;
+        }
         *ret = lease;
         if (ret_lower)
-                *ret_lower = alive && !lease.later ? uplink.lower : 0;
+                *ret_lower = lower;
         return 0;
 }

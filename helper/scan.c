@@ -89,8 +89,12 @@ static int add_known(IdList *list, const Registry *registry) {
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         Refusal refusal = {};
-        int r = link_delete(netlink, (int32_t)id, record_port_name(id, name), &refusal);
+        LinkInfo port;
+        int r;
 
+        r = link_get(netlink, (int32_t)id, record_port_name(id, name), &port, &refusal);
+        if (r == 0)
+                r = link_delete(netlink, (int32_t)id, &port, &refusal);
         if (link_is_missing_in_lease(r, &refusal))
                 return 0;
         if (r > 0)

@@ -80,3 +80,13 @@ def reach(name, prefix, prefix6, size=1_000_000):
             meet(name, kind, options, prefix, prefix6, number, size)
         # And it is a place on the wire like any other.
         assert station.ping(f"{prefix}.1") and station.ping(f"{prefix6}::1"), "the neighbour"
+
+
+@contextlib.contextmanager
+def namespace(name):
+    """A network namespace, such as a container's, while the block runs."""
+    command("ip", "netns", "add", name)
+    try:
+        yield name
+    finally:
+        command("ip", "netns", "del", name)

@@ -4,6 +4,7 @@
 #include <net/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sys/socket.h>
@@ -191,19 +192,23 @@ static void test_change_without_ipv6(_unused_ void **state) {
 }
 
 static void test_delete(_unused_ void **state) {
+        const LinkInfo link = {.index = 7, .name = "rnv1"};
         Netlink netlink = obedient_kernel();
         Refusal refusal;
 
-        assert_int_equal(link_delete(&netlink, 0x12345, "rn12345", &refusal), 0);
-        assert_header(RTM_DELLINK, NLM_F_ACK, 0);
+        assert_int_equal(link_delete(&netlink, 0x12345, &link, &refusal), 0);
+        assert_header(RTM_DELLINK, NLM_F_ACK, 7);
         assert_u32(heard(IFLA_TARGET_NETNSID), 0x12345);
-        assert_text(heard(IFLA_IFNAME), "rn12345");
+        /* By its index alone: a name may be another's by now, be it an alternative one. */
+        assert_null(heard(IFLA_IFNAME));
         netlink = obedient_kernel();
-        assert_int_equal(link_delete(&netlink, LINK_HERE, "rnv1", &refusal), 0);
+        assert_int_equal(link_delete(&netlink, LINK_HERE, &link, &refusal), 0);
+        assert_header(RTM_DELLINK, NLM_F_ACK, 7);
         assert_null(heard(IFLA_TARGET_NETNSID));
+        assert_null(heard(IFLA_IFNAME));
         netlink = fake_kernel();
         fake_kernel_acks(-ENODEV, NULL, 0);
-        assert_int_equal(link_delete(&netlink, LINK_HERE, "rnv1", &refusal), RAWNET_KERNEL_REFUSED);
+        assert_int_equal(link_delete(&netlink, LINK_HERE, &link, &refusal), RAWNET_KERNEL_REFUSED);
         assert_int_equal(refusal.kernel_errno, ENODEV);
         assert_non_null(strstr(refusal.text, "rnv1"));
 }
@@ -278,6 +283,66 @@ static void test_get(_unused_ void **state) {
         assert_memory_equal(&link.statistics, &statistics, sizeof(statistics));
 }
 
+/* An index of another namespace is never seen as one of the link's own, whichever of the two attributes comes first. */
+static void test_get_elsewhere(_unused_ void **state) {
+        for (unsigned before = 0; before < 2; before++) {
+                LinkInfo link;
+                Answer a;
+
+                start_answer(&a);
+                if (before)
+                        mnl_attr_put_u32(a.m, IFLA_LINK_NETNSID, 5);
+                mnl_attr_put_u32(a.m, IFLA_LINK, 77);
+                if (!before)
+                        mnl_attr_put_u32(a.m, IFLA_LINK_NETNSID, 5);
+                assert_int_equal(get(&a, &link), 0);
+                assert_int_equal(link.lower, 0);
+                assert_int_equal(link.lower_elsewhere, 77);
+                assert_int_equal(link.lower_nsid, 5);
+        }
+}
+
+static void answer_nsid(int32_t nsid) {
+        Answer a;
+        struct rtgenmsg *g;
+
+        a.m = mnl_nlmsg_put_header(a.buffer);
+        a.m->nlmsg_type = RTM_NEWNSID;
+        g = mnl_nlmsg_put_extra_header(a.m, sizeof(*g));
+        g->rtgen_family = AF_UNSPEC;
+        mnl_attr_put(a.m, NETNSA_NSID, sizeof(nsid), &nsid);
+        fake_kernel_answers(a.m, a.m->nlmsg_len);
+        fake_kernel_acks(0, NULL, 0);
+}
+
+/* A link of a lease's namespace: which of the host's interfaces is it on? */
+static void test_lower_here(_unused_ void **state) {
+        const LinkInfo inside = {.lower = 77}, ours = {.lower_elsewhere = 77, .lower_nsid = 5},
+                       foreign = {.lower_elsewhere = 77, .lower_nsid = 6}, unknown = {.lower_elsewhere = 77, .lower_nsid = -1};
+        Netlink netlink = fake_kernel();
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        uint32_t lower = 99;
+
+        assert_int_equal(link_lower_here(&netlink, &inside, &lower, &refusal), 0);
+        assert_int_equal(lower, 0);
+        /* The namespace has no id yet: so no link elsewhere is on it. */
+        answer_nsid(-1);
+        assert_int_equal(link_lower_here(&netlink, &ours, &lower, &refusal), 0);
+        assert_int_equal(lower, 0);
+        answer_nsid(5);
+        assert_int_equal(link_lower_here(&netlink, &ours, &lower, &refusal), 0);
+        assert_int_equal(lower, 77);
+        assert_int_equal(link_lower_here(&netlink, &foreign, &lower, &refusal), 0);
+        assert_int_equal(lower, 0);
+        assert_int_equal(fake_kernel_requests(), 2); /* and from then on it is known */
+        lower = 99;
+        assert_int_equal(link_lower_here(&netlink, &unknown, &lower, &refusal), -EAGAIN);
+        netlink = fake_kernel();
+        fake_kernel_acks(-ENOBUFS, NULL, 0);
+        assert_refused(link_lower_here(&netlink, &ours, &lower, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "namespace");
+        assert_int_equal(lower, 99);
+}
+
 /* Attributes that are longer, shorter or not what they should be: refused, or left out, and never read or written beyond. */
 static void test_get_broken(_unused_ void **state) {
         static char long_text[300];
@@ -290,6 +355,7 @@ static void test_get_broken(_unused_ void **state) {
                 {IFLA_IFNAME, 0, -EBADMSG},        {IFLA_IFALIAS, 257, -EBADMSG},
                 {IFLA_IFALIAS, 256, -EBADMSG},     {IFLA_MTU, 2, -EBADMSG},
                 {IFLA_MTU, 8, -EBADMSG},           {IFLA_LINK, 0, -EBADMSG},
+                {IFLA_LINK_NETNSID, 2, -EBADMSG},
                 {IFLA_MASTER, 3, -EBADMSG},        {IFLA_ADDRESS, 0, 0},
                 {IFLA_ADDRESS, 20, 0},             {IFLA_STATS64, 0, 0},
                 {IFLA_STATS64, 300, 0},            {IFLA_LINKINFO, 3, 0},
@@ -427,8 +493,10 @@ static int try_change(Netlink *netlink, Refusal *refusal) {
 }
 
 static int try_delete(Netlink *netlink, Refusal *refusal) {
+        const LinkInfo link = {.index = 7, .name = "rn12345"};
+
         fake_kernel_acks(0, NULL, 0);
-        return link_delete(netlink, 0x12345, "rn12345", refusal);
+        return link_delete(netlink, 0x12345, &link, refusal);
 }
 
 static int try_get(Netlink *netlink, Refusal *refusal) {
@@ -501,6 +569,7 @@ int main(void) {
                 cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
                 cmocka_unit_test(test_change_without_ipv6),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
+                cmocka_unit_test(test_get_elsewhere), cmocka_unit_test(test_lower_here),
                 cmocka_unit_test(test_dump),        cmocka_unit_test(test_faults),
         };
 

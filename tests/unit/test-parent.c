@@ -11,16 +11,21 @@
 
 #include "fault.h"
 #include "helper/host.h"
+#include "helper/shared.h"
 #include "test.h"
 
 #define PARENT 2u
 #define SHARED 7u
 #define VLAN 100u
+#define NAME_FORMAT RAWNET_VLAN_NAME_FORMAT
+#define NAME_KEY ((unsigned long long)PARENT << 13 | VLAN)
 
 static struct {
         bool there, marked, hardened, up; /* the shared interface */
         bool ours;                        /* it is not an administrator's */
         bool no_parent;
+        bool elsewhere;           /* it is on an interface of another namespace, with the parent's index */
+        const LinkInfo *impostor; /* answers to the shared interface's name instead of it */
         unsigned n_made;
         const char *no_vlan; /* what the kernel says to a new one */
         int refuses;         /* kernel_errno of the fault_arm()ed call; 0: the call itself fails */
@@ -34,11 +39,12 @@ static LinkInfo parent_link(void) {
 }
 
 static LinkInfo shared_link(void) {
-        LinkInfo link = {.index = SHARED, .lower = PARENT, .vlan = VLAN, .vlan_protocol = ETH_P_8021Q, .mtu = 1500,
+        LinkInfo link = {.index = SHARED, .vlan = VLAN, .vlan_protocol = ETH_P_8021Q, .mtu = 1500,
                          .hardware = ARPHRD_ETHER, .flags = host.up ? IFF_UP : 0, .kind = "vlan"};
 
+        *(host.elsewhere ? &link.lower_elsewhere : &link.lower) = PARENT;
         if (host.ours)
-                snprintf(link.name, sizeof(link.name), RAWNET_VLAN_NAME_FORMAT, (unsigned long long)PARENT << 13 | VLAN);
+                snprintf(link.name, sizeof(link.name), NAME_FORMAT, NAME_KEY);
         else
                 put_text(link.name, sizeof(link.name), "eth0.100");
         return link;
@@ -61,6 +67,14 @@ int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, L
                 return r;
         if (strcmp(name, network.parent) == 0 && !host.no_parent) {
                 *ret = parent_link();
+                return 0;
+        }
+        if (host.impostor) {
+                char wanted[IFNAMSIZ];
+
+                snprintf(wanted, sizeof(wanted), NAME_FORMAT, NAME_KEY);
+                assert_string_equal(name, wanted);
+                *ret = *host.impostor;
                 return 0;
         }
         if (!host.there || strcmp(name, shared.name) != 0)
@@ -94,7 +108,7 @@ int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChan
         int r = fails("link_change", ret_refusal);
 
         assert_int_equal(index, SHARED);
-        assert_true(host.ours); /* an administrator's is used as found */
+        assert_true(host.ours && !host.impostor && !host.elsewhere); /* an administrator's is used as found */
         if (r != 0)
                 return r;
         if (change->flags_on & IFF_UP) {
@@ -123,7 +137,7 @@ int __wrap_host_harden(_unused_ Netlink *rtnl, _unused_ const char *name, uint32
         int r = fails("host_harden", ret_refusal);
 
         assert_int_equal(index, SHARED);
-        assert_true(host.ours);
+        assert_true(host.ours && !host.impostor && !host.elsewhere);
         host.hardened = r == 0;
         return r;
 }
@@ -171,6 +185,49 @@ static void test_found(_unused_ void **state) {
         assert_int_equal(try_lower(&refusal), 0);
         host.up = false;
         assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'", "eth0.100", "is down");
+}
+
+/* What has the name that the shared interface would have, but is not that interface: not used, and not changed. */
+static void test_impostor(_unused_ void **state) {
+        LinkInfo right, wrong[7];
+
+        memset(&host, 0, sizeof(host));
+        host.there = host.ours = host.up = true;
+        right = shared_link();
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+                wrong[i] = right;
+        put_text(wrong[0].name, sizeof(wrong[0].name), "office0"); /* by an alternative name */
+        put_text(wrong[1].kind, sizeof(wrong[1].kind), "veth");
+        wrong[2].vlan = VLAN + 1;
+        wrong[3].vlan_protocol = ETH_P_8021AD;
+        wrong[4].lower = PARENT + 1;
+        wrong[5].lower = 0;
+        /* The parent was moved to another namespace, and another interface has its index now. */
+        wrong[6].lower = 0;
+        wrong[6].lower_elsewhere = PARENT;
+
+        host.impostor = &right;
+        host.elsewhere = false;
+        assert_int_equal(shared_check(&network, &(LinkInfo){.index = PARENT, .name = "eth0"}, VLAN, &right, &(Refusal){}), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+
+                host.impostor = &wrong[i];
+                assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'", "VLAN 100 of eth0",
+                               right.name);
+                assert_non_null(strstr(refusal.text, i == 0 ? "altname" : "ip link delete"));
+        }
+}
+
+/* A VLAN interface of the host whose lower interface has the parent's index, in another namespace; the parent's own VLAN is taken. */
+static void test_elsewhere(_unused_ void **state) {
+        Refusal refusal;
+
+        memset(&host, 0, sizeof(host));
+        host.there = host.up = host.elsewhere = true;
+        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'", "VLAN 100 of eth0", "container");
+        host.elsewhere = false;
+        assert_int_equal(try_lower(&refusal), 0);
 }
 
 /* A kernel without 802.1Q, and a parent that takes no VLANs on one that has it. */
@@ -266,6 +323,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_made),
                 cmocka_unit_test(test_found),
+                cmocka_unit_test(test_impostor),
+                cmocka_unit_test(test_elsewhere),
                 cmocka_unit_test(test_no_vlan),
                 cmocka_unit_test(test_is_lower),
                 cmocka_unit_test(test_is_lower_unknown),

@@ -133,8 +133,10 @@ static void answer_link(const char *name, const char *alias) {
         m->nlmsg_type = RTM_NEWLINK;
         i->ifi_index = 1;
         mnl_attr_put_strz(m, IFLA_IFNAME, name);
-        if (strcmp(name, "uplink") == 0)
+        if (strcmp(name, "uplink") == 0) {
                 mnl_attr_put_u32(m, IFLA_LINK, 33);
+                mnl_attr_put_u32(m, IFLA_LINK_NETNSID, 5);
+        }
         if (alias)
                 mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
         fake_kernel_answers(m, m->nlmsg_len);
@@ -271,6 +273,8 @@ static void test_read(_unused_ void **state) {
         uint32_t lower;
         WireLease lease;
 
+        netlink.knows_nsid = true;
+        netlink.nsid = 5;
         answer_link("lo", PLAIN);
         answer_link("rn12345", NULL);
         answer_link("uplink", NULL);

@@ -8,7 +8,7 @@
 
 #include "fault.h"
 #include "helper/guard.h"
-#include "helper/parent.h"
+#include "helper/shared.h"
 #include "test.h"
 
 #define PARENT 2u
@@ -19,10 +19,15 @@ static struct {
         unsigned n_vlans;            /* shared interfaces of VLAN 1 to that */
         unsigned leg_on;             /* a host leg stands on that VLAN's */
         unsigned lease_on;           /* the lease's uplink stands on that VLAN's */
+        bool lease_elsewhere;        /* or rather on an interface of another namespace with that index */
         const char *unlisted;        /* of this kind there is no list: links come and go */
         int unseen;                  /* the kernel refuses with this errno to show the lease's uplink */
         bool later;                  /* the lease is a later version's */
+        const char *moved;           /* their parent is in another namespace by now; their alias */
+        bool other_kind;             /* they are no VLAN interfaces */
+        bool leg_elsewhere;          /* what the leg is on only has that index */
         bool foreign;                /* and an administrator's own VLAN interface is there */
+        int undeletable;             /* with this errno */
         bool deleted[VLANS_MAX + 1];
         unsigned n_deleted;
         bool guard_removed;
@@ -35,19 +40,26 @@ static void name_of(unsigned vlan, char name[static IFNAMSIZ]) {
 int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
 int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each, void *data,
                      _unused_ Refusal *ret_refusal) {
-        LinkInfo info = {.lower = PARENT, .vlan_protocol = ETH_P_8021Q};
+        LinkInfo info = {.lower = PARENT, .vlan_protocol = ETH_P_8021Q, .kind = "vlan"};
         int r = 0;
 
         if (host.unlisted && strcmp(kind, host.unlisted) == 0)
                 return -EAGAIN;
         if (strcmp(kind, "macvlan") == 0) {
-                info.lower = INDEX(host.leg_on);
+                info.lower = host.leg_elsewhere ? 0 : INDEX(host.leg_on);
+                info.lower_elsewhere = host.leg_elsewhere ? INDEX(host.leg_on) : 0;
                 return host.leg_on ? each(&info, data) : 0;
         }
         for (unsigned vlan = 1; r == 0 && vlan <= host.n_vlans; vlan++) {
                 info.index = INDEX(vlan);
                 info.vlan = (uint16_t)vlan;
                 name_of(vlan, info.name);
+                if (host.moved) {
+                        info.lower = 0;
+                        info.lower_elsewhere = PARENT;
+                        put_text(info.alias, sizeof(info.alias), host.moved);
+                }
+                put_text(info.kind, sizeof(info.kind), host.other_kind ? "macvlan" : "vlan");
                 r = each(&info, data);
         }
         if (r == 0 && host.foreign) {
@@ -62,26 +74,22 @@ int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *
 int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
         if (host.unseen)
                 return host.unseen < 0 ? host.unseen : refuse_errno(ret_refusal, host.unseen, "interface %s", name);
-        *ret = (LinkInfo){.lower = INDEX(host.lease_on)};
+        *ret = (LinkInfo){.lower_elsewhere = INDEX(host.lease_on), .lower_nsid = host.lease_elsewhere ? 6 : 5};
         return 0;
 }
 
-int __wrap_link_delete(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal);
-int __wrap_link_delete(_unused_ Netlink *netlink, int32_t nsid, const char *name, _unused_ Refusal *ret_refusal) {
-        char expected[IFNAMSIZ];
+int __wrap_link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal);
+int __wrap_link_delete(_unused_ Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal) {
+        unsigned vlan = link->index - INDEX(0);
 
         assert_int_equal(nsid, LINK_HERE);
-        for (unsigned vlan = 1; vlan <= host.n_vlans; vlan++) {
-                name_of(vlan, expected);
-                if (strcmp(name, expected) != 0)
-                        continue;
-                assert_false(host.deleted[vlan]);
-                host.deleted[vlan] = true;
-                host.n_deleted++;
-                return 0;
-        }
-        fail_msg("it deleted %s", name);
-        return -ENODEV;
+        assert_between(vlan, 1, host.n_vlans);
+        assert_false(host.deleted[vlan]);
+        if (host.undeletable)
+                return refuse_errno(ret_refusal, host.undeletable, "deleting");
+        host.deleted[vlan] = true;
+        host.n_deleted++;
+        return 0;
 }
 
 int __wrap_guard_host_remove(Refusal *ret_refusal);
@@ -96,10 +104,10 @@ static int sweep(void) {
                                          .later = host.later}};
         const Registry registry = {.entries = &entry, .n_entries = host.lease_on ? 1 : 0};
         Refusal refusal = REFUSAL_UNTOUCHED;
-        Netlink netlink = {};
-        int r = parent_sweep(&netlink, &registry, &refusal);
+        Netlink netlink = {.knows_nsid = true, .nsid = 5};
+        int r = shared_sweep(&netlink, &registry, &refusal);
 
-        assert_string_equal(refusal.text, "untouched");
+        assert_true(r > 0 || strcmp(refusal.text, "untouched") == 0);
         return r;
 }
 
@@ -150,6 +158,59 @@ static void test_no_list(_unused_ void **state) {
         }
 }
 
+/* An index means nothing without its namespace: neither is a shared interface in use by what is on another, nor is it ours because of an index. */
+static void test_elsewhere(_unused_ void **state) {
+        static const char *const aliases[] = {"", "somebody's", "rawnet: VLAN 1 of eth0"};
+
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = host.leg_on = 1;
+        host.leg_elsewhere = true;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 1);
+
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = host.lease_on = 1;
+        host.lease_elsewhere = true;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 1);
+
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+                bool was_ours = i == 2;
+
+                memset(&host, 0, sizeof(host));
+                host.n_vlans = 1;
+                host.moved = aliases[i];
+                assert_int_equal(sweep(), 0);
+                assert_int_equal(host.n_deleted, was_ours);
+                assert_int_equal(host.guard_removed, was_ours);
+        }
+        /* A lease that still is on it keeps it. */
+        host.lease_on = 1;
+        memset(host.deleted, 0, sizeof(host.deleted));
+        host.n_deleted = 0;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 0);
+
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 1;
+        host.other_kind = true;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 0);
+}
+
+/* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays. */
+static void test_undeletable(_unused_ void **state) {
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 3;
+        host.undeletable = ENODEV;
+        assert_int_equal(sweep(), 0);
+        assert_true(host.guard_removed);
+        host.guard_removed = false;
+        host.undeletable = EPERM;
+        assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
+        assert_false(host.guard_removed);
+}
+
 /* An uplink that cannot be looked at may be there. */
 static void test_unseen(_unused_ void **state) {
         static const int unknown[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY, -ENOBUFS}, gone[] = {ENODEV, EINVAL, EACCES};
@@ -198,9 +259,14 @@ static void test_no_memory(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_few),           cmocka_unit_test(test_many),
-                        cmocka_unit_test(test_no_list),       cmocka_unit_test(test_unseen),
-                        cmocka_unit_test(test_later_version), cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_few),
+                cmocka_unit_test(test_many),
+                cmocka_unit_test(test_no_list),
+                cmocka_unit_test(test_unseen),
+                cmocka_unit_test(test_elsewhere),
+                cmocka_unit_test(test_later_version),
+                cmocka_unit_test(test_undeletable),
+                cmocka_unit_test(test_no_memory),
         };
 
         return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
