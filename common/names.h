@@ -13,6 +13,7 @@
 #define RAWNET_IFACE_MANAGER "org.rawnet1.Manager"
 #define RAWNET_IFACE_NETWORK "org.rawnet1.Network"
 #define RAWNET_IFACE_LEASE "org.rawnet1.Lease"
+#define RAWNET_SIGNAL_PROBE "DescriptorProbe" /* to one caller, with a descriptor of /dev/null */
 #define RAWNET_ERROR_PREFIX "org.rawnet1.Error."
 
 /* polkit */

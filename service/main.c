@@ -21,7 +21,11 @@
 #define DESCRIPTORS 65536u
 #define IDLE_SECONDS_MAX 86400u
 
+#define OPENS_PER_SECOND 20u
+#define OPENS_PER_SECOND_MAX 100000u
+
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
+static uint32_t arg_opens_per_second = OPENS_PER_SECOND;
 
 /* Running out of descriptors would cost us the bus connection. Calls bring none (dbus/org.rawnet1.conf); each open has up to 32
  * of its port while it is answered, and what waits to be closed (closer.c) is open as well. */
@@ -39,6 +43,7 @@ static void raise_descriptor_limit(void) {
 static int parse_arguments(int argc, char **argv) {
         static const struct option options[] = {
                 {"idle-seconds", required_argument, NULL, 'i'},
+                {"opens-per-second", required_argument, NULL, 'o'},
                 {"version", no_argument, NULL, 'v'},
                 {"help", no_argument, NULL, 'h'},
                 {},
@@ -54,14 +59,22 @@ static int parse_arguments(int argc, char **argv) {
                                 return -EINVAL;
                         }
                         break;
+                case 'o':
+                        if (text_parse_u32(optarg, 0, OPENS_PER_SECOND_MAX, &arg_opens_per_second) < 0) {
+                                log_error("--opens-per-second= takes 0 (no limit) to %u, not \"%s\"",
+                                          OPENS_PER_SECOND_MAX, optarg);
+                                return -EINVAL;
+                        }
+                        break;
                 case 'v':
                         printf("rawnetd %s\n", RAWNET_VERSION);
                         return 1;
                 case 'h':
-                        printf("rawnetd [--idle-seconds=N] [--version] [--help]\n\n"
+                        printf("rawnetd [--idle-seconds=N] [--opens-per-second=N] [--version] [--help]\n\n"
                                "Gives unprivileged users ports on LANs and VLANs, over D-Bus. Started by the bus.\n"
-                               "  --idle-seconds=N  leave after N seconds without leases and calls (%u); 0: never\n",
-                               IDLE_SECONDS);
+                               "  --idle-seconds=N  leave after N seconds without leases and calls (%u); 0: never\n"
+                               "  --opens-per-second=N  ports that a user may open each second after the first %u (%u); 0: no limit\n",
+                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND);
                         return 1;
                 default:
                         return -EINVAL;
@@ -91,7 +104,7 @@ int main(int argc, char **argv) {
         }
         raise_descriptor_limit();
         (void)signal(SIGPIPE, SIG_IGN);
-        r = service_start(&service, arg_idle_seconds * UINT64_C(1000000));
+        r = service_start(&service, arg_idle_seconds * UINT64_C(1000000), arg_opens_per_second);
         if (r >= 0)
                 r = service_run(&service);
         service_done(&service);

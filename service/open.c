@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/terms.h"
@@ -127,7 +128,7 @@ static int append_info(sd_bus_message *m, const WireLease *lease) {
 
 /* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
  * descriptors. */
-static int open_reply(const Request *request, const WireLease *lease, const int *fds) {
+static int open_reply(const Request *request, const WireLease *lease, const int *fds, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const WireOpen *open = &request->open;
         char path[LEASE_PATH_SIZE];
@@ -150,7 +151,8 @@ static int open_reply(const Request *request, const WireLease *lease, const int 
         r = append_info(m, lease);
         if (r < 0)
                 return r;
-        return sd_bus_message_send(m);
+        *ret = TAKE_PTR(m);
+        return 0;
 }
 
 static void log_opened(const Request *request, const WireLease *lease) {
@@ -181,10 +183,37 @@ static bool answer_fits(const WireOpen *open, const WireReply *reply, size_t n_f
                lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr;
 }
 
+/* The bus has the reply, or the lease ends with our copies. */
+static void on_delivered(void *userdata, DeliveryResult result) {
+        Request *request = userdata;
+        const Lease *lease = lease_table_find(&request->service->leases, request->lease);
+        Refusal refusal = {};
+
+        switch (result) {
+        case DELIVERY_SENT:
+                if (lease)
+                        log_opened(request, &lease->wire);
+                break;
+        case DELIVERY_UNREAD:
+                (void)delivery_refuse_unread(request->service->deliveries, request->uid, request->open.network, &refusal);
+                request_refuse(request, &refusal);
+                return;
+        case DELIVERY_ABLE:
+        case DELIVERY_UNABLE:
+        case DELIVERY_GONE:
+                break;
+        case DELIVERY_FAILED:
+                request_fail(request, -EIO);
+                return;
+        }
+        request_end(request);
+}
+
 static void on_opened(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
                       const Refusal *refusal) {
         Request *request = userdata;
         Service *service = request->service;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r = -EBADMSG;
 
         if (refusal && !request->lost_helper && !helper_connected(service->helper)) {
@@ -202,22 +231,41 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
                 request->lease = reply->lease.id;
                 /* Signal, then reply: whoever has the reply finds the object. */
                 r = lease_put(service, &reply->lease);
-                if (r >= 0 && !request->caller_gone) {
-                        r = open_reply(request, &reply->lease, fds);
-                        if (r >= 0)
-                                log_opened(request, &reply->lease);
-                }
+                if (r >= 0 && !request->caller_gone)
+                        r = open_reply(request, &reply->lease, fds, &m);
                 /* Where it was thought that namespaces cannot be made, one was. */
                 helper_look_again(service->helper);
         } else
                 log_error("rawnet-helper opened something else than it was asked for on network %s",
                           request->open.network);
-        /* Ours go in any case; where the caller has none, the lease ends with them. */
+        if (m) {
+                delivery_reply(service->deliveries, request->message, request->uid, m, fds, n_fds, on_delivered, request);
+                return;
+        }
+        /* The caller gets none: the lease ends with ours. */
         closer_close(service->closer, fds, n_fds);
         if (r < 0)
                 request_fail(request, r);
         else
                 request_end(request);
+}
+
+/* After all that costs nothing, once for each open. */
+static int rate_check(Request *request, const char *network, Refusal *ret) {
+        RateTable *opens = request->service->opens;
+        uint64_t now;
+        int r;
+
+        if (request->rated)
+                return 0;
+        request->rated = true;
+        r = sd_event_now(request->service->event, CLOCK_MONOTONIC, &now);
+        if (r < 0 || rate_take(opens, request->uid, now))
+                return MIN_OF(r, 0);
+        return refuse(ret, RAWNET_LIMITS_EXCEEDED,
+                      "network %s: uid %" PRIu32 " has opened ports too fast, and may open %" PRIu32 " each second now; wait a "
+                      "moment, or the administrator raises --opens-per-second= of rawnetd(8)",
+                      network, request->uid, rate_per_second(opens));
 }
 
 static int open_step(Request *request, void *userdata, Refusal *ret) {
@@ -260,10 +308,18 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = quota_check(request, &network, ret);
         if (r != 0)
                 return r;
+        r = rate_check(request, full_name, ret);
+        if (r == 0)
+                r = probe_start(request, full_name, ret);
+        if (r != 0)
+                return r;
         question_fill(&question, &wire, question_mac(&options, mac));
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
         r = polkit_verify(request, &question, what, &yes, ret);
+        if (r != 0 || !yes)
+                return r;
+        r = probe_verify(request, full_name, &yes, ret);
         if (r != 0 || !yes)
                 return r;
 

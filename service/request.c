@@ -94,6 +94,7 @@ void request_end(Request *q) {
         q->stage = REQUEST_ENDED;
         q->has_turn = false;
         pass_turn |= polkit_forget(q);
+        probe_forget(q);
         q->file_source = sd_event_source_disable_unref(q->file_source);
         /* Cannot fail: the source is there, and a deferred one needs nothing of the kernel. */
         (void)sd_event_source_set_enabled(q->service->reap_source, SD_EVENT_ONESHOT);
@@ -285,7 +286,7 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                  * request_run() ends it. HELPER: the answer may bring descriptors, which must be
                  * closed. */
                 if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
-                    q->stage == REQUEST_POLKIT)
+                    q->stage == REQUEST_POLKIT || q->stage == REQUEST_PROBE)
                         request_end(q);
         }
 }

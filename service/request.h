@@ -11,6 +11,7 @@
 
 #include "common/wire.h"
 #include "service/polkit.h"
+#include "service/probe.h"
 #include "service/service.h"
 
 typedef enum RequestStage {
@@ -19,6 +20,7 @@ typedef enum RequestStage {
         REQUEST_SYNC,     /* waits for the helper's list of leases */
         REQUEST_TURN,     /* waits until fewer questions of its user are open */
         REQUEST_POLKIT,   /* waits for polkit */
+        REQUEST_PROBE,    /* waits to hear whether its caller takes descriptors */
         REQUEST_REQUEUED, /* has been waited for; its message stands in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
         REQUEST_REPLIED,  /* has its reply, may end */
@@ -36,7 +38,9 @@ struct Request {
         uint64_t file_since; /* CLOCK_MONOTONIC, µs, when it first waited for a network file; 0: never */
         sd_event_source *file_source;
         bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
+        bool rated;       /* has been counted as one of its user's opens */
         PolkitState polkit;
+        ProbeState probe;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
         WireHost host;  /* HostUp, HostDown: what is asked for */

@@ -176,7 +176,19 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
         if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
                 return 0;
         (void)sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
+        bus_watch_call(service->bus_watch);
         return gate_arrive(service->gate, m);
+}
+
+/* A new connection needs a new start: nothing is here that the helper and the files do not have. Calls that wait get NoReply from
+ * the bus; leases live on. */
+static void on_stalled(void *userdata) {
+        Service *service = userdata;
+
+        log_error("the system bus has taken nothing from rawnetd for 10 s: starting again with a new connection; calls that wait "
+                  "end with NoReply, ports are not affected");
+        service->stalled = true;
+        (void)sd_event_exit(service->event, EXIT_FAILURE);
 }
 
 static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
@@ -190,6 +202,7 @@ static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
         if (name[0] == ':') {
                 gate_caller_gone(service->gate, name);
                 requests_caller_gone(service, name);
+                delivery_gone(service->deliveries, name);
         }
         return 0;
 }
@@ -251,6 +264,12 @@ static int start_bus(Service *service) {
         r = sd_bus_add_filter(service->bus, NULL, on_message, service);
         if (r < 0)
                 return r;
+        r = delivery_table_new(service->event, service->bus, service->closer, &service->deliveries);
+        if (r < 0)
+                return r;
+        r = bus_watch_new(service->event, service->bus, on_stalled, service, &service->bus_watch);
+        if (r < 0)
+                return r;
         r = watch_callers(service);
         if (r < 0)
                 return r;
@@ -268,7 +287,7 @@ static int start_bus(Service *service) {
         return 0;
 }
 
-static int start_loop(Service *service) {
+static int start_loop(Service *service, uint32_t opens_per_second) {
         sigset_t stop;
         int r;
 
@@ -296,6 +315,9 @@ static int start_loop(Service *service) {
         r = refusal_log_new(service->event, &service->refusals);
         if (r < 0)
                 return r;
+        r = rate_table_new(opens_per_second, &service->opens);
+        if (r < 0)
+                return r;
         return helper_new(service->event, service->closer, &helper_events, service,
                           &service->helper);
 }
@@ -317,11 +339,11 @@ static int start_idle_timer(Service *service) {
         return sd_event_source_set_priority(service->idle_source, SD_EVENT_PRIORITY_IDLE);
 }
 
-int service_start(Service *service, uint64_t idle_usec) {
+int service_start(Service *service, uint64_t idle_usec, uint32_t opens_per_second) {
         int r;
 
         *service = (Service){.idle_usec = idle_usec};
-        r = start_loop(service);
+        r = start_loop(service, opens_per_second);
         if (r < 0) {
                 log_error("cannot start: %s", strerror(-r));
                 return r;
@@ -368,7 +390,14 @@ void service_done(Service *service) {
         helper_free(service->helper);
         lease_table_done(&service->leases);
         sd_event_source_disable_unref(service->idle_source);
-        sd_bus_flush_close_unref(service->bus);
+        delivery_table_free(service->deliveries);
+        bus_watch_free(service->bus_watch);
+        rate_table_free(service->opens);
+        /* Flushing waits for the bus. */
+        if (service->stalled)
+                sd_bus_close_unref(service->bus);
+        else
+                sd_bus_flush_close_unref(service->bus);
         closer_free(service->closer);
         sd_event_unref(service->event);
 }

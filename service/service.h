@@ -9,11 +9,14 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "service/bus-watch.h"
 #include "service/closer.h"
 #include "service/gate.h"
+#include "service/delivery.h"
 #include "service/helper-client.h"
 #include "service/lease-table.h"
 #include "service/network.h"
+#include "service/rate.h"
 #include "service/refusal-log.h"
 
 typedef struct Request Request;
@@ -22,6 +25,9 @@ typedef struct Service {
         sd_event *event;
         sd_bus *bus;
         Closer *closer;
+        DeliveryTable *deliveries;
+        BusWatch *bus_watch;
+        RateTable *opens; /* of each user, by time */
         Helper *helper;
         LeaseTable leases;
         NetworkTable networks;
@@ -37,12 +43,13 @@ typedef struct Service {
         bool listed;   /* the helper has named all leases at least once */
         bool on_bus;   /* has the name: what happens from now on is news to somebody */
         bool leaving;  /* idle: the bus name is being given back */
+        bool stalled;  /* the bus does not take what we send */
         bool released; /* and is given back */
 } Service;
 
 /* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where
  * it cannot be reached), then to the system bus, and takes the name. 0 or -errno, logged. */
-int service_start(Service *service, uint64_t idle_usec);
+int service_start(Service *service, uint64_t idle_usec, uint32_t opens_per_second);
 /* Until idle or told to stop. Returns the exit status or -errno. */
 int service_run(Service *service);
 void service_done(Service *service);

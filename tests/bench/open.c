@@ -6,6 +6,7 @@
  *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
  * ends, with cycle each is closed before the next is asked for
  *   open idle NETWORK COUNT -              OpenTap by D-Bus, each when the one before has ended, so that the kernel is not still busy with its end
+ *   open first NETWORK COUNT -             the same, each by a connection that has opened none before, as rawnetctl does it
  *   open end NETWORK COUNT -               from before the last close of a lease to its signal Ended
  *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
  *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
@@ -160,7 +161,17 @@ static int on_ended(sd_bus_message *m, void *data, sd_bus_error *error) {
         return 0;
 }
 
-static void run_one_by_one(const char *network, uint32_t count, bool report_open) {
+/* A connection that has made one call. */
+static sd_bus *connect_anew(void) {
+        sd_bus *bus = NULL;
+
+        if (sd_bus_open_system(&bus) < 0 ||
+            sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, "") < 0)
+                errx(1, "no second connection to the system bus");
+        return bus;
+}
+
+static void run_one_by_one(const char *network, uint32_t count, bool report_open, bool anew) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         bool ended = false;
 
@@ -170,11 +181,15 @@ static void run_one_by_one(const char *network, uint32_t count, bool report_open
                 errx(1, "no system bus");
         /* One lease at a time, so that the next Ended is this one's. */
         for (uint32_t i = 0; i < count; i++) {
+                sd_bus *caller = anew ? connect_anew() : sd_bus_ref(bus);
                 uint64_t start = clock_usec(CLOCK_MONOTONIC);
-                int fd = open_by_bus(bus, network);
+                int fd = open_by_bus(caller, network);
 
                 if (report_open)
                         report(start);
+                if (anew)
+                        sd_bus_close(caller);
+                sd_bus_unref(caller);
                 start = clock_usec(CLOCK_MONOTONIC);
                 close(fd);
                 ended = false;
@@ -314,9 +329,11 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "ask") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_ask(argv[2], count);
         else if (strcmp(argv[1], "end") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
-                run_one_by_one(argv[2], count, false);
+                run_one_by_one(argv[2], count, false, false);
         else if (strcmp(argv[1], "idle") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
-                run_one_by_one(argv[2], count, true);
+                run_one_by_one(argv[2], count, true, false);
+        else if (strcmp(argv[1], "first") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
+                run_one_by_one(argv[2], count, true, true);
         else if (strcmp(argv[1], "polkit") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_polkit(argv[2], count);
         else if (strcmp(argv[1], "list") == 0 && text_parse_u32(argv[3], 0, 1000000, &count) == 0)
@@ -328,6 +345,6 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_helper(argv[2], count, false);
         else
-                errx(2, "bus, idle, end, ask, polkit, fork, helper, hasty or list, and a count");
+                errx(2, "bus, idle, first, end, ask, polkit, fork, helper, hasty or list, and a count");
         return 0;
 }

@@ -2,6 +2,7 @@
 """org.rawnet1 on the lab's system bus, as any user, descriptors included."""
 
 import collections
+import contextlib
 import os
 
 from jeepney import DBusAddress, HeaderFields, MatchRule, MessageType, message_bus, new_method_call
@@ -21,6 +22,7 @@ DBUS_ERROR = "org.freedesktop.DBus.Error."
 PROPERTIES = "org.freedesktop.DBus.Properties"
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 SECONDS = 30
+UNASKED = ("NameAcquired", "DescriptorProbe")  # signals that are sent to one connection: the bus's greeting, rawnetd's question
 
 OPTION_TYPES = {"mac": "s", "name": "s", "queues": "u", "vhost": "b", "vnet_hdr": "b"}
 
@@ -90,12 +92,9 @@ def options_of(named):
 class Connection:
     """A connection to the bus. Calls raise BusError; signals that come in between are kept for wait_signal()."""
 
-    def __init__(self, user=None):
-        if user:
-            with lab.identity(user):
-                self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
-        else:
-            self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
+    def __init__(self, user=None, descriptors=True):
+        with lab.identity(user) if user else contextlib.nullcontext():
+            self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=descriptors, auth_timeout=SECONDS)
         self.signals = collections.deque()
         self.replies = {}
 
@@ -136,7 +135,7 @@ class Connection:
     def _receive(self, seconds):
         message = self.bus.receive(timeout=seconds)
         if message.header.message_type == MessageType.signal:
-            if message.header.fields[HeaderFields.member] != "NameAcquired":  # the bus's greeting
+            if message.header.fields[HeaderFields.member] not in UNASKED:
                 self.signals.append(message)
         elif HeaderFields.reply_serial in message.header.fields:
             self.replies[message.header.fields[HeaderFields.reply_serial]] = message
@@ -237,9 +236,9 @@ class Monitor:
         self.bus.close()
 
 
-def connect(user=None):
-    """A Connection as user (None: root)."""
-    return Connection(user)
+def connect(user=None, descriptors=True):
+    """A Connection as user (None: root), which takes descriptors or does not."""
+    return Connection(user, descriptors)
 
 
 def expect_error(name, function, /, *words, **named):

@@ -21,6 +21,7 @@ LEARNING = "tests/attack/test_learn.py"
 CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
+STALL = "tests/attack/test_bus_stall.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
@@ -150,6 +151,24 @@ MUTATIONS = [
     Mutation("limits: requests", [REQUESTS], CLIENTS, "flood_of_requests", "the refusals did not come"),
     service("limits: leases of one user", QUOTA,
             "if (n >= network->max_leases_per_user)", "if (n > network->max_leases)", "flood_of_leases", WRONG),
+    Mutation("limits: opens by time", [("service/rate.c", "if (full_at > now + RATE_BURST * token)", "if (full_at < now)")],
+             STALL, "opens_by_time", WRONG),
+    # -- the bus
+    Mutation("bus: a connection that takes no descriptors is served", [("service/delivery.c", "result = DELIVERY_UNABLE;", "result = DELIVERY_ABLE;")],
+             STALL, "takes_no_descriptors", "AssertionError|TimeoutError"),
+    Mutation("bus: rawnetd closes its copies at once",
+             [("service/delivery.c", "                delivery_say(d, DELIVERY_SENT);\n}", "                delivery_say(d, DELIVERY_SENT), closer_close(d->table->closer, d->fds, d->n_fds), d->n_fds = 0;\n}")],
+             STALL, "last_close", "dbus-daemon's were the last copies"),
+    Mutation("bus: any number of unread replies of a user",
+             [("service/delivery.c", "return !has_uid && n + d->n_fds", "return n + d->n_fds")], STALL, "stopped_reading", "more than one unread reply|LimitsExceeded"),
+    Mutation("bus: any number of unread descriptors",
+             [("service/delivery.c", "return !has_uid && n + d->n_fds <= kind_fds_max[d->kind];", "return n < 1000;")],
+             STALL, "stopped_reading", "AssertionError|TimeoutError"),
+    Mutation("bus: the policy does not let rawnetd ask what is unread",
+             [("dbus/org.rawnet1.conf", 'send_member="GetConnectionStats"', 'send_member="GetStats"')],
+             STALL, "stopped_reading never_read", "AssertionError|TimeoutError"),
+    Mutation("bus: that it takes nothing is not noticed",
+             [("service/bus-watch.c", "                watch->stalled(watch->userdata);\n", "")], STALL, "takes_nothing", "TimeoutExpired"),
     service("limits: a turn that is not used is not passed on", REQUEST,
             "        if (pass_turn)\n", "        if (pass_turn && !q)\n", "flood_of_leases", "TimeoutError"),
     Mutation("flood: users do not take turns", [(GATE_C, "p = queue_due(gate, now, &next);", "p = &gate->turns;"),

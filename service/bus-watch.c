@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service/bus-watch.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#define QUESTION_USEC (2 * UINT64_C(1000000))
+#define ANSWER_USEC (10 * UINT64_C(1000000))
+#define ACCURACY_USEC (500 * UINT64_C(1000))
+
+struct BusWatch {
+        sd_bus *bus;
+        sd_event_source *timer;
+        sd_bus_slot *question;
+        bool armed; /* the timer runs, or the question is open */
+        void (*stalled)(void *userdata);
+        void *userdata;
+};
+
+/* unix(7), SIOCOUTQ: what is in the socket and has not been read at its other end. */
+static bool is_untaken(sd_bus *bus) {
+        uint64_t queued = 0;
+        int unread = 0, fd = sd_bus_get_fd(bus);
+
+        if (sd_bus_get_n_queued_write(bus, &queued) >= 0 && queued > 0)
+                return true;
+        return fd >= 0 && ioctl(fd, SIOCOUTQ, &unread) >= 0 && unread > 0;
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        BusWatch *watch = userdata;
+
+        watch->question = sd_bus_slot_unref(watch->question);
+        watch->armed = false;
+        /* An answer that comes late behind many calls is no error: then the bus has read the question. */
+        if (sd_bus_message_is_method_error(reply, NULL) > 0 && is_untaken(watch->bus)) {
+                watch->armed = true;
+                watch->stalled(watch->userdata);
+        }
+        return 1;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        BusWatch *watch = userdata;
+        int r;
+
+        r = sd_bus_message_new_method_call(watch->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                           "org.freedesktop.DBus", "GetId");
+        if (r >= 0)
+                r = sd_bus_call_async(watch->bus, &watch->question, m, on_answer, watch, ANSWER_USEC);
+        watch->armed = r >= 0;
+        return 0;
+}
+
+void bus_watch_call(BusWatch *watch) {
+        if (watch->armed)
+                return;
+        watch->armed = sd_event_source_set_time_relative(watch->timer, QUESTION_USEC) >= 0 &&
+                       sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+int bus_watch_new(sd_event *event, sd_bus *bus, void (*stalled)(void *userdata), void *userdata, BusWatch **ret) {
+        BusWatch *watch = malloc(sizeof(*watch));
+        int r;
+
+        if (!watch)
+                return -ENOMEM;
+        *watch = (BusWatch){.bus = bus, .stalled = stalled, .userdata = userdata};
+        r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_timer, watch);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+        if (r < 0) {
+                bus_watch_free(watch);
+                return r;
+        }
+        *ret = watch;
+        return 0;
+}
+
+void bus_watch_free(BusWatch *watch) {
+        if (!watch)
+                return;
+        sd_bus_slot_unref(watch->question);
+        sd_event_source_disable_unref(watch->timer);
+        free(watch);
+}

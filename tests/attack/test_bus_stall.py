@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Users who would stall the system bus by way of rawnetd (promise 6): with connections that take no descriptors, or that do not read."""
+
+import contextlib
+import os
+import socket
+import statistics
+import threading
+
+from jeepney import Header, HeaderFields, Message, MessageType, Parser
+from jeepney.low_level import Endianness
+
+import bus
+import lab
+import tap
+
+LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
+UNABLE = bus.ERROR + "NotSupported"
+DRIVER = ("/org/freedesktop/DBus", "org.freedesktop.DBus")
+HELD_MAX = 63  # descriptors of one sender: at 64 dbus-daemon reads nothing more from it (dbus-daemon(1), max_incoming_unix_fds)
+
+
+def ask_bus(connection, member, signature="", body=(), interface="org.freedesktop.DBus", seconds=bus.SECONDS):
+    return connection.call(DRIVER[0], interface, member, signature, body, seconds=seconds, destination=DRIVER[1])
+
+
+def held_by_bus(connection, name):
+    """What dbus-daemon holds: descriptors that came from the connection of that name, and descriptors that wait for it."""
+    found = bus.plain(ask_bus(connection, "GetConnectionStats", "s", (name,), "org.freedesktop.DBus.Debug.Stats")[0])
+    return found["IncomingFDs"], found["OutgoingFDs"]
+
+
+def rawnetd_name(connection):
+    connection.can_open("lab", "tap")  # starts it
+    return ask_bus(connection, "GetNameOwner", "s", (bus.NAME,))[0]
+
+
+def fill(connection):
+    """From now on this connection reads nothing, and what is sent to it stays with dbus-daemon."""
+    connection.bus.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    for _ in range(60):
+        connection.send(DRIVER[0], "org.freedesktop.DBus.Introspectable", "Introspect", destination=DRIVER[1])
+
+
+@contextlib.contextmanager
+def deaf(user, known):
+    """A connection that does not read. known: it has opened a port before, so that rawnetd knows that it takes descriptors."""
+    with bus.connect(user) as connection:
+        if known:
+            connection.open_tap("lab").close_fds()
+            lab.wait_no_leases()
+        fill(connection)
+        yield connection
+
+
+class Impatient(threading.Thread):
+    """Another user's connection, which asks dbus-daemon for its id all the time: the times it took, in seconds."""
+
+    def __init__(self):
+        super().__init__()
+        self.times = []
+        self.over = threading.Event()
+        self.connection = bus.connect("outsider")
+
+    def run(self):
+        while not self.over.wait(0.002):
+            start = lab.time.monotonic()
+            ask_bus(self.connection, "GetId")
+            self.times.append(lab.time.monotonic() - start)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+        self.connection.close()
+
+
+def name_of(function, *words, **named):
+    try:
+        function(*words, **named).close_fds()
+    except bus.BusError as error:
+        return error.name
+    return ""
+
+
+def test_a_connection_that_takes_no_descriptors():
+    """Nothing is made for it, whoever it is, and the error says why. Others are served, and so is its user on another connection."""
+    with bus.connect("member2") as witness, bus.connect("member", descriptors=False) as unable:
+        witness.subscribe()
+        for kind, options in (("tap", {}), ("packet", {"queues": 16}), ("tap", {"mac": "learn"})):
+            text = bus.expect_error(UNABLE, unable.open, kind, "lab", **options)
+            assert "lab" in text and "descriptor" in text, text
+        assert unable.can_open("lab", "tap") == "yes"
+        assert not lab.lease_ids() and not [m for m in witness.signals if m.header.fields[HeaderFields.member] == "InterfacesAdded"]
+        with bus.connect("member") as able, able.open_tap("lab"):
+            pass
+
+
+def test_flood_of_callers_that_take_no_descriptors():
+    """160 opens from 40 connections: no lease is made, so that dbus-daemon closes none; and it answers others meanwhile."""
+    lab.service_arguments("--opens-per-second=0")  # test_opens_by_time() is about that
+    with bus.connect("member2") as witness, Impatient() as other:
+        witness.subscribe()
+        names = set()
+        for _ in range(40):
+            with bus.connect("member", descriptors=False) as unable:
+                serials = [unable.send_open("packet", "lab", queues=16) for _ in range(4)]
+                for serial in serials:
+                    with contextlib.suppress(TimeoutError):
+                        try:
+                            unable.opened("packet", serial).close_fds()
+                            names.add("")
+                        except bus.BusError as error:
+                            names.add(error.name)
+        assert names == {UNABLE}, names
+        assert witness.can_open("lab", "tap") == "yes"
+        added = [m for m in witness.signals if m.header.fields[HeaderFields.member] == "InterfacesAdded"]
+        assert not added and not lab.lease_ids(), f"{len(added)} leases were made"
+    tap.diag(f"GetId beside it: median {statistics.median(other.times) * 1e3:.2f} ms, worst {max(other.times) * 1e3:.1f} ms of {len(other.times)}")
+    assert max(other.times) < tap.patience(2), max(other.times)
+
+
+def test_connection_that_never_read():
+    """It asks for ports of 16 descriptors and has left everything before that unread: none is made."""
+    with bus.connect() as root, deaf("member", known=False) as greedy:
+        service = rawnetd_name(root)
+        for _ in range(4):
+            greedy.send_open("packet", "lab", queues=16)
+        with bus.connect("member2") as other:
+            assert other.can_open("lab", "tap") == "yes"
+            other.open_packet("lab", queues=16).close_fds()
+        assert held_by_bus(root, service)[0] <= 1, held_by_bus(root, service)
+        # Its user has lost nothing but time: refused once rawnetd has lost its patience with that connection.
+        with bus.connect("member") as another:
+            text = bus.expect_error(LIMITS, another.open_tap, "lab")
+            assert greedy.bus.unique_name in text and "read" in text, text
+            greedy.close()
+            lab.wait_for(lambda: name_of(another.open_tap, "lab") == "", 10, "its user being served again")
+    lab.wait_no_leases()
+
+
+def test_connections_that_stopped_reading():
+    """Two users' connections that are known to take descriptors ask for 64 each, and read none. dbus-daemon never holds 64, and a
+    third user is served at once."""
+    with bus.connect() as root, contextlib.ExitStack() as stack:
+        service = rawnetd_name(root)
+        greedy = [stack.enter_context(deaf(user, known=True)) for user in ("member", "member", "member2")]
+        for connection in greedy:
+            for _ in range(4):
+                connection.send_open("packet", "lab", queues=16)
+        lab.wait_for(lambda: held_by_bus(root, service)[0] >= 32, 10, "the replies that are not read")
+        for _ in range(5):
+            assert root.can_open("lab", "tap") == "yes"
+            root.open_packet("lab", queues=8).close_fds()
+            assert held_by_bus(root, service)[0] <= HELD_MAX, held_by_bus(root, service)
+        assert held_by_bus(root, service)[0] == 32, "more than one unread reply of a user"
+        # What waits behind an unread reply is given up, and so are its leases.
+        lab.wait_for(lambda: len(lab.lease_ids()) == 2, 20, "the end of leases that cannot be delivered")
+        with bus.connect("member") as another:
+            assert name_of(another.open_tap, "lab") == LIMITS
+    lab.wait_no_leases()
+
+
+def test_last_close_is_rawnetds():
+    """The caller leaves without having read its reply. dbus-daemon closes its copies at once; they are not the last, since rawnetd,
+    which stands still here, has its own."""
+    with bus.connect() as root, deaf("member", known=True) as greedy:
+        service = rawnetd_name(root)
+        greedy.send_open("packet", "lab", queues=16)
+        lab.wait_for(lambda: held_by_bus(root, service)[0] == 16, 10, "the reply that is not read")
+        leases = lab.lease_ids()
+        assert len(leases) == 1, leases
+        with lab.stopped(lab.service_pid()):
+            greedy.close()
+            lab.wait_for(lambda: held_by_bus(root, service)[0] == 0, 10, "the end of dbus-daemon's copies")
+            assert lab.lease_ids() == leases, "dbus-daemon's were the last copies"
+    lab.wait_no_leases()
+
+
+def test_copies_go_once_the_reply_is_read():
+    """rawnetd keeps nothing of what was taken."""
+    with bus.connect("member") as member:
+        member.open_tap("lab").close_fds()
+        lab.wait_no_leases()
+        before = lab.fd_count(lab.service_pid())
+        leases = [member.open_packet("lab", queues=16) for _ in range(4)]
+        lab.wait_for(lambda: lab.fd_count(lab.service_pid()) <= before, 10, "the end of rawnetd's copies")
+        for lease in leases:
+            lease.close_fds()
+
+
+def test_many_cards_at_once():
+    """64 opens that are sent at once on one connection are all served."""
+    with bus.connect("member") as member, lab.network("many", MaxLeasesPerUser="64"):
+        serials = [member.send_open("tap", "many") for _ in range(64)]
+        leases = [member.opened("tap", serial) for serial in serials]
+        assert len(lab.lease_ids()) == 64
+        for lease in leases:
+            lease.close_fds()
+    lab.wait_no_leases(30)
+
+
+def test_opens_by_time():
+    """One user has 128 opens at once and then so many each second, and another is served meanwhile."""
+    lab.service_arguments("--opens-per-second=2")
+    try:
+        with bus.connect("member") as member, bus.connect("member2") as other, bus.connect() as root, \
+                lab.network("fast", MaxLeasesPerUser="4096"):  # fmt: skip
+            names = [name_of(member.open_tap, "fast") for _ in range(200)]
+            assert names[:128] == [""] * 128 and LIMITS in names and set(names) == {"", LIMITS}, [names.count(name) for name in set(names)]
+            text = bus.expect_error(LIMITS, lambda: [member.open_tap("fast").close_fds() for _ in range(40)])
+            assert "fast" in text and "2 each second" in text, text
+            assert name_of(other.open_tap, "fast") == "" and member.can_open("fast", "tap") == "yes"
+            assert {name_of(root.open_tap, "fast") for _ in range(150)} == {""}, "root is limited"
+            lab.wait_for(lambda: name_of(member.open_tap, "fast") == "", 10, "the next open of the user")
+            lab.wait_no_leases(30)
+    finally:
+        lab.service_arguments()
+
+
+# -- a bus that does not take what rawnetd sends
+
+
+class FakeBus:
+    """A bus for one rawnetd: answers what it asks to start with, then sends it calls and reads nothing more."""
+
+    PATH = "/run/lab/fake-bus"
+    ANSWERS = {"Hello": ("s", (":1.1",)), "RequestName": ("u", (1,)), "GetConnectionUnixUser": ("u", (0,))}
+
+    def __init__(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.PATH)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.PATH)
+        os.chmod(self.PATH, 0o777)
+        self.listener.listen(1)
+        self.listener.settimeout(20)
+        self.serial = 0
+
+    def send(self, kind, fields, signature="", body=()):
+        self.serial += 1
+        if signature:
+            fields[HeaderFields.signature] = signature
+        header = Header(Endianness.little, kind, 0, 1, -1, -1, {HeaderFields.destination: ":1.1", **fields})
+        self.peer.sendall(Message(header, body).serialise(serial=self.serial))
+
+    def serve_until_named(self):
+        self.peer = self.listener.accept()[0]
+        self.peer.settimeout(20)
+        data = b""
+        while b"BEGIN\r\n" not in data:
+            data += self.peer.recv(4096)
+        self.peer.sendall(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n")
+        parser = Parser()
+        parser.add_data(data.partition(b"BEGIN\r\n")[2])
+        member = ""
+        while member != "RequestName":
+            message = parser.get_next_message()
+            if not message:
+                parser.add_data(self.peer.recv(4096))
+                continue
+            member = message.header.fields[HeaderFields.member]
+            self.send(MessageType.method_return, {HeaderFields.reply_serial: message.header.serial,
+                                                  HeaderFields.sender: "org.freedesktop.DBus"}, *self.ANSWERS.get(member, ()))  # fmt: skip
+
+    def call(self, times):
+        for _ in range(times):
+            self.send(MessageType.method_call, {HeaderFields.path: bus.ROOT, HeaderFields.interface: "org.freedesktop.DBus.Introspectable",
+                                                HeaderFields.member: "Introspect", HeaderFields.sender: ":1.9"})  # fmt: skip
+
+    def close(self):
+        self.peer.close()
+        self.listener.close()
+
+
+@tap.limit(120)
+def test_bus_that_takes_nothing():
+    """rawnetd says so and ends with an error, for its service manager to start it again; it does not wait for the bus to end."""
+    fake = FakeBus()
+    process = lab.popen_as("_rawnet", ["/usr/libexec/rawnet/rawnetd"], stderr=lab.subprocess.PIPE,
+                           env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={fake.PATH}"})  # fmt: skip
+    try:
+        fake.serve_until_named()
+        fake.call(200)
+        _, errors = process.communicate(timeout=tap.patience(40))
+        assert process.returncode == 1 and "taken nothing" in errors, (process.returncode, errors)
+    finally:
+        process.kill()
+        process.communicate()
+        fake.close()
+
+
+if __name__ == "__main__":
+    tap.main()
