@@ -75,7 +75,12 @@ int network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
 /* The same, but blocks while the file is being written, for at most NETWORK_FILE_PATIENCE_USEC: not for a daemon's loop. */
 int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
 
-/* The same over other directories (NULL-terminated), and with the required owner: for tests. */
+/* A number that is another one whenever the network's file may be: its directory, inode, size and times, or where there is none
+ * the times of the directories. For comparing two looks, nothing else. 0 or -errno. */
+int network_file_state(const char *name, uint64_t *ret);
+int network_file_state_at(const char *const *dirs, const char *name, uint64_t *ret);
+
+/* network_file_load() over other directories (NULL-terminated), and with the required owner: for tests. */
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                          Refusal *ret_refusal);
 int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/terms.h"
 #include "helper/parent.h"
+#include "helper/report.h"
 
 #define LEGS_MAX 256u /* looked at in one go; another sweep follows */
 
@@ -270,8 +272,6 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
         Network network;
         int r;
 
-        if (is_half_made(leg))
-                return 0;
         /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a sweep runs. */
         r = network_file_load(leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX), &network, &refusal);
         if (r == RAWNET_NO_SUCH_NETWORK)
@@ -281,16 +281,29 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
         return strcmp(network.host_interface, leg->name) != 0 ? 0 : parent_is_lower(netlink, &network, leg->lower);
 }
 
-static int sweep_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal) {
-        int r = is_asked_for(netlink, leg);
+static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts, int report_fd, Refusal *ret_refusal) {
+        const char *network = leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX);
+        uint64_t before, after;
+        int r;
 
+        if (is_half_made(leg))
+                return delete_leg(netlink, leg, ret_refusal);
+        r = network_file_state(network, &before);
+        if (r == 0)
+                r = is_asked_for(netlink, leg);
         if (r != 0)
                 return r < 0 ? r : 0;
+        r = network_file_state(network, &after);
+        if (r < 0)
+                return r;
+        /* The administrator's address may be on it, and his file may be away for a moment only. */
+        if (before != after || !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
+                return report_doubt(report_fd, leg->index, after);
         log_notice("removing host leg %s: no network file asks for it (any more)", leg->name);
         return delete_leg(netlink, leg, ret_refusal);
 }
 
-int host_leg_sweep(Netlink *netlink, Refusal *ret_refusal) {
+int host_leg_sweep(Netlink *netlink, const Doubts *doubts, int report_fd, Refusal *ret_refusal) {
         _cleanup_(legs_done) Legs legs = {};
         int r;
 
@@ -298,7 +311,7 @@ int host_leg_sweep(Netlink *netlink, Refusal *ret_refusal) {
         if (r != 0)
                 return r;
         for (size_t i = 0; i < legs.n; i++) {
-                int one = sweep_leg(netlink, &legs.link[i], ret_refusal);
+                int one = sweep_leg(netlink, &legs.link[i], doubts, report_fd, ret_refusal);
 
                 /* That leg stays; the others are looked at all the same. */
                 r = r != 0 ? r : one;

@@ -20,6 +20,7 @@ int host_leg_up(const WireHost *request, Refusal *ret_refusal);
 /* Removes whatever leg the network of that name has, file or no file. 0 also where there is none. */
 int host_leg_down(const WireHost *request, Refusal *ret_refusal);
 
-/* Removes legs that no network file asks for any more, and what a killed worker left half made. A file with a mistake keeps its leg, and
- * so does a leg of which that cannot be found out; the first such error is returned. Never while a leg is being made. */
-int host_leg_sweep(Netlink *netlink, Refusal *ret_refusal);
+/* Removes legs that no network file asks for any more, and what a killed worker left half made. doubts: what earlier sweeps found; a leg
+ * that is not confirmed there is reported (REPORT_DOUBTED) and stays. A file with a mistake keeps its leg, and so does a leg of which that
+ * cannot be found out; the first such error is returned. Never while a leg is being made. */
+int host_leg_sweep(Netlink *netlink, const Doubts *doubts, int report_fd, Refusal *ret_refusal);

@@ -100,12 +100,13 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         } else {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
                 if (r == 0) {
-                        int legs = host_leg_sweep(&netlink, &refusal);
+                        const SweepScope *scope = context->sweep;
+                        int legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd, &refusal);
 
                         /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. A lease that no scan found
                          * may need an interface that no known one needs. */
                         if (context->registry->whole)
-                                r = shared_sweep(&netlink, context->registry, &refusal);
+                                r = shared_sweep(&netlink, context->registry, scope->opening, &refusal);
                         r = r != 0 ? r : legs;
                 }
         }

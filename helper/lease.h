@@ -7,8 +7,15 @@
  */
 
 #include "helper/child.h"
+#include "helper/doubt.h"
 #include "helper/lease-id.h"
 #include "helper/registry.h"
+
+/* What a sweep leaves alone. */
+typedef struct SweepScope {
+        Doubts doubts;
+        uint64_t opening[(VLAN_ID_MAX + 64) / 64]; /* bit VID: an open for that VLAN is in progress */
+} SweepScope;
 
 typedef struct LeaseContext {
         Privilege privilege;
@@ -19,6 +26,7 @@ typedef struct LeaseContext {
         LeaseIds *ids;            /* shared by the daemon and its workers */
         int report_fd;
         size_t n_leases; /* JOB_OPEN: that the network asked for has */
+        const SweepScope *sweep; /* JOB_SWEEP */
         Child spare;     /* JOB_OPEN: a child made ahead (spare.h), or socket_fd -1 */
 } LeaseContext;
 

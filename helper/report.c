@@ -14,6 +14,12 @@ int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value)
         return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
 }
 
+int report_doubt(int fd, uint32_t index, uint64_t file) {
+        const Report report = {.type = REPORT_DOUBTED, .value = index, .file = file};
+
+        return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
+}
+
 int report_receive(int fd, Report *ret) {
         int fds[RAWNET_FDS_MAX];
         size_t n_fds;

@@ -13,6 +13,7 @@ typedef enum ReportType {
         REPORT_ANSWERED,  /* the request's final reply was sent to its connection */
         REPORT_SCANNED,   /* a scan is complete: what is known and was not reported is gone. value: SCAN_* */
         REPORT_PROBED,    /* value: WIRE_FEATURE_* of this kernel */
+        REPORT_DOUBTED,   /* no network file asks for this host interface (doubt.h). value: ifindex */
 } ReportType;
 
 /* Of REPORT_SCANNED. */
@@ -21,10 +22,12 @@ typedef enum ReportType {
 typedef struct Report {
         uint32_t type;
         uint32_t value;
+        uint64_t file; /* REPORT_DOUBTED: network_file_state() */
         WireLease lease;
 } Report;
 
 /* lease may be NULL; value: features for REPORT_PROBED, SCAN_* for REPORT_SCANNED, ifindex below the uplink (0: not known) for REPORT_LEASE. 0 or -errno. */
 int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
+int report_doubt(int fd, uint32_t index, uint64_t file);
 /* Reads one report without waiting. 1, 0 at the end (all writers are gone), or -errno (-EAGAIN: none there). */
 int report_receive(int fd, Report *ret);

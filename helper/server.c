@@ -325,11 +325,30 @@ static void start_due(Server *server) {
                         server_scan_later(server);
                 }
         }
-        /* A sweep deletes interfaces that no lease stands on: nothing may be about to stand on one. */
-        if (server->sweep_wanted && server->ready && server->n_opens == 0 && !server->sweeping) {
+        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of them may be about to use. */
+        if (server->sweep_wanted && server->ready && server->n_host_jobs == 0 && !server->sweeping) {
                 server->sweep_wanted = false;
+                server->sweep_after_open = worker_opening_vlans(server, server->sweep.opening);
+                doubts_begin(&server->sweep.doubts);
                 server->sweeping = worker_start(server, JOB_SWEEP, NULL, NULL) == 0;
         }
+}
+
+static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
+
+        server->sweep_timer = sd_event_source_disable_unref(server->sweep_timer);
+        server->sweep_wanted = true;
+        server_settle(server);
+        return 0;
+}
+
+void server_end_sweep(Server *server) {
+        server->sweeping = false;
+        if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
+            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC, DOUBT_USEC, 0, on_sweep_due,
+                                       server) < 0)
+                log_error("cannot sweep again");
 }
 
 void server_settle(Server *server) {
@@ -349,6 +368,7 @@ int server_start(Server *server, int listen_fd) {
         int r;
 
         server->context.registry = &server->registry;
+        server->context.sweep = &server->sweep;
         server->paused = true;
         r = lease_ids_new(&server->context.ids);
         if (r == 0)

@@ -36,14 +36,17 @@ struct Server {
         Connection *connections[SERVER_CONNECTIONS_MAX];
         Worker *workers; /* list */
         Worker *spare; /* of them, the one made ahead (spare.c) */
-        unsigned n_workers, n_opens;
+        unsigned n_workers, n_opens; /* n_opens: without those for a host interface */
+        unsigned n_host_jobs;        /* a host interface is being made or removed */
+        SweepScope sweep;
         bool probed, scanned, ready;
         bool looked; /* probed again for the request that is read next */
         bool scan_wanted, sweep_wanted, sweeping, spare_due;
+        bool sweep_after_open; /* the last sweep left something alone for an open in progress */
         bool paused; /* connections are not read */
         uint64_t learning_pause; /* µs until leases that learn unheard are looked at again; 0: there are none */
         LogLimit probes, failures; /* a user causes what they are about as often as he likes */
-        sd_event_source *idle_timer, *scan_timer, *learning_timer;
+        sd_event_source *idle_timer, *scan_timer, *learning_timer, *sweep_timer;
         Netlink nsids, links;
 };
 
@@ -56,6 +59,9 @@ void server_settle(Server *server);
 
 /* A scan failed: another in a second, not at once and for ever. */
 void server_scan_later(Server *server);
+
+/* The sweep's worker has ended: another one is due where it doubted an interface. */
+void server_end_sweep(Server *server);
 
 /* To every subscribed connection; one that does not take it is closed, it will come back and ask for the list. */
 void server_publish(Server *server, const WireReply *reply);

@@ -181,11 +181,14 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo 
 }
 
 /* 1: it is gone; 0: it stays; an error: it stays, too. */
-static int sweep_one(Netlink *netlink, const Registry *registry, const Shared *shared, Refusal *ret_refusal) {
+static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening, const Shared *shared,
+                     Refusal *ret_refusal) {
+        const uint16_t vlan = shared->link.vlan;
         Refusal refusal = {};
         int r;
 
-        if (shared->stays)
+        /* The open's uplink may be put on it at any moment. */
+        if (shared->stays || opening[vlan / 64] >> vlan % 64 & 1)
                 return 0;
         r = is_in_use(netlink, registry, &shared->link);
         if (r != 0)
@@ -198,7 +201,7 @@ static int sweep_one(Netlink *netlink, const Registry *registry, const Shared *s
         return r;
 }
 
-int shared_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusal) {
+int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening, Refusal *ret_refusal) {
         _cleanup_(sweep_done) Sweep sweep = {};
         size_t left;
         int r;
@@ -210,7 +213,7 @@ int shared_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusa
                 return r;
         left = sweep.n;
         for (size_t i = 0; i < sweep.n; i++) {
-                int one = sweep_one(netlink, registry, &sweep.shared[i], ret_refusal);
+                int one = sweep_one(netlink, registry, opening, &sweep.shared[i], ret_refusal);
 
                 if (one == 1)
                         left--;

@@ -29,5 +29,6 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
 int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal);
 
 /* Deletes those that no lease and no other interface of the host is on, and the host's guard with the last. One of which that cannot be
- * found out stays; the first such error is returned. Never while an open is in progress. */
-int shared_sweep(Netlink *netlink, const Registry *registry, Refusal *ret_refusal);
+ * found out stays; the first such error is returned. opening: bit VID of word VID / 64 is set for the VLANs of opens that are in progress,
+ * whose interfaces stay; no open may begin meanwhile. */
+int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening, Refusal *ret_refusal);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/learning.h"
@@ -24,13 +25,26 @@ struct Worker {
         bool answered;
         bool learns; /* an open with mac=learn: its child keeps report_fd */
         uint32_t lease; /* what its open has made; 0: nothing yet */
+        uint16_t vlan;  /* of its open; 0: none */
         int order_fd; /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
 };
 
-/* May the job be about to stand on a shared VLAN interface? */
-static bool is_open(JobKind kind) {
-        return kind == JOB_OPEN || kind == JOB_HOST_UP;
+static bool is_host_job(JobKind kind) {
+        return kind == JOB_HOST_UP || kind == JOB_HOST_DOWN;
+}
+
+bool worker_opening_vlans(const Server *server, uint64_t ret[static WORKER_VLAN_WORDS]) {
+        bool any = false;
+
+        memset(ret, 0, WORKER_VLAN_WORDS * sizeof(*ret));
+        for (const Worker *w = server->workers; w; w = w->next) {
+                if (!w->busy || w->pid == 0 || w->vlan == 0)
+                        continue;
+                ret[w->vlan / 64] |= UINT64_C(1) << w->vlan % 64;
+                any = true;
+        }
+        return any;
 }
 
 static void forget(Worker *worker) {
@@ -141,6 +155,9 @@ static void take_report(Worker *worker, const Report *report) {
         case REPORT_SCANNED:
                 end_scan(server, report->value & SCAN_WHOLE);
                 break;
+        case REPORT_DOUBTED:
+                doubts_note(&server->sweep.doubts, report->value, report->file, clock_usec(CLOCK_MONOTONIC));
+                break;
         case REPORT_PROBED:
                 server->context.features = report->value;
                 server->probed = true;
@@ -189,18 +206,19 @@ static void note_exit(Worker *worker) {
         if (!worker->busy)
                 return;
         server->n_workers--;
-        if (worker->kind == JOB_HOST_UP || worker->kind == JOB_HOST_DOWN)
+        if (is_host_job(worker->kind))
                 server->sweep_wanted = true;
-        server->n_opens -= is_open(worker->kind);
+        server->n_host_jobs -= is_host_job(worker->kind);
+        server->n_opens -= worker->kind == JOB_OPEN;
         if (worker->kind == JOB_OPEN) {
                 /* It may have made a shared VLAN interface for nothing. */
-                if (!worker->answered)
+                if (!worker->answered || (worker->vlan != 0 && server->sweep_after_open))
                         server->sweep_wanted = true;
         }
         if (worker->kind == JOB_LEARNING)
                 learning_watch(server);
         if (worker->kind == JOB_SWEEP)
-                server->sweeping = false;
+                server_end_sweep(server);
         if (worker->kind == JOB_SCAN && server->registry.scanning) {
                 server->registry.scanning = false;
                 server_scan_later(server);
@@ -341,6 +359,8 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
         worker->busy = true;
         worker->learns = kind == JOB_OPEN && request->open.mac_mode == WIRE_MAC_LEARN;
         server->n_workers++;
-        server->n_opens += is_open(kind);
+        worker->vlan = kind == JOB_OPEN ? request->open.vlan : 0;
+        server->n_host_jobs += is_host_job(kind);
+        server->n_opens += kind == JOB_OPEN;
         return 0;
 }

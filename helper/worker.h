@@ -15,6 +15,10 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
 /* The connection ends: what workers have to say on it nobody hears. Another may get its place in memory, and the same serials. */
 void worker_forget_connection(Server *server, const Connection *connection);
 
+/* Sets bit VID of word VID / 64 for the VLAN of each open in progress, clears all others; returns whether there is one. */
+#define WORKER_VLAN_WORDS ((VLAN_ID_MAX + 64) / 64)
+bool worker_opening_vlans(const Server *server, uint64_t ret[static WORKER_VLAN_WORDS]);
+
 /* Opens with mac=learn that are under way, and learning children that still report to this daemon. */
 unsigned worker_count_learning(const Server *server);
 /* Is there one of them for this lease? */

@@ -298,4 +298,9 @@ MUTATIONS = [
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),
     Mutation("link: an index of another namespace is one of here",
              [("helper/link.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
+    Mutation("sweep: one look is enough", [("helper/doubt.h", "#define DOUBT_USEC UINT64_C(1000000)", "#define DOUBT_USEC UINT64_C(0)"),
+                                            ("helper/host-leg.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
+             "tests/attack/test_sweep.py", "away", "was deleted"),
+    Mutation("sweep: it waits for every open", [(SERVER, "server->n_host_jobs == 0 && !server->sweeping", "server->n_opens == 0 && !server->sweeping")],
+             "tests/attack/test_sweep.py", "waiting", "still there after"),
 ]
