@@ -15,6 +15,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
 #define _printf_(fmt, first) __attribute__((__format__(__printf__, fmt, first)))
 #define _cleanup_(f) __attribute__((__cleanup__(f)))
 #define _unused_ __attribute__((__unused__))

@@ -40,7 +40,7 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
 }
 
 /* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for), some 1,300 short frames or a dozen
- * of 64 KiB. A tap has room for 1,000 of any length; with a socket's usual 208 KiB, three long ones, a vhost-user back end that had to
+ * of 64 KiB. A tap has room for 512 of any length; with a socket's usual 208 KiB, three long ones, a vhost-user back end that had to
  * wait a moment for a processor lost TCP's. */
 #define RECEIVE_BUFFER (512 * 1024)
 

@@ -344,6 +344,8 @@ static int send_change(Netlink *netlink, uint32_t index, const LinkChange *chang
                 put(m, IFLA_ADDRESS, change->mac, sizeof(*change->mac));
         if (change->mtu > 0)
                 put_u32(m, IFLA_MTU, change->mtu);
+        if (change->queue_length > 0)
+                put_u32(m, IFLA_TXQLEN, change->queue_length);
         if (change->alias)
                 put(m, IFLA_IFALIAS, change->alias, strlen(change->alias));
         if (change->no_ipv6_address) {

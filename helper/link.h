@@ -54,6 +54,7 @@ typedef struct LinkChange {
         const MacAddress *mac; /* NULL: as it is; the link must be down */
         const char *alias;     /* NULL: as it is */
         uint32_t mtu;          /* 0: as it is */
+        uint32_t queue_length; /* IFLA_TXQLEN, of each queue; 0: as it is */
         unsigned flags_on;     /* IFF_* to be set */
         unsigned flags_off;    /* IFF_* to be cleared */
         bool no_ipv6_address;  /* IFLA_INET6_ADDR_GEN_MODE none; skipped where the link has no IPv6 at all */

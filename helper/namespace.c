@@ -59,7 +59,11 @@ static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const cha
 }
 
 static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds, Refusal *ret_refusal) {
-        const LinkChange quiet = {.mtu = plan->lease.mtu, .no_ipv6_address = true};
+        const LinkChange quiet = {
+                .mtu = plan->lease.mtu,
+                .queue_length = port_queue_length(plan->queues),
+                .no_ipv6_address = true,
+        };
         int r;
 
         r = port_open_tap(links->port_name, plan->queues, fds, ret_refusal);
@@ -213,6 +217,7 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
                 r = hush(netlink, &links->uplink, ret_refusal);
         if (r != 0)
                 return r;
+        port_limit_filters();
         if (tap) {
                 r = make_tap(plan, netlink, links, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "common/fd-pass.h"
+#include "common/log.h"
 
 /* linux/if_packet.h since Linux 6.6; older kernels answer ENOPROTOOPT. */
 #ifndef PACKET_VNET_HDR_SZ
@@ -56,6 +57,21 @@ int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refu
 fail:
         fd_pass_close_all(fds, n);
         return r;
+}
+
+/* 1 KiB holds the locked filter, too. */
+#define OPTIONS_MAX "1024"
+
+void port_limit_filters(void) {
+        /* The kernel shows the settings of the caller's own namespace there (net/sysctl_net.c). */
+        _cleanup_close_ int fd = open("/proc/sys/net/core/optmem_max", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+        if (fd >= 0 ? write(fd, OPTIONS_MAX, strlen(OPTIONS_MAX)) < 0 : errno != ENOENT)
+                log_warning("cannot bound the filters of a lease's sockets (net.core.optmem_max): %m");
+}
+
+unsigned port_queue_length(unsigned queues) {
+        return MAX_OF(PORT_TAP_FRAMES / queues, PORT_QUEUE_FRAMES_MIN);
 }
 
 /*

@@ -17,7 +17,7 @@ class Mutation:
 SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
-LEARNING = "tests/attack/test_learn.py"
+LEARNING, LOAD = "tests/attack/test_learn.py", "tests/attack/test_load.py"
 CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
@@ -206,6 +206,12 @@ MUTATIONS = [
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", SERVER, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
+    # -- what a tap can make the kernel hold and do
+    Mutation("load: a tap has the kernel's queues", [(NAMESPACE, "                .queue_length = port_queue_length(plan->queues),\n", "")],
+             LOAD, "few_unread", r"queues held \d+ frames"),
+    Mutation("load: each queue has the length of all", [(PORT, "MAX_OF(PORT_TAP_FRAMES / queues, PORT_QUEUE_FRAMES_MIN)", "PORT_TAP_FRAMES")],
+             LOAD, "few_unread", r"queues held \d+ frames"),
+    Mutation("load: filters are not bounded", [(NAMESPACE, "        port_limit_filters();\n", "")], LOAD, "short_filters", "instructions was taken"),
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "return check_learning(request, network, ret);", "return 0;")],
              LEARNING, "of_one_user at_once", WRONG),
