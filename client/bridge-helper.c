@@ -125,7 +125,7 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                         return EXIT_SUCCESS;
                 default:
                         log_error("%s: %s", argv[optind - 1],
-                                  c == ':' ? "wants a value" : "no such option");
+                                  c == ':' ? "needs a value" : "unknown option");
                         return 2;
                 }
         if (!options->request.network || options->fd < 0 || optind < argc) {

@@ -61,8 +61,14 @@ int verb_host(int argc, char **argv) {
                 call.member = "HostUp";
         else if (argc - optind >= 1 && strcmp(argv[optind], "down") == 0)
                 call.member = "HostDown";
-        if (!call.member || argc - optind != 2) {
-                log_error("host: up or down, and which network? (rawnetctl host up NETWORK)");
+        if (argc > optind && !call.member) {
+                log_error("host: '%s' is not up or down (rawnetctl host up NETWORK)", argv[optind]);
+                return EXIT_USAGE;
+        }
+        if (argc - optind != 2) {
+                log_error("host: %s (rawnetctl host up NETWORK)", argc == optind       ? "up or down?"
+                                                                  : argc == optind + 1 ? "which network?"
+                                                                                       : "too many arguments");
                 return EXIT_USAGE;
         }
         call.network = argv[optind + 1];

@@ -52,7 +52,7 @@ static const char *since_format(uint64_t since, char buffer[static 32]) {
 /* What the file asks for, and whether it is there: made by an administrator, not by rawnetd alone. */
 static int add_host_leg(Table *table, const char *name) {
         if (*name && if_nametoindex(name) == 0)
-                return table_addf(table, "%s (down)", name);
+                return table_addf(table, "%s (missing)", name);
         return table_add(table, name);
 }
 
@@ -85,11 +85,13 @@ static int print_networks(const Objects *objects) {
                 if (r >= 0)
                         r = table_addf(&table, "%" PRIu32, n->leases);
                 if (r >= 0)
-                        r = bad ? table_addf(&table, "error: %s", n->error)
-                                : table_add(&table, n->description);
+                        r = table_add(&table, bad ? "error, see below" : n->description);
         }
         if (r >= 0)
                 table_print(&table);
+        for (size_t i = 0; i < objects->n_networks && r >= 0; i++)
+                if (*objects->networks[i].error)
+                        printf("%s\n", objects->networks[i].error);
         return r;
 }
 
@@ -177,11 +179,24 @@ int verb_list(int argc, char **argv) {
 }
 
 static int parse_id(const char *text, uint32_t *ret) {
-        if (lease_id_parse(text, ret) >= 0)
+        int r = lease_id_parse(text, ret);
+
+        if (r == 0)
                 return 0;
-        log_error("%s is not a lease id: it is a number, or rnHEX as `rawnetctl list` shows it",
-                  text);
+        if (r == -ERANGE) {
+                log_error("there is no lease %s; rawnetctl list shows the leases", text);
+                return EXIT_FAILURE;
+        }
+        log_error("%s is not a lease id; it looks like rn1a2b3c4d (rawnetctl list)", text);
         return EXIT_USAGE;
+}
+
+/* rawnetd says rnHEX; whoever typed the number finds it in front. */
+static int say_lease_failure(const char *text, int r, const Refusal *refusal) {
+        if (r <= 0 || strncmp(text, "rn", 2) == 0)
+                return say_failure(r, refusal);
+        log_error("%s: %s", text, refusal->text);
+        return EXIT_FAILURE;
 }
 
 int verb_close(int argc, char **argv) {
@@ -204,7 +219,7 @@ int verb_close(int argc, char **argv) {
         r = bus_connect(&bus, &refusal);
         if (r == 0)
                 r = bus_close_lease(bus, id, &refusal);
-        return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);
+        return r == 0 ? EXIT_SUCCESS : say_lease_failure(argv[optind], r, &refusal);
 }
 
 static int print_statistics(sd_bus_message *m, const LeaseObject *lease) {
@@ -271,5 +286,5 @@ int verb_stat(int argc, char **argv) {
                               NULL);
         if (r == 0)
                 r = json ? print_statistics_json(reply, &lease) : print_statistics(reply, &lease);
-        return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);
+        return r == 0 ? EXIT_SUCCESS : say_lease_failure(argv[optind], r, &refusal);
 }

@@ -68,7 +68,46 @@ static bool wants_help(int argc, char **argv) {
         return argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
+/* The lines of help_text that are about one verb: from its own to the next verb's. */
+static void print_verb_help(const char *verb) {
+        bool mine = false;
+
+        for (const char *line = help_text, *next; *line; line = next) {
+                size_t length = strcspn(line, "\n"), name = strcspn(line + MIN_OF(length, 2u), " ");
+
+                next = line + length + (line[length] == '\n');
+                if (strncmp(line, "  ", 2) == 0 && line[2] != ' ')
+                        mine = name == strlen(verb) && strncmp(line + 2, verb, name) == 0;
+                if (mine)
+                        printf("%.*s\n", (int)length, line);
+        }
+        puts("\nSee rawnetctl(1).");
+}
+
+static const Verb *find_verb(const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                if (strcmp(name, verbs[i].name) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
+static int say_no_verb(const char *name) {
+        /* network, lists */
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+                size_t n = MIN_OF(strlen(name), strlen(verbs[i].name));
+
+                if (n >= 3 && strncmp(name, verbs[i].name, n) == 0) {
+                        log_error("%s: no such command; did you mean %s? (see rawnetctl --help)", name, verbs[i].name);
+                        return EXIT_USAGE;
+                }
+        }
+        log_error("%s: no such command (see rawnetctl --help)", name);
+        return EXIT_USAGE;
+}
+
 int main(int argc, char **argv) {
+        const Verb *verb;
+
         if (streams_ensure() < 0)
                 return EXIT_FAILURE;
         log_open("rawnetctl");
@@ -81,13 +120,16 @@ int main(int argc, char **argv) {
                 puts("rawnetctl " RAWNET_VERSION);
                 return finish(EXIT_SUCCESS);
         }
-        if (wants_help(argc, argv) || wants_help(argc - 1, argv + 1)) {
+        if (wants_help(argc, argv) || strcmp(argv[1], "help") == 0) {
                 fputs(help_text, stdout);
                 return finish(EXIT_SUCCESS);
         }
-        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                if (strcmp(argv[1], verbs[i].name) == 0)
-                        return finish(verbs[i].run(argc - 1, argv + 1));
-        log_error("%s: no such command (see rawnetctl --help)", argv[1]);
-        return EXIT_USAGE;
+        verb = find_verb(argv[1]);
+        if (!verb)
+                return say_no_verb(argv[1]);
+        if (wants_help(argc - 1, argv + 1)) {
+                print_verb_help(verb->name);
+                return finish(EXIT_SUCCESS);
+        }
+        return finish(verb->run(argc - 1, argv + 1));
 }

@@ -50,9 +50,11 @@ int lease_id_parse(const char *text, uint32_t *ret) {
         uint32_t id;
 
         if (strncmp(text, "rn", 2) != 0)
-                return text_parse_u32(text, RAWNET_ID_MIN, RAWNET_ID_MAX, ret) < 0 ? -EINVAL : 0;
-        if (parse_hex(text + 2, &id) < 0 || id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
+                return text_parse_u32(text, RAWNET_ID_MIN, RAWNET_ID_MAX, ret);
+        if (parse_hex(text + 2, &id) < 0)
                 return -EINVAL;
+        if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
+                return -ERANGE;
         *ret = id;
         return 0;
 }

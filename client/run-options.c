@@ -39,7 +39,10 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                 return true;
         case RUN_OPTION_NAME:
                 request->name = value;
-                return true;
+                if (*value && strlen(value) <= RAWNET_LEASE_NAME_MAX)
+                        return true;
+                log_error("--name has 1 to %u characters, not %zu", RAWNET_LEASE_NAME_MAX, strlen(value));
+                return false;
         case RUN_OPTION_QUEUES:
                 if (text_parse_u32(value, 1, RAWNET_QUEUES_MAX, &request->queues) >= 0)
                         return true;
@@ -67,6 +70,21 @@ static bool same_variable(const char *a, const char *b) {
         return *a == *b;
 }
 
+/* Options that do not go together, as the service would refuse them, in the words of the command line. */
+static bool options_agree(const PortRequest *request) {
+        const char *option = NULL, *kind = request->kind == KIND_TAP ? "packet" : "tap";
+
+        if (request->kind == KIND_PACKET && request->vhost > 0)
+                option = "--vhost";
+        else if (request->kind == KIND_PACKET && request->mac && strcmp(request->mac, "learn") == 0)
+                option = "--mac learn";
+        else if (request->kind == KIND_TAP && request->vnet_hdr == 0)
+                option = "--vnet-hdr=no";
+        if (option)
+                log_error("%s works with --kind %s only", option, kind);
+        return !option;
+}
+
 /* Takes NAME=NETWORK apart in place. */
 static bool add_port(RunOptions *options, const PortRequest *request, char *text) {
         PortRequest with_network = *request;
@@ -76,6 +94,8 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
                 log_error("--port is NAME=NETWORK, not '%s'", text);
                 return false;
         }
+        if (!options_agree(request))
+                return false;
         *equals = '\0';
         with_network.network = equals + 1;
         if (!port_name_valid(text)) {
@@ -84,8 +104,12 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
         }
         for (size_t i = 0; i < options->n_ports; i++)
                 if (same_variable(options->ports[i].name, text)) {
-                        log_error("two ports are named alike: %s and %s", options->ports[i].name,
-                                  text);
+                        if (strcmp(options->ports[i].name, text) == 0)
+                                log_error("--port %s is given twice; choose another name for one of them", text);
+                        else
+                                log_error("--port %s and --port %s would have the same variables in the environment; "
+                                          "choose another name for one of them",
+                                          options->ports[i].name, text);
                         return false;
                 }
         if (options->n_ports >= RUN_PORTS_MAX) {
@@ -102,12 +126,14 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
 }
 
 /* What is left after the options: [NETWORK] [--] CMD ARG… */
-static bool take_command(RunOptions *options, PortRequest *request, char **rest) {
+static bool take_command(RunOptions *options, PortRequest *request, char **rest, bool after_dashes) {
         if (options->n_ports == 0) {
-                if (!*rest) {
+                if (!*rest || (after_dashes && !(rest[1] && strcmp(rest[1], "--") == 0))) {
                         log_error("run: which network? (rawnetctl run NETWORK -- CMD ARG...)");
                         return false;
                 }
+                if (!options_agree(request))
+                        return false;
                 request->network = *rest++;
                 port_init(&options->ports[options->n_ports++], NULL, request);
         }
@@ -154,7 +180,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                           pending);
                 return EXIT_OWN_FAILURE;
         }
-        if (!take_command(ret, &request, argv + optind))
+        if (!take_command(ret, &request, argv + optind, strcmp(argv[optind - 1], "--") == 0))
                 return EXIT_OWN_FAILURE;
         return 0;
 }

@@ -62,11 +62,9 @@ static void warn_unused_mac(const PortList *list, char **command) {
                 for (char **argument = command; *argument && !used; argument++)
                         used = strcasestr(*argument, port->mac) || strstr(*argument, "RAWNET_MAC");
                 if (!used)
-                        log_warning("nothing in the command line uses the MAC of the port on %s, "
-                                    "%s: a guest with another one "
-                                    "stays off the network ({mac} in an argument is replaced; "
-                                    "--mac learn takes the guest's)",
-                                    port->request.network, port->mac);
+                        log_warning("the command does not use the port's MAC address %s; a guest with "
+                                    "another one gets no traffic. Write {mac} for it, or use --mac learn",
+                                    port->mac);
         }
 }
 
@@ -84,6 +82,17 @@ static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusa
         return r < 0 ? r : ports_place(options->ports, options->n_ports, ret_refusal);
 }
 
+/* Before anything is opened or anybody is asked for a password. 0 or the exit status. */
+static int look_for_command(const RunOptions *options) {
+        char **command = options->command;
+        int r = strchr(command[0], '{') ? 0 : find_program(command[0]); /* {name} is not known yet */
+
+        /* run --port a=lab lab -- CMD */
+        if (r == EXIT_NOT_FOUND && options->ports[0].name && command[1] && strcmp(command[1], "--") == 0)
+                log_error("with --port, %s is taken for the command: give NETWORK or --port, not both", command[0]);
+        return r;
+}
+
 int verb_run(int argc, char **argv) {
         _cleanup_(run_options_done) RunOptions options = {};
         _cleanup_(argv_freep) char **command = NULL;
@@ -91,6 +100,9 @@ int verb_run(int argc, char **argv) {
         int r;
 
         r = run_options_parse(argc, argv, &options);
+        if (r != 0)
+                return r;
+        r = look_for_command(&options);
         if (r != 0)
                 return r;
         r = open_ports(options.ports, options.n_ports, &refusal);

@@ -104,9 +104,14 @@ static int parse(int argc, char **argv, VhostOptions *ret) {
                 if (!set_option(&options, c))
                         return EXIT_OWN_FAILURE;
         }
-        if (argc - optind != 1 || !options.socket == !options.connect) {
-                log_error("vhost: rawnetctl vhost (--socket PATH | --connect PATH) [OPTION...] "
-                          "NETWORK");
+        if (!options.socket == !options.connect) {
+                log_error(options.socket ? "vhost: --socket and --connect exclude each other"
+                                         : "vhost: --socket PATH or --connect PATH is missing");
+                return EXIT_OWN_FAILURE;
+        }
+        if (argc - optind != 1) {
+                log_error("vhost: %s (rawnetctl vhost --socket PATH NETWORK)",
+                          optind < argc ? "too many arguments" : "which network?");
                 return EXIT_OWN_FAILURE;
         }
         options.request.network = argv[optind];

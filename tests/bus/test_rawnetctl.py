@@ -206,24 +206,28 @@ WRONG = (
     (2, "unknown", "unknown: no such command"),
     (2, "--unknown", "no such command"),
     (2, "networks x", "too many"),
-    (2, "networks --colour", "--colour"),
+    (2, "networks --colour", "unknown option --colour"),
+    (2, "network", "did you mean networks"),
     (2, "list x", "too many"),
-    (2, "list --json=yes", "--json=yes"),
+    (2, "list --json=yes", "--json takes no value"),
     (2, "list -j", "-j"),
     (2, "stat", "missing"),
     (2, "stat 70000 70001", "too many"),
-    (2, "stat x", "x is not a lease id"),
+    (2, "stat x", "x is not a lease id; it looks like rn1a2b3c4d"),
+    (1, "stat 1", "there is no lease 1"),
+    (1, "close rn12", "there is no lease rn12"),
+    (1, "stat 99999999999", "there is no lease 99999999999"),
     (2, "close", "which lease"),
     (2, "close 70000 70001", "which lease"),
     (2, "close --json 70000", "--json"),
     (2, "check lab lab", "too many"),
     (2, "check --kind tap", "--kind"),
     (2, "host", "up or down"),
-    (2, "host sideways lab", "up or down"),
+    (2, "host sideways lab", "'sideways' is not up or down"),
     (2, "host up", "which network"),
-    (2, "host up lab lab", "which network"),
+    (2, "host up lab lab", "too many"),
     (2, "plug lab", "--qmp"),
-    (2, "plug --qmp", "--qmp wants a value"),
+    (2, "plug --qmp", "--qmp needs a value"),
     (2, "plug --qmp /nowhere", "network"),
     (2, "plug --qmp /nowhere lab lab", "network"),
     (2, "plug --qmp /nowhere --kind tap lab", "--kind"),
@@ -232,14 +236,22 @@ WRONG = (
     (2, "unplug --qmp /nowhere --mac learn x", "--mac"),
     (125, "run", "which network"),
     (125, "run lab", "which command"),
+    (125, "run -- true", "which network"),
+    (125, "run --name= lab -- true", "--name has 1 to 64 characters"),
+    (125, "run --kind packet --vhost lab -- true", "--vhost works with --kind tap only"),
+    (125, "run --kind packet --mac learn lab -- true", "--mac learn works with --kind tap only"),
+    (125, "run --vnet-hdr no lab -- true", "--vnet-hdr=no works with --kind packet only"),
+    (125, "run --port a=lab --port a=lab -- true", "--port a is given twice"),
+    (127, "run --port a=lab lab -- true", "give NETWORK or --port, not both"),
     (125, "run --kind tun lab -- true", "tap or packet"),
     (125, "run --queues 0 lab -- true", "1 to 16"),
     (125, "run --json lab -- true", "--json"),
     (125, "qemu", "which QEMU"),
     (125, "qemu --json -- true", "--json"),
     (125, "qemu -- true -netdev raw,id=n0", "network= is missing"),
-    (125, "vhost lab", "--socket"),
-    (125, "vhost --socket /nowhere --connect /nowhere lab", "--socket"),
+    (125, "vhost lab", "--socket PATH or --connect PATH is missing"),
+    (125, "vhost --socket /nowhere", "which network"),
+    (125, "vhost --socket /nowhere --connect /nowhere lab", "exclude each other"),
     (125, "vhost --socket /nowhere --kind tap lab", "--kind"),
     (1, "stat 70000", "70000"),
     (1, "stat --json 70000", "70000"),
@@ -254,7 +266,21 @@ def test_wrong_use():
     for status, line, words in WRONG:
         bad(status, *line.split(), contains=(words,))
     assert "rawnetctl" in good("--help") and "run" in good("run", "--help")
-    assert good("--version").startswith("rawnetctl ")
+    assert good("--version").startswith("rawnetctl ") and good("help") == good("--help")
+    assert good("stat", "--help").splitlines()[0].startswith("  stat ") and "close" not in good("stat", "--help")
+
+
+def test_the_command_is_looked_for_first():
+    """Nothing is opened, and nobody is asked for a password, for a command that is not there."""
+    asked = len(lab.questions())
+    for user in ("member", "outsider"):
+        bad(127, "run", "lab", "--", "no-such-program", user=user, contains=("cannot run no-such-program: No such file",))
+        bad(127, "run", "lab", "--", "/no/such/program", user=user, contains=("No such file",))
+        bad(127, "run", "lab", "--", "", user=user, contains=("No such file",))
+        bad(126, "run", "lab", "--", "/etc/passwd", user=user, contains=("Permission denied",))
+        bad(126, "run", "lab", "--", "/etc", user=user, contains=("Permission denied",))
+    assert len(lab.questions()) == asked, lab.questions()[asked:]
+    assert ctl("run", "lab", "--", "{mac}").returncode == 127, "what becomes the command later"
 
 
 def test_check():

@@ -50,13 +50,13 @@ static void parsed_done(Parsed *parsed) {
 static void test_one_network(_unused_ void **state) {
         Parsed p;
 
-        parse(&p, "run --kind packet --mac learn --name vm --queues 4 --vhost --vnet-hdr=yes "
+        parse(&p, "run --kind tap --mac learn --name vm --queues 4 --vhost --vnet-hdr=yes "
                   "lab.100 -- cmd -x --mac y");
         assert_int_equal(p.status, 0);
         assert_int_equal(p.options.n_ports, 1);
         assert_null(p.options.ports[0].name);
         assert_string_equal(p.options.ports[0].request.network, "lab.100");
-        assert_int_equal(p.options.ports[0].request.kind, KIND_PACKET);
+        assert_int_equal(p.options.ports[0].request.kind, KIND_TAP);
         assert_string_equal(p.options.ports[0].request.mac, "learn");
         assert_string_equal(p.options.ports[0].request.name, "vm");
         assert_int_equal(p.options.ports[0].request.queues, 4);
@@ -99,6 +99,16 @@ static void test_ports_in_order(_unused_ void **state) {
         parsed_done(&p);
 }
 
+static void test_dashes_before_the_network(_unused_ void **state) {
+        Parsed p;
+
+        parse(&p, "run -- lab -- cmd");
+        assert_int_equal(p.status, 0);
+        assert_string_equal(p.options.ports[0].request.network, "lab");
+        assert_string_equal(p.options.command[0], "cmd");
+        parsed_done(&p);
+}
+
 static void test_wrong(_unused_ void **state) {
         static const char *const wrong[] = {
                         "run",
@@ -108,6 +118,12 @@ static void test_wrong(_unused_ void **state) {
                         "run lab --kind tap -- cmd",
                         "run --kind",
                         "run --kind x lab -- cmd",
+                        "run -- cmd",
+                        "run -- cmd argument",
+                        "run --kind packet --vhost lab -- cmd",
+                        "run --kind packet --mac learn lab -- cmd",
+                        "run --vnet-hdr=no lab -- cmd",
+                        "run --kind packet --vhost --port a=lab -- cmd",
                         "run --queues 0 lab -- cmd",
                         "run --queues 17 lab -- cmd",
                         "run --queues x lab -- cmd",
@@ -155,7 +171,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_one_network),
                         cmocka_unit_test(test_ports_in_order),
-                        cmocka_unit_test(test_wrong),
+                        cmocka_unit_test(test_dashes_before_the_network),
+                cmocka_unit_test(test_wrong),
                         cmocka_unit_test(test_faults),
         };
 
