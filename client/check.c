@@ -301,6 +301,11 @@ static void check_network(Check *check, json_object *networks, const char *name)
         check_parent(&network, problems);
         check_features(check, &network, problems);
         check_host_leg(&network, result, json_object_object_get(check->root, "notes"));
+        if (!network.anti_spoof)
+                add_sentence(json_object_object_get(check->root, "notes"),
+                             "network %s: AntiSpoof=no lets a guest send from further addresses, but frames to those do "
+                             "not come back to it",
+                             network.name);
         object = find_object(check, network.name);
         if (check->bus && !object)
                 add_sentence(problems, "rawnetd does not show this network though its file is "

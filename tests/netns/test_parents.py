@@ -156,6 +156,13 @@ def test_without_carrier():
             wire.wait(b"light", SECONDS)
 
 
+def test_check_says_what_antispoof_does_not_do():
+    with lab.network("open", AntiSpoof="no"):
+        for name, word in (("open", True), ("lab", False)):
+            text = lab.run_as("member", ["rawnetctl", "check", name]).stdout
+            assert ("frames to those do not come back" in text) == word, (name, text)
+
+
 def test_deleted_under_live_leases():
     with lab.network("short", Parent="parent0"), bus.connect("member") as connection, connection.open_tap("lab") as stays, \
             frames.WirePort() as wire:  # fmt: skip
