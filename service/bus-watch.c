@@ -12,6 +12,7 @@
 
 struct BusWatch {
         sd_bus *bus;
+        int bus_fd;
         sd_event_source *timer;
         sd_bus_slot *question;
         bool armed; /* the timer runs, or the question is open */
@@ -20,13 +21,13 @@ struct BusWatch {
 };
 
 /* unix(7), SIOCOUTQ: what is in the socket and has not been read at its other end. */
-static bool is_untaken(sd_bus *bus) {
+static bool is_untaken(const BusWatch *watch) {
         uint64_t queued = 0;
-        int unread = 0, fd = sd_bus_get_fd(bus);
+        int unread = 0;
 
-        if (sd_bus_get_n_queued_write(bus, &queued) >= 0 && queued > 0)
+        if (sd_bus_get_n_queued_write(watch->bus, &queued) >= 0 && queued > 0)
                 return true;
-        return fd >= 0 && ioctl(fd, SIOCOUTQ, &unread) >= 0 && unread > 0;
+        return ioctl(watch->bus_fd, SIOCOUTQ, &unread) >= 0 && unread > 0;
 }
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -35,7 +36,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         watch->question = sd_bus_slot_unref(watch->question);
         watch->armed = false;
         /* An answer that comes late behind many calls is no error: then the bus has read the question. */
-        if (sd_bus_message_is_method_error(reply, NULL) > 0 && is_untaken(watch->bus)) {
+        if (sd_bus_message_is_method_error(reply, NULL) > 0 && is_untaken(watch)) {
                 watch->armed = true;
                 watch->stalled(watch->userdata);
         }
@@ -62,13 +63,16 @@ void bus_watch_call(BusWatch *watch) {
                        sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT) >= 0;
 }
 
-int bus_watch_new(sd_event *event, sd_bus *bus, void (*stalled)(void *userdata), void *userdata, BusWatch **ret) {
-        BusWatch *watch = malloc(sizeof(*watch));
+int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void *userdata), void *userdata, BusWatch **ret) {
+        BusWatch *watch;
         int r;
 
+        if (bus_fd < 0)
+                return bus_fd;
+        watch = malloc(sizeof(*watch));
         if (!watch)
                 return -ENOMEM;
-        *watch = (BusWatch){.bus = bus, .stalled = stalled, .userdata = userdata};
+        *watch = (BusWatch){.bus = bus, .bus_fd = bus_fd, .stalled = stalled, .userdata = userdata};
         r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_timer, watch);
         if (r >= 0)
                 r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);

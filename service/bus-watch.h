@@ -15,8 +15,8 @@
 
 typedef struct BusWatch BusWatch;
 
-/* stalled is called at most once. */
-int bus_watch_new(sd_event *event, sd_bus *bus, void (*stalled)(void *userdata), void *userdata, BusWatch **ret);
+/* bus_fd: what goes to the bus is written to it. stalled is called at most once. */
+int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void *userdata), void *userdata, BusWatch **ret);
 void bus_watch_free(BusWatch *watch);
 /* A call has arrived. Cheap. */
 void bus_watch_call(BusWatch *watch);

@@ -10,11 +10,9 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "service/bus-stats.h"
 #include "service/known-names.h"
 
-#define BUS_DAEMON "org.freedesktop.DBus"
-#define BUS_DAEMON_PATH "/org/freedesktop/DBus"
-#define BUS_DAEMON_STATS "org.freedesktop.DBus.Debug.Stats"
 /* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number it stops reading. Probes have their own share, since they go to
  * users whom polkit has not said yes to. */
 #define REPLY_FDS_MAX 48u
@@ -144,44 +142,17 @@ static int timer_arm(DeliveryTable *table) {
         return sd_event_source_set_enabled(table->timer, SD_EVENT_ONESHOT);
 }
 
-/* Reads a{sv}: how many descriptors wait in the bus daemon for that connection? */
-static int read_outgoing_fds(sd_bus_message *reply, uint32_t *ret) {
-        int r;
-
-        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                const char *key;
-
-                r = sd_bus_message_read_basic(reply, 's', &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "OutgoingFDs") == 0)
-                        return sd_bus_message_read(reply, "v", "u", ret);
-                r = sd_bus_message_skip(reply, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(reply);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : -ENODATA;
-}
-
 static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Delivery *d = userdata;
         DeliveryTable *table = d->table;
-        const sd_bus_error *e = sd_bus_message_get_error(reply);
         uint32_t waiting = 0;
+        int r;
 
         d->question = sd_bus_slot_unref(d->question);
-        /* The receiver may have left: that comes by delivery_gone() as well. */
-        if ((e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) ||
-            (!e && read_outgoing_fds(reply, &waiting) < 0)) {
-                if (!table->no_stats)
-                        log_info("the bus does not say what is unread (%s): what it has answered after is taken as read",
-                                 e && e->name ? e->name : "no OutgoingFDs");
+        /* A receiver that has left is heard of by delivery_gone() as well. */
+        r = bus_stats_read(reply, BUS_STATS_OUTGOING_FDS, &waiting);
+        if (r < 0 && !table->no_stats) {
+                log_info("the bus does not say what is unread (%s): what it has answered after is taken as read", strerror(-r));
                 table->no_stats = true;
         }
         if (waiting > 0) {
@@ -195,8 +166,7 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
 }
 
 static int ask_stats(Delivery *d) {
-        return sd_bus_call_method_async(d->table->bus, &d->question, BUS_DAEMON, BUS_DAEMON_PATH, BUS_DAEMON_STATS,
-                                        "GetConnectionStats", on_stats, d, "s", receiver(d));
+        return bus_stats_ask(d->table->bus, receiver(d), on_stats, d, &d->question);
 }
 
 static void delivery_send(Delivery *d) {

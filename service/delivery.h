@@ -13,8 +13,8 @@
  *  - dbus-daemon holds 64 descriptors of ours (max_incoming_unix_fds of dbus-daemon(1)). It then reads nothing more from us. So one
  *    reply of a user is under way at a time, and fewer than 64 descriptors in all; further replies wait here.
  *
- * What dbus-daemon still holds is asked of it (GetConnectionStats() of org.freedesktop.DBus.Debug.Stats, which our bus policy allows
- * to rawnetd), right behind the message: the answer comes after the message was passed on or dropped. A bus without that interface,
+ * What dbus-daemon still holds is asked of it (bus-stats.h), right behind the message: the answer comes after the message was passed
+ * on or dropped. A bus that does not say it,
  * such as dbus-broker, answers with an error, and that is taken for the same: it bounds what a user leaves unread by itself.
  *
  * Nothing here waits.

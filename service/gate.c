@@ -229,6 +229,7 @@ static int next_turn(Gate *gate) {
         uint64_t now = now_usec(gate), next;
         GateQueue **p, *queue;
         GateItem *item;
+        int r;
 
         gate->n_arrivals = 0;
         if (!gate->turns || gate->released || !bus_has_room(gate))
@@ -236,12 +237,20 @@ static int next_turn(Gate *gate) {
         p = queue_due(gate, now, &next);
         if (!*p)
                 return pause_until(gate, next);
+        r = gate->events.may_pass(gate->userdata, gate_item_caller((*p)->first), now);
+        if (r == 0) {
+                (*p)->not_before = UINT64_MAX;
+                return 0;
+        }
         queue = gate_queue_unlink(p);
         item = take_out(gate, queue);
         queue->not_before = item->too_long          ? now + TOO_LONG_PAUSE_USEC
                             : queue->n_refusals > 0 ? now + FLOODER_PAUSE_USEC
                                                     : 0;
-        item_release(gate, queue->uid, item);
+        if (r > 0)
+                item_release(gate, queue->uid, item);
+        else
+                gate_item_free(item);
         if (queue->first)
                 *gate_queue_end(&gate->turns) = queue;
         else
@@ -253,6 +262,13 @@ static int next_turn(Gate *gate) {
 static void look_again(Gate *gate) {
         /* This can fail for want of memory in the kernel only; the next call tries again. */
         (void)sd_event_source_set_enabled(gate->room_source, SD_EVENT_ON);
+}
+
+void gate_resume(Gate *gate) {
+        for (GateQueue *queue = gate->turns; queue; queue = queue->next)
+                if (queue->not_before == UINT64_MAX)
+                        queue->not_before = 0;
+        look_again(gate);
 }
 
 static int on_room(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

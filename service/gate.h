@@ -30,6 +30,9 @@ typedef struct GateEvents {
         bool (*passed)(void *userdata, const sd_bus_message *m);
         /* How many calls of uid are being worked on. */
         unsigned (*running)(void *userdata, uint32_t uid);
+        /* May a message to that unique name be caused? 1; 0: its user's turn is put off until gate_resume(); negative: what it has
+         * asked for is dropped. */
+        int (*may_pass)(void *userdata, const char *name, uint64_t now);
         /* A call of uid was refused: for the log. */
         void (*refused)(void *userdata, uint32_t uid, const Refusal *refusal);
         /* What waited has passed and been dispatched; more may have arrived meanwhile. */
@@ -48,4 +51,6 @@ int gate_arrive(Gate *gate, sd_bus_message *m);
 int gate_uid(const Gate *gate, const sd_bus_message *m, uint32_t *ret_uid);
 /* A unique name has left the bus: what waits for it is dropped. */
 void gate_caller_gone(Gate *gate, const char *name);
+/* Users whose turn was put off have it again. */
+void gate_resume(Gate *gate);
 bool gate_is_empty(const Gate *gate);

@@ -162,7 +162,14 @@ static void on_gate_idle(void *userdata) {
         service_maybe_leave(userdata);
 }
 
+static int on_gate_may_pass(void *userdata, const char *name, uint64_t now) {
+        const Service *service = userdata;
+
+        return unread_may_pass(service->unread, name, now);
+}
+
 static const GateEvents gate_events = {
+        .may_pass = on_gate_may_pass,
         .passed = on_gate_passed,
         .running = on_gate_running,
         .refused = on_gate_refused,
@@ -191,6 +198,26 @@ static void on_stalled(void *userdata) {
         (void)sd_event_exit(service->event, EXIT_FAILURE);
 }
 
+static void on_unread_known(void *userdata) {
+        const Service *service = userdata;
+
+        gate_resume(service->gate);
+}
+
+static void on_overfull(void *userdata) {
+        Service *service = userdata;
+
+        log_error("the system bus holds too many messages of rawnetd that others do not read: starting again with a new connection; "
+                  "calls that wait end with NoReply, ports are not affected");
+        service->stalled = true;
+        (void)sd_event_exit(service->event, EXIT_FAILURE);
+}
+
+static const UnreadEvents unread_events = {
+        .known = on_unread_known,
+        .overfull = on_overfull,
+};
+
 static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
         const char *name;
@@ -203,6 +230,7 @@ static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
                 gate_caller_gone(service->gate, name);
                 requests_caller_gone(service, name);
                 delivery_gone(service->deliveries, name);
+                unread_gone(service->unread, name);
         }
         return 0;
 }
@@ -267,7 +295,10 @@ static int start_bus(Service *service) {
         r = delivery_table_new(service->event, service->bus, service->closer, &service->deliveries);
         if (r < 0)
                 return r;
-        r = bus_watch_new(service->event, service->bus, on_stalled, service, &service->bus_watch);
+        r = bus_watch_new(service->event, service->bus, sd_bus_get_fd(service->bus), on_stalled, service, &service->bus_watch);
+        if (r < 0)
+                return r;
+        r = unread_table_new(service->bus, &unread_events, service, &service->unread);
         if (r < 0)
                 return r;
         r = watch_callers(service);
@@ -392,6 +423,7 @@ void service_done(Service *service) {
         sd_event_source_disable_unref(service->idle_source);
         delivery_table_free(service->deliveries);
         bus_watch_free(service->bus_watch);
+        unread_table_free(service->unread);
         rate_table_free(service->opens);
         /* Flushing waits for the bus. */
         if (service->stalled)

@@ -18,6 +18,7 @@
 #include "service/network.h"
 #include "service/rate.h"
 #include "service/refusal-log.h"
+#include "service/unread.h"
 
 typedef struct Request Request;
 
@@ -27,6 +28,7 @@ typedef struct Service {
         Closer *closer;
         DeliveryTable *deliveries;
         BusWatch *bus_watch;
+        UnreadTable *unread;
         RateTable *opens; /* of each user, by time */
         Helper *helper;
         LeaseTable leases;

@@ -13,6 +13,7 @@ from jeepney.low_level import Endianness
 import bus
 import lab
 import tap
+import wire
 
 LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
 UNABLE = bus.ERROR + "NotSupported"
@@ -28,6 +29,11 @@ def held_by_bus(connection, name):
     """What dbus-daemon holds: descriptors that came from the connection of that name, and descriptors that wait for it."""
     found = bus.plain(ask_bus(connection, "GetConnectionStats", "s", (name,), "org.freedesktop.DBus.Debug.Stats")[0])
     return found["IncomingFDs"], found["OutgoingFDs"]
+
+
+def unread_bytes(connection, name):
+    """What dbus-daemon holds of what came from the connection of that name."""
+    return bus.plain(ask_bus(connection, "GetConnectionStats", "s", (name,), "org.freedesktop.DBus.Debug.Stats")[0])["IncomingBytes"]
 
 
 def rawnetd_name(connection):
@@ -176,6 +182,11 @@ def test_last_close_is_rawnetds():
         with lab.stopped(lab.service_pid()):
             greedy.close()
             lab.wait_for(lambda: held_by_bus(root, service)[0] == 0, 10, "the end of dbus-daemon's copies")
+            # The kernel removes namespaces a moment later, in the order in which they ended: this one ends after that.
+            with wire.Helper() as helper:
+                later = helper.call(wire.open_request())
+                later.close_fds()
+                lab.wait_for(lambda: later.lease not in lab.lease_ids(), 10, "the end of a later lease")
             assert lab.lease_ids() == leases, "dbus-daemon's were the last copies"
     lab.wait_no_leases()
 
@@ -219,6 +230,33 @@ def test_opens_by_time():
             lab.wait_no_leases(30)
     finally:
         lab.service_arguments()
+
+
+# -- replies without descriptors
+
+
+@tap.limit(120)
+def test_replies_that_are_not_read():
+    """600 calls with long replies that nobody reads: dbus-daemon, which reads nothing more from a sender at 127 MiB, does not hold
+    ever more of them. Their user is served on a connection that reads."""
+    limit = 16 * 1024 * 1024
+    with bus.connect() as root, contextlib.ExitStack() as stack, lab.network("large", MaxLeasesPerUser="200"), \
+            bus.connect("outsider") as honest:  # fmt: skip
+        service = rawnetd_name(root)
+        for _ in range(100):
+            stack.enter_context(root.open_tap("large"))
+        length = len(str(root.objects()))
+        connections = [stack.enter_context(deaf("outsider", known=False)) for _ in range(4)]
+        for _ in range(10):
+            for connection in connections:
+                for _ in range(15):
+                    connection.send(bus.ROOT, bus.OBJECT_MANAGER, "GetManagedObjects")
+            honest.can_open("lab", "tap")  # behind them all
+            assert len(honest.objects()) > 100
+        unread = unread_bytes(root, service)
+        tap.diag(f"{unread >> 10} KiB unread after 600 replies of more than {length >> 11} KiB")
+        assert unread < limit, unread
+    lab.wait_no_leases(30)
 
 
 # -- a bus that does not take what rawnetd sends
