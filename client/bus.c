@@ -18,9 +18,10 @@
         UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */
 #define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
 
-/* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message. */
+/* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message. ECHRNG is what systemd 257 makes of
+ * EMFILE when it connects. */
 static bool is_descriptor_limit(int r) {
-        return r == -EMFILE || r == -EXFULL;
+        return r == -EMFILE || r == -EXFULL || r == -ECHRNG;
 }
 
 static int refuse_limit(Refusal *ret_refusal) {
