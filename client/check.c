@@ -15,6 +15,7 @@
 #include "client/client.h"
 #include "client/host-link.h"
 #include "common/clock.h"
+#include "common/obstacle.h"
 #include "common/text.h"
 
 #define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
@@ -152,15 +153,30 @@ static void check_service(Check *check, json_object *problems, json_object *note
                 add_sentence(problems,
                              "this kernel does not let rawnet-helper make user namespaces, so no "
                              "port can be opened: see "
-                             "sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone "
-                             "and AppArmor's "
+                             "sysctl user.max_user_namespaces, "
+                             "kernel.unprivileged_userns_clone and AppArmor's "
                              "restriction, or SECURITY.md for the drop-in that does without");
         if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
                 add_sentence(notes, "rawnet-helper cannot open /dev/vhost-net, so --vhost is "
                                     "refused (modprobe vhost_net)");
 }
 
-static void check_parent(const Network *network, json_object *problems) {
+/* The kernel's settings around the parent: what the helper refuses with, in advance. */
+static void check_obstacles(const Network *network, const HostLink *parent, uint16_t vlan, json_object *problems) {
+        const uint16_t first = vlan ? vlan : network->vlan_first, last = vlan ? vlan : network->vlan_last;
+        Refusal refusal = {};
+        int r = 0;
+
+        if (strcmp(parent->kind, "bridge") == 0)
+                r = obstacle_bridge(parent->name, parent->index, first, last, network->protocol, &refusal);
+        if (r == 0 && network->mode != MODE_EXCLUSIVE)
+                r = obstacle_upper(parent->index, first, network->protocol, &refusal);
+        if (r != 0)
+                add_sentence(problems, "%s", r > 0 ? refusal.text : strerror(-r));
+}
+
+/* vlan: the one of a range that is asked about; 0: all. */
+static void check_parent(const Network *network, uint16_t vlan, json_object *problems, json_object *notes) {
         const char *parent = network->parent;
         HostLink info;
         int r = host_link_by_name(parent, &info);
@@ -175,7 +191,11 @@ static void check_parent(const Network *network, json_object *problems) {
                              network->path);
                 return;
         }
-        if (info.master > 0)
+        check_obstacles(network, &info, vlan, problems);
+        if (strcmp(info.kind, "ifb") == 0)
+                add_sentence(notes, "network %s: %s is an ifb, which drops what is sent on it: guests reach each other only",
+                             network->name, parent);
+        if (info.master > 0 && strcmp(info.slave_kind, "vrf") != 0)
                 add_sentence(problems,
                              "%s is a port of another interface (%s): name that one in Parent=, or "
                              "take %s out of it",
@@ -298,7 +318,7 @@ static void check_network(Check *check, json_object *networks, const char *name)
         json_object_object_add(result, "parent", json_object_new_string(network.parent));
         add_vlans(result, parts.vlan ? parts.vlan : network.vlan_first,
                   parts.vlan ? parts.vlan : network.vlan_last);
-        check_parent(&network, problems);
+        check_parent(&network, parts.vlan, problems, json_object_object_get(check->root, "notes"));
         check_features(check, &network, problems);
         check_host_leg(&network, result, json_object_object_get(check->root, "notes"));
         if (!network.anti_spoof)

@@ -127,7 +127,7 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
                 return -EIO;
         snprintf(name, sizeof(name), RAWNET_LEG_NAME_PREFIX "%x", number);
         leg_alias(network->name, alias);
-        r = link_add_macvlan(netlink, &plan, MACVLAN_MODE_BRIDGE, ret_refusal);
+        r = parent_add_macvlan(netlink, &plan, MACVLAN_MODE_BRIDGE, ret_refusal);
         if (r == 0)
                 r = link_get(netlink, LINK_HERE, name, &link, ret_refusal);
         if (r != 0)
@@ -243,7 +243,7 @@ int host_leg_up(const WireHost *request, Refusal *ret_refusal) {
                 return r;
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = parent_find(&netlink, &network, &parent, ret_refusal);
+                r = parent_find(&netlink, &network, network.vlan_first, &parent, ret_refusal);
         if (r == 0)
                 r = parent_lower(&netlink, &network, &parent, network.vlan_first, &lower, ret_refusal);
         if (r == 0)

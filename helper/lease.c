@@ -36,7 +36,7 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         if (plan->network.mode == MODE_EXCLUSIVE)
                 return link_add_vlan(netlink, &link, plan->lease.vlan, plan->network.protocol,
                                      ret_refusal);
-        return link_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
+        return parent_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
 /* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for), some 1,300 short frames or a dozen
@@ -75,7 +75,7 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         LinkInfo lower;
         int r;
 
-        r = parent_find(netlink, &plan->network, ret_parent, ret_refusal);
+        r = parent_find(netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
         if (r != 0)
                 return r;
         lower = *ret_parent;

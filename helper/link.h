@@ -27,6 +27,7 @@ typedef struct LinkInfo {
         uint32_t lower_elsewhere; /* what it is on in another namespace; 0: nothing. Never to be compared with an index of this one */
         int32_t lower_nsid;       /* that namespace, as the socket's calls it; negative: not known */
         uint32_t master; /* 0: none */
+        bool master_routes; /* it is a VRF, which takes no frames from this link (drivers/net/vrf.c) */
         uint32_t mtu;
         unsigned flags;         /* IFF_* */
         bool operational;       /* RFC 2863 state "up": its queue has been activated since it has carrier */

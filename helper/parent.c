@@ -5,6 +5,7 @@
 #include <linux/if_arp.h>
 #include <string.h>
 
+#include "common/obstacle.h"
 #include "helper/shared.h"
 
 /* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or -errno. Where /sys is hidden from the
@@ -29,7 +30,7 @@ static int check_usable(const Network *network, const LinkInfo *link, const char
                         Refusal *ret_refusal) {
         int r;
 
-        if (link->master > 0)
+        if (link->master > 0 && !link->master_routes)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network '%s': its %s %s is a port of another interface (a bridge or bond); "
                               "name the bridge or bond itself in Parent=, or take %s out of it",
@@ -63,7 +64,7 @@ static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_
                       network->path, network->mtu, link->mtu, link->name);
 }
 
-int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal *ret_refusal) {
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
         LinkInfo parent;
         int r;
@@ -80,8 +81,30 @@ int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal
         r = check_usable(network, &parent, "parent", ret_refusal);
         if (r == 0)
                 r = check_mtu(network, &parent, ret_refusal);
+        if (r == 0 && strcmp(parent.kind, "bridge") == 0)
+                r = obstacle_bridge(parent.name, parent.index, vlan, vlan, network->protocol, ret_refusal);
         if (r == 0)
                 *ret = parent;
+        return r;
+}
+
+int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
+                       Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r = link_add_macvlan(netlink, plan, mode, &refusal), found;
+
+        /* net/core/dev.c, netdev_rx_handler_register(); drivers/net/macvlan.c, macvlan_common_newlink() */
+        if (r == RAWNET_KERNEL_REFUSED && (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
+                found = obstacle_upper(plan->lower, 0, 0, ret_refusal);
+                if (found != 0)
+                        return found;
+                if (refusal.kernel_errno == EBUSY)
+                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                                      "another interface takes all frames of the parent, perhaps an ipvlan of a container: "
+                                      "delete that, or name another interface in Parent=");
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
         return r;
 }
 

@@ -10,8 +10,13 @@
 #include "helper/link.h"
 #include "helper/plan.h"
 
-/* The network's parent, fit to carry leases. RAWNET_PARENT_MISSING (missing, down), RAWNET_NOT_SUPPORTED (not wired Ethernet, port of a bridge or bond). */
-int parent_find(Netlink *netlink, const Network *network, LinkInfo *ret, Refusal *ret_refusal);
+/* The network's parent, fit to carry leases on this VLAN (0: untagged). RAWNET_PARENT_MISSING (missing, down), RAWNET_NOT_SUPPORTED (not wired
+ * Ethernet, port of a bridge or bond, VLAN-aware bridge without this VLAN). */
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal);
+
+/* link_add_macvlan(). RAWNET_NOT_SUPPORTED where another interface keeps macvlans off plan->lower, naming that if it is in this namespace. */
+int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
+                       Refusal *ret_refusal);
 
 /* The interface that a macvlan of this VLAN (0: untagged) goes on. RAWNET_NETWORK_BUSY where an exclusive lease or another namespace has
  * the VLAN, or where another interface has the name that rawnet's own needs. */

@@ -106,6 +106,34 @@ def test_enslaved_to_a_bond():
             sh("ip link del bond-test")
 
 
+def test_a_passthru_macvlan_on_the_parent_is_named():
+    """The kernel says "Invalid argument" of it."""
+    with lab.network("passed", Parent="parent0"), parent(), bus.connect("member") as connection:
+        sh("ip link add link parent0 name alone0 type macvlan mode passthru")
+        refused(connection, "NotSupported", "passed", "parent0", "alone0", "passthru", "ip link delete alone0")
+        checked = lab.run_as("member", ["rawnetctl", "check", "passed"])
+        assert checked.returncode == 1 and "parent0 carries alone0" in checked.stdout, checked.stdout
+        sh("ip link del alone0")
+        checked = lab.run_as("member", ["rawnetctl", "check", "passed"])
+        assert "alone0" not in checked.stdout, checked.stdout
+        connection.open_tap("passed").close_fds()
+        lab.wait_no_leases()
+
+
+def test_an_ifb_is_noted():
+    with lab.network("nowhere", Parent="ifb-test"), bus.connect("member") as connection:
+        if subprocess.run(["ip", "link", "add", "ifb-test", "type", "ifb"], check=False, capture_output=True).returncode:
+            tap.skip("no ifb in this kernel")
+        try:
+            sh("ip link set ifb-test up")
+            checked = lab.run_as("member", ["rawnetctl", "check", "nowhere"]).stdout
+            assert "ifb-test is an ifb, which drops what is sent on it" in checked, checked
+            connection.open_tap("nowhere").close_fds()
+            lab.wait_no_leases()
+        finally:
+            sh("ip link del ifb-test")
+
+
 def test_not_ethernet():
     with bus.connect("member") as connection, lab.network("looped", Parent="lo"):
         sh("ip link set lo up")
