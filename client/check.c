@@ -153,7 +153,7 @@ static void check_service(Check *check, json_object *problems, json_object *note
                 add_sentence(problems,
                              "this kernel does not let rawnet-helper make user namespaces, so no "
                              "port can be opened: see "
-                             "sysctl user.max_user_namespaces, "
+                             "sysctl user.max_user_namespaces, user.max_net_namespaces, "
                              "kernel.unprivileged_userns_clone and AppArmor's "
                              "restriction, or SECURITY.md for the drop-in that does without");
         if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
@@ -389,6 +389,7 @@ int verb_check(int argc, char **argv) {
         problems = add_list(check.root, "problems");
         notes = add_list(check.root, "notes");
         check_service(&check, problems, notes);
+        check_limits(check.objects.n_leases, problems, notes);
         check_group(check.root, notes);
         r = check_networks(&check, argv[optind]);
         if (r < 0)

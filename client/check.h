@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-group.c, check-host.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-group.c, check-host.c, check-limit.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
@@ -25,6 +25,9 @@ void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
 
 /* Who is in group rawnet: into root, and what there is to say about it into notes. */
 void check_group(json_object *root, json_object *notes);
+
+/* The system's limits on namespaces, beside the leases that are alive. */
+void check_limits(size_t n_leases, json_object *problems, json_object *notes);
 
 /* What is to be said of the network's host leg: into result, and into notes. */
 void check_host_leg(const Network *network, json_object *result, json_object *notes);

@@ -190,6 +190,39 @@ def test_no_user_namespaces():
     works()
 
 
+@contextlib.contextmanager
+def limit(name, value):
+    """What /proc/sys/user says in this lab; the machine's limit is not touched."""
+    with open("/run/limit", "w", encoding="ascii") as file:
+        file.write(f"{value}\n")
+    subprocess.run(["mount", "--bind", "/run/limit", f"/proc/sys/user/{name}"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", f"/proc/sys/user/{name}"], check=True)
+
+
+def test_limits_on_namespaces_are_told_in_advance():
+    """What check says. That the kernel refuses then is tried in tests/system/test_faults.py."""
+    def check():
+        done = lab.run_as("member", ["rawnetctl", "check", "lab"])
+        return done.returncode, done.stdout
+
+    assert "namespaces" not in check()[1]
+    with bus.connect("member") as connection, connection.open_tap("lab"):
+        for value, sentence in ((0, "user.max_net_namespaces is 0, so no port"), (1, "user.max_net_namespaces is 1 and used up by 1 lease")):
+            with limit("max_net_namespaces", value):
+                code, text = check()
+                assert code == 1 and f"problem: {sentence}" in text, text
+        with limit("max_net_namespaces", 3):
+            code, text = check()
+            assert code == 0 and "note: user.max_net_namespaces is 3, which leaves 2 more ports" in text, text
+        with limit("max_user_namespaces", 0):
+            code, text = check()
+            assert code == 0 and "note: user.max_user_namespaces is 0, so no port can be opened unless" in text, text
+    lab.wait_no_leases()
+
+
 def test_direct_on_a_kernel_with_the_checksum_trick():
     with lab.network("straight", Isolation="direct", AntiSpoof="yes") as path:
         lab.helper_arguments("--assume-checksum-trick")
