@@ -14,8 +14,9 @@
  *    reply of a user is under way at a time, and fewer than 64 descriptors in all; further replies wait here.
  *
  * What dbus-daemon still holds is asked of it (bus-stats.h), right behind the message: the answer comes after the message was passed
- * on or dropped. A bus that does not say it,
- * such as dbus-broker, answers with an error, and that is taken for the same: it bounds what a user leaves unread by itself.
+ * on or dropped. dbus-broker answers with an error, and that is taken for "passed on": it bounds by itself what a user leaves unread.
+ * It does not report either that a probe reached a connection that takes no descriptors, and ends that connection at the reply. Our
+ * copies are the last ones then, too.
  *
  * Nothing here waits.
  */

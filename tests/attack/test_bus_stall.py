@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Users who would stall the system bus by way of rawnetd (promise 6): with connections that take no descriptors, or that do not read."""
+"""Users who would stall the system bus by way of rawnetd (promise 6): with connections that take no descriptors, or that do not read.
+
+dbus-broker tells nobody that a connection takes no descriptors, and ends it when a reply has some. It bounds by itself what a user
+leaves unread, and does not say what it holds. So most of this is skipped there."""
 
 import contextlib
 import os
@@ -23,6 +26,14 @@ HELD_MAX = 63  # descriptors of one sender: at 64 dbus-daemon reads nothing more
 
 def ask_bus(connection, member, signature="", body=(), interface="org.freedesktop.DBus", seconds=bus.SECONDS):
     return connection.call(DRIVER[0], interface, member, signature, body, seconds=seconds, destination=DRIVER[1])
+
+
+def need_stats():
+    with bus.connect() as root:
+        try:
+            held_by_bus(root, root.bus.unique_name)
+        except bus.BusError as error:
+            tap.skip(f"this bus does not say what it holds: {error}")
 
 
 def held_by_bus(connection, name):
@@ -92,45 +103,59 @@ def name_of(function, *words, **named):
     return ""
 
 
+def open_without_descriptors(kind, connections=1, opens=1, **options):
+    """The names of the errors of so many opens on each of so many connections that take no descriptors, and the last text."""
+    names, text = set(), ""
+    for _ in range(connections):
+        with bus.connect("member", descriptors=False) as unable:
+            assert unable.can_open("lab", "tap") == "yes"
+            serials = [unable.send_open(kind, "lab", **options) for _ in range(opens)]
+            for serial in serials:
+                try:
+                    unable.opened(kind, serial).close_fds()
+                    names.add("")
+                except bus.BusError as error:
+                    names.add(error.name)
+                    text = error.text
+    return names, text
+
+
+def nothing_made(witness):
+    """After what rawnetd has done so far: a witness that has subscribed has heard of no lease."""
+    assert witness.can_open("lab", "tap") == "yes"
+    added = [m for m in witness.signals if m.header.fields[HeaderFields.member] == "InterfacesAdded"]
+    return not added and not lab.lease_ids()
+
+
 def test_a_connection_that_takes_no_descriptors():
-    """Nothing is made for it, whoever it is, and the error says why. Others are served, and so is its user on another connection."""
-    with bus.connect("member2") as witness, bus.connect("member", descriptors=False) as unable:
+    """Nothing is made for it, whoever it is, and the error says why. Its user is served on another connection."""
+    need_stats()
+    with bus.connect("member2") as witness:
         witness.subscribe()
         for kind, options in (("tap", {}), ("packet", {"queues": 16}), ("tap", {"mac": "learn"})):
-            text = bus.expect_error(UNABLE, unable.open, kind, "lab", **options)
-            assert "lab" in text and "descriptor" in text, text
-        assert unable.can_open("lab", "tap") == "yes"
-        assert not lab.lease_ids() and not [m for m in witness.signals if m.header.fields[HeaderFields.member] == "InterfacesAdded"]
+            names, text = open_without_descriptors(kind, **options)
+            assert names == {UNABLE} and "lab" in text and "descriptor" in text, (names, text)
+            assert nothing_made(witness)
         with bus.connect("member") as able, able.open_tap("lab"):
             pass
 
 
 def test_flood_of_callers_that_take_no_descriptors():
     """160 opens from 40 connections: no lease is made, so that dbus-daemon closes none; and it answers others meanwhile."""
+    need_stats()
     lab.service_arguments("--opens-per-second=0")  # test_opens_by_time() is about that
     with bus.connect("member2") as witness, Impatient() as other:
         witness.subscribe()
-        names = set()
-        for _ in range(40):
-            with bus.connect("member", descriptors=False) as unable:
-                serials = [unable.send_open("packet", "lab", queues=16) for _ in range(4)]
-                for serial in serials:
-                    with contextlib.suppress(TimeoutError):
-                        try:
-                            unable.opened("packet", serial).close_fds()
-                            names.add("")
-                        except bus.BusError as error:
-                            names.add(error.name)
+        names, _ = open_without_descriptors("packet", connections=40, opens=4, queues=16)
         assert names == {UNABLE}, names
-        assert witness.can_open("lab", "tap") == "yes"
-        added = [m for m in witness.signals if m.header.fields[HeaderFields.member] == "InterfacesAdded"]
-        assert not added and not lab.lease_ids(), f"{len(added)} leases were made"
+        assert nothing_made(witness), "leases were made"
     tap.diag(f"GetId beside it: median {statistics.median(other.times) * 1e3:.2f} ms, worst {max(other.times) * 1e3:.1f} ms of {len(other.times)}")
     assert max(other.times) < tap.patience(2), max(other.times)
 
 
 def test_connection_that_never_read():
     """It asks for ports of 16 descriptors and has left everything before that unread: none is made."""
+    need_stats()
     with bus.connect() as root, deaf("member", known=False) as greedy:
         service = rawnetd_name(root)
         for _ in range(4):
@@ -151,6 +176,7 @@ def test_connection_that_never_read():
 def test_connections_that_stopped_reading():
     """Two users' connections that are known to take descriptors ask for 64 each, and read none. dbus-daemon never holds 64, and a
     third user is served at once."""
+    need_stats()
     with bus.connect() as root, contextlib.ExitStack() as stack:
         service = rawnetd_name(root)
         greedy = [stack.enter_context(deaf(user, known=True)) for user in ("member", "member", "member2")]
@@ -173,6 +199,7 @@ def test_connections_that_stopped_reading():
 def test_last_close_is_rawnetds():
     """The caller leaves without having read its reply. dbus-daemon closes its copies at once; they are not the last, since rawnetd,
     which stands still here, has its own."""
+    need_stats()
     with bus.connect() as root, deaf("member", known=True) as greedy:
         service = rawnetd_name(root)
         greedy.send_open("packet", "lab", queues=16)
@@ -240,6 +267,7 @@ def test_replies_that_are_not_read():
     """600 calls with long replies that nobody reads: dbus-daemon, which reads nothing more from a sender at 127 MiB, does not hold
     ever more of them. Their user is served on a connection that reads."""
     limit = 16 * 1024 * 1024
+    need_stats()
     with bus.connect() as root, contextlib.ExitStack() as stack, lab.network("large", MaxLeasesPerUser="200"), \
             bus.connect("outsider") as honest:  # fmt: skip
         service = rawnetd_name(root)
