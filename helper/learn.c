@@ -166,6 +166,6 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, con
         if (r == 0)
                 r = learn(&l);
         if (r == 0)
-                (void)report_send(l.report_fd, REPORT_LEASE, &plan->lease, 0);
+                (void)report_lease(l.report_fd, &plan->lease, 0, 0);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

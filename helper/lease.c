@@ -85,6 +85,7 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         if (r != 0)
                 return r;
         plan->lower = lower.index;
+        plan->lower_mtu = lower.mtu;
         plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
         return 0;
 }
@@ -174,7 +175,7 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
                 r = try_open(&plan, &netlink, context->ids, &spare, context->report_fd, ret_lease,
                              ret_fds, ret_n_fds, &parent, ret_refusal);
                 if (r == 0) {
-                        r = report_send(context->report_fd, REPORT_LEASE, ret_lease, plan.lower);
+                        r = report_lease(context->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)
                                 return 0;
                         fd_pass_close_all(ret_fds, *ret_n_fds);

@@ -174,6 +174,21 @@ int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Re
         return 0;
 }
 
+int link_get_index(Netlink *netlink, uint32_t index, LinkInfo *ret, Refusal *ret_refusal) {
+        MESSAGE_BUFFER(buffer);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_GETLINK, 0, index);
+        LinkInfo info = {};
+        int r;
+
+        r = netlink_talk(netlink, m, got_link, &info, ret_refusal, "interface %u", index);
+        if (r != 0)
+                return r;
+        if (info.index == 0)
+                return -EBADMSG;
+        *ret = info;
+        return 0;
+}
+
 bool link_is_missing(int r, const Refusal *refusal) {
         return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == ENODEV;
 }

@@ -67,6 +67,9 @@ typedef struct LinkChange {
  * something is not there: after any other refusal and after -errno it is not known, and no caller may take that for "no". */
 int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
 
+/* The same for one of this namespace, by its index. */
+int link_get_index(Netlink *netlink, uint32_t index, LinkInfo *ret, Refusal *ret_refusal);
+
 /* r and refusal of link_get() or link_delete(): there is no such link. */
 bool link_is_missing(int r, const Refusal *refusal);
 /* The same, or the nsid's namespace has ended, or the kernel lets the helper not look into it (net/core/rtnetlink.c,

@@ -19,6 +19,7 @@ typedef struct LeasePlan {
         GuardShape shape;
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
         uint32_t lower;      /* what the uplink stands on, in the host's namespace */
+        uint32_t lower_mtu;
         uint64_t deadline;   /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried again */
         Privilege privilege;
 } LeasePlan;

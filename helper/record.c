@@ -218,12 +218,40 @@ static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret,
         return r;
 }
 
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower,
+static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *uplink, LeaseLower *ret,
+                      Refusal *ret_refusal) {
+        Refusal refusal = {};
+        uint32_t index;
+        LinkInfo link;
+        int r;
+
+        r = link_lower_here(netlink, uplink, &index, ret_refusal);
+        if (r != 0)
+                return r;
+        *ret = (LeaseLower){.index = index};
+        if (lease->isolation == ISOLATION_DIRECT) {
+                ret->mtu = uplink->mtu;
+                return 0;
+        }
+        if (index == 0)
+                return 0;
+        r = link_get_index(netlink, index, &link, &refusal);
+        if (r == 0)
+                ret->mtu = link.mtu;
+        /* Deleted just now, and the lease with it. */
+        if (link_is_missing(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
                 Refusal *ret_refusal) {
         WireLease lease = {.id = id};
         char name[IFNAMSIZ];
         LinkInfo lo, uplink;
-        uint32_t lower = 0;
+        LeaseLower lower = {};
         bool alive;
         int r;
 
@@ -253,7 +281,7 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_low
                 return r;
         lease.gone = !alive;
         if (ret_lower && alive && !lease.later) {
-                r = link_lower_here(netlink, &uplink, &lower, ret_refusal);
+                r = find_lower(netlink, &lease, &uplink, &lower, ret_refusal);
                 if (r != 0)
                         return r;
         }

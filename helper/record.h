@@ -20,12 +20,21 @@ void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]);
  * that cannot be understood. id and gone are not in the text: they stay as they are. */
 int record_parse(const char *text, WireLease *ret);
 
+/* What a lease's uplink is on, in the host's namespace. */
+typedef struct LeaseLower {
+        uint32_t index; /* 0: nothing any more */
+        /* The longest packets that it carries for this lease; 0: not known. The uplink's own MTU falls with that of the interface below it
+         * and never rises again (drivers/net/macvlan.c, macvlan_device_event()), but the guard forwards to the uplink whatever the
+         * interface below it takes. Only a direct lease's holder sends by the uplink, and is bound by its MTU. */
+        uint32_t mtu;
+} LeaseLower;
+
 /* Reads the lease with this nsid from outside: its record, whether its links are still there, and
- * the host's interface below its uplink (ret_lower may be NULL; 0: none any more). Returns 0;
+ * the host's interface below its uplink (ret_lower may be NULL). Returns 0;
  * RAWNET_NO_SUCH_LEASE where the nsid is out of range or unknown, its namespace is ending, or lo
  * carries no record; RAWNET_NOT_SUPPORTED: a later version's that cannot be read; another refusal
  * or -errno where the kernel does not say. */
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, uint32_t *ret_lower,
+int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
                 Refusal *ret_refusal);
 
 /* The names of the links in a lease's namespace. */

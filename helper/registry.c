@@ -49,33 +49,62 @@ static int make_room(Registry *registry) {
         return 0;
 }
 
-int registry_put(Registry *registry, const WireLease *lease, uint32_t lower) {
-        RegistryEntry *known = registry_find(registry, lease->id);
+static uint32_t effective_mtu(const RegistryEntry *entry) {
+        return entry->carries > 0 ? MIN_OF(entry->own_mtu, entry->carries) : entry->own_mtu;
+}
+
+static int update(RegistryEntry *known, const WireLease *lease, uint32_t lower, uint32_t carries) {
+        const WireLease before = known->lease;
+
+        known->lower = lower ? lower : known->lower;
+        known->carries = carries ? carries : known->carries;
+        known->own_mtu = lease->mtu;
+        known->lease = *lease;
+        known->lease.mtu = effective_mtu(known);
+        known->lease.gone = before.gone | lease->gone;
+        return known->lease.gone != before.gone || known->lease.mtu != before.mtu ||
+                               !mac_equal(&known->lease.mac, &before.mac)
+                       ? 2
+                       : 0;
+}
+
+int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uint32_t carries) {
+        RegistryEntry *entry = registry_find(registry, lease->id);
         size_t i;
 
-        if (known) {
-                uint8_t gone = known->lease.gone | lease->gone;
-                bool same;
-
-                known->generation = registry->generation;
-                known->lower = lower ? lower : known->lower;
-                same = known->lease.gone == gone && mac_equal(&known->lease.mac, &lease->mac);
-                if (same)
-                        return 0;
-                known->lease = *lease;
-                known->lease.gone = gone;
-                return 2;
+        if (entry) {
+                entry->generation = registry->generation;
+                return update(entry, lease, lower, carries);
         }
         if (is_buried(registry, lease->id))
                 return 0;
         if (make_room(registry) < 0)
                 return -ENOMEM;
         i = lower_bound(registry, lease->id);
-        memmove(&registry->entries[i + 1], &registry->entries[i],
-                (registry->n_entries - i) * sizeof(*registry->entries));
-        registry->entries[i] = (RegistryEntry){*lease, lower, registry->generation};
+        entry = &registry->entries[i];
+        memmove(entry + 1, entry, (registry->n_entries - i) * sizeof(*entry));
+        *entry = (RegistryEntry){.lease = *lease, .lower = lower, .own_mtu = lease->mtu, .carries = carries,
+                                 .generation = registry->generation};
+        entry->lease.mtu = effective_mtu(entry);
         registry->n_entries++;
         return 1;
+}
+
+RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu, size_t *position) {
+        while (*position < registry->n_entries) {
+                RegistryEntry *entry = &registry->entries[(*position)++];
+                uint32_t before = entry->lease.mtu;
+
+                if (entry->lower != lower || mtu == 0 || entry->lease.gone || entry->lease.later)
+                        continue;
+                /* The holder of a direct lease sends by the uplink, whose MTU does not rise again. */
+                if (entry->lease.isolation != ISOLATION_DIRECT || entry->carries == 0 || mtu < entry->carries)
+                        entry->carries = mtu;
+                entry->lease.mtu = effective_mtu(entry);
+                if (entry->lease.mtu != before)
+                        return entry;
+        }
+        return NULL;
 }
 
 static void bury(Registry *registry, uint32_t id) {

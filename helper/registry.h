@@ -11,6 +11,8 @@
 typedef struct RegistryEntry {
         WireLease lease;
         uint32_t lower;      /* ifindex in the host's namespace that the uplink stands on */
+        uint32_t own_mtu;    /* what its record says; lease.mtu is what it carries now, and never more than that */
+        uint32_t carries;    /* LeaseLower.mtu (record.h); 0: not known */
         uint64_t generation; /* of the scan that saw it last */
 } RegistryEntry;
 
@@ -31,7 +33,10 @@ typedef struct Registry {
 RegistryEntry *registry_find(const Registry *registry, uint32_t id);
 /* Puts a lease in or replaces what was known. Returns 1: new; 2: known, and something changed; 0: known as it is, or buried; or -ENOMEM.
  * A lease that was seen gone stays gone. */
-int registry_put(Registry *registry, const WireLease *lease, uint32_t lower);
+int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uint32_t carries);
+/* The host's interface with this index carries mtu bytes now. Returns the next lease, from *position (first: 0) on, whose lease.mtu is another for
+ * that; NULL: no more. */
+RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu, size_t *position);
 /* Forgets it and sets *ret. Returns whether it was there. */
 bool registry_remove(Registry *registry, uint32_t id, WireLease *ret);
 void registry_begin_scan(Registry *registry);

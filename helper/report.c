@@ -14,6 +14,12 @@ int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value)
         return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
 }
 
+int report_lease(int fd, const WireLease *lease, uint32_t lower, uint32_t carries) {
+        const Report report = {.type = REPORT_LEASE, .value = lower, .carries = carries, .lease = *lease};
+
+        return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
+}
+
 int report_doubt(int fd, uint32_t index, uint64_t file) {
         const Report report = {.type = REPORT_DOUBTED, .value = index, .file = file};
 

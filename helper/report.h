@@ -21,13 +21,16 @@ typedef enum ReportType {
 
 typedef struct Report {
         uint32_t type;
-        uint32_t value;
+        uint32_t value; /* REPORT_LEASE: ifindex below the uplink */
         uint64_t file; /* REPORT_DOUBTED: network_file_state() */
+        uint32_t carries; /* REPORT_LEASE: LeaseLower.mtu (record.h) */
         WireLease lease;
 } Report;
 
-/* lease may be NULL; value: features for REPORT_PROBED, SCAN_* for REPORT_SCANNED, ifindex below the uplink (0: not known) for REPORT_LEASE. 0 or -errno. */
+/* lease may be NULL; value: features for REPORT_PROBED, SCAN_* for REPORT_SCANNED. 0 or -errno. */
 int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
+/* REPORT_LEASE. lower: the ifindex below the uplink, carries: the longest packets that go out there; 0: not known. */
+int report_lease(int fd, const WireLease *lease, uint32_t lower, uint32_t carries);
 int report_doubt(int fd, uint32_t index, uint64_t file);
 /* Reads one report without waiting. 1, 0 at the end (all writers are gone), or -errno (-EAGAIN: none there). */
 int report_receive(int fd, Report *ret);

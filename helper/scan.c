@@ -103,11 +103,11 @@ static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */
-static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
+static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
                         Refusal *ret_refusal) {
         Refusal refusal = {};
         WireLease lease;
-        uint32_t lower;
+        LeaseLower lower;
         int r;
 
         r = record_read(netlink, id, &lease, &lower, &refusal);
@@ -122,7 +122,7 @@ static int report_lease(const LeaseContext *context, Netlink *netlink, uint32_t 
                 r = delete_port(netlink, id, &refusal);
         if (r > 0)
                 *ret_refusal = refusal;
-        return r == 0 ? report_send(context->report_fd, REPORT_LEASE, &lease, lower) : r;
+        return r == 0 ? report_lease(context->report_fd, &lease, lower.index, lower.mtu) : r;
 }
 
 int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
@@ -137,7 +137,7 @@ int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
         if (r == 0)
                 r = add_known(&list, context->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = report_lease(context, &netlink, list.ids[i], &whole, ret_refusal);
+                r = look_at(context, &netlink, list.ids[i], &whole, ret_refusal);
         return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL,
                                     whole ? SCAN_WHOLE : 0)
                       : r;
@@ -153,7 +153,7 @@ int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
                 const WireLease *lease = &context->registry->entries[i].lease;
 
                 if (wire_lease_learns(lease))
-                        r = report_lease(context, &netlink, lease->id, &whole, ret_refusal);
+                        r = look_at(context, &netlink, lease->id, &whole, ret_refusal);
         }
         return r;
 }

@@ -46,6 +46,41 @@ static bool is_of_kind(const struct nlmsghdr *m, const char *kind) {
         return false;
 }
 
+/* What else there is to know of a link that changed: its name ("" if it has none here) and MTU (0). */
+static void read_mtu(const struct nlmsghdr *m, const char **ret_name, uint32_t *ret_mtu) {
+        const struct nlattr *a;
+
+        *ret_name = "";
+        *ret_mtu = 0;
+        mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) {
+                if (mnl_attr_get_type(a) == IFLA_IFNAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                        *ret_name = mnl_attr_get_str(a);
+                if (mnl_attr_get_type(a) == IFLA_MTU && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+                        *ret_mtu = mnl_attr_get_u32(a);
+        }
+}
+
+/* A lease carries what the interface below its uplink carries, and never more than its port's own MTU. */
+static void follow_mtu(Server *server, const struct nlmsghdr *m, uint32_t index) {
+        size_t n = 0, n_direct = 0, position = 0;
+        const RegistryEntry *entry;
+        const char *name;
+        uint32_t mtu;
+
+        read_mtu(m, &name, &mtu);
+        while ((entry = registry_follow_mtu(&server->registry, index, mtu, &position))) {
+                server_publish_lease(server, &entry->lease);
+                n++;
+                n_direct += entry->lease.isolation == ISOLATION_DIRECT;
+        }
+        if (n > 0)
+                log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it", name, mtu, n,
+                           n == 1 ? "" : "s");
+        if (n_direct > 0)
+                log_notice("%zu of them have Isolation=direct and keep that MTU if %s gets a larger one: open them "
+                           "anew then", n_direct, name);
+}
+
 static int link_came_or_went(const struct nlmsghdr *m, void *data) {
         const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
         Server *server = data;
@@ -56,6 +91,8 @@ static int link_came_or_went(const struct nlmsghdr *m, void *data) {
          * is seen to now. */
         if (m->nlmsg_type == RTM_NEWLINK && i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
                 server->sweep_wanted = true;
+        if (m->nlmsg_type == RTM_NEWLINK)
+                follow_mtu(server, m, (uint32_t)i->ifi_index);
         if (m->nlmsg_type != RTM_DELLINK)
                 return MNL_CB_OK;
         if (registry_stands_on(&server->registry, (uint32_t)i->ifi_index))

@@ -90,7 +90,7 @@ bool worker_learns(const Server *server, uint32_t lease) {
 
 static void take_lease(Worker *worker, const Report *report) {
         Server *server = worker->server;
-        int r = registry_put(&server->registry, &report->lease, report->value);
+        int r = registry_put(&server->registry, &report->lease, report->value, report->carries);
         const RegistryEntry *entry = registry_find(&server->registry, report->lease.id);
 
         if (r < 0) {

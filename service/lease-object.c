@@ -188,7 +188,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

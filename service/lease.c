@@ -87,7 +87,7 @@ static int lease_add(Service *service, const WireLease *wire) {
 int lease_put(Service *service, const WireLease *wire) {
         Lease *lease = lease_table_find(&service->leases, wire->id);
         char path[LEASE_PATH_SIZE];
-        bool mac_changed;
+        bool mac_changed, mtu_changed;
 
         /* The same number, but another lease: the old one ended while nobody looked. */
         if (lease && lease->wire.since != wire->since) {
@@ -99,11 +99,16 @@ int lease_put(Service *service, const WireLease *wire) {
                 return lease_add(service, wire);
 
         mac_changed = !mac_equal(&lease->wire.mac, &wire->mac);
+        mtu_changed = lease->wire.mtu != wire->mtu;
         lease->wire = *wire;
         lease->generation = service->leases.generation;
         if (mac_changed)
                 signal_sent(sd_bus_emit_properties_changed(service->bus, lease_path(wire->id, path),
                                                            RAWNET_IFACE_LEASE, "MAC", NULL),
+                            "PropertiesChanged");
+        if (mtu_changed)
+                signal_sent(sd_bus_emit_properties_changed(service->bus, lease_path(wire->id, path),
+                                                           RAWNET_IFACE_LEASE, "MTU", NULL),
                             "PropertiesChanged");
         if (wire->gone)
                 lease_say_ended(service, lease, lease->owner_closes ? "closed" : link_gone,

@@ -243,6 +243,65 @@ def test_down_and_up_under_live_leases():
             lab.wait_no_leases()
 
 
+def mtus(*leases):
+    with bus.connect("member") as connection:
+        return [connection.get_all(lease.path, bus.LEASE)["MTU"] for lease in leases]
+
+
+def test_mtu_of_the_parent_down_and_up():
+    """A lease carries what its parent carries, up to its own MTU, and says so."""
+    with lab.network("shrinks", Parent="parent0"), lab.network("small", Parent="parent0", MTU="1300"), \
+            parent(), bus.connect("member") as connection, frames.WirePort("peer0", None) as wire:  # fmt: skip
+        connection.subscribe()
+        leases = [connection.open(kind, "shrinks", **options) for kind, options in
+                  (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}))]  # fmt: skip
+        small = connection.open_tap("small")
+        assert mtus(*leases, small) == [1500, 1500, 1500, 1300]
+        sh("ip link set parent0 mtu 1400; ip link set peer0 mtu 1400")
+        for lease in leases:
+            assert connection.wait_signal("PropertiesChanged", 20, path=lease.path)[1][1] == {"MTU": ("u", 1400)}
+        assert mtus(*leases, small) == [1400, 1400, 1400, 1300]
+        lab.restart("rawnet-helper")
+        lab.kill_service()
+        lab.wait_for(lambda: len(connection.leases()) == 4, 20, "the leases of before")
+        assert mtus(*leases, small) == [1400, 1400, 1400, 1300]
+        sh("ip link set peer0 mtu 1500; ip link set parent0 mtu 1500")
+        lab.wait_for(lambda: mtus(*leases, small) == [1500, 1500, 1500, 1300], 20, "the larger MTU")
+        # And they carry it, to the wire, from it and to each other.
+        for number, lease in enumerate(leases):
+            text, beside = f"long {number}".encode().ljust(1490, b"x"), leases[number - 1]
+            shapes.port_of(lease).send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, text))
+            wire.wait(text, SECONDS)
+            wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, text))
+            shapes.port_of(lease).wait(text, SECONDS)
+            shapes.port_of(lease).send(frames.ether(beside.info["mac"], lease.info["mac"], frames.TEST, b"to " + text))
+            shapes.port_of(beside).wait(b"to " + text, SECONDS)
+        for lease in (*leases, small):
+            lease.close_fds()
+        lab.wait_no_leases()
+
+
+def test_mtu_of_a_direct_port():
+    """Its holder sends by the uplink, which the kernel does not raise again: the true number is said."""
+    with lab.network("straight", Parent="parent0", Isolation="direct"), parent(), bus.connect("member") as connection:
+        if "checksum-trick" in connection.features():
+            tap.skip("no direct ports on this kernel")
+        with connection.open("packet", "straight", vnet_hdr=True) as lease:
+            for mtu, carries in ((1400, 1400), (1450, 1400), (1350, 1350), (1500, 1350)):
+                sh(f"ip link set parent0 mtu {mtu}")
+                lab.wait_for(lambda: mtus(lease) == [carries], 20, f"MTU {carries}")  # pylint: disable=cell-var-from-loop
+            lab.restart("rawnet-helper")
+            lab.wait_for(lambda: mtus(lease) == [1350], 20, "the lease")
+            port = shapes.port_of(lease)
+            port.send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, b"x" * 1350))
+            try:
+                port.send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, b"x" * 1351 + b"\0" * 4))
+                raise AssertionError("it carries more than it says")
+            except OSError as error:
+                assert error.errno == errno.EMSGSIZE, error
+        lab.wait_no_leases()
+
+
 def test_renamed_parent():
     """A lease keeps its uplink; the network has none of that name any more."""
     with lab.network("renamed", Parent="parent0"), parent(peer="peer0"), bus.connect("member") as connection, \

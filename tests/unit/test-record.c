@@ -133,7 +133,12 @@ static void answer_link(const char *name, const char *alias) {
         m->nlmsg_type = RTM_NEWLINK;
         i->ifi_index = 1;
         mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        if (strcmp(name, "eth0") == 0) {
+                i->ifi_index = 33;
+                mnl_attr_put_u32(m, IFLA_MTU, 1300);
+        }
         if (strcmp(name, "uplink") == 0) {
+                mnl_attr_put_u32(m, IFLA_MTU, 1200);
                 mnl_attr_put_u32(m, IFLA_LINK, 33);
                 mnl_attr_put_u32(m, IFLA_LINK_NETNSID, 5);
         }
@@ -234,7 +239,7 @@ static void test_read_later(_unused_ void **state) {
                                    "lab.100 eth0 name=vm";
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
-        uint32_t lower = 9;
+        LeaseLower lower = {.index = 9};
         WireLease lease;
 
         answer_link("lo", text);
@@ -242,7 +247,7 @@ static void test_read_later(_unused_ void **state) {
         assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.later, 1);
         assert_int_equal(lease.gone, 0);
-        assert_int_equal(lower, 0);
+        assert_int_equal(lower.index, 0);
         assert_string_equal(lease.lease_name, "vm");
         assert_int_equal(fake_kernel_requests(), 2);
         netlink = fake_kernel();
@@ -270,7 +275,7 @@ static int read_lease(Netlink *netlink, WireLease *ret, Refusal *refusal) {
 static void test_read(_unused_ void **state) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = fake_kernel();
-        uint32_t lower;
+        LeaseLower lower;
         WireLease lease;
 
         netlink.knows_nsid = true;
@@ -278,8 +283,10 @@ static void test_read(_unused_ void **state) {
         answer_link("lo", PLAIN);
         answer_link("rn12345", NULL);
         answer_link("uplink", NULL);
+        answer_link("eth0", NULL);
         assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
-        assert_int_equal(lower, 33);
+        assert_int_equal(lower.index, 33);
+        assert_int_equal(lower.mtu, 1300); /* the uplink's own does not count */
         assert_int_equal(lease.id, 0x12345);
         assert_int_equal(lease.gone, 0);
         assert_string_equal(lease.network, "lab.100");
@@ -290,7 +297,7 @@ static void test_read(_unused_ void **state) {
         fake_kernel_acks(-ENODEV, NULL, 0);
         assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.gone, 1);
-        assert_int_equal(lower, 0);
+        assert_int_equal(lower.index, 0);
         netlink = fake_kernel();
         answer_link("lo", PLAIN);
         answer_link("rn12345", NULL);

@@ -14,7 +14,7 @@ static WireLease lease_of(uint32_t id, const char *network) {
 static int put(Registry *registry, uint32_t id) {
         WireLease lease = lease_of(id, "lab");
 
-        return registry_put(registry, &lease, 3);
+        return registry_put(registry, &lease, 3, 0);
 }
 
 static void test_put_and_find(_unused_ void **state) {
@@ -45,25 +45,58 @@ static void test_changes(_unused_ void **state) {
         WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
         Registry r = {0};
 
-        assert_int_equal(registry_put(&r, &lease, 3), 1);
-        assert_int_equal(registry_put(&r, &lease, 0), 0);
+        assert_int_equal(registry_put(&r, &lease, 3, 0), 1);
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 0);
         assert_int_equal(registry_find(&r, lease.id)->lower, 3);
         assert_true(registry_stands_on(&r, 3));
         assert_false(registry_stands_on(&r, 4));
         assert_int_equal(registry_count_learning(&r), 1);
         lease.mac.octet[0] = 0x52; /* learnt */
-        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        assert_int_equal(registry_put(&r, &lease, 3, 0), 2);
         assert_int_equal(registry_find(&r, lease.id)->lease.mac.octet[0], 0x52);
         assert_int_equal(registry_count_learning(&r), 0);
         lease.gone = 1;
-        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        assert_int_equal(registry_put(&r, &lease, 3, 0), 2);
         /* A report that was on its way before does not bring it back to life. */
         lease.gone = 0;
-        assert_int_equal(registry_put(&r, &lease, 3), 0);
+        assert_int_equal(registry_put(&r, &lease, 3, 0), 0);
         assert_int_equal(registry_find(&r, lease.id)->lease.gone, 1);
         lease.mac.octet[5] = 1; /* nor does one that has news of something else */
-        assert_int_equal(registry_put(&r, &lease, 3), 2);
+        assert_int_equal(registry_put(&r, &lease, 3, 0), 2);
         assert_int_equal(registry_find(&r, lease.id)->lease.gone, 1);
+        registry_free(&r);
+}
+
+/* What a lease carries follows the interface below it, but no further than its own MTU, and a direct one's only falls. */
+static void test_mtu(_unused_ void **state) {
+        static const struct {
+                uint32_t mtu;
+                uint32_t follows, direct; /* what they carry then */
+        } steps[] = {{9000, 1500, 1500}, {1400, 1400, 1400}, {1300, 1300, 1300}, {1450, 1450, 1300}, {9000, 1500, 1300}};
+        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"), direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
+                  other = lease_of(RAWNET_ID_MIN + 2, "lab");
+        Registry r = {0};
+
+        direct.isolation = ISOLATION_DIRECT;
+        assert_int_equal(registry_put(&r, &lease, 3, 1500), 1);
+        assert_int_equal(registry_put(&r, &direct, 3, 1500), 1);
+        assert_int_equal(registry_put(&r, &other, 4, 1500), 1);
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                size_t position = 0, expected = 0, n = 0;
+
+                expected += registry_find(&r, lease.id)->lease.mtu != steps[i].follows;
+                expected += registry_find(&r, direct.id)->lease.mtu != steps[i].direct;
+                while (registry_follow_mtu(&r, 3, steps[i].mtu, &position))
+                        n++;
+                assert_int_equal(n, expected);
+                assert_int_equal(registry_find(&r, lease.id)->lease.mtu, steps[i].follows);
+                assert_int_equal(registry_find(&r, direct.id)->lease.mtu, steps[i].direct);
+                assert_int_equal(registry_find(&r, other.id)->lease.mtu, 1500);
+        }
+        /* A report that knows nothing of it changes nothing; a scan's does. */
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 0);
+        assert_int_equal(registry_put(&r, &lease, 3, 1280), 2);
+        assert_int_equal(registry_find(&r, lease.id)->lease.mtu, 1280);
         registry_free(&r);
 }
 
@@ -105,7 +138,7 @@ static void test_count(_unused_ void **state) {
                 WireLease lease = lease_of(RAWNET_ID_MIN + i, networks[i]);
 
                 lease.gone = i == 0;
-                assert_int_equal(registry_put(&r, &lease, 1), 1);
+                assert_int_equal(registry_put(&r, &lease, 1, 0), 1);
         }
         assert_int_equal(registry_count(&r, "lab"), 3);
         assert_int_equal(registry_count(&r, "lab2"), 1);
@@ -141,7 +174,7 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes), cmocka_unit_test(test_scan),
+                cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes), cmocka_unit_test(test_mtu), cmocka_unit_test(test_scan),
                 cmocka_unit_test(test_count), cmocka_unit_test(test_faults),
         };
 

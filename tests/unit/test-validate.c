@@ -202,12 +202,12 @@ static void test_full(void **state) {
         WireLease lease = {.id = RAWNET_ID_MIN};
 
         put_text(lease.network, sizeof(lease.network), "lab.100");
-        assert_int_equal(registry_put(&f->registry, &lease, 0), 1);
+        assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);
         f->context.n_leases = registry_count(&f->registry, "lab");
         assert_int_equal(judge(f), 0);
         lease.id++;
         lease.gone = 1; /* held on by its fds: it counts */
-        assert_int_equal(registry_put(&f->registry, &lease, 0), 1);
+        assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);
         f->context.n_leases = registry_count(&f->registry, "lab");
         assert_refused(judge(f), RAWNET_QUOTA_EXCEEDED, &f->refusal, "lab.150", "2", "MaxLeases=");
 }
