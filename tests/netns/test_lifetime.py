@@ -14,6 +14,7 @@ import shapes
 import tap
 
 SECONDS = 20
+NO_RATE = "--opens-per-second=0"  # a user may open 128 at once
 HOLDER = """
 import json, os, signal, sys
 sys.path.insert(0, "/run/lab/src/tests/lib")
@@ -202,6 +203,7 @@ def moments(connection):
 
 @tap.limit(300)
 def test_a_thousand_end_together():
+    lab.service_arguments(NO_RATE)
     with bystander(), lab.network("wide", MaxLeasesPerUser="4000"), bus.connect("member") as connection:
         connection.subscribe()
         half = as_many_as_fit(500, connection)
@@ -227,7 +229,8 @@ def test_a_thousand_end_together():
 
 @tap.limit(200)
 def test_resync_after_lost_messages():
-    """The helper stands still while more ends than its socket's buffer holds: what the kernel did not tell is found by looking."""
+    """The helper is stopped while more ends than its socket's buffer holds: what the kernel did not report is found by a scan."""
+    lab.service_arguments(NO_RATE)
     with bystander(), lab.network("wide", MaxLeasesPerUser="4000"), bus.connect("member") as connection:
         connection.subscribe()
         with holder("tap", "wide", as_many_as_fit(300, connection)) as (process, infos):

@@ -71,7 +71,7 @@ def test_name_too_long():
     with lab.network("n" * 32):
         refused("n" * 33, "n" * 33, "longer than 32", "rawnetctl networks")
         works("n" * 32)
-    refused("lab", "network lab", "option name", "65", "1 to 64", options=["--name", "v" * 65])
+    refused("lab", "--name", "65", "1 to 64", options=["--name", "v" * 65])
     works(options=["--name", "v" * 64])
     with lab.network("far", Parent="p" * 16) as path:
         refused("far", f"{path}:2: ", "Parent=", "at most 15")
