@@ -34,6 +34,9 @@
 #define RAWNET_USER_HELPER "_rawnet-helper"
 #define RAWNET_GROUP "rawnet"
 #define RAWNET_HELPER_SOCKET "/run/rawnet/helper.sock"
+/* rawnetd's own: the key of derived MAC addresses. */
+#define RAWNET_STATE_DIR "/var/lib/rawnet"
+#define RAWNET_KEY_FILE "mac-key"
 /* Searched in this order, the first file of a name wins (as systemd.network(5) does it). */
 #define RAWNET_NETWORK_DIRS "/etc/rawnet/networks", "/run/rawnet/networks", "/usr/lib/rawnet/networks"
 

@@ -207,10 +207,11 @@ static int parse_control_frames(Parser *p, const char *key, const char *value) {
 }
 
 static int parse_mac_prefix(Parser *p, const char *key, const char *value) {
-        if (mac_prefix_parse(value, &p->network.mac_prefix) < 0)
+        if (mac_prefixes_parse(value, &p->network.mac_prefixes) < 0)
                 return bad_value(p, key, value,
-                                 "up to three octets of locally administered unicast addresses, "
-                                 "such as 52:54:00, or nothing for any such address");
+                                 "up to 16 prefixes of unicast addresses with blanks between, such as "
+                                 "52:54:00 bc:24:11, each with 3 to 6 octets, or fewer if it is locally "
+                                 "administered; or nothing for any locally administered address");
         return 0;
 }
 
@@ -454,7 +455,7 @@ int network_file_parse(const char *path, const char *name, const char *text, siz
                         .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
                         .isolation = ISOLATION_STRICT,
                         .anti_spoof = true,
-                        .mac_prefix = {.octet = {0x52, 0x54, 0x00}, .length = 3},
+                        .mac_prefixes = {.prefix = {{.octet = {0x52, 0x54, 0x00}, .length = 3}}, .n = 1},
                         .max_leases = 4096,
                         .max_leases_per_user = 64,
                 },

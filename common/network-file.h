@@ -43,7 +43,7 @@ typedef struct Network {
         bool anti_spoof;
         bool pass_control; /* ControlFrames=pass */
         uint32_t mtu;      /* 0: the parent's */
-        MacPrefix mac_prefix;
+        MacPrefixes mac_prefixes;
         uint32_t max_leases, max_leases_per_user;
         char host_interface[IFNAMSIZ]; /* the host's own leg on the network; "": none */
         uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
@@ -104,6 +104,19 @@ int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t 
 
 /* 0 or RAWNET_KIND_NOT_OFFERED. */
 int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal);
+
+/* May a port of the network have this address? name: as it was asked for. 0 or RAWNET_INVALID_ARGS, which names MACPrefix=
+ * and the file. */
+int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
+                       Refusal *ret_refusal);
+
+/* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there is none. */
+int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
+                       Refusal *ret_refusal);
+
+/* The prefix under which the network reserves addresses on VLAN vlan of parent (mac_is_reserved()); NULL: it has no ports
+ * there, or chooses no addresses. */
+const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
 /* The isolation that a lease of this kind gets: direct only for packet with vnet_hdr on an Isolation=direct network. */
 Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr);

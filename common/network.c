@@ -98,6 +98,42 @@ int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal)
                       network->name, other, asked, other, asked, network->path);
 }
 
+int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
+                       Refusal *ret_refusal) {
+        char text[MAC_TEXT_SIZE], prefixes[MAC_PREFIXES_TEXT_SIZE];
+
+        if (mac_allowed(mac, &network->mac_prefixes))
+                return 0;
+        (void)mac_format(mac, text);
+        (void)mac_prefixes_format(&network->mac_prefixes, prefixes);
+        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                      "network %s: MAC address %s is not allowed: it must be a unicast address that %s%s "
+                      "(MACPrefix= in %s); choose such an address, leave mac out for one that rawnet chooses, or ask "
+                      "the administrator to add %.8s to MACPrefix=",
+                      name, text, prefixes[0] ? "begins with " : "is locally administered", prefixes,
+                      network->path, text);
+}
+
+int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
+                       Refusal *ret_refusal) {
+        const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
+
+        if (!prefix)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network %s: rawnet chooses no address here: MACPrefix= in %s has no locally "
+                              "administered prefix of at most 4 octets; give an address with mac, or ask the "
+                              "administrator to add such a prefix, as 52:54:00",
+                              name, network->path);
+        *ret = prefix;
+        return 0;
+}
+
+const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan) {
+        if (strcmp(network->parent, parent) != 0 || vlan < network->vlan_first || vlan > network->vlan_last)
+                return NULL;
+        return mac_prefix_to_choose(&network->mac_prefixes);
+}
+
 Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr) {
         if (network->isolation == ISOLATION_DIRECT && kind == KIND_PACKET && vnet_hdr)
                 return ISOLATION_DIRECT;

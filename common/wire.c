@@ -82,8 +82,9 @@ static bool open_is_valid(const WireOpen *o) {
         if (o->queues < 1 || o->queues > RAWNET_QUEUES_MAX ||
             o->queues * (o->vhost ? 2 : 1) > RAWNET_FDS_MAX)
                 return false;
-        if (o->mac_mode < WIRE_MAC_GIVEN || o->mac_mode > WIRE_MAC_LEARN ||
-            (o->mac_mode == WIRE_MAC_GIVEN) == mac_is_zero(&o->mac))
+        if (o->mac_mode < WIRE_MAC_GIVEN || o->mac_mode > WIRE_MAC_RESERVED)
+                return false;
+        if (o->mac_mode != WIRE_MAC_LEARN && (o->mac_mode == WIRE_MAC_RANDOM) != mac_is_zero(&o->mac))
                 return false;
         if (o->mac_mode == WIRE_MAC_LEARN && o->kind != KIND_TAP)
                 return false;

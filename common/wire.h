@@ -22,7 +22,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0007)
+#define WIRE_VERSION UINT32_C(0x726e0008)
 #define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
@@ -37,9 +37,11 @@ typedef enum WireOperation {
 } WireOperation;
 
 typedef enum WireMacMode {
-        WIRE_MAC_GIVEN = 1, /* the caller's, or derived by rawnetd */
+        WIRE_MAC_GIVEN = 1, /* the caller's, not a reserved one (mac_is_reserved()) */
         WIRE_MAC_RANDOM,    /* the helper picks one that nobody has */
-        WIRE_MAC_LEARN,     /* the guest's first frame says it (tap only) */
+        WIRE_MAC_LEARN,     /* the guest's first frame says it (tap only); no reserved one but that in mac */
+        WIRE_MAC_DERIVED,   /* derived by rawnetd for this owner, network and lease name; a reserved one */
+        WIRE_MAC_RESERVED,  /* the caller's, a reserved one; polkit said yes to that */
 } WireMacMode;
 
 typedef struct WireOpen {
@@ -50,7 +52,7 @@ typedef struct WireOpen {
         uint32_t kind;                              /* LeaseKind */
         uint32_t queues;                            /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
         uint32_t mac_mode;                          /* WireMacMode */
-        MacAddress mac;                             /* WIRE_MAC_GIVEN, else zero */
+        MacAddress mac; /* WIRE_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease name, or zero; else zero */
         uint8_t vhost;                              /* 0 or 1; tap only */
         uint8_t vnet_hdr;                           /* 0 or 1 */
         /* What the network's file said when polkit was asked (common/terms.h). The helper compares it with the file it

@@ -58,6 +58,8 @@ int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
         return n == sizeof(message) && message.fatal < 0 ? message.fatal : -EBADMSG;
 }
 
-int child_go(const Child *child, const LeasePlan *plan, int report_fd) {
-        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), &report_fd, 1, 0);
+int child_go(const Child *child, const LeasePlan *plan, int report_fd, int host_fd) {
+        const int fds[] = {report_fd, host_fd};
+
+        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), fds, host_fd >= 0 ? 2 : 1, 0);
 }

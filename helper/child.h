@@ -24,5 +24,7 @@ void child_drop_if_gone(Child *child);
 int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
 
-/* Its nsid is set, the uplink is in it: here is the plan, build. report_fd goes along as a copy. 0 or -errno. */
-int child_go(const Child *child, const LeasePlan *plan, int report_fd);
+/* Its nsid is set, the uplink is in it: here is the plan, build. Copies of report_fd and, where the MAC is to be learned, of
+ * host_fd go along: a netlink socket of the host's namespace, by which a process without capabilities there can only look.
+ * 0 or -errno. */
+int child_go(const Child *child, const LeasePlan *plan, int report_fd, int host_fd);

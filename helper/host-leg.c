@@ -70,7 +70,6 @@ static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusa
 
 /* The request against the file as it is now. */
 static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal) {
-        char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
         WireHost terms = *request;
         Network network;
         int r;
@@ -83,12 +82,9 @@ static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal)
                               "network '%s': %s was changed while the request was being authorized; "
                               "try again",
                               network.name, network.path);
-        if (!mac_allowed(&request->mac, &network.mac_prefix))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network '%s': MAC address %s is not a locally administered unicast "
-                              "address that begins with '%s' (MACPrefix= in %s)",
-                              network.name, mac_format(&request->mac, mac),
-                              mac_prefix_format(&network.mac_prefix, prefix), network.path);
+        r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
+        if (r != 0)
+                return r;
         *ret = network;
         return 0;
 }

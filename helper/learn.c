@@ -14,6 +14,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "helper/host-mac.h"
 #include "helper/report.h"
 
 /* After an address that is in use, the next frame is looked at this much later: a guest cannot keep RTNL busy. */
@@ -23,6 +24,7 @@ typedef struct Learner {
         LeasePlan *plan;
         Netlink *netlink;
         Netlink links; /* hears of links that go */
+        Netlink host;  /* of the host's namespace, to look whose an address is */
         int frames;    /* packet socket on the port */
         Guard guard;
         uint32_t uplink;
@@ -55,6 +57,20 @@ static int listen_for_links(Netlink *ret) {
                        : 0;
 }
 
+/* As far as it can be said without asking the kernel. */
+static bool may_have(const Learner *l, const MacAddress *mac) {
+        const LeasePlan *plan = l->plan;
+
+        if (!mac_allowed(mac, &plan->network.mac_prefixes))
+                return false;
+        if (mac_equal(mac, &plan->own_mac))
+                return true;
+        for (size_t i = 0; i < plan->reserving.n; i++)
+                if (mac_is_reserved(mac, &plan->reserving.prefix[i]))
+                        return false;
+        return true;
+}
+
 /* Sets plan's MAC from the next frame of the guest. 1: an address that the network allows; 0: none yet; or -errno. */
 static int next_address(Learner *l) {
         struct ethhdr header;
@@ -69,7 +85,7 @@ static int next_address(Learner *l) {
         if ((size_t)n < sizeof(header) || from.sll_pkttype == PACKET_OUTGOING)
                 return 0;
         memcpy(&mac, header.h_source, sizeof(mac));
-        if (!mac_allowed(&mac, &l->plan->network.mac_prefix))
+        if (!may_have(l, &mac))
                 return 0;
         l->plan->lease.mac = mac;
         return 1;
@@ -81,7 +97,9 @@ static int take_address(Learner *l) {
         int r;
 
         l->plan->deadline = 0;
-        r = namespace_raise_uplink(l->plan, l->netlink, l->uplink, &refusal);
+        r = host_mac_check(&l->host, l->plan->lease.network, &l->plan->lease.mac, &refusal);
+        if (r == 0)
+                r = namespace_raise_uplink(l->plan, l->netlink, l->uplink, &refusal);
         if (r == 0) {
                 l->guard.mac = l->plan->lease.mac;
                 l->guard.learning = false;
@@ -147,13 +165,15 @@ static int learn(Learner *l) {
 }
 
 _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, const Guard *guard,
-                         int socket_fd, int report_fd, const ChildMessage *message, int *fds,
+                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message, int *fds,
                          size_t n_fds) {
         Learner l = {.plan = plan, .netlink = netlink, .frames = -1, .guard = *guard,
                      .uplink = uplink, .report_fd = report_fd};
         int r;
 
-        r = listen_for_links(&l.links);
+        r = netlink_take(&l.host, host_fd);
+        if (r == 0)
+                r = listen_for_links(&l.links);
         if (r == 0)
                 r = listen_for_frames(guard->port.index, &l.frames);
         /* From here on the lease is its holder's: the daemon may stop, this child goes on. */

@@ -10,7 +10,7 @@
 #include "helper/namespace.h"
 
 /* Hands message and fds up (and closes fds), waits for the port's first acceptable source address, makes it the lease's, tells the daemon
- * by report_fd and exits; or exits when the port is gone. */
+ * by report_fd and exits (host_fd: a netlink socket of the host's namespace, which it takes); or exits when the port is gone. */
 _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, const Guard *guard,
-                         int socket_fd, int report_fd, const ChildMessage *message, int *fds,
+                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message, int *fds,
                          size_t n_fds);

@@ -12,6 +12,7 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/nsid.h"
+#include "helper/host-mac.h"
 #include "helper/parent.h"
 #include "helper/record.h"
 #include "helper/validate.h"
@@ -63,7 +64,8 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         if (r == 0)
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
-                r = child_go(child, plan, report_fd);
+                r = child_go(child, plan, report_fd,
+                             plan->mac_mode == WIRE_MAC_LEARN ? mnl_socket_get_fd(netlink->socket) : -1);
         if (r == 0)
                 r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0)
@@ -90,6 +92,21 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         return 0;
 }
 
+/* A random address, and whoever chose it a look at the host's own. One that is to be learned is looked at then (learn.c). */
+static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
+        const MacPrefix *prefix = mac_prefix_to_choose(&plan->network.mac_prefixes);
+
+        if (plan->mac_mode == WIRE_MAC_LEARN)
+                return 0;
+        if (plan->mac_mode == WIRE_MAC_RANDOM) {
+                int r = prefix ? mac_random(prefix, &plan->lease.mac) : -EINVAL;
+
+                if (r < 0)
+                        return r;
+        }
+        return host_mac_check(netlink, plan->lease.network, &plan->lease.mac, ret_refusal);
+}
+
 /* spare: a child made ahead (spare.h), which this try uses up, or none. */
 static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spare, int report_fd,
                     WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
@@ -99,8 +116,8 @@ static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spa
 
         /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
         r = lease_ids_take(ids, netlink, &plan->lease.id, ret_refusal);
-        if (r == 0 && plan->mac_mode == WIRE_MAC_RANDOM)
-                r = mac_random(&plan->network.mac_prefix, &plan->lease.mac);
+        if (r == 0)
+                r = choose_mac(plan, netlink, ret_refusal);
         if (r != 0)
                 return r;
         plan->lease.since = clock_usec(CLOCK_REALTIME);

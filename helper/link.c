@@ -241,10 +241,13 @@ static int list_links(Netlink *netlink, const char *kind, LinkList *list, Refusa
 
         list->n = 0;
         put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        put_text(m, IFLA_INFO_KIND, kind);
-        mnl_attr_nest_end(m, linkinfo);
-        return netlink_talk(netlink, m, list_link, list, ret_refusal, "listing %s interfaces", kind);
+        if (kind) {
+                linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
+                put_text(m, IFLA_INFO_KIND, kind);
+                mnl_attr_nest_end(m, linkinfo);
+        }
+        return netlink_talk(netlink, m, list_link, list, ret_refusal, "listing %s interfaces",
+                            kind ? kind : "all");
 }
 
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {

@@ -80,7 +80,7 @@ bool link_is_missing_in_lease(int r, const Refusal *refusal);
  * -EAGAIN: not known. */
 int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refusal *ret_refusal);
 
-/* Calls each(info, data) for every link of a kind ("vlan") in this namespace; a non-zero return of each ends the walk and is returned.
+/* Calls each(info, data) for every link of a kind ("vlan"; NULL: of any) in the socket's namespace; a non-zero return of each ends the walk and is returned.
  * Links that come or go meanwhile may be there or not, all others are; -EAGAIN, and no call, where they never stop; -EBADMSG, and no call,
  * where one of them cannot be read. */
 typedef int (*LinkEach)(const LinkInfo *info, void *data);

@@ -285,8 +285,8 @@ static int enter(const Privilege *privilege, int socket_fd, pid_t parent, Refusa
         return r == 0 ? tell(socket_fd, &message, NULL, 0) : r;
 }
 
-/* The plan, and the report socket: where learn.c tells the daemon that the MAC is known. */
-static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd) {
+/* The plan, and for learn.c the report socket, and a netlink socket of the host's namespace. */
+static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd, int *ret_host_fd) {
         int fds[RAWNET_FDS_MAX];
         size_t n_fds;
         ssize_t n;
@@ -297,17 +297,18 @@ static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd) {
         /* A child made ahead that nobody wanted. */
         if (n == 0)
                 _exit(EXIT_SUCCESS);
-        if (n != sizeof(*ret) || n_fds != 1) {
+        if (n != sizeof(*ret) || n_fds != (ret->mac_mode == WIRE_MAC_LEARN ? 2 : 1)) {
                 fd_pass_close_all(fds, n_fds);
                 return -EBADMSG;
         }
         *ret_report_fd = fds[0];
+        *ret_host_fd = n_fds > 1 ? fds[1] : -1;
         return 0;
 }
 
 _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent) {
         ChildMessage message = {.step = CHILD_FAILED};
-        int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, r;
+        int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, host_fd = -1, r;
         Netlink netlink = {};
         Links links = {};
         LeasePlan plan;
@@ -325,7 +326,7 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         if (r == 0)
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = receive_plan(socket_fd, &plan, &report_fd);
+                r = receive_plan(socket_fd, &plan, &report_fd, &host_fd);
         if (r == 0)
                 r = explain_powerless(build(&plan, &netlink, &links, &guard, fds, &message.refusal),
                                       &message.refusal);
@@ -338,8 +339,8 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         message.step = CHILD_DONE;
         message.lease = plan.lease;
         if (plan.mac_mode == WIRE_MAC_LEARN)
-                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, &message,
-                          fds, n_fds);
+                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, host_fd,
+                          &message, fds, n_fds);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -3,7 +3,7 @@
 
 /*
  * The child: a short-lived process that lives in the lease's network namespace and builds everything there (port, guard, names,
- * addresses), opens the descriptors, hands them up and exits. It never executes anything, never reads a file, and can reach nothing outside
+ * addresses), opens the descriptors, hands them up and exits. It never executes anything, never reads a file, and can change nothing outside
  * that namespace. Roll-back is its death: the namespace has no other holder.
  *
  * It knows nothing of the lease until the worker that opens it says so: one message each over a SOCK_SEQPACKET pair (child.h):

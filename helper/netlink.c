@@ -30,6 +30,19 @@ int netlink_open(Netlink *ret, int protocol) {
         return 0;
 }
 
+int netlink_take(Netlink *ret, int fd) {
+        struct mnl_socket *s = mnl_socket_fdopen(fd);
+
+        if (!s) {
+                int r = -errno;
+
+                safe_close(fd);
+                return r;
+        }
+        *ret = (Netlink){.socket = s, .port_id = mnl_socket_get_portid(s)};
+        return 0;
+}
+
 void netlink_close(Netlink *netlink) {
         if (netlink->socket)
                 mnl_socket_close(netlink->socket);

@@ -31,6 +31,8 @@ typedef struct Netlink {
 /* protocol: NETLINK_ROUTE or NETLINK_NETFILTER. In the caller's network namespace, CLOEXEC, strict checking on where the
  * kernel has it. Returns 0 or -errno (-EPROTONOSUPPORT: no such netlink family here). */
 int netlink_open(Netlink *ret, int protocol);
+/* The same for a socket that another process opened in its own namespace; takes fd, also where it fails. */
+int netlink_take(Netlink *ret, int fd);
 void netlink_close(Netlink *netlink);
 
 /* Starts a message in buffer (NETLINK_BUFFER_SIZE bytes): type, flags (NLM_F_REQUEST and NLM_F_ACK are added, but no NLM_F_ACK

@@ -14,6 +14,10 @@ typedef struct LeasePlan {
         WireLease lease; /* id, record; mac zero while it is to be learnt */
         Network network;
         WireMacMode mac_mode;
+        /* While an address is to be learned: the one reserved address that this lease may have, or zero; and the prefixes
+         * under which addresses are reserved on its wire. */
+        MacAddress own_mac;
+        MacPrefixes reserving;
         unsigned queues;
         bool vhost;
         GuardShape shape;

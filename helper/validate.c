@@ -23,21 +23,78 @@ static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refu
                       request->network, ret->path);
 }
 
-static int check_mac(const Network *network, const WireOpen *request, Refusal *ret_refusal) {
-        char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
+static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
+        for (size_t i = 0; i < prefixes->n; i++)
+                if (memcmp(&prefixes->prefix[i], prefix, sizeof(*prefix)) == 0)
+                        return true;
+        return false;
+}
 
-        if (request->mac_mode == WIRE_MAC_LEARN && request->kind != KIND_TAP)
+/* The prefixes under which addresses are reserved on the wire of the request, by whatever network. A file that cannot be
+ * read reserves nothing. */
+static int find_reserving(const WireOpen *request, MacPrefixes *ret, Refusal *ret_refusal) {
+        char **names = NULL;
+        size_t n = 0;
+        int r;
+
+        r = network_file_list(&names, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const MacPrefix *prefix;
+                Refusal ignored;
+                Network other;
+
+                if (network_file_load(names[i], &other, &ignored) != 0)
+                        continue;
+                prefix = network_reserving(&other, request->parent, request->vlan);
+                if (!prefix || has_prefix(ret, prefix))
+                        continue;
+                if (ret->n == MAC_PREFIXES_MAX)
+                        r = refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                                   "network %s: the networks on VLAN %u of %s choose addresses under more than %u "
+                                   "prefixes; give them fewer different ones by MACPrefix=",
+                                   request->network, request->vlan, request->parent, MAC_PREFIXES_MAX);
+                else
+                        ret->prefix[ret->n++] = *prefix;
+        }
+        network_names_free(names, n);
+        return r;
+}
+
+static bool is_reserved(const MacAddress *mac, const MacPrefixes *reserving) {
+        for (size_t i = 0; i < reserving->n; i++)
+                if (mac_is_reserved(mac, &reserving->prefix[i]))
+                        return true;
+        return false;
+}
+
+static int check_mac(const Network *network, const WireOpen *request, MacPrefixes *ret_reserving,
+                     Refusal *ret_refusal) {
+        const MacPrefix *prefix;
+        char mac[MAC_TEXT_SIZE];
+        int r;
+
+        switch ((WireMacMode)request->mac_mode) {
+        case WIRE_MAC_LEARN:
+                if (request->kind == KIND_TAP)
+                        return find_reserving(request, ret_reserving, ret_refusal);
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network '%s': mac=learn needs kind tap; a program that takes a packet "
                               "lease gives its MAC address or lets rawnet choose",
                               request->network);
-        if (request->mac_mode == WIRE_MAC_GIVEN && !mac_allowed(&request->mac, &network->mac_prefix))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network '%s': MAC address %s is not a locally administered unicast "
-                              "address that begins with '%s' (MACPrefix= in %s)",
-                              request->network, mac_format(&request->mac, mac),
-                              mac_prefix_format(&network->mac_prefix, prefix), network->path);
-        return 0;
+        case WIRE_MAC_RANDOM:
+                return network_choose_mac(network, request->network, &prefix, ret_refusal);
+        default:
+                break;
+        }
+        r = network_allows_mac(network, request->network, &request->mac, ret_refusal);
+        if (r == 0 && request->mac_mode == WIRE_MAC_GIVEN)
+                r = find_reserving(request, ret_reserving, ret_refusal);
+        if (r != 0 || !is_reserved(&request->mac, ret_reserving))
+                return r;
+        return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
+                      "network %s: MAC address %s is reserved for an address that rawnet derives from a user and "
+                      "a lease name; choose another",
+                      request->network, mac_format(&request->mac, mac));
 }
 
 static int check_kernel(const LeaseContext *context, const Network *network, const WireOpen *request,
@@ -83,7 +140,7 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
 
         r = read_network(request, &plan.network, ret_refusal);
         if (r == 0)
-                r = check_mac(&plan.network, request, ret_refusal);
+                r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
                 r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
         if (r != 0)
@@ -95,7 +152,11 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
         plan.shape = shape_of(context, request, isolation);
         plan.lease = (WireLease){.uid = request->uid, .kind = kind, .isolation = isolation,
                                  .vlan = request->vlan,
-                                 .vnet_hdr = request->vnet_hdr, .mac = request->mac};
+                                 .vnet_hdr = request->vnet_hdr};
+        if (plan.mac_mode == WIRE_MAC_LEARN)
+                plan.own_mac = request->mac;
+        else
+                plan.lease.mac = request->mac;
         memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
         memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));
         memcpy(plan.lease.lease_name, request->lease_name, sizeof(plan.lease.lease_name));

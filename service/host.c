@@ -114,6 +114,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         WireHost *host = &wire.host;
         PolkitQuestion question;
         char vlan[8], what[96];
+        const MacPrefix *prefix;
         Network network;
         bool yes = false;
         int r;
@@ -123,6 +124,9 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
                 r = request_wait_file(request, terms_host(network_file_load, host, &network, ret));
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
+        r = network_choose_mac(&network, host->network, &prefix, ret);
+        if (r != 0)
+                return r;
         request->service->host_asked = true;
         question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
                       vlan_protocol_detail(host->vlan, host->protocol), host->interface);
@@ -131,8 +135,8 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0 || !yes)
                 return r;
         /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it is
-         * another one each time on a machine without an id. */
-        r = machine_mac(&network.mac_prefix, 0, host->network, "", &host->mac);
+         * another one each time where there is no key. */
+        r = machine_mac(&request->service->key, prefix, 0, host->network, "", &host->mac);
         return r < 0 ? r : call_helper(request, &wire, ret);
 }
 

@@ -10,7 +10,7 @@
 #include "service/service.h"
 
 static const char *entry_text(const NetworkEntry *entry, const char *property,
-                              char buffer[static MAC_TEXT_SIZE]) {
+                              char buffer[static MAC_PREFIXES_TEXT_SIZE]) {
         const Network *n = &entry->network;
 
         if (strcmp(property, "Name") == 0)
@@ -32,12 +32,12 @@ static const char *entry_text(const NetworkEntry *entry, const char *property,
                 return isolation_to_string(n->isolation);
         if (strcmp(property, "HostInterface") == 0)
                 return n->host_interface;
-        return mac_prefix_format(&n->mac_prefix, buffer); /* MACPrefix */
+        return mac_prefixes_format(&n->mac_prefixes, buffer); /* MACPrefix */
 }
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        char buffer[MAC_TEXT_SIZE];
+        char buffer[MAC_PREFIXES_TEXT_SIZE];
 
         return sd_bus_message_append_basic(reply, 's', entry_text(userdata, property, buffer));
 }
@@ -183,7 +183,7 @@ void network_object_removed(Service *service, const char *name) {
 
 static bool property_differs(const char *property, const NetworkEntry *a, const NetworkEntry *b) {
         const Network *x = &a->network, *y = &b->network;
-        char buffer_a[MAC_TEXT_SIZE], buffer_b[MAC_TEXT_SIZE];
+        char buffer_a[MAC_PREFIXES_TEXT_SIZE], buffer_b[MAC_PREFIXES_TEXT_SIZE];
 
         if (strcmp(property, "VLANs") == 0)
                 return x->vlan_first != y->vlan_first || x->vlan_last != y->vlan_last;

@@ -40,29 +40,76 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
         return request_wait_file(request, terms_open(network_file_load, wire, ret_network, ret));
 }
 
-static int plan_mac(const Network *network, const OpenOptions *options, uint32_t uid,
-                    WireOpen *wire, Refusal *ret) {
-        char mac[MAC_TEXT_SIZE], prefix[MAC_TEXT_SIZE];
+static bool reserves(const Network *network, const WireOpen *wire) {
+        const MacPrefix *prefix = network_reserving(network, wire->parent, wire->vlan);
 
-        wire->mac_mode = options->mac_mode;
-        if (options->mac_mode == WIRE_MAC_GIVEN) {
-                if (!mac_allowed(&options->mac, &network->mac_prefix))
-                        return refuse(
-                                ret, RAWNET_INVALID_ARGS,
-                                "network %s: MAC address %s is not allowed; take a locally administered unicast "
-                                "one%s%s, or leave mac out and take the one that rawnet chooses",
-                                wire->network, mac_format(&options->mac, mac),
-                                network->mac_prefix.length ? " that begins with " : "",
-                                mac_prefix_format(&network->mac_prefix, prefix));
-                wire->mac = options->mac;
-        } else if (options->mac_mode == WIRE_MAC_RANDOM && options->name[0] &&
-                   machine_mac_derive(&network->mac_prefix, uid, wire->network, options->name,
-                                      &wire->mac)) {
-                /* A named lease keeps its address. Without a machine id there is nothing to derive
-                 * it from: random. */
-                wire->mac_mode = WIRE_MAC_GIVEN;
+        return prefix && mac_is_reserved(&wire->mac, prefix);
+}
+
+/* Is it reserved for derived addresses on this network, or on another one on the same wire? */
+static bool is_reserved(const Service *service, const Network *network, const WireOpen *wire) {
+        if (reserves(network, wire))
+                return true;
+        for (size_t i = 0; i < service->networks.n_entries; i++) {
+                const NetworkEntry *entry = service->networks.entries[i];
+
+                if (!entry->error && reserves(&entry->network, wire))
+                        return true;
         }
+        return false;
+}
+
+static int plan_given_mac(const Service *service, const Network *network, const MacAddress *own,
+                          WireOpen *wire, Refusal *ret) {
+        int r = network_allows_mac(network, wire->network, &wire->mac, ret);
+
+        if (r != 0)
+                return r;
+        if (mac_equal(&wire->mac, own))
+                wire->mac_mode = WIRE_MAC_DERIVED;
+        else if (is_reserved(service, network, wire))
+                wire->mac_mode = WIRE_MAC_RESERVED;
         return 0;
+}
+
+static int plan_mac(const Service *service, const Network *network, const OpenOptions *options, uint32_t uid,
+                    WireOpen *wire, Refusal *ret) {
+        const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
+        MacAddress own = {};
+
+        /* A named lease keeps its address. Without a key there is nothing to derive it from. */
+        if (prefix && options->name[0])
+                (void)machine_mac_derive(&service->key, prefix, uid, wire->network, options->name, &own);
+        wire->mac_mode = options->mac_mode;
+        switch (options->mac_mode) {
+        case WIRE_MAC_GIVEN:
+                wire->mac = options->mac;
+                return plan_given_mac(service, network, &own, wire, ret);
+        case WIRE_MAC_LEARN:
+                wire->mac = own;
+                return 0;
+        default:
+                if (!mac_is_zero(&own))
+                        wire->mac_mode = WIRE_MAC_DERIVED;
+                wire->mac = own;
+                return network_choose_mac(network, wire->network, &prefix, ret);
+        }
+}
+
+/* polkit's detail "mac-class". */
+static const char *mac_class(const WireOpen *wire) {
+        switch (wire->mac_mode) {
+        case WIRE_MAC_GIVEN:
+                return "given";
+        case WIRE_MAC_LEARN:
+                return "learn";
+        case WIRE_MAC_DERIVED:
+                return "derived";
+        case WIRE_MAC_RESERVED:
+                return "reserved";
+        default:
+                return "random";
+        }
 }
 
 static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *mac) {
@@ -74,6 +121,7 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
                 .terms = *terms,
                 .action =
                         wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
+                .for_group = wire->mac_mode != WIRE_MAC_RESERVED,
         };
         polkit_detail(question, "network", wire->network);
         polkit_detail(question, "parent", wire->parent);
@@ -83,6 +131,7 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
         polkit_detail(question, "mode", network_mode_to_string(wire->mode));
         polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
         polkit_detail(question, "mac", mac);
+        polkit_detail(question, "mac-class", mac_class(wire));
         polkit_detail(question, "queues", queues);
         polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
 }
@@ -94,10 +143,24 @@ static const char *question_mac(const OpenOptions *options, char buffer[static M
                 return mac_format(&options->mac, buffer);
         case WIRE_MAC_LEARN:
                 return "learn";
-        case WIRE_MAC_RANDOM:
-                break;
+        default:
+                return "";
         }
-        return "";
+}
+
+/* What is asked for, for messages. */
+#define WHAT_SIZE 192u
+
+static void describe(const WireOpen *wire, char what[static WHAT_SIZE]) {
+        char mac[MAC_TEXT_SIZE];
+
+        if (wire->mac_mode == WIRE_MAC_RESERVED)
+                snprintf(what, WHAT_SIZE,
+                         "open %s port on network %s with MAC address %s, which is reserved for an address that "
+                         "rawnet derives from a user and a lease name",
+                         kind_with_article(wire->kind), wire->network, mac_format(&wire->mac, mac));
+        else
+                snprintf(what, WHAT_SIZE, "open %s port on network %s", kind_with_article(wire->kind), wire->network);
 }
 
 static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
@@ -276,7 +339,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         Network network;
         NetworkName name;
         const char *full_name;
-        char mac[MAC_TEXT_SIZE], what[96];
+        char mac[MAC_TEXT_SIZE], what[WHAT_SIZE];
         bool yes = false;
         int r;
 
@@ -293,7 +356,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         request->open = wire.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        r = plan_mac(&network, &options, request->uid, &wire.open, ret);
+        r = plan_mac(request->service, &network, &options, request->uid, &wire.open, ret);
         if (r != 0)
                 return r;
         wire.open.uid = request->uid;
@@ -314,8 +377,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         question_fill(&question, &wire, question_mac(&options, mac));
-        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
-                 full_name);
+        describe(&wire.open, what);
         r = polkit_verify(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;

@@ -209,12 +209,6 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
         return 0;
 }
 
-/* What the shipped rule gives the group. */
-static bool is_for_group(const PolkitQuestion *question) {
-        return strcmp(question->action, RAWNET_ACTION_OPEN_TAP) == 0 ||
-               strcmp(question->action, RAWNET_ACTION_OPEN_PACKET) == 0;
-}
-
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret) {
         PolkitAnswer answer;
@@ -229,7 +223,7 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
                         "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
                         "rule%s",
                         what, question->action, request->uid,
-                        is_for_group(question) ? ", or to be put in group " RAWNET_GROUP : "");
+                        question->for_group ? ", or to be put in group " RAWNET_GROUP : "");
         if (answer == POLKIT_CHALLENGE)
                 return refuse(
                         ret, RAWNET_INTERACTIVE_REQUIRED,
@@ -237,7 +231,7 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
                         "could be asked for it; allow interactive authorization and run an agent such "
                         "as pkttyagent(1)%s",
                         what, question->action, request->uid,
-                        is_for_group(question) ? ", or ask to be put in group " RAWNET_GROUP : "");
+                        question->for_group ? ", or ask to be put in group " RAWNET_GROUP : "");
         *ret_yes = answer == POLKIT_YES;
         return 0;
 }

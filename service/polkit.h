@@ -22,6 +22,7 @@ typedef struct PolkitDetail {
 
 typedef struct PolkitQuestion {
         const char *action; /* a literal */
+        bool for_group;     /* the shipped rule says yes to group rawnet; for messages */
         size_t n_details;
         PolkitDetail details[POLKIT_DETAILS_MAX];
         WireRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has come */

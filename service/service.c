@@ -384,6 +384,7 @@ int service_start(Service *service, uint64_t idle_usec, uint32_t opens_per_secon
                 log_error("cannot connect to the system bus: %s", strerror(-r));
                 return r;
         }
+        machine_key_load(&service->key);
         r = network_table_start(service);
         if (r < 0) {
                 log_error("cannot read the network files: %s", strerror(-r));

@@ -3,7 +3,7 @@
 
 /*
  * rawnetd as a whole: what its parts share. Everything here is rebuilt from the helper and the
- * network files at every start, nothing is kept on disk.
+ * network files at every start; only the key of derived MAC addresses is kept on disk.
  */
 
 #include <systemd/sd-bus.h>
@@ -15,6 +15,7 @@
 #include "service/delivery.h"
 #include "service/helper-client.h"
 #include "service/lease-table.h"
+#include "service/machine.h"
 #include "service/network.h"
 #include "service/rate.h"
 #include "service/refusal-log.h"
@@ -33,6 +34,7 @@ typedef struct Service {
         Helper *helper;
         LeaseTable leases;
         NetworkTable networks;
+        MachineKey key; /* of derived MAC addresses */
         Gate *gate;             /* what every method call passes first */
         Request *requests;      /* method calls that are being worked on */
         sd_event_source *reap_source; /* request.c */

@@ -257,6 +257,9 @@ def test_only_what_the_file_says():
             refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac))
             refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac), kind=wire.PACKET)
         refused(("InvalidArgs",), network=b"narrow", mac_mode=wire.GIVEN, mac=frames.mac_bytes("52:54:00:00:00:01"))
+        for mode in (wire.DERIVED, wire.RESERVED):
+            refused(("InvalidArgs",), mac_mode=mode, mac=frames.mac_bytes("bc:24:11:00:00:01"))
+        refused(denied, mac_mode=wire.GIVEN, mac=frames.mac_bytes("52:54:00:f0:00:01"))
         refused(("ParentMissing",), network=b"absent", parent=b"absent0")
         with lab.network("open", text="[Network]\nParent=wire0\nVLAN=none\n", mode=0o666):
             refused(("BadNetworkFile",), network=b"open")

@@ -10,7 +10,7 @@ import lab
 import tap
 import waiting
 
-DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "isolation", "mac", "queues", "vhost"}
+DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "isolation", "mac", "mac-class", "queues", "vhost"}
 DENIED = bus.DBUS_ERROR + "AccessDenied"
 INTERACTIVE = bus.DBUS_ERROR + "InteractiveAuthorizationRequired"
 RULE = "polkit.addRule(function (action, subject) { %s });"
@@ -82,10 +82,11 @@ def refusal_of(connection, serial, name):
 
 def test_member_yes_and_what_polkit_was_asked():
     with bus.connect("member") as connection:
-        usual = {"mode": "bridge", "mac": "", "queues": "1", "vhost": "false"}
+        usual = {"mode": "bridge", "mac": "", "mac-class": "random", "queues": "1", "vhost": "false"}
         cases = [("tap", "lab", {}, {}), ("packet", "lab-private", {}, {"mode": "private"}),
-                 ("tap", "lab", {"mac": "52:54:00:00:00:07"}, {"mac": "52:54:00:00:00:07"}),
-                 ("tap", "lab", {"mac": "learn"}, {"mac": "learn"}), ("tap", "lab", {"name": "named"}, {}),
+                 ("tap", "lab", {"mac": "52:54:00:00:00:07"}, {"mac": "52:54:00:00:00:07", "mac-class": "given"}),
+                 ("tap", "lab", {"mac": "learn"}, {"mac": "learn", "mac-class": "learn"}),
+                 ("tap", "lab", {"name": "named"}, {"mac-class": "derived"}),
                  ("packet", "lab", {"queues": 16}, {"queues": "16"}), ("tap", "lab", {"queues": 3}, {"queues": "3"}),
                  ("tap", "lab", {"queues": 2, "vhost": True}, {"queues": "2", "vhost": "true"})]  # fmt: skip
         for kind, network, options, details in cases:
@@ -192,7 +193,7 @@ def test_agent_shows_the_question_and_its_yes_opens():
         subject, _, details, flags, _ = monitor.wait("CheckAuthorization")
         assert subject[0] == "system-bus-name" and subject[1]["name"][1].startswith(":") and flags == 1, (subject, flags)
         assert details == {"network": "lab", "parent": "wire0", "vlan": "none", "kind": "tap", "mode": "bridge", "protocol": "none",
-                           "isolation": "strict", "mac": "52:54:00:00:00:09", "queues": "1", "vhost": "false"}, details  # fmt: skip
+                           "isolation": "strict", "mac": "52:54:00:00:00:09", "mac-class": "given", "queues": "1", "vhost": "false"}, details  # fmt: skip
         assert "network lab" in asked["text"] and "wire0" in asked["text"] and "$(" not in asked["text"], asked
         assert not lab.lease_ids()
         authenticate(agent, asked["cookie"])

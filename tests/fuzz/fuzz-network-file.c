@@ -18,7 +18,7 @@ static void check_network(const Network *n) {
         assert(n->kinds >= 1 && n->kinds <= (KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)));
         assert(n->isolation == ISOLATION_STRICT || (n->kinds & KIND_BIT(KIND_PACKET)));
         assert(n->mtu == 0 || (n->mtu >= NETWORK_MTU_MIN && n->mtu <= NETWORK_MTU_MAX));
-        assert(n->mac_prefix.length <= sizeof(n->mac_prefix.octet));
+        assert(n->mac_prefixes.n >= 1 && n->mac_prefixes.n <= MAC_PREFIXES_MAX);
         assert(n->max_leases >= 1 && n->max_leases <= NETWORK_LEASES_MAX);
         assert(n->host_interface[0] == '\0' ||
                (interface_name_is_valid(n->host_interface) && n->mode == MODE_BRIDGE &&

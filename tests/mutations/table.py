@@ -17,7 +17,7 @@ class Mutation:
 SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
-LEARNING, LOAD = "tests/attack/test_learn.py", "tests/attack/test_load.py"
+LEARNING, LOAD, MAC = "tests/attack/test_learn.py", "tests/attack/test_load.py", "tests/attack/test_mac.py"
 CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
@@ -127,7 +127,7 @@ MUTATIONS = [
              [(PORT, "        REFUSE_UNLESS(BPF_JEQ, 0);\n", ""), ONE_LESS], RECEIVE, "no_attack", HEARD),
     # -- learning
     Mutation("learn: any address is taken",
-             [(LEARN, "        if (!mac_allowed(&mac, &l->plan->network.mac_prefix))\n                return 0;\n", "")],
+             [(LEARN, "        if (!mac_allowed(mac, &plan->network.mac_prefixes))\n                return false;\n", "")],
              SEND, "learned_mac", "the learned MAC"),
     # -- polkit
     service("polkit: every answer is yes", POLKIT,
@@ -202,7 +202,7 @@ MUTATIONS = [
            "        memcpy(open->file_digest, network.digest, sizeof(open->file_digest));\n", "",
            "only_what_the_file_said", OPENED),
     helper("any MAC", VALIDATE,
-           "request->mac_mode == WIRE_MAC_GIVEN && !mac_allowed(", "request->mac_mode > WIRE_MAC_LEARN && !mac_allowed(",
+           "        r = network_allows_mac(network, request->network, &request->mac, ret_refusal);\n", "        r = 0;\n",
            "only_what_the_file_says", OPENED),
     helper("any kind", TERMS,
            "        r = network_offers(&network, (LeaseKind)open->kind, ret_refusal);\n", "        r = 0;\n",
@@ -215,6 +215,19 @@ MUTATIONS = [
     Mutation("load: each queue has the length of all", [(PORT, "MAX_OF(PORT_TAP_FRAMES / queues, PORT_QUEUE_FRAMES_MIN)", "PORT_TAP_FRAMES")],
              LOAD, "few_unread", r"queues held \d+ frames"),
     Mutation("load: filters are not bounded", [(NAMESPACE, "        port_limit_filters();\n", "")], LOAD, "short_filters", "instructions was taken"),
+    # -- addresses of others
+    helper("a reserved address may be given", VALIDATE, "if (r != 0 || !is_reserved(", "if (r == 0 || !is_reserved(",
+           "only_what_the_file_says", OPENED),
+    Mutation("mac: the group gets reserved addresses", [("policy/70-rawnet.rules", 'action.lookup("mac-class") !== "reserved" && ', "")],
+             MAC, "address_is_refused", "but it succeeded"),
+    Mutation("mac: polkit is not told that an address is reserved", [(OPEN, "wire->mac_mode = WIRE_MAC_RESERVED;", "wire->mac_mode = WIRE_MAC_DERIVED;")],
+             MAC, "address_is_refused", "but it succeeded"),
+    Mutation("mac: other networks of the wire reserve nothing", [(OPEN, "if (!entry->error && reserves(", "if (entry->error && reserves(")],
+             MAC, "way_around", WRONG),
+    Mutation("mac: a reserved address may be learned",
+             [(LEARN, "if (mac_is_reserved(mac, &plan->reserving.prefix[i]))", "if (!plan)")], MAC, "is_not_learned way_around", WRONG),
+    Mutation("mac: the host's own addresses may be taken", [("helper/host-mac.c", "if (mac_equal(&link->mac, search->mac))", "if (link->index == 0)")],
+             MAC, "hosts_own", "but it succeeded"),
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "return check_learning(request, network, ret);", "return 0;")],
              LEARNING, "of_one_user at_once", WRONG),

@@ -63,8 +63,8 @@ static void test_defaults(_unused_ void **state) {
         assert_true(n.anti_spoof);
         assert_false(n.pass_control);
         assert_int_equal(n.mtu, 0);
-        assert_int_equal(n.mac_prefix.length, 3);
-        assert_memory_equal(n.mac_prefix.octet, ((uint8_t[]){0x52, 0x54, 0x00}), 3);
+        assert_int_equal(n.mac_prefixes.prefix[0].length, 3);
+        assert_memory_equal(n.mac_prefixes.prefix[0].octet, ((uint8_t[]){0x52, 0x54, 0x00}), 3);
         assert_int_equal(n.max_leases, 4096);
         assert_int_equal(n.max_leases_per_user, 64);
 }
@@ -97,8 +97,8 @@ static void test_everything(_unused_ void **state) {
         assert_false(n.anti_spoof);
         assert_true(n.pass_control);
         assert_int_equal(n.mtu, 9000);
-        assert_int_equal(n.mac_prefix.length, 2);
-        assert_int_equal(n.mac_prefix.octet[1], 0xaa);
+        assert_int_equal(n.mac_prefixes.prefix[0].length, 2);
+        assert_int_equal(n.mac_prefixes.prefix[0].octet[1], 0xaa);
         assert_int_equal(n.max_leases, 10);
         assert_int_equal(n.max_leases_per_user, 2);
 }
@@ -151,8 +151,9 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "Isolation=strict").isolation, ISOLATION_STRICT);
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
-        assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefix.length, 0);
-        assert_int_equal(parsed(HEAD "MACPrefix=fe").mac_prefix.length, 1);
+        assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefixes.prefix[0].length, 0);
+        assert_int_equal(parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
+        assert_int_equal(parsed(HEAD "MACPrefix=fe").mac_prefixes.prefix[0].length, 1);
         assert_int_equal(parsed(HEAD "MTU=68").mtu, 68);
         assert_int_equal(parsed(HEAD "MTU=65535").mtu, 65535);
         assert_int_equal(parsed(HEAD "MaxLeases=1").max_leases, 1);
@@ -183,7 +184,7 @@ static void test_bad_values(_unused_ void **state) {
                 {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
                 {"MTU", {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo", "0x5dc",
                          "1e3", "99999999999999999999", "1 500", "1500\\"}},
-                {"MACPrefix", {"52:54:00:12", "00:16:3e", "01", "53:54:00", "52-54-00", "525400", "5", ":",
+                {"MACPrefix", {"00:16", "01:16:3e", "52:54:00 00", "52:54:00:12:34:56:78", "01", "53:54:00", "52-54-00", "525400", "5", ":",
                                "52:", "52:54:00:", "zz"}},
                 {"MaxLeases", {"", "0", "65537", "-1", "all", "4294967297", "4096.0", "none"}},
                 {"HostInterface", {"", ".", "1234567890123456", "a/b", "a b", "a:b", "lab%d", "%", "rn", "rn0", "rnv64",

@@ -45,7 +45,7 @@ static int setup(void **state) {
         assert_non_null(f);
         file = (Network){.vlan_first = 100, .vlan_last = 199, .protocol = ETH_P_8021Q, .mode = MODE_PRIVATE,
                          .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), .anti_spoof = true,
-                         .mac_prefix = {{0x52, 0x54, 0x00}, 3}, .max_leases = 2, .max_leases_per_user = 2};
+                         .mac_prefixes = {{{{0x52, 0x54, 0x00}, 3}}, 1}, .max_leases = 2, .max_leases_per_user = 2};
         put_text(file.name, sizeof(file.name), "lab");
         put_text(file.path, sizeof(file.path), "/etc/rawnet/networks/lab.conf");
         put_text(file.parent, sizeof(file.parent), "eth1");

@@ -157,12 +157,16 @@ static void test_open_mac(_unused_ void **state) {
         bad(o->mac = none);
         bad(o->mac_mode = WIRE_MAC_RANDOM);
         good(o->mac_mode = WIRE_MAC_RANDOM, o->mac = none);
-        bad(o->mac_mode = WIRE_MAC_LEARN);
+        good(o->mac_mode = WIRE_MAC_LEARN);
         good(o->mac_mode = WIRE_MAC_LEARN, o->mac = none);
         bad(o->mac_mode = WIRE_MAC_LEARN, o->mac = none, o->kind = KIND_PACKET);
         bad(o->mac_mode = 0);
         bad(o->mac_mode = 0, o->mac = none);
-        bad(o->mac_mode = 4, o->mac = none);
+        bad(o->mac_mode = WIRE_MAC_DERIVED, o->mac = none);
+        bad(o->mac_mode = WIRE_MAC_RESERVED, o->mac = none);
+        good(o->mac_mode = WIRE_MAC_DERIVED);
+        good(o->mac_mode = WIRE_MAC_RESERVED);
+        bad(o->mac_mode = WIRE_MAC_RESERVED + 1);
 }
 
 static void test_other_requests(_unused_ void **state) {

@@ -63,5 +63,7 @@ def setup():
             directory(_home(name), 0o755, number, number)
             directory(f"/run/user/{number}", 0o700, number, number)
     directory(_home("root"), 0o700)
+    # As StateDirectory= of rawnetd.service makes it.
+    directory("/var/lib/rawnet", 0o700, USERS["_rawnet"][0], USERS["_rawnet"][0])
     if not os.path.exists("/etc/machine-id") or os.path.getsize("/etc/machine-id") != 33:
         write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n", 0o444)

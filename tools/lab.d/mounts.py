@@ -49,7 +49,7 @@ def _tmpfs(path, mode, flags=kernel.MS_NOSUID | kernel.MS_NODEV):
 
 
 def _overlay(target, lower):
-    name = target.strip("/")
+    name = target.strip("/").replace("/", "-")
     upper = directory(f"{LAYERS}/{name}.upper")
     work = directory(f"{LAYERS}/{name}.work")
     options = f"lowerdir={':'.join([*lower, target])},upperdir={upper},workdir={work}"
@@ -118,6 +118,7 @@ def setup(source_dir, stage):
     try:
         _overlay("/usr", usr)
         _overlay("/etc", etc)
+        _overlay("/var/lib", [])
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} (the lab needs overlayfs in the kernel)") from error
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
