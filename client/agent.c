@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-login.h>
 
-#define AGENT_PATH "/usr/bin/pkttyagent"
+#define AGENT_PATH RAWNET_PKTTYAGENT /* meson_options.txt */
 #define AGENT_READY_MS 10000 /* a polkitd that is started for it takes well under a second */
 
 bool agent_possible(void) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "client/agent.h"
+#include "client/bus-call.h"
 
 #define QUERY_USEC                                                                                 \
         UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
@@ -28,11 +29,25 @@ static int refuse_limit(Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED, "%s", errno_text(EMFILE));
 }
 
+/* As sd_bus_open_system(3) finds it. */
+static const char *bus_address(void) {
+        const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+
+        return address ? address : "unix:path=/run/dbus/system_bus_socket";
+}
+
 static int refuse_connection(int r, Refusal *ret_refusal) {
         if (is_descriptor_limit(r))
                 return refuse_limit(ret_refusal);
+        if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE)
+                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                              "the D-Bus system bus at %s closed the connection: does dbus run (systemctl status "
+                              "dbus), has uid %u a user name (getent passwd %u), or is there a proxy that is too "
+                              "old for this program (xdg-dbus-proxy before 0.1.6)?",
+                              bus_address(), getuid(), getuid());
         return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                      "cannot reach the D-Bus system bus: %s; is dbus running?", strerror(-r));
+                      "cannot reach the D-Bus system bus at %s: %s; does dbus run (systemctl status dbus)?",
+                      bus_address(), strerror(-r));
 }
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal) {
@@ -74,7 +89,7 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                               message);
         if (strcmp(name, SD_BUS_ERROR_TIMEOUT) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd did not answer in time (journalctl -u rawnetd says why)");
+                              "rawnetd did not answer in time; see: journalctl -u rawnetd -u rawnet-helper");
         if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 ||
             strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
@@ -92,7 +107,7 @@ int bus_query(sd_bus *bus, const char *path, const char *interface, const char *
 
         r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, path, interface, member);
         if (r < 0)
-                return r;
+                return bus_refuse(&error, r, ret_refusal);
         if (types) {
                 va_start(arguments, types);
                 r = sd_bus_message_appendv(m, types, arguments);
@@ -100,7 +115,7 @@ int bus_query(sd_bus *bus, const char *path, const char *interface, const char *
                 if (r < 0)
                         return r;
         }
-        r = sd_bus_call(bus, m, QUERY_USEC, &error, ret_reply);
+        r = bus_call(bus, m, QUERY_USEC, true, &error, ret_reply);
         return r < 0 ? bus_refuse(&error, r, ret_refusal) : 0;
 }
 
@@ -115,14 +130,14 @@ int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
 
                 r = build(bus, userdata, &m);
                 if (r < 0)
-                        return r;
+                        return r == -ENOTCONN ? refuse_connection(r, ret_refusal) : r;
                 r = sd_bus_message_set_allow_interactive_authorization(m, interactive);
                 if (r < 0)
                         return r;
                 if (interactive)
                         agent_start(&agent);
-                r = sd_bus_call(bus, m, interactive ? NO_TIME_LIMIT : FIRST_TRY_USEC, &error,
-                                ret_reply);
+                r = bus_call(bus, m, interactive ? NO_TIME_LIMIT : FIRST_TRY_USEC, !interactive, &error,
+                             ret_reply);
                 if (interactive)
                         agent_stop(&agent);
                 if (r >= 0)

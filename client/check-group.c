@@ -74,3 +74,32 @@ void check_group(json_object *root, json_object *notes) {
                              "%s",
                              RAWNET_GROUP, RAWNET_GROUP);
 }
+
+static bool wants_password(json_object *root) {
+        json_object *networks = json_object_object_get(root, "networks");
+
+        for (size_t i = 0; i < json_object_array_length(networks); i++) {
+                json_object *answers;
+
+                if (!json_object_object_get_ex(json_object_array_get_idx(networks, i), "can-open", &answers))
+                        continue;
+                json_object_object_foreach(answers, kind, answer)
+                        if (kind && strcmp(json_object_get_string(answer), "challenge") == 0)
+                                return true;
+        }
+        return false;
+}
+
+void check_membership(json_object *root, json_object *notes) {
+        json_object *members = json_object_object_get(root, "group");
+        const struct passwd *user = getpwuid(getuid());
+
+        if (!members || !user || !wants_password(root))
+                return;
+        for (size_t i = 0; i < json_object_array_length(members); i++)
+                if (strcmp(json_object_get_string(json_object_array_get_idx(members, i)), user->pw_name) == 0)
+                        return;
+        add_sentence(notes, "user %s is not in group %s, so opening a port needs a password; an administrator adds the "
+                            "user with: adduser %s %s",
+                     user->pw_name, RAWNET_GROUP, user->pw_name, RAWNET_GROUP);
+}

@@ -36,7 +36,7 @@ static const char *may_open(json_object *network, const char *kind) {
         return text[0] == 'c' ? "password" : text;
 }
 
-static int add_network(Table *table, json_object *network) {
+static int add_network(Table *table, json_object *network, bool known) {
         json_object *vlans = json_object_object_get(network, "vlans");
         size_t n_problems = json_object_array_length(json_object_object_get(network, "problems"));
         _cleanup_free_ char *vlan_text = NULL;
@@ -63,11 +63,14 @@ static int add_network(Table *table, json_object *network) {
         if (r >= 0)
                 r = table_add(table, may_open(network, "packet"));
         if (r >= 0)
-                r = table_add(table, n_problems > 0 ? "cannot serve, see below" : "ok");
+                r = table_add(table, n_problems > 0 ? "cannot serve, see below"
+                                     : !known       ? "unknown, see below"
+                                                    : "ok");
         return r;
 }
 
-static int print_networks(json_object *networks) {
+/* known: nothing stands in the way of all of them. */
+static int print_networks(json_object *networks, bool known) {
         static const char *const headings[] = {"NETWORK", "VLAN",   "PARENT",
                                                "TAP",     "PACKET", "STATE"};
         _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
@@ -76,7 +79,7 @@ static int print_networks(json_object *networks) {
         for (size_t i = 0; i < ARRAY_SIZE(headings) && r >= 0; i++)
                 r = table_add(&table, headings[i]);
         for (size_t i = 0; i < json_object_array_length(networks) && r >= 0; i++)
-                r = add_network(&table, json_object_array_get_idx(networks, i));
+                r = add_network(&table, json_object_array_get_idx(networks, i), known);
         if (r >= 0)
                 table_print(&table);
         return r;
@@ -97,7 +100,7 @@ int check_show(json_object *root) {
         print_words("group", RAWNET_GROUP ": ", group, group ? "nobody" : "does not exist");
         putchar('\n');
         if (json_object_array_length(networks) > 0) {
-                r = print_networks(networks);
+                r = print_networks(networks, json_object_array_length(json_object_object_get(root, "problems")) == 0);
                 if (r < 0)
                         return r;
                 putchar('\n');

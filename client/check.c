@@ -14,18 +14,8 @@
 
 #include "client/client.h"
 #include "client/host-link.h"
-#include "common/clock.h"
 #include "common/obstacle.h"
 #include "common/text.h"
-
-#define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
-
-typedef struct Check {
-        sd_bus *bus; /* NULL: no service */
-        json_object *features;
-        Objects objects;
-        json_object *root;
-} Check;
 
 void add_sentence(json_object *list, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
@@ -38,127 +28,12 @@ void add_sentence(json_object *list, const char *format, ...) {
         json_object_array_add(list, json_object_new_string(text));
 }
 
-static json_object *add_list(json_object *object, const char *key) {
+json_object *add_list(json_object *object, const char *key) {
         json_object *list = json_object_new_array();
 
         if (!list || json_object_object_add(object, key, list) < 0)
                 abort();
         return list;
-}
-
-/* Until then the list of features is empty. A kernel with none of them could not serve a port. */
-static bool helper_has_answered(const Check *check) {
-        return json_object_array_length(check->features) > 0;
-}
-
-static bool has_feature(const Check *check, const char *feature) {
-        for (size_t i = 0; i < json_object_array_length(check->features); i++)
-                if (strcmp(json_object_get_string(json_object_array_get_idx(check->features, i)),
-                           feature) == 0)
-                        return true;
-        return false;
-}
-
-typedef struct ManagerObject {
-        char *version, *features;
-} ManagerObject;
-
-static const BusField manager_fields[] = {
-                {"Version", "version", "s", offsetof(ManagerObject, version)},
-                {"Features", "features", "as", offsetof(ManagerObject, features)},
-};
-
-static int ask_manager(Check *check, Refusal *ret_refusal) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        ManagerObject manager = {};
-        json_object *service;
-        int r;
-
-        r = bus_query(check->bus, RAWNET_PATH, "org.freedesktop.DBus.Properties", "GetAll", &reply,
-                      ret_refusal, "s", RAWNET_IFACE_MANAGER);
-        if (r == 0)
-                r = bus_read_fields(reply, manager_fields, ARRAY_SIZE(manager_fields), &manager);
-        if (r == 0) {
-                service = json_of_fields(manager_fields, ARRAY_SIZE(manager_fields), &manager);
-                if (!service)
-                        abort();
-                check->features = json_object_object_get(service, "features");
-                json_object_object_add(check->root, "service", service);
-        }
-        bus_fields_done(manager_fields, ARRAY_SIZE(manager_fields), &manager);
-        return r;
-}
-
-static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        *(bool *)userdata = true;
-        return 0;
-}
-
-/* What the service said may be what its helper found when it started: where namespaces cannot be made, it looks again because it was asked, and
- * says so (org.rawnet1(5), Features). */
-static void wait_for_change(Check *check, const bool *changed) {
-        const uint64_t end = clock_usec(CLOCK_MONOTONIC) + LOOK_USEC;
-        uint64_t now;
-
-        while (!*changed && (now = clock_usec(CLOCK_MONOTONIC)) < end) {
-                int r = sd_bus_process(check->bus, NULL);
-
-                if (r == 0)
-                        r = sd_bus_wait(check->bus, end - now);
-                if (r < 0)
-                        return;
-        }
-}
-
-static int ask_service(Check *check, Refusal *ret_refusal) {
-        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-        bool changed = false;
-        int r;
-
-        r = bus_connect(&check->bus, ret_refusal);
-        if (r == 0)
-                r = sd_bus_match_signal(check->bus, &slot, RAWNET_BUS_NAME, RAWNET_PATH,
-                                        "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed,
-                                        &changed);
-        r = r < 0 ? r : 0;
-        if (r == 0)
-                r = ask_manager(check, ret_refusal);
-        if (r == 0 && helper_has_answered(check) && !has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
-                wait_for_change(check, &changed);
-                r = ask_manager(check, ret_refusal);
-        }
-        if (r == 0)
-                r = objects_read(check->bus, &check->objects, ret_refusal);
-        return r;
-}
-
-/* What concerns every network. */
-static void check_service(Check *check, json_object *problems, json_object *notes) {
-        Refusal refusal = {};
-        int r = ask_service(check, &refusal);
-
-        if (r != 0) {
-                add_sentence(problems, "%s", r > 0 ? refusal.text : strerror(-r));
-                check->bus = sd_bus_flush_close_unref(check->bus);
-                return;
-        }
-        if (!helper_has_answered(check)) {
-                add_sentence(problems,
-                             "rawnet-helper has not answered rawnetd yet, so no port can be "
-                             "opened, and what this kernel lacks is not known: see systemctl "
-                             "status rawnet-helper.socket rawnet-helper.service");
-                return;
-        }
-        if (!has_feature(check, RAWNET_FEATURE_USER_NAMESPACE))
-                add_sentence(problems,
-                             "this kernel does not let rawnet-helper make user namespaces, so no "
-                             "port can be opened: see "
-                             "sysctl user.max_user_namespaces, user.max_net_namespaces, "
-                             "kernel.unprivileged_userns_clone and AppArmor's "
-                             "restriction, or SECURITY.md for the drop-in that does without");
-        if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
-                add_sentence(notes, "rawnet-helper cannot open /dev/vhost-net, so --vhost is "
-                                    "refused (modprobe vhost_net)");
 }
 
 /* The kernel's settings around the parent: what the helper refuses with, in advance. */
@@ -186,8 +61,7 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
                 return;
         }
         if (r == 0) {
-                add_sentence(problems,
-                             "there is no interface %s: plug it in, or mend Parent= in %s", parent,
+                add_sentence(problems, "interface %s does not exist: connect it, or correct Parent= in %s", parent,
                              network->path);
                 return;
         }
@@ -221,30 +95,67 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
                              network->mtu, info.mtu, parent);
 }
 
-static void check_features(const Check *check, const Network *network, json_object *problems) {
-        if (!check->bus || !helper_has_answered(check))
+/* What a port gets is limited by its kind, too (helper/lease.c). */
+static void note_mtu(const Network *network, json_object *notes) {
+        HostLink info;
+
+        if (host_link_by_name(network->parent, &info) <= 0 || !(network->kinds & KIND_BIT(KIND_TAP)))
                 return;
-        if (network->vlan_first > 0 && !has_feature(check, RAWNET_FEATURE_VLAN))
+        if ((network->mtu ? network->mtu : info.mtu) > RAWNET_TAP_MTU_MAX)
+                add_sentence(notes, "network %s: its tap ports have an MTU of %u, the most that a tap can have, and not %u",
+                             network->name, RAWNET_TAP_MTU_MAX, network->mtu ? network->mtu : info.mtu);
+}
+
+static void check_features(const Check *check, const Network *network, json_object *problems) {
+        const bool tagged = network->vlan_first > 0, packet = network->kinds & KIND_BIT(KIND_PACKET);
+
+        if (!check->bus || !check_helper_answered(check))
+                return;
+        /* The helper finds them out in a namespace: without one they are not missing, but unknown. */
+        if (!check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
+                add_sentence(problems,
+                             "whether this kernel has %s%s%s is unknown, because rawnet-helper cannot make a namespace to "
+                             "try it in (see the problem above)",
+                             tagged ? "802.1Q" : "", tagged && packet ? " and " : "",
+                             packet     ? "the nftables egress hook"
+                             : !tagged ? "what the network needs"
+                                       : "");
+                return;
+        }
+        if (tagged && !check_has_feature(check, RAWNET_FEATURE_VLAN))
                 add_sentence(problems,
                              "this kernel has no 802.1Q, so VLAN=%u cannot be served: load the "
                              "module 8021q, or use a "
                              "kernel that has it",
                              network->vlan_first);
-        if (network->kinds & KIND_BIT(KIND_PACKET) && !has_feature(check, RAWNET_FEATURE_GUARD))
+        if (packet && !check_has_feature(check, RAWNET_FEATURE_GUARD))
                 add_sentence(problems,
                              "this kernel has no nftables egress hook (Linux 5.16 with "
                              "CONFIG_NETFILTER_EGRESS), so "
                              "packet ports cannot be guarded and are refused: use Kinds=tap");
         if (network->isolation == ISOLATION_DIRECT &&
-            has_feature(check, RAWNET_FEATURE_CHECKSUM_TRICK))
+            check_has_feature(check, RAWNET_FEATURE_CHECKSUM_TRICK))
                 add_sentence(problems, "Isolation=direct is refused on this "
                                        "kernel, which lets a sender rewrite "
                                        "frames behind the guard (the checksum trick): use "
                                        "Isolation=strict, or a kernel from 6.12");
 }
 
+/* A refusal's sentence begins with the network's name, which is shown in front of it anyhow. */
+static const char *without_name(const char *text) {
+        const char *end = strstr(text, ": ");
+
+        if (strncmp(text, "network ", 8) != 0 || !end || strcspn(text + 8, " ") < (size_t)(end - text) - 8)
+                return text;
+        return end + 2;
+}
+
+void add_refusal(json_object *list, const Refusal *refusal) {
+        add_sentence(list, "%s", without_name(refusal->text));
+}
+
 /* What polkit answers for us, now. A range is asked about by its first VLAN. */
-static void ask_polkit(const Check *check, const Network *network, const char *name,
+static void ask_polkit(Check *check, const Network *network, const char *name,
                        json_object *result, json_object *problems) {
         json_object *answers = json_object_new_object();
         _cleanup_free_ char *full = NULL;
@@ -264,8 +175,14 @@ static void ask_polkit(const Check *check, const Network *network, const char *n
                         continue;
                 r = bus_query(check->bus, RAWNET_PATH, RAWNET_IFACE_MANAGER, "CanOpen", &reply,
                               &refusal, "ss", full ? full : name, kind_text);
+                if (r == RAWNET_HELPER_UNAVAILABLE) {
+                        /* Of one network as of all: said once. */
+                        add_refusal(json_object_object_get(check->root, "problems"), &refusal);
+                        check->bus = sd_bus_flush_close_unref(check->bus);
+                        return;
+                }
                 if (r > 0) {
-                        add_sentence(problems, "%s: %s", kind_text, refusal.text);
+                        add_sentence(problems, "%s: %s", kind_text, without_name(refusal.text));
                         continue;
                 }
                 if (r == 0)
@@ -275,13 +192,6 @@ static void ask_polkit(const Check *check, const Network *network, const char *n
                 else
                         json_object_object_add(answers, kind_text, json_object_new_string(answer));
         }
-}
-
-static const NetworkObject *find_object(const Check *check, const char *name) {
-        for (size_t i = 0; i < check->objects.n_networks; i++)
-                if (strcmp(check->objects.networks[i].name, name) == 0)
-                        return &check->objects.networks[i];
-        return NULL;
 }
 
 static void add_vlans(json_object *result, uint32_t first, uint32_t last) {
@@ -294,6 +204,7 @@ static void add_vlans(json_object *result, uint32_t first, uint32_t last) {
 /* name: NAME or NAME.VID. */
 static void check_network(Check *check, json_object *networks, const char *name) {
         json_object *result = json_object_new_object(), *problems;
+        json_object *notes = json_object_object_get(check->root, "notes");
         const NetworkObject *object;
         NetworkName parts;
         Network network;
@@ -311,7 +222,10 @@ static void check_network(Check *check, json_object *networks, const char *name)
         if (r == 0 && parts.vlan > 0)
                 r = network_pick_vlan(&network, &parts, &vlan, &refusal);
         if (r != 0) {
-                add_sentence(problems, "%s", r > 0 ? refusal.text : strerror(-r));
+                if (r > 0)
+                        add_refusal(problems, &refusal);
+                else
+                        add_sentence(problems, "%s", strerror(-r));
                 return;
         }
         json_object_object_add(result, "path", json_object_new_string(network.path));
@@ -320,19 +234,19 @@ static void check_network(Check *check, json_object *networks, const char *name)
                   parts.vlan ? parts.vlan : network.vlan_last);
         check_parent(&network, parts.vlan, problems, json_object_object_get(check->root, "notes"));
         check_features(check, &network, problems);
-        check_host_leg(&network, result, json_object_object_get(check->root, "notes"));
+        note_mtu(&network, notes);
+        check_host_leg(&network, result, notes);
         if (!network.anti_spoof)
-                add_sentence(json_object_object_get(check->root, "notes"),
+                add_sentence(notes,
                              "network %s: AntiSpoof=no lets a guest send from further addresses, but frames to those do "
                              "not come back to it",
                              network.name);
-        object = find_object(check, network.name);
+        object = check_wait_object(check, network.name);
         if (check->bus && !object)
-                add_sentence(problems, "rawnetd does not show this network though its file is "
-                                       "good: journalctl -u rawnetd says why");
+                add_sentence(problems, "rawnetd has not loaded this file; see: journalctl -u rawnetd");
         else if (object && *object->error)
-                add_sentence(problems, "rawnetd: %s", object->error);
-        else
+                add_sentence(problems, "rawnetd: %s", without_name(object->error));
+        else if (check_helper_answered(check))
                 ask_polkit(check, &network, name, result, problems);
 }
 
@@ -392,6 +306,8 @@ int verb_check(int argc, char **argv) {
         check_limits(check.objects.n_leases, problems, notes);
         check_group(check.root, notes);
         r = check_networks(&check, argv[optind]);
+        if (r == 0)
+                check_membership(check.root, notes);
         if (r < 0)
                 return say_failure(r, NULL);
         if (json_object_array_length(json_object_object_get(check.root, "networks")) == 0)

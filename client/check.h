@@ -2,12 +2,19 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-group.c, check-host.c, check-limit.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
 #include "client/show.h"
 #include "common/network-file.h"
+
+typedef struct Check {
+        sd_bus *bus; /* NULL: no service */
+        json_object *features;
+        Objects objects;
+        json_object *root;
+} Check;
 
 /* For people, on stdout. root:
  *   service   {version, features []}, missing where there is none
@@ -23,8 +30,21 @@ int check_show(json_object *root);
 /* A sentence to the end of list. Without memory the program ends: there is nothing to show. */
 void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
 
+void add_refusal(json_object *list, const Refusal *refusal);
+json_object *add_list(json_object *object, const char *key);
+
+/* What concerns every network: the service, its helper, the kernel. Sets check->bus, features and objects. */
+void check_service(Check *check, json_object *problems, json_object *notes);
+/* Until then the list of features is empty. */
+bool check_helper_answered(const Check *check);
+bool check_has_feature(const Check *check, const char *feature);
+/* rawnetd's object of a network whose file is good, waiting up to 2 s for rawnetd to have read the file, too. NULL: none came. */
+const NetworkObject *check_wait_object(Check *check, const char *name);
+
 /* Who is in group rawnet: into root, and what there is to say about it into notes. */
 void check_group(json_object *root, json_object *notes);
+/* After all networks: a note where a password is wanted and the caller is not in the group. */
+void check_membership(json_object *root, json_object *notes);
 
 /* The system's limits on namespaces, beside the leases that are alive. */
 void check_limits(size_t n_leases, json_object *problems, json_object *notes);

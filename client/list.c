@@ -15,6 +15,7 @@
 #include "client/objects.h"
 #include "client/parse.h"
 #include "client/show.h"
+#include "common/network-file.h"
 #include "common/text.h"
 
 /* A long list asks the user database once per user, not once per lease. */
@@ -150,6 +151,37 @@ static int print_json(const Objects *objects, bool leases) {
         return json_print(array);
 }
 
+typedef struct Names {
+        char **name;
+        size_t n;
+} Names;
+
+/* Both are sorted. */
+static bool all_shown(const Objects *objects, const void *userdata) {
+        const Names *names = userdata;
+        size_t shown = 0;
+
+        for (size_t i = 0; i < names->n; i++) {
+                while (shown < objects->n_networks && strcmp(objects->networks[shown].name, names->name[i]) < 0)
+                        shown++;
+                if (shown == objects->n_networks || strcmp(objects->networks[shown].name, names->name[i]) != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* A file that was written just now is shown, too: rawnetd looks at it in a moment. */
+static int read_networks(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
+        Names names = {};
+        int r;
+
+        /* The files may not be there for us to read: rawnetd's view is the answer. */
+        (void)network_file_list(&names.name, &names.n);
+        r = objects_read_when(bus, all_shown, &names, ret, ret_refusal);
+        network_names_free(names.name, names.n);
+        return r;
+}
+
 static int list_objects(int argc, char **argv, bool leases) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(objects_done) Objects objects = {};
@@ -162,7 +194,7 @@ static int list_objects(int argc, char **argv, bool leases) {
                 return r;
         r = bus_connect(&bus, &refusal);
         if (r == 0)
-                r = objects_read(bus, &objects, &refusal);
+                r = leases ? objects_read(bus, &objects, &refusal) : read_networks(bus, &objects, &refusal);
         if (r == 0)
                 r = json     ? print_json(&objects, leases)
                     : leases ? print_leases(&objects)

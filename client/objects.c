@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include "client/parse.h"
+#include "client/bus-call.h"
+#include "common/clock.h"
+
+#define READY_USEC (2 * UINT64_C(1000000)) /* rawnetd looks at changed files after a fraction of a second */
 
 #define FIELD(type, bus_name, json_name, signature, member)                                        \
         { bus_name, json_name, signature, offsetof(type, member) }
@@ -136,6 +140,39 @@ int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
                 qsort(objects.leases, objects.n_leases, sizeof(LeaseObject), compare_leases);
         *ret = objects;
         objects = (Objects){};
+        return 0;
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        *(bool *)userdata = true;
+        return 0;
+}
+
+int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        const uint64_t end = clock_usec(CLOCK_MONOTONIC) + READY_USEC;
+        bool changed = true;
+        Objects objects = {};
+        int r;
+
+        /* First listen, then look. */
+        r = sd_bus_add_match(bus, &slot, "type='signal',sender='" RAWNET_BUS_NAME "',path_namespace='" RAWNET_PATH "'",
+                             on_signal, &changed);
+        if (r < 0)
+                return bus_refuse(&SD_BUS_ERROR_NULL, r, ret_refusal);
+        while (changed) {
+                changed = false;
+                objects_done(&objects);
+                r = objects_read(bus, &objects, ret_refusal);
+                if (r != 0)
+                        return r;
+                if (ready(&objects, userdata) || clock_usec(CLOCK_MONOTONIC) >= end)
+                        break;
+                r = bus_wait(bus, &changed, end);
+                if (r < 0)
+                        break;
+        }
+        *ret = objects;
         return 0;
 }
 

@@ -34,6 +34,9 @@ extern const BusField lease_fields[];
 extern const size_t n_lease_fields;
 
 int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal);
+/* The same, and again for at most 2 s while rawnetd's view of the network files is not ready(). Returns the last view. */
+typedef bool (*ObjectsReady)(const Objects *objects, const void *userdata);
+int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret, Refusal *ret_refusal);
 /* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with
  * lease_object_done(). */
 int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal);

@@ -11,6 +11,7 @@
 #include <systemd/sd-journal.h>
 
 #include "clock.h"
+#include "names.h"
 #include "text.h"
 
 /* The journal's native socket, sd_journal_send(3): that it is there means that a journal runs. */
@@ -149,7 +150,7 @@ static int send_entry(const LogEvent *event, const char *text) {
         if (event->error)
                 entry_add(&entry, "RAWNET_ERROR=%s", event->error);
         if (event->lease != 0)
-                entry_add(&entry, "RAWNET_LEASE=%" PRIu32, event->lease);
+                entry_add(&entry, "RAWNET_LEASE=" RAWNET_PORT_NAME_FORMAT, event->lease);
         if (event->uid >= 0)
                 entry_add(&entry, "RAWNET_UID=%" PRId64, event->uid);
         if (entry.count == 0)

@@ -57,6 +57,7 @@
 #define RAWNET_FULL_NAME_MAX 37u    /* NAME.4094 */
 #define RAWNET_LEASE_NAME_MAX 64u
 #define VLAN_ID_MAX 4094u      /* IEEE 802.1Q-2018, 9.6: 4095 is reserved, 0 means no VLAN */
+#define RAWNET_TAP_MTU_MAX 65521u /* drivers/net/tun.c: MAX_MTU less ETH_HLEN */
 #define NETWORK_MTU_MIN 68u    /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
 #define NETWORK_MTU_MAX 65535u /* linux/if_ether.h: ETH_MAX_MTU */
 #define RAWNET_QUEUES_MAX 16u

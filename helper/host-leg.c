@@ -113,8 +113,8 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
                                .lower = lower->index,
                                .mac = *mac,
                                .mtu = network->mtu ? network->mtu : lower->mtu};
-        const LinkChange mark = {.alias = alias, .no_ipv6_address = true};
-        const LinkChange rename = {.name = network->host_interface};
+        const LinkChange mark = {.link = name, .alias = alias, .no_ipv6_address = true};
+        const LinkChange rename = {.link = name, .name = network->host_interface};
         LinkInfo link;
         uint32_t number;
         int r;
@@ -178,7 +178,7 @@ static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
 }
 
 static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *leg, Refusal *ret_refusal) {
-        const LinkChange up = {.flags_on = IFF_UP};
+        const LinkChange up = {.link = leg->name, .flags_on = IFF_UP};
         char mac[MAC_TEXT_SIZE];
         Refusal refusal = {};
         int r;

@@ -89,6 +89,9 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         plan->lower = lower.index;
         plan->lower_mtu = lower.mtu;
         plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
+        /* A frame of the parent that is longer does not get into the guest; rawnetctl check has a note on that. */
+        if (plan->lease.kind == KIND_TAP)
+                plan->lease.mtu = MIN_OF(plan->lease.mtu, RAWNET_TAP_MTU_MAX);
         return 0;
 }
 
@@ -232,13 +235,13 @@ static int find_lease(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *re
                 return r;
         if (ret->later)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "a later version of rawnet opened lease %u, and this version leaves "
+                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT ", and this version leaves "
                               "it alone; "
                               "its holder ends it, or install that version again",
                               id);
         if (ret->gone)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
-                              "lease %u has ended already; its holder still has the descriptor "
+                              "lease " RAWNET_PORT_NAME_FORMAT " is already closed; its holder still has the descriptor "
                               "open",
                               id);
         return 0;

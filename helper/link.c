@@ -307,7 +307,7 @@ int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mo
         put_u32(m, IFLA_MACVLAN_MODE, macvlan_mode);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the macvlan interface");
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating macvlan interface %s", plan->name);
         return explain_kind(r, "macvlan", ret_refusal);
 }
 
@@ -347,12 +347,34 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
         mnl_attr_nest_end(m, other);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the veth pair");
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating veth pair %s", plan->name);
         return explain_kind(r, "veth", ret_refusal);
+}
+
+/* ", name lab0, MTU 1500, up": all that a change asks for, as people call it. */
+static const char *describe(const LinkChange *change, char buffer[static 160]) {
+        char mac[MAC_TEXT_SIZE];
+        int n = 0;
+
+        buffer[0] = '\0';
+        if (change->name)
+                n += snprintf(buffer + n, 40, ", name %s", change->name);
+        if (change->mac)
+                n += snprintf(buffer + n, 40, ", address %s", mac_format(change->mac, mac));
+        if (change->mtu > 0)
+                n += snprintf(buffer + n, 40, ", MTU %u", change->mtu);
+        if (change->queue_length > 0)
+                n += snprintf(buffer + n, 40, ", queue length %u", change->queue_length);
+        /* Shorter than 40 each, and of fixed length. */
+        snprintf(buffer + n, 160 - (size_t)n, "%s%s%s%s", change->alias ? ", alias" : "",
+                 change->no_ipv6_address ? ", no IPv6 address" : "", change->flags_on & IFF_UP ? ", up" : "",
+                 change->flags_off & IFF_UP ? ", down" : "");
+        return buffer;
 }
 
 static int send_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
+        char what[160];
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, 0, index);
         struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
 
@@ -377,7 +399,8 @@ static int send_change(Netlink *netlink, uint32_t index, const LinkChange *chang
                 mnl_attr_nest_end(m, inet6);
                 mnl_attr_nest_end(m, spec);
         }
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "setting interface %u up", index);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "setting interface %s (index %u)%s",
+                            change->link ? change->link : "", index, describe(change, what));
 }
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {

@@ -51,6 +51,7 @@ typedef struct LinkPlan {
 } LinkPlan;
 
 typedef struct LinkChange {
+        const char *link;      /* its name now, for messages; NULL: its index is all that they say */
         const char *name;      /* NULL: as it is; the link must be down */
         const MacAddress *mac; /* NULL: as it is; the link must be down */
         const char *alias;     /* NULL: as it is */

@@ -30,13 +30,13 @@ static int find(Netlink *netlink, const char *name, LinkInfo *ret, Refusal *ret_
 
 /* Before it is up: an IPv6 link-local address would speak with the guest's MAC and collide with the guest's own. */
 static int hush(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
-        const LinkChange change = {.no_ipv6_address = true};
+        const LinkChange change = {.link = link->name, .no_ipv6_address = true};
 
         return link_change(netlink, link->index, &change, ret_refusal);
 }
 
 static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
-        const LinkChange change = {.flags_on = IFF_UP};
+        const LinkChange change = {.link = link->name, .flags_on = IFF_UP};
 
         return link_change(netlink, link->index, &change, ret_refusal);
 }
@@ -60,6 +60,7 @@ static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const cha
 
 static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds, Refusal *ret_refusal) {
         const LinkChange quiet = {
+                .link = links->port_name,
                 .mtu = plan->lease.mtu,
                 .queue_length = port_queue_length(plan->queues),
                 .no_ipv6_address = true,
@@ -122,9 +123,11 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
 }
 
 int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+
         for (;;) {
                 /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest would get no IPv6 neighbour discovery. */
-                const LinkChange up = {.mac = &plan->lease.mac, .flags_on = IFF_UP | IFF_ALLMULTI};
+                const LinkChange up = {.link = record_uplink_name(&plan->lease, name), .mac = &plan->lease.mac, .flags_on = IFF_UP | IFF_ALLMULTI};
                 Refusal refusal = {};
                 char mac[MAC_TEXT_SIZE];
                 int r = link_change(netlink, uplink, &up, &refusal);
@@ -148,7 +151,7 @@ int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t upl
 
 int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
         char alias[LINK_ALIAS_SIZE];
-        const LinkChange change = {.alias = alias};
+        const LinkChange change = {.link = "lo", .alias = alias};
         LinkInfo lo;
         int r;
 

@@ -188,7 +188,7 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
 /* Hardened before it is up. */
 static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent, LinkInfo *link,
                        LinkInfo *ret, Refusal *ret_refusal) {
-        const LinkChange up = {.flags_on = IFF_UP};
+        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         int r;
 
         r = shared_harden(netlink, parent, link, ret_refusal);

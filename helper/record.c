@@ -256,7 +256,7 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
         r = find_link(netlink, id, "lo", &alive, &lo, ret_refusal);
         if (r != 0)
                 return r;
@@ -266,12 +266,12 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
                 r = lease.later ? -EOPNOTSUPP : -EBADMSG;
         if (r == -EOPNOTSUPP)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "a later version of rawnet opened lease %u, and this version cannot "
+                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT ", and this version cannot "
                               "read "
                               "its record",
                               id);
         if (r < 0)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
         /* The port is the uplink of a direct lease. */
         r = find_link(netlink, id, record_port_name(id, name), &alive, &uplink, ret_refusal);
         if (r == 0 && alive && !lease.later && lease.isolation != ISOLATION_DIRECT)

@@ -50,7 +50,7 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
         char alias[LINK_ALIAS_SIZE], name[IFNAMSIZ];
         const LinkPlan plan = {.name = shared_name(parent->index, network->protocol, vlan, name),
                                .lower = parent->index};
-        const LinkChange change = {.alias = alias, .no_ipv6_address = true};
+        const LinkChange change = {.link = name, .alias = alias, .no_ipv6_address = true};
         LinkInfo link;
         int r;
 
@@ -69,7 +69,8 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
  * parents leave a VLAN less than they have themselves, and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a
  * link-local address if it is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is hardened. */
 static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
-        const LinkChange change = {.mtu = parent->mtu}, down = {.flags_off = IFF_UP};
+        const LinkChange change = {.link = link->name, .mtu = parent->mtu},
+                         down = {.link = link->name, .flags_off = IFF_UP};
         Refusal refusal;
         int r = 0;
 

@@ -94,7 +94,7 @@ static void take_lease(Worker *worker, const Report *report) {
         const RegistryEntry *entry = registry_find(&server->registry, report->lease.id);
 
         if (r < 0) {
-                log_error("no memory for lease %u; looking again", report->lease.id);
+                log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again", report->lease.id);
                 server->scan_wanted = true;
         }
         /* An open's lease is news to others, after its answer: rawnetd would count both the lease and the open it waits for. */

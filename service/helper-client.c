@@ -15,6 +15,8 @@
 /* The helper bounds its own work (2 s for an address that is just becoming free); this is for a
  * helper that hangs. */
 #define ANSWER_USEC (30 * UINT64_C(1000000))
+/* The list is the first thing that a helper is asked for, and what callers wait for first. */
+#define LIST_USEC (15 * UINT64_C(1000000))
 #define RETRY_FIRST_USEC (100 * UINT64_C(1000))
 #define RETRY_LAST_USEC (10 * UINT64_C(1000000))
 /* Messages read at a time before others get their turn. */
@@ -71,7 +73,7 @@ static Pending *pending_take(Helper *h, uint64_t serial) {
 }
 
 /* Lets go of the connection; everybody who waits is told. */
-static void helper_lose(Helper *h, const Refusal *refusal) {
+static void helper_lose(Helper *h, const Refusal *refusal, bool hangs) {
         Pending *pending = h->first;
 
         source_drop(&h->io_source);
@@ -87,16 +89,20 @@ static void helper_lose(Helper *h, const Refusal *refusal) {
                         p->answer(p->userdata, NULL, NULL, 0, refusal);
                 free(p);
         }
-        h->events.lost(h->userdata, refusal);
+        h->events.lost(h->userdata, refusal, hangs);
         helper_retry(h);
 }
 
-static void helper_lose_because(Helper *h, const char *why) {
+static void helper_lose_how(Helper *h, const char *why, bool hangs) {
         Refusal refusal;
 
         (void)refuse(&refusal, RAWNET_HELPER_UNAVAILABLE, "rawnet-helper %s; " WHAT_TO_DO, why);
         log_warning("%s", refusal.text);
-        helper_lose(h, &refusal);
+        helper_lose(h, &refusal, hangs);
+}
+
+static void helper_lose_because(Helper *h, const char *why) {
+        helper_lose_how(h, why, false);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -106,7 +112,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
                 /* A helper that does not answer one request answers none; a fresh one may.
                  * Descriptors that it still sends on this connection are lost with it, and the
                  * lease with them. */
-                helper_lose_because(h, "does not answer");
+                helper_lose_how(h, "does not answer", true);
                 return 0;
         }
         if (h->first) {
@@ -164,7 +170,7 @@ static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer an
                 .request = *request,
                 .answer = answer,
                 .userdata = userdata,
-                .until = now_usec(h) + ANSWER_USEC,
+                .until = now_usec(h) + (answer ? ANSWER_USEC : LIST_USEC),
         };
         p->request.version = WIRE_VERSION;
         p->request.serial = ++h->serial;

@@ -13,9 +13,13 @@
 #include "service/request.h"
 
 static int refuse_no_lease(Refusal *ret, const char *path) {
+        uint32_t id;
+
+        if (lease_path_to_id(path, &id) < 0)
+                return refuse(ret, RAWNET_NO_SUCH_LEASE, "there is no lease %s; rawnetctl list shows the leases",
+                              path + sizeof(RAWNET_PATH_LEASE));
         return refuse(ret, RAWNET_NO_SUCH_LEASE,
-                      "there is no lease %s (any more); rawnetctl list shows those that are",
-                      path + sizeof(RAWNET_PATH_LEASE));
+                      "there is no lease " RAWNET_PORT_NAME_FORMAT "; it may have ended, rawnetctl list shows the leases", id);
 }
 
 static const char *lease_text(const WireLease *wire, const char *property,
@@ -53,14 +57,14 @@ static int get_vlan(sd_bus *bus, const char *path, const char *interface, const 
 
 static int close_question(Request *request, const WireLease *wire, bool *ret_yes, Refusal *ret) {
         PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
-        char number[16], what[64];
+        char number[16], label[LEASE_LABEL_SIZE], what[32 + LEASE_LABEL_SIZE];
 
-        snprintf(number, sizeof(number), "%" PRIu32, wire->id);
+        snprintf(number, sizeof(number), RAWNET_PORT_NAME_FORMAT, wire->id);
         polkit_detail(&question, "lease", number);
         polkit_detail(&question, "network", wire->network);
         snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
         polkit_detail(&question, "owner", number);
-        snprintf(what, sizeof(what), "close lease %" PRIu32 " of uid %" PRIu32, wire->id,
+        snprintf(what, sizeof(what), "close lease %s of uid %" PRIu32, lease_label(wire, label),
                  wire->uid);
         return polkit_verify(request, &question, what, ret_yes, ret);
 }
@@ -88,16 +92,16 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
         WireRequest wire = {.operation = WIRE_CLOSE, .lease = lease->wire.id};
         bool owner = lease->wire.uid == request->uid, yes = owner;
+        char label[LEASE_LABEL_SIZE];
         int r;
 
         request->lease = lease->wire.id;
         if (lease->wire.gone)
                 return refuse(
                         ret, RAWNET_NO_SUCH_LEASE,
-                        "lease %" PRIu32
-                        " on network %s has ended already; it counts until its holder lets go of "
-                        "its file descriptors",
-                        lease->wire.id, lease->wire.network);
+                        "lease %s on network %s is already closed; it counts against quotas until its program "
+                        "closes the file descriptors",
+                        lease_label(&lease->wire, label), lease->wire.network);
         if (!owner) {
                 r = close_question(request, &lease->wire, &yes, ret);
                 if (r != 0 || !yes)

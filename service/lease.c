@@ -13,6 +13,14 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
         return buffer;
 }
 
+const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]) {
+        const char *name = lease->lease_name;
+
+        snprintf(buffer, LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id, name[0] ? " (" : "", name,
+                 name[0] ? ")" : "");
+        return buffer;
+}
+
 int lease_path_to_id(const char *path, uint32_t *ret) {
         const size_t prefix = sizeof(RAWNET_PATH_LEASE) - 1;
 
@@ -44,7 +52,7 @@ static const char link_gone[] = "link-gone";
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
         const bool gone = strcmp(reason, link_gone) == 0;
-        char path[LEASE_PATH_SIZE];
+        char path[LEASE_PATH_SIZE], label[LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
@@ -57,8 +65,8 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %" PRIu32 " of uid %" PRIu32 " on network %s ended: %s%s%s%s",
-                  lease->wire.id, lease->wire.uid, lease->wire.network, reason, gone ? " (" : "",
+        log_event(&event, "lease %s of uid %" PRIu32 " on network %s ended: %s%s%s%s",
+                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network, reason, gone ? " (" : "",
                   gone ? lease->wire.parent : "", gone ? " or its VLAN interface was deleted; open a new lease)" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),

@@ -11,6 +11,9 @@
 
 /* The object's path. Returns buffer. */
 const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
+/* "rn1a2b3c" or, of a lease with a name, "rn1a2b3c (NAME)": what people see. Returns buffer. */
+#define LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
+const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]);
 /* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
 int lease_path_to_id(const char *path, uint32_t *ret);
 

@@ -219,7 +219,7 @@ static int open_reply(const Request *request, const WireLease *lease, const int 
 }
 
 static void log_opened(const Request *request, const WireLease *lease) {
-        char mac[MAC_TEXT_SIZE];
+        char mac[MAC_TEXT_SIZE], label[LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = RAWNET_EVENT_OPENED,
@@ -231,8 +231,8 @@ static void log_opened(const Request *request, const WireLease *lease) {
         };
 
         log_event(&event,
-                  "lease %" PRIu32 " opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
-                  lease->id, kind_with_article(lease->kind), lease->network, request->uid,
+                  "lease %s opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
+                  lease_label(lease, label), kind_with_article(lease->kind), lease->network, request->uid,
                   event.mac ? event.mac : "to be learned");
 }
 
@@ -419,6 +419,9 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         request->open = wire.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
+        /* What cannot be opened because the helper is not there, nobody may open. */
+        if (!helper_ready(request->service->helper))
+                return request_wait_sync(request, ret);
         question_fill(&question, &wire, "");
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);

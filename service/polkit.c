@@ -49,13 +49,22 @@ static void cancellation_id(uint64_t id, char buffer[static 32]) {
 }
 
 /* (bba{ss}): is_authorized, is_challenge, details. */
-static int answer_read(sd_bus_message *reply, PolkitAnswer *ret) {
+static int answer_read(sd_bus_message *reply, PolkitAnswer *ret, bool *ret_dismissed) {
+        const char *key, *value;
         int authorized, challenge, r;
 
         r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
         if (r < 0)
                 return r;
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(reply, 'a', "{ss}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(reply, "{ss}", &key, &value)) > 0)
+                if (strcmp(key, "polkit.dismissed") == 0)
+                        *ret_dismissed = true;
         if (r < 0)
                 return r;
         *ret = authorized ? POLKIT_YES : challenge ? POLKIT_CHALLENGE : POLKIT_NO;
@@ -87,7 +96,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         state->answer = POLKIT_NO;
         if (e)
                 state->trouble = trouble_text(e);
-        else if (answer_read(reply, &state->answer) < 0) {
+        else if (answer_read(reply, &state->answer, &state->dismissed) < 0) {
                 state->answer = POLKIT_NO;
                 state->trouble = strdup("polkit's answer cannot be read");
         }
@@ -170,6 +179,7 @@ static int question_send(Request *request, const PolkitQuestion *question, bool 
         if (r < 0)
                 return r;
         state->question = *question;
+        state->interacted = interact;
         request->has_turn = false;
         request->stage = REQUEST_POLKIT;
         return 0;
@@ -209,6 +219,15 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
         return 0;
 }
 
+/* The actions' defaults are a password, never a plain no: that comes from a rule, or from the dialogue. */
+static const char *no_text(const Request *request) {
+        if (request->polkit.dismissed)
+                return "the authentication was cancelled";
+        if (request->polkit.interacted)
+                return "the authentication failed, or a polkit rule refuses";
+        return "a polkit rule refuses; only an administrator can change that";
+}
+
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret) {
         PolkitAnswer answer;
@@ -218,20 +237,16 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
         if (r != 0)
                 return r;
         if (answer == POLKIT_NO)
-                return refuse(
-                        ret, RAWNET_ACCESS_DENIED,
-                        "polkit does not let you %s (action %s, uid %u); ask the administrator for a "
-                        "rule%s",
-                        what, question->action, request->uid,
-                        question->for_group ? ", or to be put in group " RAWNET_GROUP : "");
+                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s, uid %u)", what,
+                              no_text(request), question->action, request->uid);
         if (answer == POLKIT_CHALLENGE)
                 return refuse(
                         ret, RAWNET_INTERACTIVE_REQUIRED,
-                        "to %s, an administrator's password is needed (action %s, uid %u) and nobody "
-                        "could be asked for it; allow interactive authorization and run an agent such "
-                        "as pkttyagent(1)%s",
-                        what, question->action, request->uid,
-                        question->for_group ? ", or ask to be put in group " RAWNET_GROUP : "");
+                        "to %s, a password is needed, and there is no authentication agent to ask for it: use a "
+                        "terminal or a desktop session%s (action %s, uid %u)",
+                        what,
+                        question->for_group ? ", or ask an administrator to add you to group " RAWNET_GROUP : "",
+                        question->action, request->uid);
         *ret_yes = answer == POLKIT_YES;
         return 0;
 }

@@ -40,6 +40,8 @@ typedef struct PolkitState {
         PolkitQuestion question;
         PolkitAnswer answer;
         bool answered;
+        bool interacted; /* the caller could be asked for a password */
+        bool dismissed;  /* and cancelled that */
         uint64_t id; /* of the cancellation */
         sd_bus_slot *slot;
         sd_event_source *fresh; /* while the question has just been asked */

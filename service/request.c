@@ -258,12 +258,12 @@ static void refuse_waiting(Service *service, bool all, const Refusal *refusal) {
                         request_refuse(q, refusal);
 }
 
-void requests_not_synced(Service *service, const Refusal *refusal) {
+void requests_not_synced(Service *service, const Refusal *refusal, bool hangs) {
         Refusal unreachable = {};
         bool again = false;
         int r;
 
-        refuse_waiting(service, false, refusal);
+        refuse_waiting(service, hangs, refusal);
         for (Request *q = service->requests; q; q = q->next) {
                 if (q->stage == REQUEST_SYNC)
                         again = q->lost_helper = true;

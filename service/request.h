@@ -73,8 +73,8 @@ int request_wait_sync(Request *request, Refusal *ret_refusal);
 /* The list has come: all that waited for it run again. */
 void requests_synced(Service *service);
 /* It will not come: those who have waited for a list before are refused, the others wait for that of the helper that comes next (the
- * one that went may just have been restarted). */
-void requests_not_synced(Service *service, const Refusal *refusal);
+ * one that went may just have been restarted). hangs: all are refused. */
+void requests_not_synced(Service *service, const Refusal *refusal, bool hangs);
 
 /* Sends a waiting request's message through the dispatcher again. */
 void request_requeue(Request *request);

@@ -26,7 +26,7 @@ static void on_lease(void *userdata, const WireLease *wire) {
         Service *service = userdata;
 
         if (lease_put(service, wire) < 0)
-                log_error("out of memory: lease %u on network %s is not shown", wire->id,
+                log_error("out of memory: lease " RAWNET_PORT_NAME_FORMAT " on network %s is not shown", wire->id,
                           wire->network);
 }
 
@@ -54,8 +54,8 @@ static void on_features(void *userdata) {
                 manager_features_changed(service);
 }
 
-static void on_lost(void *userdata, const Refusal *refusal) {
-        requests_not_synced(userdata, refusal);
+static void on_lost(void *userdata, const Refusal *refusal, bool hangs) {
+        requests_not_synced(userdata, refusal, hangs);
 }
 
 static bool on_wanted(void *userdata) {

@@ -37,7 +37,7 @@ def test_refusals_are_counted():
         with flood("open"):
             for _ in range(10):
                 with member.open_tap("lab", seconds=60) as lease:
-                    ids.append(lease.id)
+                    ids.append(f"rn{lease.id:x}")
         for number in ids:
             lab.wait_for(lambda n=number: lines("dbus-daemon", rf"lease {n} .* ended: last-fd", start), 20, "the record of an end")
             assert len(lines("dbus-daemon", rf"lease {number} opened: a tap port on network lab for uid", start)) == 1, number

@@ -276,7 +276,7 @@ def test_closing_anothers_lease_with_an_agent():
         agent.say(f"close {lease.path}")
         asked = agent.expect("asked")
         assert asked["action"] == "org.rawnet1.close-others", asked
-        details = {"lease": str(lease.id), "network": "lab", "owner": str(lab.uid_of("member"))}
+        details = {"lease": f"rn{lease.id:x}", "network": "lab", "owner": str(lab.uid_of("member"))}
         assert monitor.wait("CheckAuthorization")[2] == details
         assert all(value in asked["text"] for value in details.values()), asked
         authenticate(agent, asked["cookie"])

@@ -6,12 +6,15 @@ import json
 import os
 import pty
 import socket
+import tempfile
 import termios
+import time
 
 import bus
 import frames
 import lab
 import tap
+import unfit
 import waiting
 
 BRIDGE_HELPER = "/usr/libexec/rawnet/rawnet-bridge-helper"
@@ -341,6 +344,121 @@ def test_check_without_the_helper():
             pass
         assert connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
     assert ctl("check", "lab").returncode == 0
+
+
+def test_check_right_after_the_file_is_written():
+    """As a script does it: cat > FILE; rawnetctl check NAME. The file is good, whatever rawnetd has read by then."""
+    path = f"{lab.NETWORKS_DIR}/script.conf"
+    try:
+        for number, end in enumerate(("\n", "\n", "")):  # the last one without its newline
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"[Network]\nParent=wire0\nVLAN=none\nDescription=number {number}{end}")
+            done = ctl("check", "script")
+            assert done.returncode == 0 and "script" in done.stdout and "cannot" not in done.stdout, done
+            os.unlink(path)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[Network]\nParent=wire0\nVLAN=none\nMode=private\n")
+        assert "script" in good("networks") and "private" in good("networks")
+        # A mistake, corrected.
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[Network]\nParent=wire0\nVLAN=nine\n")
+        done = ctl("check", "script")
+        assert done.returncode == 1 and done.stdout.count("network script") == 0 and "script.conf:3" in done.stdout, done
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[Network]\nParent=wire0\nVLAN=none\n")
+        done = ctl("check", "script")
+        assert done.returncode == 0, done
+    finally:
+        os.unlink(path)
+
+
+def test_a_helper_that_does_not_answer():
+    """Its socket is there. check does not say ok, and run says what it waits for, and then why."""
+    good("list")
+    lab.stop("rawnet-helper")
+    try:
+        done = ctl("check", "lab", timeout=55)
+        assert done.returncode == 1 and "rawnet-helper does not answer" in done.stdout and "unknown" in done.stdout, done
+        assert "waiting for rawnetd" in done.stderr and " ok" not in done.stdout, done
+        start = time.monotonic()
+        text = bad(125, "run", "lab", "--", "true", "{mac}", timeout=55, contains=("rawnet-helper does not answer", "systemctl status"))
+        assert text.startswith("rawnetctl: waiting for rawnetd"), text
+        assert time.monotonic() - start < tap.patience(50), "the caller gave up by itself"
+    finally:
+        lab.start("rawnet-helper")
+    good("check", "lab")
+
+
+test_a_helper_that_does_not_answer.tap_seconds = 120
+
+
+def test_the_bus():
+    """What is wrong with it is said with its address: it is not there, it drops a uid without a name, it drops everybody."""
+    nowhere = "unix:path=/run/no-such-bus"
+    for words, status in ((("list",), 1), (("check", "lab"), 1), (("run", "lab", "--", "true", "{mac}"), 125)):
+        done = ctl(*words, env={"DBUS_SYSTEM_BUS_ADDRESS": nowhere})
+        text = done.stdout + done.stderr
+        assert done.returncode == status and nowhere in text and "does dbus run" in text and " ok" not in text, done
+    program = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--", "rawnetctl", "list"]
+    done = lab.subprocess.run(program, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1 and "getent passwd 54321" in done.stderr and "xdg-dbus-proxy" in done.stderr, done
+    assert "unix:path=" in done.stderr, done
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        os.chmod(folder, 0o755)
+        server.bind(f"{folder}/bus")
+        os.chmod(f"{folder}/bus", 0o666)
+        server.listen()
+        address = f"unix:path={folder}/bus"
+        for words in (("list",), ("check", "lab")):
+            with lab.popen_as("member", ["rawnetctl", *words], stdout=lab.subprocess.PIPE, stderr=lab.subprocess.STDOUT,
+                              env={"DBUS_SYSTEM_BUS_ADDRESS": address}) as process:  # fmt: skip
+                connection, _ = server.accept()
+                connection.recv(1)
+                connection.close()
+                text, _ = process.communicate(timeout=30)
+            assert process.returncode == 1 and address in text and "closed the connection" in text and " ok" not in text, text
+
+
+def test_check_says_what_is_unknown():
+    """Where namespaces are forbidden, 802.1Q and the hook are not missing."""
+    with lab.network("tagged", VLAN="55"), unfit.no_user_namespaces():
+        if lab.service_pid():
+            lab.kill_service()
+        done = ctl("check", "tagged")
+        assert done.returncode == 1 and "user namespaces" in done.stdout, done
+        assert "whether this kernel has 802.1Q and the nftables egress hook is unknown" in done.stdout, done
+        assert "has no" not in done.stdout and "modprobe 8021q" not in done.stdout, done
+    lab.kill_service()
+
+
+def test_whom_a_rule_refuses():
+    """A member is not told to join the group, and an outsider who is asked for a password is."""
+    with lab.polkit_rule('polkit.addRule(function (action) { if (action.id == "org.rawnet1.open-tap") return polkit.Result.NO; });'):
+        for user in ("member", "outsider"):
+            text = bad(125, "run", "lab", "--", "true", "{mac}", user=user, contains=("lab", "a polkit rule refuses"))
+            assert "group" not in text, text
+    text = bad(125, "run", "lab", "--", "true", "{mac}", user="outsider", contains=("a password is needed", "add you to group rawnet"))
+    assert "allow interactive" not in text, text
+    assert "user outsider is not in group rawnet" in ctl("check", "lab", user="outsider").stdout
+    assert "is not in group" not in ctl("check", "lab").stdout
+
+
+def test_a_lease_has_one_name():
+    """list, messages and the journal call it rnHEX, and by its own name beside it; the number is D-Bus's."""
+    with bus.connect("member") as connection:
+        lease = connection.open_tap("lab", name="web")
+        word = f"rn{lease.id:x}"
+        assert f"lease {word} (web) opened" in lab.log_of("dbus-daemon"), lab.log_of("dbus-daemon")[-600:]
+        assert word in good("list") and good("stat", str(lease.id)).startswith(word)
+        bad(1, "close", word, user="outsider", contains=(f"lease {word} (web)",))
+        good("close", word)
+        bad(1, "close", word, contains=(f"lease {word} (web) on network lab is already closed",))
+        lease.close_fds()
+        lab.wait_for(lambda: f"lease {word} (web) of uid" in lab.log_of("dbus-daemon"), 10, "the entry of its end")
+        lab.wait_for(lambda: not connection.leases(), 10, "the lease's end")
+        bad(1, "stat", word, contains=(f"there is no lease {word}; it may have ended",))
+        bad(1, "close", str(lease.id), contains=(f"{lease.id}: there is no lease {word}",))
+        assert str(lease.id) not in lab.log_of("dbus-daemon")
 
 
 def test_features_at_once():

@@ -184,6 +184,19 @@ def test_without_carrier():
             wire.wait(b"light", SECONDS)
 
 
+def test_the_largest_mtu():
+    """A tap has less than its parent may have; check has a note on that, and the port passes frames."""
+    with lab.network("jumbo", Parent="parent0"), parent(), bus.connect("member") as connection:
+        sh("ip link set parent0 mtu 65535; ip link set peer0 mtu 65535")
+        for kind, mtu in (("tap", 65521), ("packet", 65535)):
+            with connection.open(kind, "jumbo") as lease, frames.WirePort("peer0", None) as wire:
+                assert lease.info["mtu"] == mtu, lease.info
+                shapes.port_of(lease).send(frames.marker(lease.info["mac"], kind))
+                wire.wait(kind.encode())
+        done = lab.run_as("member", ["rawnetctl", "check", "jumbo"])
+        assert done.returncode == 0 and "MTU of 65521" in done.stdout and "not 65535" in done.stdout, done
+
+
 def test_check_says_what_antispoof_does_not_do():
     with lab.network("open", AntiSpoof="no"):
         for name, word in (("open", True), ("lab", False)):

@@ -103,7 +103,7 @@ def test_bus_restarted():
             caller.send_open("tap", "vlan100")
             debian.run("systemctl", "stop", "dbus.socket", "dbus.service")
         try:
-            refused("D-Bus", "is dbus running?")
+            refused("D-Bus", "does dbus run")
             lab.wait_for(lambda: lab.lease_ids() == sorted(lease.id for lease in leases.leases), 20, "the leases that were there")
         finally:
             debian.run("systemctl", "start", "dbus.socket", "dbus.service")

@@ -167,7 +167,7 @@ def test_journal():
         return [entry for entry in debian.journal(f"MESSAGE_ID={identifier}")
                 if all(entry.get(key) == value for key, value in fields.items())]  # fmt: skip
 
-    wanted = {"RAWNET_LEASE": str(number), "RAWNET_NETWORK": "vlan100", "RAWNET_UID": str(lab.uid_of("member"))}
+    wanted = {"RAWNET_LEASE": f"rn{number:x}", "RAWNET_NETWORK": "vlan100", "RAWNET_UID": str(lab.uid_of("member"))}
     lab.wait_for(lambda: events(OPENED, **wanted) and events(ENDED, **wanted), 20, "the lease in the journal")
     assert events(OPENED, **wanted)[0]["_SYSTEMD_UNIT"] == "rawnetd.service"
     lab.wait_for(lambda: events(REFUSED, RAWNET_UID=str(lab.uid_of("outsider"))), 20, "the refusal in the journal")

@@ -191,6 +191,33 @@ static void test_change_without_ipv6(_unused_ void **state) {
         assert_int_equal(fake_kernel_requests(), 1);
 }
 
+/* A message names the interface and what was to be done to it. */
+static void test_change_refused(_unused_ void **state) {
+        static const MacAddress mac = {{0x52, 0x54, 0, 1, 2, 3}};
+        const LinkChange changes[] = {
+                {.link = "rnh1", .name = "lab0"},
+                {.link = "rn12345", .mtu = 65535, .queue_length = 100, .no_ipv6_address = true},
+                {.link = "uplink", .mac = &mac, .flags_on = IFF_UP | IFF_ALLMULTI},
+                {.link = "lo", .alias = "a record of up to 255 bytes is not repeated here"},
+                {.flags_off = IFF_UP},
+        };
+        static const char *const texts[] = {
+                "setting interface rnh1 (index 7), name lab0: mtu greater",
+                "setting interface rn12345 (index 7), MTU 65535, queue length 100, no IPv6 address: mtu greater",
+                "setting interface uplink (index 7), address 52:54:00:01:02:03, up: mtu greater",
+                "setting interface lo (index 7), alias: mtu greater",
+                "(index 7), down: mtu greater",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+                Netlink netlink = fake_kernel();
+                Refusal refusal = {};
+
+                fake_kernel_acks(-EINVAL, "mtu greater than device maximum", 0);
+                assert_refused(link_change(&netlink, 7, &changes[i], &refusal), RAWNET_KERNEL_REFUSED, &refusal, texts[i]);
+        }
+}
+
 static void test_delete(_unused_ void **state) {
         const LinkInfo link = {.index = 7, .name = "rnv1"};
         Netlink netlink = obedient_kernel();
@@ -566,7 +593,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
                 cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
-                cmocka_unit_test(test_change),      cmocka_unit_test(test_delete),
+                cmocka_unit_test(test_change),      cmocka_unit_test(test_change_refused),      cmocka_unit_test(test_delete),
                 cmocka_unit_test(test_change_without_ipv6),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_get_elsewhere), cmocka_unit_test(test_lower_here),

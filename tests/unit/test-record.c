@@ -228,7 +228,7 @@ static void test_later_unreadable(_unused_ void **state) {
 
                 answer_link("lo", texts[i]);
                 assert_refused(record_read(&netlink, 0x12345, &lease, NULL, &refusal),
-                               RAWNET_NOT_SUPPORTED, &refusal, "74565", "later version");
+                               RAWNET_NOT_SUPPORTED, &refusal, "rn12345", "later version");
                 assert_memory_equal(&lease, &before, sizeof(lease));
         }
 }
@@ -314,14 +314,14 @@ static void test_read_nothing(_unused_ void **state) {
         Netlink netlink = fake_kernel();
 
         fake_kernel_acks(-EINVAL, NULL, 0); /* no such nsid */
-        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
         netlink = fake_kernel();
         fake_kernel_acks(-EACCES, NULL, 0); /* another user namespace's, into which the helper may not look */
-        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
                 netlink = fake_kernel();
                 answer_link("lo", aliases[i]);
-                assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "74565");
+                assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
         }
         for (const uint32_t *id = (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};; id++) {
                 netlink = fake_kernel();

@@ -156,7 +156,7 @@ static void test_not_synced(void **state) {
 
         fill(service);
         bus.unreachable = true;
-        requests_not_synced(service, &refusal);
+        requests_not_synced(service, &refusal, false);
         for (size_t i = 0; i < N; i += 2) {
                 assert_int_equal(bus.n_failed[i], 1);
                 assert_int_equal(bus.n_refused[i + 1], 1);
@@ -169,9 +169,21 @@ static void test_lost_twice(void **state) {
         Refusal refusal = {.error = RAWNET_HELPER_UNAVAILABLE, .text = "gone"};
 
         fill(service);
-        requests_not_synced(service, &refusal);
+        requests_not_synced(service, &refusal, false);
         assert_left(service, N);
-        requests_not_synced(service, &refusal);
+        requests_not_synced(service, &refusal, false);
+        assert_left(service, 0);
+        for (size_t i = 1; i < N; i += 2)
+                assert_int_equal(bus.n_refused[i], 1);
+}
+
+/* One that is there and does not answer: the next would not either. */
+static void test_hangs(void **state) {
+        Service *service = *state;
+        Refusal refusal = {.error = RAWNET_HELPER_UNAVAILABLE, .text = "does not answer"};
+
+        fill(service);
+        requests_not_synced(service, &refusal, true);
         assert_left(service, 0);
         for (size_t i = 1; i < N; i += 2)
                 assert_int_equal(bus.n_refused[i], 1);
@@ -209,6 +221,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_synced, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_not_synced, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_hangs, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_lost_twice, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_caller_gone, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ended_is_not_found, setup, teardown),
