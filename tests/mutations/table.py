@@ -181,7 +181,7 @@ MUTATIONS = [
              FLOOD, "questions", "an open took"),
     Mutation("flood: no limit of a call's size", [(GATE_C, "#define CALL_SIZE_MAX 4096u", "#define CALL_SIZE_MAX 4096000u"),
                                                        (GATE_C, "(256u * SIZE_OF_NAME_MAX)", "(25600u * SIZE_OF_NAME_MAX)")],
-             FLOOD, "long_calls", "rawnetd grew"),
+             FLOOD, "long_calls", "rawnetd grew|full message queue|an open took|TimeoutError"),
     Mutation("flood: descriptors pass the bus", [("dbus/org.rawnet1.conf", ' send_type="method_call" max_fds="0"/>', "/>"), REQUESTS],
              FLOOD, "descriptors", "descriptors instead|did not survive|an open took|reached rawnetd"),
     Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
