@@ -202,6 +202,13 @@ static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t 
         return r;
 }
 
+static bool is_opening(const uint64_t *opening) {
+        for (size_t i = 0; i < (VLAN_ID_MAX + 64) / 64; i++)
+                if (opening[i] != 0)
+                        return true;
+        return false;
+}
+
 int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening, Refusal *ret_refusal) {
         _cleanup_(sweep_done) Sweep sweep = {};
         size_t left;
@@ -221,7 +228,8 @@ int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *ope
                 else if (r == 0)
                         r = one;
         }
-        if (r == 0 && left == 0 && sweep.n > 0)
+        /* An open that came after the list may need the host's guard for an interface of its own. */
+        if (r == 0 && left == 0 && sweep.n > 0 && !is_opening(opening))
                 r = guard_host_remove(ret_refusal);
         return r;
 }

@@ -209,6 +209,14 @@ static void test_opening(_unused_ void **state) {
         assert_int_equal(host.n_deleted, 68);
         assert_false(host.deleted[3] || host.deleted[66]);
         assert_false(host.guard_removed);
+
+        /* It makes an interface that the list does not have yet, and needs the guard. */
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 2;
+        host.opening[1] = 1;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 2);
+        assert_false(host.guard_removed);
 }
 
 /* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays. */
