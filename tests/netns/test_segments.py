@@ -195,7 +195,7 @@ def test_tcp_stays_whole():
         for family, address in ((socket.AF_INET, FAR), (socket.AF_INET6, FAR6)):
             with reader(connection, "packet", {"vnet_hdr": True}) as (_, there, seen):
                 take(there, address, family)
-            check(f"TCP, {address}", seen, 20000)
+            check(f"TCP, {address}", seen, 4000)
 
 
 def crc32c(data):
