@@ -38,7 +38,8 @@ int connection_use(Connection *connection, int fd, Refusal *ret_refusal) {
         socklen_t length = sizeof(int);
 
         if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
-            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_UNIX || type != SOCK_STREAM)
+            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_UNIX ||
+            type != SOCK_STREAM)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "descriptor %d is no connected UNIX stream socket", fd);
         return adopt(connection, fd);
@@ -53,16 +54,21 @@ static int remove_stale(const Connection *connection, Refusal *ret_refusal) {
         if (fd < 0)
                 return -errno;
         if (lstat(path, &st) < 0)
-                return errno == ENOENT ? 0 : refuse_errno(ret_refusal, errno, "looking for %s", path);
+                return errno == ENOENT ? 0
+                                       : refuse_errno(ret_refusal, errno, "looking for %s", path);
         if (!S_ISSOCK(st.st_mode))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s is there and is no socket", path);
-        if (connect(fd, (const struct sockaddr *)&connection->address, sizeof(connection->address)) == 0 ||
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s is there and is no socket",
+                              path);
+        if (connect(fd, (const struct sockaddr *)&connection->address,
+                    sizeof(connection->address)) == 0 ||
             errno != ECONNREFUSED)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "another program listens on %s already", path);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "another program listens on %s already", path);
         return unlink(path) < 0 ? refuse_errno(ret_refusal, errno, "removing the old %s", path) : 0;
 }
 
-int connection_listen(Connection *connection, const char *path, uid_t allowed, Refusal *ret_refusal) {
+int connection_listen(Connection *connection, const char *path, uid_t allowed,
+                      Refusal *ret_refusal) {
         int r = unix_address(path, &connection->address, ret_refusal);
 
         connection->rule = peer_rule(allowed);
@@ -70,16 +76,19 @@ int connection_listen(Connection *connection, const char *path, uid_t allowed, R
                 r = remove_stale(connection, ret_refusal);
         if (r != 0)
                 return r;
-        return unix_listen(&connection->address, allowed == connection->rule.own ? 0600 : 0666, QUEUE,
-                           &connection->listen_fd, ret_refusal);
+        return unix_listen(&connection->address, allowed == connection->rule.own ? 0600 : 0666,
+                           QUEUE, &connection->listen_fd, ret_refusal);
 }
 
-int connection_connect_to(Connection *connection, const char *path, uid_t allowed, Refusal *ret_refusal) {
+int connection_connect_to(Connection *connection, const char *path, uid_t allowed,
+                          Refusal *ret_refusal) {
         int r = unix_address(path, &connection->address, ret_refusal);
 
         if (r == 0)
-                r = connector_start(&connection->address, allowed, &connection->connector_fd, ret_refusal);
-        return r != 0 ? r : watch(connection, EPOLL_CTL_ADD, connection->connector_fd, EVENT_CONNECTOR);
+                r = connector_start(&connection->address, allowed, &connection->connector_fd,
+                                    ret_refusal);
+        return r != 0 ? r
+                      : watch(connection, EPOLL_CTL_ADD, connection->connector_fd, EVENT_CONNECTOR);
 }
 
 int connection_seek(Connection *connection) {

@@ -15,7 +15,8 @@
 
 #define RETRY_MS 500
 
-/* -1: not now. Does not wait for a place in the front end's queue either: meanwhile the server could end unnoticed. */
+/* -1: not now. Does not wait for a place in the front end's queue either: meanwhile the server
+ * could end unnoticed. */
 static int try_connect(const struct sockaddr_un *address, PeerRule *rule) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -46,12 +47,14 @@ static void serve(int server, const struct sockaddr_un *address, PeerRule *rule)
         }
 }
 
-static _Noreturn void become_connector(int server, const struct sockaddr_un *address, uid_t allowed) {
+static _Noreturn void become_connector(int server, const struct sockaddr_un *address,
+                                       uid_t allowed) {
         static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
         PeerRule rule = peer_rule(allowed);
         Refusal refusal = {};
 
-        /* These come to the whole group or unit, and the server alone decides: it would take our end for a failure. */
+        /* These come to the whole group or unit, and the server alone decides: it would take our
+         * end for a failure. */
         for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
                 if (signal(ignored[i], SIG_IGN) == SIG_ERR)
                         _exit(EXIT_FAILURE);
@@ -63,7 +66,8 @@ static _Noreturn void become_connector(int server, const struct sockaddr_un *add
         _exit(EXIT_SUCCESS);
 }
 
-int connector_start(const struct sockaddr_un *address, uid_t allowed, int *ret_fd, Refusal *ret_refusal) {
+int connector_start(const struct sockaddr_un *address, uid_t allowed, int *ret_fd,
+                    Refusal *ret_refusal) {
         int ends[2];
         pid_t child;
 

@@ -26,8 +26,8 @@
 #define HEADER_LEGACY ((unsigned)sizeof(struct virtio_net_hdr))
 #define HEADER_FULL ((unsigned)sizeof(struct virtio_net_hdr_mrg_rxbuf))
 
-/* Packet sockets describe and take UDP segmentation since Linux 6.2 (virtio_net_hdr_from_skb()). PACKET_VNET_HDR_SZ came with 6.6, and
- * tells without a try. */
+/* Packet sockets describe and take UDP segmentation since Linux 6.2 (virtio_net_hdr_from_skb()).
+ * PACKET_VNET_HDR_SZ came with 6.6, and tells without a try. */
 static bool socket_describes_udp(int socket) {
         int value;
         socklen_t size = sizeof(value);
@@ -35,8 +35,8 @@ static bool socket_describes_udp(int socket) {
         return getsockopt(socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &value, &size) == 0;
 }
 
-/* Not offered, and why: CTRL_VQ and what depends on it belongs to the front end; UFO: no kernel segments it any more; LOG_ALL: no live
- * migration, a lease is of one host. */
+/* Not offered, and why: CTRL_VQ and what depends on it belongs to the front end; UFO: no kernel
+ * segments it any more; LOG_ALL: no live migration, a lease is of one host. */
 static uint64_t features_to_offer(const Device *device, const MacAddress *mac, uint16_t mtu) {
         uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
                             BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_ANY_LAYOUT) |
@@ -48,7 +48,8 @@ static uint64_t features_to_offer(const Device *device, const MacAddress *mac, u
                             BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 
         if (socket_describes_udp(device->pairs[0].socket))
-                features |= BIT(VIRTIO_NET_F_HOST_USO) | BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6);
+                features |= BIT(VIRTIO_NET_F_HOST_USO) | BIT(VIRTIO_NET_F_GUEST_USO4) |
+                            BIT(VIRTIO_NET_F_GUEST_USO6);
         if (mac)
                 features |= BIT(VIRTIO_NET_F_MAC);
         if (mtu > 0)
@@ -58,11 +59,13 @@ static uint64_t features_to_offer(const Device *device, const MacAddress *mac, u
         return features;
 }
 
-void device_init(Device *device, const int *sockets, unsigned n_sockets, const MacAddress *mac, uint16_t mtu) {
+void device_init(Device *device, const int *sockets, unsigned n_sockets, const MacAddress *mac,
+                 uint16_t mtu) {
         assert(n_sockets >= 1 && n_sockets <= RAWNET_QUEUES_MAX);
         *device = (Device){.epoll_fd = -1, .n_pairs = n_sockets, .header_size = HEADER_LEGACY};
         for (unsigned i = 0; i < n_sockets; i++) {
-                device->pairs[i] = (Pair){.socket = sockets[i], .socket_header = HEADER_LEGACY, .expect = 1};
+                device->pairs[i] =
+                        (Pair){.socket = sockets[i], .socket_header = HEADER_LEGACY, .expect = 1};
                 ring_init(&device->pairs[i].receive);
                 ring_init(&device->pairs[i].transmit);
         }
@@ -91,18 +94,22 @@ bool device_is_running(const Device *device) {
         return false;
 }
 
-/* The kernel writes and reads the guest's whole header where it can, or its first 10 bytes: then port-io.c leaves out the rest. */
+/* The kernel writes and reads the guest's whole header where it can, or its first 10 bytes: then
+ * port-io.c leaves out the rest. */
 static void choose_header(Device *device) {
-        device->header_size = device_has(device, VIRTIO_F_VERSION_1) || device_has(device, VIRTIO_NET_F_MRG_RXBUF)
-                                      ? HEADER_FULL
-                                      : HEADER_LEGACY;
+        device->header_size =
+                device_has(device, VIRTIO_F_VERSION_1) || device_has(device, VIRTIO_NET_F_MRG_RXBUF)
+                        ? HEADER_FULL
+                        : HEADER_LEGACY;
         for (unsigned i = 0; i < device->n_pairs; i++) {
                 Pair *pair = &device->pairs[i];
                 int size = (int)device->header_size;
 
-                /* Not by the C library: on i386 that is socketcall(), whose arguments the sandbox could not check. */
+                /* Not by the C library: on i386 that is socketcall(), whose arguments the sandbox
+                 * could not check. */
                 if (pair->socket_header != device->header_size &&
-                    syscall(SYS_setsockopt, pair->socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &size, sizeof(size)) == 0)
+                    syscall(SYS_setsockopt, pair->socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &size,
+                            sizeof(size)) == 0)
                         pair->socket_header = device->header_size;
         }
 }
@@ -113,7 +120,8 @@ int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal)
                               "features %#" PRIx64 " were set that were not offered",
                               features & ~device->offered);
         if (features != device->features && device_is_running(device))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "features were changed while rings run");
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "features were changed while rings run");
         device->features = features;
         choose_header(device);
         return 0;
@@ -122,7 +130,8 @@ int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal)
 Ring *device_ring(Device *device, uint32_t number) {
         if (number >= 2 * device->n_pairs)
                 return NULL;
-        return number % 2 == 0 ? &device->pairs[number / 2].receive : &device->pairs[number / 2].transmit;
+        return number % 2 == 0 ? &device->pairs[number / 2].receive
+                               : &device->pairs[number / 2].transmit;
 }
 
 /* Everything that a stop or a start may have changed is looked at again. */
@@ -154,11 +163,13 @@ static int watch_kick(Device *device, uint32_t number, int fd, Refusal *ret_refu
         struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = EVENT_KICK + number};
 
         if (device->epoll_fd >= 0 && epoll_ctl(device->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-                return refuse_errno(ret_refusal, errno, "waiting for ring %" PRIu32 "'s kicks", number);
+                return refuse_errno(ret_refusal, errno, "waiting for ring %" PRIu32 "'s kicks",
+                                    number);
         return 0;
 }
 
-/* The front end has the same file open: closing our descriptor would not end the watch (epoll(7), Q6). */
+/* The front end has the same file open: closing our descriptor would not end the watch (epoll(7),
+ * Q6). */
 static void forget_kick(Device *device, Ring *ring) {
         if (ring->kick_fd >= 0 && device->epoll_fd >= 0)
                 epoll_ctl(device->epoll_fd, EPOLL_CTL_DEL, ring->kick_fd, NULL);
@@ -187,8 +198,10 @@ int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusa
         return start_ring(device, ring, ret_refusal);
 }
 
-/* Replaces *slot by fd, which must be an eventfd or -1. The front end's choice is gone, too, where it is refused. */
-static int replace_event(int *slot, int fd, const char *what, uint32_t number, Refusal *ret_refusal) {
+/* Replaces *slot by fd, which must be an eventfd or -1. The front end's choice is gone, too, where
+ * it is refused. */
+static int replace_event(int *slot, int fd, const char *what, uint32_t number,
+                         Refusal *ret_refusal) {
         _cleanup_close_ int mine = fd;
         int r = fd >= 0 ? peer_event_check(fd, what, number, ret_refusal) : 0;
 

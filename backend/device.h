@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The virtio-net device that the guest sees (virtio 1.2, section 5.1), as far as it is the back end's: features, configuration, and
- * for each queue pair two rings and a packet socket. The control queue is the front end's.
+ * The virtio-net device that the guest sees (virtio 1.2, section 5.1), as far as it is the back
+ * end's: features, configuration, and for each queue pair two rings and a packet socket. The
+ * control queue is the front end's.
  */
 
 #include <linux/virtio_net.h>
@@ -36,7 +37,8 @@ typedef struct PortCount {
 
 typedef struct Pair {
         int socket; /* ours; a packet socket with PACKET_VNET_HDR */
-        unsigned socket_header; /* bytes in front of a frame there: 10, or 12 (PACKET_VNET_HDR_SZ) */
+        unsigned
+                socket_header; /* bytes in front of a frame there: 10, or 12 (PACKET_VNET_HDR_SZ) */
         Ring receive, transmit;
 
         /* What the loop knows (port-io.c). */
@@ -63,23 +65,26 @@ typedef struct Device {
         uint64_t protocol_features; /* negotiated */
         uint8_t status;             /* virtio 1.2, 2.1 */
         struct virtio_net_config config;
-        unsigned header_size; /* of the guest's virtio_net_hdr: 12, or 10 for a legacy guest without MRG_RXBUF */
+        unsigned header_size; /* of the guest's virtio_net_hdr: 12, or 10 for a legacy guest without
+                                 MRG_RXBUF */
 } Device;
 
 /* sockets are taken over. mac may be NULL, mtu 0: not said to the guest. */
-void device_init(Device *device, const int *sockets, unsigned n_sockets, const MacAddress *mac, uint16_t mtu);
+void device_init(Device *device, const int *sockets, unsigned n_sockets, const MacAddress *mac,
+                 uint16_t mtu);
 void device_done(Device *device);
 
 bool device_has(const Device *device, unsigned feature);
 /* The guest's choice. Refused: what was not offered, and a change while a ring runs. */
 int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal);
 
-/* A ring by the front end's number: 2 i receives (for the guest), 2 i + 1 transmits. NULL: there is none. */
+/* A ring by the front end's number: 2 i receives (for the guest), 2 i + 1 transmits. NULL: there is
+ * none. */
 Ring *device_ring(Device *device, uint32_t number);
 bool device_is_running(const Device *device);
 
-/* fd -1: without. Anything but an eventfd is refused. The descriptor is taken over, also on failure. A kick descriptor starts the ring (vhost-user: "Starting and
- * stopping rings"). */
+/* fd -1: without. Anything but an eventfd is refused. The descriptor is taken over, also on
+ * failure. A kick descriptor starts the ring (vhost-user: "Starting and stopping rings"). */
 int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusal);
 int device_set_call(Device *device, uint32_t number, int fd, Refusal *ret_refusal);
 int device_set_error(Device *device, uint32_t number, int fd, Refusal *ret_refusal);
@@ -87,12 +92,14 @@ int device_enable(Device *device, uint32_t number, bool enable, Refusal *ret_ref
 void device_stop_ring(Device *device, uint32_t number);
 /* Finds the tables of all running rings again, after a change of the memory. */
 int device_remap(Device *device, Refusal *ret_refusal);
-/* Rings stopped and disabled (RESET_DEVICE, status 0). What the front end said of them stays: QEMU up to 7.2 asks for their index
- * afterwards, and says the descriptors that tell the guest once only (vhost_virtqueue_init()). */
+/* Rings stopped and disabled (RESET_DEVICE, status 0). What the front end said of them stays: QEMU
+ * up to 7.2 asks for their index afterwards, and says the descriptors that tell the guest once only
+ * (vhost_virtqueue_init()). */
 void device_stop_rings(Device *device);
 /* The front end is gone: everything that it said is forgotten. */
 void device_reset(Device *device);
 
-/* The receive ring that gets socket `pair`'s frames: the guest's own, or, since the kernel spreads frames over all sockets whether or
- * not the guest uses as many queues, the first that runs. NULL: no ring runs. */
+/* The receive ring that gets socket `pair`'s frames: the guest's own, or, since the kernel spreads
+ * frames over all sockets whether or not the guest uses as many queues, the first that runs. NULL:
+ * no ring runs. */
 Ring *device_receive_ring(Device *device, unsigned pair);

@@ -10,11 +10,12 @@
 #include "backend/peer-event.h"
 #include "common/log.h"
 
-/* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c, packet_notifier()): so we look again. */
+/* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c,
+ * packet_notifier()): so we look again. */
 #define SUSPECT_MS 50
 #define SUSPECT_LOOKS 40u
-#define BUSY_ROUNDS 4u  /* of several batches each: it will go on */
-#define POLL_MS 1 /* between looks at a ring whose guest has no way to kick */
+#define BUSY_ROUNDS 4u /* of several batches each: it will go on */
+#define POLL_MS 1      /* between looks at a ring whose guest has no way to kick */
 
 void loop_done(Loop *loop) {
         connection_done(&loop->connection);
@@ -31,12 +32,14 @@ static uint64_t now(void) {
         return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Edge: a frame is one event, however long the guest leaves it there. EPOLLOUT costs something for every frame that has been sent, so
- * it is asked for only when a socket is full. While the guest has no buffers, frames that arrive are no news. */
+/* Edge: a frame is one event, however long the guest leaves it there. EPOLLOUT costs something for
+ * every frame that has been sent, so it is asked for only when a socket is full. While the guest
+ * has no buffers, frames that arrive are no news. */
 static int control_socket(Loop *loop, int operation, unsigned i) {
         const Pair *pair = &loop->device->pairs[i];
         struct epoll_event event = {
-                .events = EPOLLET | (pair->deaf ? 0 : (uint32_t)EPOLLIN) | (pair->blocked ? (uint32_t)EPOLLOUT : 0),
+                .events = EPOLLET | (pair->deaf ? 0 : (uint32_t)EPOLLIN) |
+                          (pair->blocked ? (uint32_t)EPOLLOUT : 0),
                 .data.u32 = EVENT_SOCKET + i,
         };
 
@@ -47,8 +50,9 @@ static int watch_socket(Loop *loop, unsigned i) {
         return loop->watching ? control_socket(loop, EPOLL_CTL_MOD, i) : 0;
 }
 
-/* A socket that is in an epoll costs a look into it for every frame that was sent or has arrived, a tenth of all when frames are short
- * (net/core/sock.c, sock_def_write_space()): so they are taken out while the loop comes by anyway. */
+/* A socket that is in an epoll costs a look into it for every frame that was sent or has arrived, a
+ * tenth of all when frames are short (net/core/sock.c, sock_def_write_space()): so they are taken
+ * out while the loop comes by anyway. */
 static int watch_sockets(Loop *loop, bool watch) {
         int r = 0;
 
@@ -104,7 +108,8 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
                 }
                 if (r == PORT_BROKEN)
                         return (int)ret_refusal->error;
-                /* Only when there are none left: with a guest slower than the wire that is seldom, and each time would cost two calls. */
+                /* Only when there are none left: with a guest slower than the wire that is seldom,
+                 * and each time would cost two calls. */
                 if (pair->deaf && !pair->starved && !pair->readable) {
                         int error = listen_again(loop, i);
 
@@ -159,10 +164,13 @@ static void feed(Device *device) {
 /* The guest waits for ever, and only a word of ours says why. */
 static void note_kick(Device *device, uint32_t number) {
         if (ring_kicked(device_ring(device, number)))
-                log_warning("ring %" PRIu32 " is empty although the guest kicks it (" MEMORY_REMEDY ")", number);
+                log_warning("ring %" PRIu32 " is empty although the guest kicks it (" MEMORY_REMEDY
+                            ")",
+                            number);
 }
 
-static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end, Refusal *ret_refusal) {
+static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end,
+                    Refusal *ret_refusal) {
         uint32_t what = event->data.u32;
 
         if (what >= EVENT_KICK) {
@@ -201,7 +209,8 @@ static void count_frames(const Device *device, uint64_t *ret_sent, uint64_t *ret
         }
 }
 
-/* Meanwhile frames gather. Ends earlier for nothing: the front end and signals wait that long, too. */
+/* Meanwhile frames gather. Ends earlier for nothing: the front end and signals wait that long, too.
+ */
 static void pause_for(uint32_t microseconds) {
         const struct timespec t = {
                 .tv_sec = microseconds / 1000000,
@@ -220,7 +229,8 @@ static bool is_paced(Loop *loop) {
         return pace_note(&loop->pace, sent, received, now());
 }
 
-/* Looks by ourselves: at all rings, or only at those whose guest cannot kick. Returns whether there are any. */
+/* Looks by ourselves: at all rings, or only at those whose guest cannot kick. Returns whether there
+ * are any. */
 static bool look(Device *device, bool all) {
         bool any = false;
 

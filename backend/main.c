@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-vhost: a vhost-user back end, one process a port, that serves a guest's virtio-net rings from a packet lease. An ordinary
- * user's process: it needs no privilege, opens nothing after its start, and trusts neither guest nor front end.
+ * rawnet-vhost: a vhost-user back end, one process a port, that serves a guest's virtio-net rings
+ * from a packet lease. An ordinary user's process: it needs no privilege, opens nothing after its
+ * start, and trusts neither guest nor front end.
  */
 
 #include <getopt.h>
@@ -30,8 +31,10 @@
 
 #define BUSY_POLL_MAX 1000000u
 #define COALESCE_MAX 10000u
-/* As far as pauses may grow that bring too few frames (pace.h): measured, an emulated guest's stream is served best below it. They begin between QEMU's own timer for
- * transmission, 150 (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic, 250 (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
+/* As far as pauses may grow that bring too few frames (pace.h): measured, an emulated guest's
+ * stream is served best below it. They begin between QEMU's own timer for transmission, 150
+ * (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic, 250
+ * (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
 #define COALESCE_DEFAULT 1000u
 
 typedef struct Arguments {
@@ -91,7 +94,8 @@ static int parse_fds(const char *text, Arguments *arguments) {
         return 0;
 }
 
-static int parse_number(const char *text, const char *option, uint32_t min, uint32_t max, uint32_t *ret) {
+static int parse_number(const char *text, const char *option, uint32_t min, uint32_t max,
+                        uint32_t *ret) {
         if (text_parse_u32(text, min, max, ret) == 0)
                 return 0;
         log_error("%s: '%s' is not a number from %u to %u", option, text, min, max);
@@ -136,7 +140,8 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
                 log_error("--mac: '%s' is not an Ethernet address", value);
                 return -EINVAL;
         case 'M':
-                return parse_number(value, "--mtu", NETWORK_MTU_MIN, NETWORK_MTU_MAX, &arguments->mtu);
+                return parse_number(value, "--mtu", NETWORK_MTU_MIN, NETWORK_MTU_MAX,
+                                    &arguments->mtu);
         case 'b':
                 return parse_number(value, "--busy-poll", 0, BUSY_POLL_MAX, &arguments->busy_poll);
         case 'C':
@@ -149,12 +154,17 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
 /* Returns 0 to go on; 1: all was said; -EINVAL: wrong usage, said. */
 static int parse_arguments(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
-                {"fd", required_argument, NULL, 'f'},        {"socket", required_argument, NULL, 's'},
-                {"socket-fd", required_argument, NULL, 'S'}, {"connect", required_argument, NULL, 'c'},
+                {"fd", required_argument, NULL, 'f'},
+                {"socket", required_argument, NULL, 's'},
+                {"socket-fd", required_argument, NULL, 'S'},
+                {"connect", required_argument, NULL, 'c'},
                 {"allow-user", required_argument, NULL, 'u'},
-                {"mac", required_argument, NULL, 'm'},       {"mtu", required_argument, NULL, 'M'},
-                {"busy-poll", required_argument, NULL, 'b'}, {"coalesce", required_argument, NULL, 'C'},
-                {"version", no_argument, NULL, 'v'},         {"help", no_argument, NULL, 'h'},
+                {"mac", required_argument, NULL, 'm'},
+                {"mtu", required_argument, NULL, 'M'},
+                {"busy-poll", required_argument, NULL, 'b'},
+                {"coalesce", required_argument, NULL, 'C'},
+                {"version", no_argument, NULL, 'v'},
+                {"help", no_argument, NULL, 'h'},
                 {},
         };
         int c;
@@ -184,11 +194,14 @@ static int check_socket(int fd, Refusal *ret_refusal) {
         socklen_t length = sizeof(int);
 
         if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
-            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_PACKET || type != SOCK_RAW)
+            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_PACKET ||
+            type != SOCK_RAW)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "descriptor %d is no packet socket: open the lease with kind packet", fd);
+                              "descriptor %d is no packet socket: open the lease with kind packet",
+                              fd);
         if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
-                return refuse_errno(ret_refusal, errno, "setting PACKET_VNET_HDR on descriptor %d", fd);
+                return refuse_errno(ret_refusal, errno, "setting PACKET_VNET_HDR on descriptor %d",
+                                    fd);
         return 0;
 }
 
@@ -217,7 +230,8 @@ static int close_strangers(const Arguments *arguments) {
         return close_range(first, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* The front end may make a memory file shorter after it was mapped: the next touch is a SIGBUS, and the end of this port. */
+/* The front end may make a memory file shorter after it was mapped: the next touch is a SIGBUS, and
+ * the end of this port. */
 static void on_bus_error(int signal_number) {
         static const char text[] = "rawnet-vhost: the guest's memory was taken away under it\n";
         ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -259,8 +273,8 @@ static int prepare_connection(Loop *loop, const Arguments *arguments, Refusal *r
                 return connection_listen(&loop->connection, arguments->listen, arguments->allowed,
                                          ret_refusal);
         if (arguments->connect)
-                return connection_connect_to(&loop->connection, arguments->connect, arguments->allowed,
-                                             ret_refusal);
+                return connection_connect_to(&loop->connection, arguments->connect,
+                                             arguments->allowed, ret_refusal);
         return connection_use(&loop->connection, arguments->socket_fd, ret_refusal);
 }
 
@@ -317,8 +331,8 @@ int main(int argc, char **argv) {
                 exit_status(r, &refusal);
                 return EXIT_USAGE;
         }
-        device_init(&device, arguments.sockets, arguments.n_sockets, arguments.has_mac ? &arguments.mac : NULL,
-                    (uint16_t)arguments.mtu);
+        device_init(&device, arguments.sockets, arguments.n_sockets,
+                    arguments.has_mac ? &arguments.mac : NULL, (uint16_t)arguments.mtu);
         r = serve(&device, &arguments, &refusal);
         device_done(&device);
         return exit_status(r, &refusal);

@@ -22,7 +22,8 @@ static int check_slot(const Memory *memory, const MemorySlot *slot, Refusal *ret
         if (slot->size == 0 || wraps(slot->guest, slot->size) || wraps(slot->user, slot->size) ||
             wraps(slot->offset, slot->size) || slot->offset + slot->size > SIZE_MAX / 2)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a memory region of %" PRIu64 " bytes at %#" PRIx64 " (offset %#" PRIx64
+                              "a memory region of %" PRIu64 " bytes at %#" PRIx64
+                              " (offset %#" PRIx64
                               ") is empty or goes past the end of the address space",
                               slot->size, slot->guest, slot->offset);
         for (unsigned i = 0; i < memory->n_regions; i++) {
@@ -31,7 +32,8 @@ static int check_slot(const Memory *memory, const MemorySlot *slot, Refusal *ret
                 if (overlap(slot->guest, other->guest, slot->size, other->size) ||
                     overlap(slot->user, other->user, slot->size, other->size))
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      "the memory region at %#" PRIx64 " lies over the one at %#" PRIx64,
+                                      "the memory region at %#" PRIx64
+                                      " lies over the one at %#" PRIx64,
                                       slot->guest, other->guest);
         }
         return 0;
@@ -42,7 +44,8 @@ int memory_add_mapped(Memory *memory, const MemorySlot *slot, uint8_t *base, Ref
 
         if (r != 0)
                 return r;
-        memory->regions[memory->n_regions++] = (MemoryRegion){.slot = *slot, .base = base, .uses = 1};
+        memory->regions[memory->n_regions++] =
+                (MemoryRegion){.slot = *slot, .base = base, .uses = 1};
         return 0;
 }
 
@@ -50,15 +53,17 @@ static MemoryRegion *find_same(Memory *memory, const MemorySlot *slot) {
         for (unsigned i = 0; i < memory->n_regions; i++) {
                 const MemorySlot *have = &memory->regions[i].slot;
 
-                if (have->guest == slot->guest && have->user == slot->user && have->size == slot->size)
+                if (have->guest == slot->guest && have->user == slot->user &&
+                    have->size == slot->size)
                         return &memory->regions[i];
         }
         return NULL;
 }
 
 /*
- * Mapped from the descriptor's beginning, as the specification's examples do: huge pages want offset and length in their own size,
- * which st_blksize is. That the file can be made shorter afterwards is main.c's SIGBUS.
+ * Mapped from the descriptor's beginning, as the specification's examples do: huge pages want
+ * offset and length in their own size, which st_blksize is. That the file can be made shorter
+ * afterwards is main.c's SIGBUS.
  */
 int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refusal) {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), length;
@@ -80,10 +85,12 @@ int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refu
         if (!S_ISREG(st.st_mode) || st.st_size < 0 || length > (uint64_t)st.st_size)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the descriptor of the memory region at %#" PRIx64
-                              " is no memory file of at least %" PRIu64 " bytes: use memory-backend-memfd, or "
+                              " is no memory file of at least %" PRIu64
+                              " bytes: use memory-backend-memfd, or "
                               "memory-backend-file with share=on in a tmpfs or hugetlbfs",
                               slot->guest, length);
-        if (st.st_blksize > 0 && (uint64_t)st.st_blksize > page && (st.st_blksize & (st.st_blksize - 1)) == 0)
+        if (st.st_blksize > 0 && (uint64_t)st.st_blksize > page &&
+            (st.st_blksize & (st.st_blksize - 1)) == 0)
                 page = (uint64_t)st.st_blksize;
         length = (length + page - 1) & ~(page - 1);
         mapping = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -109,8 +116,8 @@ int memory_remove(Memory *memory, const MemorySlot *slot, Refusal *ret_refusal) 
         MemoryRegion *region = find_same(memory, slot);
 
         if (!region)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "no memory region at %#" PRIx64 " to remove",
-                              slot->guest);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "no memory region at %#" PRIx64 " to remove", slot->guest);
         if (--region->uses > 0)
                 return 0;
         unmap(region);
@@ -145,7 +152,8 @@ static const MemoryRegion *find_guest(Memory *memory, uint64_t address) {
                 if (i >= memory->n_regions)
                         i = 0;
                 region = &memory->regions[i];
-                if (address >= region->slot.guest && address - region->slot.guest < region->slot.size) {
+                if (address >= region->slot.guest &&
+                    address - region->slot.guest < region->slot.size) {
                         memory->last = i;
                         return region;
                 }
@@ -161,7 +169,8 @@ void *memory_guest(Memory *memory, uint64_t address, uint64_t size) {
         return region->base + (address - region->slot.guest);
 }
 
-unsigned memory_pieces(Memory *memory, uint64_t address, uint64_t size, struct iovec *pieces, unsigned max) {
+unsigned memory_pieces(Memory *memory, uint64_t address, uint64_t size, struct iovec *pieces,
+                       unsigned max) {
         unsigned n = 0;
 
         while (size > 0) {

@@ -8,13 +8,16 @@
 #include <string.h>
 #include <sys/time.h>
 
-/* The longest time that a write can wait. While nothing is signalled the timer is off, so that an idle process sleeps. */
+/* The longest time that a write can wait. While nothing is signalled the timer is off, so that an
+ * idle process sleeps. */
 #define TICK_USEC 100000
 
-/* What the kernel calls the file of every eventfd, and nothing else (fs/eventfd.c): a path begins with '/'. */
+/* What the kernel calls the file of every eventfd, and nothing else (fs/eventfd.c): a path begins
+ * with '/'. */
 static const char eventfd_name[] = "anon_inode:[eventfd]";
 
-/* Global because a signal handler shares it. There is one thread: the handler runs between two of its instructions. */
+/* Global because a signal handler shares it. There is one thread: the handler runs between two of
+ * its instructions. */
 static struct {
         int directory;
         volatile sig_atomic_t writing; /* the handler must leave the timer on */
@@ -22,7 +25,8 @@ static struct {
         volatile sig_atomic_t ticking;
 } events = {.directory = -1};
 
-/* Without SA_RESTART: the signal itself is what interrupts a write. setitimer() is one system call in every C library. */
+/* Without SA_RESTART: the signal itself is what interrupts a write. setitimer() is one system call
+ * in every C library. */
 static void on_tick(int signal_number) {
         const struct itimerval off = {};
         int saved = errno;
@@ -46,7 +50,8 @@ int peer_event_init(Refusal *ret_refusal) {
                 return refuse_errno(ret_refusal, errno, "preparing SIGALRM");
         events.directory = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (events.directory < 0)
-                return refuse_errno(ret_refusal, errno, "opening /proc/self/fd, which shows what a descriptor is");
+                return refuse_errno(ret_refusal, errno,
+                                    "opening /proc/self/fd, which shows what a descriptor is");
         return 0;
 }
 
@@ -60,18 +65,22 @@ int peer_event_check(int fd, const char *what, uint32_t ring, Refusal *ret_refus
         int flags;
 
         snprintf(number, sizeof(number), "%d", fd);
-        /* One byte more than the name: a longer link does not match. Only asks about the descriptor's file: no peer can delay it. */
+        /* One byte more than the name: a longer link does not match. Only asks about the
+         * descriptor's file: no peer can delay it. */
         length = readlinkat(events.directory, number, name, sizeof(name));
-        if (length != (ssize_t)strlen(eventfd_name) || memcmp(name, eventfd_name, strlen(eventfd_name)) != 0)
+        if (length != (ssize_t)strlen(eventfd_name) ||
+            memcmp(name, eventfd_name, strlen(eventfd_name)) != 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "the %s descriptor of ring %" PRIu32 " is no eventfd: the front end must create it "
+                              "the %s descriptor of ring %" PRIu32
+                              " is no eventfd: the front end must create it "
                               "with eventfd(2)",
                               what, ring);
         flags = fcntl(fd, F_GETFL);
         if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "the %s descriptor of ring %" PRIu32 " cannot be made non-blocking: %s", what, ring,
-                              strerror(errno));
+                              "the %s descriptor of ring %" PRIu32
+                              " cannot be made non-blocking: %s",
+                              what, ring, strerror(errno));
         return 0;
 }
 
@@ -90,14 +99,16 @@ int peer_event_signal(int fd, Refusal *ret_refusal) {
                 events.ticking = 1;
                 if (setitimer(ITIMER_REAL, &on, NULL) < 0) {
                         events.ticking = events.writing = 0;
-                        return refuse_errno(ret_refusal, errno, "starting the timer of signals to the guest");
+                        return refuse_errno(ret_refusal, errno,
+                                            "starting the timer of signals to the guest");
                 }
         }
         n = write(fd, &one, sizeof(one));
         events.writing = 0;
         /* Only a write that waits is interrupted. */
         if (n < 0 && errno == EINTR)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "the front end made an eventfd block: its counter is full and O_NONBLOCK is cleared");
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "the front end made an eventfd block: its counter is full and O_NONBLOCK is cleared");
         return 0;
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Which user may be the front end: whoever is, gets the port. Our own user, root, who can take it anyway, and one more where
+ * Which user may be the front end: whoever is, gets the port. Our own user, root, who can take it
+ * anyway, and one more where
  * --allow-user= names it.
  */
 
@@ -16,5 +17,6 @@ typedef struct PeerRule {
 
 /* allowed: our own uid where there is no other. */
 PeerRule peer_rule(uid_t allowed);
-/* Is the user at the other end of fd, connected at path, allowed? Logs a refusal once for each user in a row. */
+/* Is the user at the other end of fd, connected at path, allowed? Logs a refusal once for each user
+ * in a row. */
 bool peer_is_allowed(PeerRule *rule, int fd, const char *path);

@@ -3,10 +3,11 @@
 /*
  * From a packet socket into the guest's receive ring.
  *
- * Small frames: a batch of messages, the i-th into the i-th buffer with private room behind it. As long as frames fit their buffers and
- * the guest takes them as they are, nothing is copied. From the first that does not on, the rest of the batch is gathered in the private
- * room and dealt out from there. Large frames (GSO, a guest with MRG_RXBUF): one message a call over as many buffers as the longest
- * frame needs.
+ * Small frames: a batch of messages, the i-th into the i-th buffer with private room behind it. As
+ * long as frames fit their buffers and the guest takes them as they are, nothing is copied. From
+ * the first that does not on, the rest of the batch is gathered in the private room and dealt out
+ * from there. Large frames (GSO, a guest with MRG_RXBUF): one message a call over as many buffers
+ * as the longest frame needs.
  */
 
 #include <endian.h>
@@ -16,8 +17,8 @@
 #include "backend/port-buffers.h"
 #include "backend/segment.h"
 
-#define LARGE_BUFFERS 62u   /* for one frame; 43 of Linux's 1,526 bytes hold 64 KiB */
-#define SMALL_TO_LEAVE 64u  /* so many small frames in a row, and they prevail again */
+#define LARGE_BUFFERS 62u  /* for one frame; 43 of Linux's 1,526 bytes hold 64 KiB */
+#define SMALL_TO_LEAVE 64u /* so many small frames in a row, and they prevail again */
 
 typedef struct Delivery {
         PortIo *io;
@@ -36,7 +37,8 @@ static SegmentAccept guest_accepts(const Device *device) {
                 .tcp6 = device_has(device, VIRTIO_NET_F_GUEST_TSO6),
                 .ecn = device_has(device, VIRTIO_NET_F_GUEST_ECN),
                 /* The header of such a frame does not say which IP it is. */
-                .udp = device_has(device, VIRTIO_NET_F_GUEST_USO4) && device_has(device, VIRTIO_NET_F_GUEST_USO6),
+                .udp = device_has(device, VIRTIO_NET_F_GUEST_USO4) &&
+                       device_has(device, VIRTIO_NET_F_GUEST_USO6),
         };
 }
 
@@ -83,12 +85,15 @@ static void write_count(const Device *device, const RingBuffer *first, uint16_t 
 static int check_buffer(const Device *device, const RingBuffer *buffer, Refusal *ret_refusal) {
         if (buffer->length < device->header_size)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a receive buffer of %zu bytes has no room for the header", (size_t)buffer->length);
+                              "a receive buffer of %zu bytes has no room for the header",
+                              (size_t)buffer->length);
         return 0;
 }
 
-/* One frame from private memory into as many buffers as it takes; dropped where the guest has not made enough available. */
-static void deliver(void *context, const struct virtio_net_hdr *header, const uint8_t *frame, size_t size) {
+/* One frame from private memory into as many buffers as it takes; dropped where the guest has not
+ * made enough available. */
+static void deliver(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
+                    size_t size) {
         struct virtio_net_hdr_mrg_rxbuf full = {.hdr = *header};
         Delivery *d = context;
         const size_t head = d->device->header_size;
@@ -103,8 +108,8 @@ static void deliver(void *context, const struct virtio_net_hdr *header, const ui
                 struct iovec *pieces = n == 0 ? d->io->pieces : d->io->pieces + RING_PIECES_MAX;
                 RingBuffer buffer;
                 RingResult r = d->broken || n == max ? RING_EMPTY
-                                                     : ring_take(d->ring, &d->device->memory, true, pieces,
-                                                                 &buffer, d->refusal);
+                                                     : ring_take(d->ring, &d->device->memory, true,
+                                                                 pieces, &buffer, d->refusal);
                 size_t written;
 
                 if (r == RING_BUFFER && n == 0 && check_buffer(d->device, &buffer, d->refusal) != 0)
@@ -139,7 +144,8 @@ static void deal_out(Delivery *d, uint8_t *room, size_t size) {
         memcpy(&header, room, sizeof(header));
         if (segment_accepts(&accept, &header))
                 deliver(d, &header, room + head, size - head);
-        else if (segment_frame(&accept, &header, room + head, size - head, d->io->work, deliver, d) != 0)
+        else if (segment_frame(&accept, &header, room + head, size - head, d->io->work, deliver,
+                               d) != 0)
                 d->pair->count.receive_dropped++;
 }
 
@@ -149,7 +155,8 @@ static PortResult receive_failed(Pair *pair, Refusal *ret_refusal) {
                 pair->readable = false;
                 return PORT_WAITS;
         }
-        /* Others end with this call: EINVAL is a frame that this kernel cannot describe in a virtio_net_hdr. */
+        /* Others end with this call: EINVAL is a frame that this kernel cannot describe in a
+         * virtio_net_hdr. */
         return port_failed(pair, errno, "receiving", ret_refusal) != 0 ? PORT_BROKEN : PORT_MORE;
 }
 
@@ -169,7 +176,8 @@ static int take_buffers(Delivery *d, unsigned want, unsigned *ret_n) {
         io->n_cut = 0;
         while (n < want && n_pieces + RING_PIECES_MAX + 1 <= PORT_PIECES) {
                 RingBuffer *buffer = &io->buffers[n];
-                RingResult r = ring_take(d->ring, &d->device->memory, true, io->pieces + n_pieces, buffer, d->refusal);
+                RingResult r = ring_take(d->ring, &d->device->memory, true, io->pieces + n_pieces,
+                                         buffer, d->refusal);
                 unsigned count = buffer->n_pieces;
 
                 if (r == RING_EMPTY)
@@ -182,7 +190,8 @@ static int take_buffers(Delivery *d, unsigned want, unsigned *ret_n) {
                                 io->room[n] + buffer->length,
                                 PORT_ROOM - buffer->length,
                         };
-                port_message(io, d->device, d->pair, buffer->pieces, count, &io->messages[n].msg_hdr);
+                port_message(io, d->device, d->pair, buffer->pieces, count,
+                             &io->messages[n].msg_hdr);
                 n_pieces += count;
                 n++;
         }
@@ -262,16 +271,18 @@ static PortResult receive_batch(Delivery *d) {
         return port_tell(d->ring, d->refusal) != 0 || d->broken ? PORT_BROKEN : PORT_MORE;
 }
 
-/* Buffers for one frame of any length, their pieces one after the other. *ret_short: the guest has no more, and they may not do. */
-static int take_large(Delivery *d, unsigned *ret_n, unsigned *ret_pieces, size_t *ret_total, bool *ret_short) {
+/* Buffers for one frame of any length, their pieces one after the other. *ret_short: the guest has
+ * no more, and they may not do. */
+static int take_large(Delivery *d, unsigned *ret_n, unsigned *ret_pieces, size_t *ret_total,
+                      bool *ret_short) {
         unsigned n = 0, n_pieces = 0;
         size_t total = 0;
 
         *ret_short = false;
         while (n < LARGE_BUFFERS && total < PORT_ROOM) {
                 RingBuffer *buffer = &d->io->buffers[n];
-                RingResult r = ring_take(d->ring, &d->device->memory, true, d->io->pieces + n_pieces, buffer,
-                                         d->refusal);
+                RingResult r = ring_take(d->ring, &d->device->memory, true,
+                                         d->io->pieces + n_pieces, buffer, d->refusal);
 
                 *ret_short = r == RING_EMPTY;
                 if (r == RING_EMPTY)
@@ -292,16 +303,18 @@ static int take_large(Delivery *d, unsigned *ret_n, unsigned *ret_pieces, size_t
         return 0;
 }
 
-/* *ret_room: the frame that comes next fits into what was taken. A frame of TCP had better wait for buffers than be lost, unless the
- * ring as a whole is too small for it. */
+/* *ret_room: the frame that comes next fits into what was taken. A frame of TCP had better wait for
+ * buffers than be lost, unless the ring as a whole is too small for it. */
 static PortResult wait_for_room(Delivery *d, unsigned n, size_t total, bool *ret_room) {
         uint8_t head[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
-        ssize_t length = recv(d->pair->socket, head, sizeof(head), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+        ssize_t length =
+                recv(d->pair->socket, head, sizeof(head), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 
         *ret_room = false;
         if (length < 0)
                 return receive_failed(d->pair, d->refusal);
-        *ret_room = (size_t)length - d->pair->socket_header + d->device->header_size <= total || n >= d->ring->size;
+        *ret_room = (size_t)length - d->pair->socket_header + d->device->header_size <= total ||
+                    n >= d->ring->size;
         return *ret_room ? PORT_MORE : starve(d);
 }
 
@@ -351,7 +364,8 @@ static PortResult receive_large(Delivery *d) {
         ring_mute(d->ring);
         port_message(d->io, d->device, d->pair, whole.pieces, whole.n_pieces, &message);
         length = recvmsg(d->pair->socket, &message, MSG_DONTWAIT);
-        if (length < 0 || (message.msg_flags & MSG_TRUNC) || (size_t)length < d->pair->socket_header) {
+        if (length < 0 || (message.msg_flags & MSG_TRUNC) ||
+            (size_t)length < d->pair->socket_header) {
                 ring_untake(d->ring, n);
                 if (length < 0)
                         return receive_failed(d->pair, d->refusal);
@@ -370,7 +384,8 @@ static PortResult receive_large(Delivery *d) {
         return port_tell(d->ring, d->refusal) != 0 || d->broken ? PORT_BROKEN : PORT_MORE;
 }
 
-PortResult port_receive(PortIo *io, Device *device, unsigned index, bool rearm, Refusal *ret_refusal) {
+PortResult port_receive(PortIo *io, Device *device, unsigned index, bool rearm,
+                        Refusal *ret_refusal) {
         Delivery d = {
                 .io = io,
                 .device = device,

@@ -11,14 +11,16 @@
 /* linux/virtio_config.h: VIRTIO_CONFIG_S_*; a status of 0 is a reset (virtio 1.2, 2.1.2). */
 #define STATUS_RESET 0
 
-/* Payload of SET_VRING_KICK, _CALL and _ERR: ring in bits 0-7, bit 8 where no descriptor comes along. */
+/* Payload of SET_VRING_KICK, _CALL and _ERR: ring in bits 0-7, bit 8 where no descriptor comes
+ * along. */
 #define VRING_NUMBER_MASK UINT64_C(0xff)
 #define VRING_NO_DESCRIPTOR UINT64_C(0x100)
 
-/* Not CONFIG: QEMU, which does not want it for a network device, warns of every back end that offers it. A front end that asks all the
- * same is answered. */
+/* Not CONFIG: QEMU, which does not want it for a network device, warns of every back end that
+ * offers it. A front end that asks all the same is answered. */
 static uint64_t protocol_features(const Device *device) {
-        uint64_t features = 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK | 1u << VHOST_USER_PROTOCOL_F_NET_MTU |
+        uint64_t features = 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+                            1u << VHOST_USER_PROTOCOL_F_NET_MTU |
                             1u << VHOST_USER_PROTOCOL_F_RESET_DEVICE |
                             1u << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |
                             1u << VHOST_USER_PROTOCOL_F_STATUS;
@@ -49,16 +51,18 @@ static int find_stopped(Device *device, uint32_t number, Ring **ret, Refusal *re
         int r = find_ring(device, number, ret, ret_refusal);
 
         if (r == 0 && (*ret)->started)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "ring %" PRIu32 " was changed while it runs",
-                              number);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "ring %" PRIu32 " was changed while it runs", number);
         return r;
 }
 
-static int get_features(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int get_features(Device *device, VhostUser *front, RequestAnswer *ret,
+                        Refusal *ret_refusal) {
         return answer_u64(front, device->offered, ret);
 }
 
-static int set_features(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_features(Device *device, VhostUser *front, RequestAnswer *ret,
+                        Refusal *ret_refusal) {
         return device_set_features(device, front->payload.u64, ret_refusal);
 }
 
@@ -73,14 +77,16 @@ static int reset_owner(Device *device, VhostUser *front, RequestAnswer *ret, Ref
         return 0;
 }
 
-static int set_mem_table(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_mem_table(Device *device, VhostUser *front, RequestAnswer *ret,
+                         Refusal *ret_refusal) {
         uint32_t count = front->payload.table.count;
 
         if (count > VHOST_USER_REGIONS_MAX || count != front->n_fds ||
-            front->header.size < offsetof(VhostUserPayload, table.slots) + count * sizeof(MemorySlot))
+            front->header.size <
+                    offsetof(VhostUserPayload, table.slots) + count * sizeof(MemorySlot))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a memory table of %" PRIu32 " regions came with %u descriptors in %" PRIu32
-                              " bytes",
+                              "a memory table of %" PRIu32
+                              " regions came with %u descriptors in %" PRIu32 " bytes",
                               count, front->n_fds, front->header.size);
         memory_clear(&device->memory);
         for (uint32_t i = 0; i < count; i++) {
@@ -93,12 +99,14 @@ static int set_mem_table(Device *device, VhostUser *front, RequestAnswer *ret, R
         return device_remap(device, ret_refusal);
 }
 
-static int get_max_mem_slots(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int get_max_mem_slots(Device *device, VhostUser *front, RequestAnswer *ret,
+                             Refusal *ret_refusal) {
         return answer_u64(front, MEMORY_REGIONS_MAX, ret);
 }
 
 static int add_mem_reg(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
-        int r = memory_add(&device->memory, &front->payload.region.slot, front->fds[0], ret_refusal);
+        int r = memory_add(&device->memory, &front->payload.region.slot, front->fds[0],
+                           ret_refusal);
 
         return r != 0 ? r : device_remap(device, ret_refusal);
 }
@@ -109,7 +117,8 @@ static int rem_mem_reg(Device *device, VhostUser *front, RequestAnswer *ret, Ref
         return r != 0 ? r : device_remap(device, ret_refusal);
 }
 
-static int set_vring_num(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_vring_num(Device *device, VhostUser *front, RequestAnswer *ret,
+                         Refusal *ret_refusal) {
         uint32_t size = front->payload.vring.number;
         Ring *ring = NULL;
         int r = find_stopped(device, front->payload.vring.index, &ring, ret_refusal);
@@ -118,23 +127,26 @@ static int set_vring_num(Device *device, VhostUser *front, RequestAnswer *ret, R
                 return r;
         if (size == 0 || size > RING_SIZE_MAX || (size & (size - 1)) != 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a ring of %" PRIu32 " entries: not a power of two up to %u", size, RING_SIZE_MAX);
+                              "a ring of %" PRIu32 " entries: not a power of two up to %u", size,
+                              RING_SIZE_MAX);
         ring->size = size;
         return 0;
 }
 
 /* QEMU says it again for a running ring, with the same addresses, to switch logging. */
-static int set_vring_addr(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_vring_addr(Device *device, VhostUser *front, RequestAnswer *ret,
+                          Refusal *ret_refusal) {
         const VhostUserAddress *address = &front->payload.address;
         Ring *ring = NULL;
         int r = find_ring(device, address->index, &ring, ret_refusal);
 
         if (r != 0)
                 return r;
-        if (ring->started && (ring->user_descriptors != address->descriptors ||
-                              ring->user_available != address->available || ring->user_used != address->used))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "ring %" PRIu32 " was moved while it runs",
-                              address->index);
+        if (ring->started &&
+            (ring->user_descriptors != address->descriptors ||
+             ring->user_available != address->available || ring->user_used != address->used))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "ring %" PRIu32 " was moved while it runs", address->index);
         ring->user_descriptors = address->descriptors;
         ring->user_available = address->available;
         ring->user_used = address->used;
@@ -142,7 +154,8 @@ static int set_vring_addr(Device *device, VhostUser *front, RequestAnswer *ret, 
         return 0;
 }
 
-static int set_vring_base(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_vring_base(Device *device, VhostUser *front, RequestAnswer *ret,
+                          Refusal *ret_refusal) {
         Ring *ring = NULL;
         int r = find_stopped(device, front->payload.vring.index, &ring, ret_refusal);
 
@@ -155,7 +168,8 @@ static int set_vring_base(Device *device, VhostUser *front, RequestAnswer *ret, 
         return 0;
 }
 
-static int get_vring_base(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int get_vring_base(Device *device, VhostUser *front, RequestAnswer *ret,
+                          Refusal *ret_refusal) {
         Ring *ring = NULL;
         int r = find_ring(device, front->payload.vring.index, &ring, ret_refusal);
 
@@ -167,7 +181,8 @@ static int get_vring_base(Device *device, VhostUser *front, RequestAnswer *ret, 
         return 0;
 }
 
-static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer *ret,
+                                Refusal *ret_refusal) {
         uint64_t value = front->payload.u64;
         uint32_t number = (uint32_t)(value & VRING_NUMBER_MASK);
         unsigned expected = value & VRING_NO_DESCRIPTOR ? 0 : 1;
@@ -179,8 +194,8 @@ static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer 
                 return r;
         if (value & ~(VRING_NUMBER_MASK | VRING_NO_DESCRIPTOR) || front->n_fds != expected)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "ring %" PRIu32 ": %u descriptors came where %u were said", number, front->n_fds,
-                              expected);
+                              "ring %" PRIu32 ": %u descriptors came where %u were said", number,
+                              front->n_fds, expected);
         fd = expected == 1 ? TAKE_FD(front->fds[0]) : -1;
         switch (front->header.request) {
         case VHOST_USER_SET_VRING_KICK:
@@ -192,23 +207,28 @@ static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer 
         }
 }
 
-static int set_vring_enable(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_vring_enable(Device *device, VhostUser *front, RequestAnswer *ret,
+                            Refusal *ret_refusal) {
         Ring *ring = NULL;
         int r = find_ring(device, front->payload.vring.index, &ring, ret_refusal);
 
         if (r != 0)
                 return r;
         if (front->payload.vring.number > 1)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a ring is enabled with 0 or 1, not %" PRIu32,
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "a ring is enabled with 0 or 1, not %" PRIu32,
                               front->payload.vring.number);
-        return device_enable(device, front->payload.vring.index, front->payload.vring.number == 1, ret_refusal);
+        return device_enable(device, front->payload.vring.index, front->payload.vring.number == 1,
+                             ret_refusal);
 }
 
-static int get_protocol_features(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int get_protocol_features(Device *device, VhostUser *front, RequestAnswer *ret,
+                                 Refusal *ret_refusal) {
         return answer_u64(front, protocol_features(device), ret);
 }
 
-static int set_protocol_features(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int set_protocol_features(Device *device, VhostUser *front, RequestAnswer *ret,
+                                 Refusal *ret_refusal) {
         if (front->payload.u64 & ~protocol_features(device))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "protocol features %#" PRIx64 " were set that were not offered",
@@ -217,7 +237,8 @@ static int set_protocol_features(Device *device, VhostUser *front, RequestAnswer
         return 0;
 }
 
-static int get_queue_num(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int get_queue_num(Device *device, VhostUser *front, RequestAnswer *ret,
+                         Refusal *ret_refusal) {
         return answer_u64(front, device->n_pairs, ret);
 }
 
@@ -225,7 +246,8 @@ static int get_queue_num(Device *device, VhostUser *front, RequestAnswer *ret, R
 static int net_set_mtu(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
         uint16_t mtu = le16toh(device->config.mtu);
 
-        ret->failed = front->payload.u64 < NETWORK_MTU_MIN || front->payload.u64 > (mtu ? mtu : NETWORK_MTU_MAX);
+        ret->failed = front->payload.u64 < NETWORK_MTU_MIN ||
+                      front->payload.u64 > (mtu ? mtu : NETWORK_MTU_MAX);
         return 0;
 }
 
@@ -244,13 +266,15 @@ static int get_config(Device *device, VhostUser *front, RequestAnswer *ret, Refu
         return 0;
 }
 
-/* There is nothing to write in a virtio 1 network device's configuration; the MAC is the lease's. */
+/* There is nothing to write in a virtio 1 network device's configuration; the MAC is the lease's.
+ */
 static int set_config(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
         ret->failed = true;
         return 0;
 }
 
-static int reset_device(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
+static int reset_device(Device *device, VhostUser *front, RequestAnswer *ret,
+                        Refusal *ret_refusal) {
         device_stop_rings(device);
         device->status = STATUS_RESET;
         return 0;
@@ -258,7 +282,8 @@ static int reset_device(Device *device, VhostUser *front, RequestAnswer *ret, Re
 
 static int set_status(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
         if (front->payload.u64 > UINT8_MAX)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a status of %#" PRIx64, front->payload.u64);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a status of %#" PRIx64,
+                              front->payload.u64);
         if (front->payload.u64 == STATUS_RESET)
                 device_stop_rings(device);
         device->status = (uint8_t)front->payload.u64;
@@ -272,7 +297,7 @@ static int get_status(Device *device, VhostUser *front, RequestAnswer *ret, Refu
 typedef struct Request {
         const char *name; /* NULL: not known */
         int (*serve)(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal);
-        uint32_t size;      /* of the payload, exactly; at least, where longer is set */
+        uint32_t size; /* of the payload, exactly; at least, where longer is set */
         bool longer;
         uint8_t fds_min, fds_max;
         uint64_t feature; /* protocol feature that must have been negotiated; 0: none */
@@ -323,11 +348,11 @@ int request_serve(Device *device, VhostUser *front, RequestAnswer *ret, Refusal 
                 return 0;
         }
         if (request->longer ? size < request->size : size != request->size)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with a payload of %" PRIu32 " bytes",
-                              request->name, size);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s with a payload of %" PRIu32 " bytes", request->name, size);
         if (front->n_fds < request->fds_min || front->n_fds > request->fds_max)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u descriptors", request->name,
-                              front->n_fds);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u descriptors",
+                              request->name, front->n_fds);
         log_debug("%s %#" PRIx64, request->name, size >= U64 ? front->payload.u64 : 0);
         return request->serve(device, front, ret, ret_refusal);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The front end's requests: a closed table of {request, size, descriptors, function}. What is not in it, or not negotiated, changes
- * nothing.
+ * The front end's requests: a closed table of {request, size, descriptors, function}. What is not
+ * in it, or not negotiated, changes nothing.
  */
 
 #include "backend/vhost-user.h"
@@ -14,6 +14,7 @@ typedef struct RequestAnswer {
         bool failed; /* otherwise: how it went, where the front end wants to know */
 } RequestAnswer;
 
-/* Acts on the message in front, takes from front->fds what it keeps (-1 there afterwards). Returns 0, also for a request that is not
- * known or that failed without harm; a RawnetError when the message breaks the protocol; -errno. */
+/* Acts on the message in front, takes from front->fds what it keeps (-1 there afterwards). Returns
+ * 0, also for a request that is not known or that failed without harm; a RawnetError when the
+ * message breaks the protocol; -errno. */
 int request_serve(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal);

@@ -12,26 +12,49 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define DESCRIPTORS_MAX 512u /* 16 sockets, 32 rings with three each, and a message on its way, several times over */
+#define DESCRIPTORS_MAX                                                                            \
+        512u /* 16 sockets, 32 rings with three each, and a message on its way, several times over \
+              */
 
-/* Not filtered by argument: the kernel then answers from a bitmap (kernel/seccomp.c, seccomp_cache_check()), so the data path does not
- * pay for the filter. Processors of 32 bits have several calls for one function of the C library; libseccomp leaves out what the processor
- * that we run on does not have (seccomp_rule_add(3)), and finds socketcall() by itself. */
+/* Not filtered by argument: the kernel then answers from a bitmap (kernel/seccomp.c,
+ * seccomp_cache_check()), so the data path does not pay for the filter. Processors of 32 bits have
+ * several calls for one function of the C library; libseccomp leaves out what the processor that we
+ * run on does not have (seccomp_rule_add(3)), and finds socketcall() by itself. */
 static const int calls[] = {
         /* the loop */
-        SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(clock_gettime),
-        SCMP_SYS(clock_gettime64), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64),
+        SCMP_SYS(epoll_wait),
+        SCMP_SYS(epoll_pwait),
+        SCMP_SYS(epoll_ctl),
+        SCMP_SYS(clock_gettime),
+        SCMP_SYS(clock_gettime64),
+        SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(clock_nanosleep_time64),
         SCMP_SYS(setitimer),
         /* frames */
-        SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvmmsg_time64), SCMP_SYS(recvmsg),
-        SCMP_SYS(recvfrom), SCMP_SYS(recv), SCMP_SYS(getsockname),
+        SCMP_SYS(sendmmsg),
+        SCMP_SYS(recvmmsg),
+        SCMP_SYS(recvmmsg_time64),
+        SCMP_SYS(recvmsg),
+        SCMP_SYS(recvfrom),
+        SCMP_SYS(recv),
+        SCMP_SYS(getsockname),
         /* messages, events, stderr, who the front end is */
-        SCMP_SYS(sendmsg), SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(read), SCMP_SYS(write),
-        SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(fstat64),
+        SCMP_SYS(sendmsg),
+        SCMP_SYS(accept4),
+        SCMP_SYS(getsockopt),
+        SCMP_SYS(read),
+        SCMP_SYS(write),
+        SCMP_SYS(close),
+        SCMP_SYS(fstat),
+        SCMP_SYS(fstat64),
         /* memory: ours and the guest's; mmap has a rule of its own */
-        SCMP_SYS(munmap), SCMP_SYS(brk),
+        SCMP_SYS(munmap),
+        SCMP_SYS(brk),
         /* the end */
-        SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigreturn),
+        SCMP_SYS(exit),
+        SCMP_SYS(exit_group),
+        SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sigreturn),
         SCMP_SYS(restart_syscall),
 };
 
@@ -46,7 +69,8 @@ static int add_rules(scmp_filter_ctx filter, int directory) {
                 /* Never executable. */
                 {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
                 {SCMP_SYS(mmap2), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-                /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use: nothing can be opened. */
+                /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use:
+                   nothing can be opened. */
                 {SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
                 {SCMP_SYS(fstatat64), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
                 {SCMP_SYS(statx), SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)},
@@ -57,8 +81,8 @@ static int add_rules(scmp_filter_ctx filter, int directory) {
                 {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
                 {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_GETFL)},
                 {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
-                /* What kind of file a descriptor of the front end is. An absolute path would do no harm: a link's text is all
-                 * there is. */
+                /* What kind of file a descriptor of the front end is. An absolute path would do no
+                 * harm: a link's text is all there is. */
                 {SCMP_SYS(readlinkat), SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)directory)},
         };
         int r = 0;
@@ -66,7 +90,8 @@ static int add_rules(scmp_filter_ctx filter, int directory) {
         for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
         for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++)
-                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, 1, &rules[i].argument);
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, 1,
+                                           &rules[i].argument);
         return r;
 }
 
@@ -78,8 +103,8 @@ static int filter_calls(int directory, Refusal *ret_refusal) {
                 r = seccomp_load(filter);
         seccomp_release(filter);
         if (r != 0)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "the seccomp filter cannot be set: %s",
-                              strerror(-r));
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "the seccomp filter cannot be set: %s", strerror(-r));
         return 0;
 }
 

@@ -29,7 +29,8 @@ bool segment_accepts(const SegmentAccept *accept, const struct virtio_net_hdr *h
                 return false;
         if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) && !accept->ecn)
                 return false;
-        return type == VIRTIO_NET_HDR_GSO_NONE || (type == VIRTIO_NET_HDR_GSO_TCPV4 && accept->tcp4) ||
+        return type == VIRTIO_NET_HDR_GSO_NONE ||
+               (type == VIRTIO_NET_HDR_GSO_TCPV4 && accept->tcp4) ||
                (type == VIRTIO_NET_HDR_GSO_TCPV6 && accept->tcp6) ||
                (type == VIRTIO_NET_HDR_GSO_UDP_L4 && accept->udp);
 }
@@ -78,8 +79,10 @@ typedef struct Layout {
         size_t size, piece;                 /* of the frame, of a segment's payload */
 } Layout;
 
-/* GSO frames always come with csum_start, which is where the transport header is (linux/virtio_net.h). */
-static int parse(const struct virtio_net_hdr *header, const uint8_t *frame, size_t size, Layout *ret) {
+/* GSO frames always come with csum_start, which is where the transport header is
+ * (linux/virtio_net.h). */
+static int parse(const struct virtio_net_hdr *header, const uint8_t *frame, size_t size,
+                 Layout *ret) {
         uint8_t type = header->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
         Layout l = {
                 .udp = type == VIRTIO_NET_HDR_GSO_UDP_L4,
@@ -90,19 +93,23 @@ static int parse(const struct virtio_net_hdr *header, const uint8_t *frame, size
         };
         uint16_t protocol;
 
-        if (size < ETH_HLEN + sizeof(struct ip) || !(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || l.piece == 0 ||
+        if (size < ETH_HLEN + sizeof(struct ip) || !(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+            l.piece == 0 ||
             (!l.udp && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6))
                 return -EINVAL;
         memcpy(&protocol, frame + offsetof(struct ethhdr, h_proto), sizeof(protocol));
         l.six = protocol == htons(ETH_P_IPV6);
         if (!l.six && protocol != htons(ETH_P_IP))
                 return -EINVAL;
-        if (l.transport < l.network + (l.six ? sizeof(struct ip6_hdr) : (frame[l.network] & 0xfu) * 4u) ||
-            l.transport < l.network + sizeof(struct ip) || l.transport + sizeof(struct udphdr) > size)
+        if (l.transport <
+                    l.network + (l.six ? sizeof(struct ip6_hdr) : (frame[l.network] & 0xfu) * 4u) ||
+            l.transport < l.network + sizeof(struct ip) ||
+            l.transport + sizeof(struct udphdr) > size)
                 return -EINVAL;
         if (!l.udp && l.transport + sizeof(struct tcphdr) > size)
                 return -EINVAL;
-        l.payload = l.transport + (l.udp ? sizeof(struct udphdr) : (frame[l.transport + 12] >> 4) * 4u);
+        l.payload =
+                l.transport + (l.udp ? sizeof(struct udphdr) : (frame[l.transport + 12] >> 4) * 4u);
         if (l.payload < l.transport + (l.udp ? 0 : sizeof(struct tcphdr)) || l.payload >= size)
                 return -EINVAL;
         *ret = l;
@@ -130,28 +137,33 @@ static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t d
         size_t length = size - l->transport;
         uint32_t sum, sequence;
 
-        sum = l->six ? segment_sum(ip + offsetof(struct ip6_hdr, ip6_src), 2 * sizeof(struct in6_addr), 0)
+        sum = l->six ? segment_sum(ip + offsetof(struct ip6_hdr, ip6_src),
+                                   2 * sizeof(struct in6_addr), 0)
                      : segment_sum(ip + offsetof(struct ip, ip_src), 2 * sizeof(struct in_addr), 0);
         sum += htons(l->udp ? IPPROTO_UDP : IPPROTO_TCP) + htons((uint16_t)length);
         if (l->udp) {
                 put16(transport + offsetof(struct udphdr, len), htons((uint16_t)length));
                 put16(transport + offsetof(struct udphdr, check), 0);
-                put16(transport + offsetof(struct udphdr, check), fold(segment_sum(transport, length, sum)));
+                put16(transport + offsetof(struct udphdr, check),
+                      fold(segment_sum(transport, length, sum)));
                 return;
         }
         memcpy(&sequence, transport + offsetof(struct tcphdr, seq), sizeof(sequence));
         sequence = htonl(ntohl(sequence) + (uint32_t)done);
         memcpy(transport + offsetof(struct tcphdr, seq), &sequence, sizeof(sequence));
-        /* As the kernel's tcp_gso_segment() has it: the end of the data is the last one's, the answer to ECN the first one's. */
+        /* As the kernel's tcp_gso_segment() has it: the end of the data is the last one's, the
+         * answer to ECN the first one's. */
         if (!last)
-                transport[TCP_FLAGS_OFFSET] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+                transport[TCP_FLAGS_OFFSET] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
         if (done > 0)
                 transport[TCP_FLAGS_OFFSET] &= (uint8_t)~TCP_CWR;
         put16(transport + offsetof(struct tcphdr, check), 0);
-        put16(transport + offsetof(struct tcphdr, check), fold(segment_sum(transport, length, sum)));
+        put16(transport + offsetof(struct tcphdr, check),
+              fold(segment_sum(transport, length, sum)));
 }
 
-static void cut(const Layout *l, const uint8_t *frame, uint8_t *work, SegmentSink sink, void *context) {
+static void cut(const Layout *l, const uint8_t *frame, uint8_t *work, SegmentSink sink,
+                void *context) {
         static const struct virtio_net_hdr plain = {};
         size_t total = l->size - l->payload;
         unsigned number = 0;
@@ -167,8 +179,8 @@ static void cut(const Layout *l, const uint8_t *frame, uint8_t *work, SegmentSin
         }
 }
 
-int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame, size_t size,
-                  uint8_t *work, SegmentSink sink, void *context) {
+int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame,
+                  size_t size, uint8_t *work, SegmentSink sink, void *context) {
         struct virtio_net_hdr out = {};
         Layout layout;
         int r = 0;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Frames for a guest that does not take what the kernel hands out: unfinished checksums are finished, frames longer than the wire's
- * (GSO) are cut into such as the wire would have carried. Works on private memory only, never on the guest's, which it may change.
+ * Frames for a guest that does not take what the kernel hands out: unfinished checksums are
+ * finished, frames longer than the wire's (GSO) are cut into such as the wire would have carried.
+ * Works on private memory only, never on the guest's, which it may change.
  */
 
 #include <linux/virtio_net.h>
@@ -19,12 +20,14 @@ typedef struct SegmentAccept {
 bool segment_accepts(const SegmentAccept *accept, const struct virtio_net_hdr *header);
 
 /* Gets each resulting frame, and the header for it; both are gone when it returns. */
-typedef void (*SegmentSink)(void *context, const struct virtio_net_hdr *header, const uint8_t *frame, size_t size);
+typedef void (*SegmentSink)(void *context, const struct virtio_net_hdr *header,
+                            const uint8_t *frame, size_t size);
 
-/* Turns one frame that the guest does not accept into frames that it does. frame is changed; work has size bytes. Returns 0, or
- * -EINVAL where header and frame do not agree; nothing has gone to sink then. */
-int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame, size_t size,
-                  uint8_t *work, SegmentSink sink, void *context);
+/* Turns one frame that the guest does not accept into frames that it does. frame is changed; work
+ * has size bytes. Returns 0, or -EINVAL where header and frame do not agree; nothing has gone to
+ * sink then. */
+int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame,
+                  size_t size, uint8_t *work, SegmentSink sink, void *context);
 
 /* The Internet checksum (RFC 1071) of data, on top of sum; not folded to its complement. */
 uint32_t segment_sum(const uint8_t *data, size_t size, uint32_t sum);

@@ -28,7 +28,8 @@ void vhost_user_done(VhostUser *front) {
         vhost_user_init(front);
 }
 
-/* Takes the descriptors of one recvmsg(). All that came are ours now, so those that are too many are closed. */
+/* Takes the descriptors of one recvmsg(). All that came are ours now, so those that are too many
+ * are closed. */
 static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *ret_refusal) {
         bool truncated = message->msg_flags & MSG_CTRUNC, too_many = false;
         unsigned before = front->n_fds;
@@ -51,18 +52,21 @@ static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *r
                         }
                 }
         }
-        /* The kernel also cuts off what finds no free number. The control part has room for as many as we take. */
+        /* The kernel also cuts off what finds no free number. The control part has room for as many
+         * as we take. */
         if (truncated && front->n_fds - before < VHOST_USER_DESCRIPTORS_MAX)
-                return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED, "taking the front end's descriptors: %s",
-                              errno_text(EMFILE));
+                return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                              "taking the front end's descriptors: %s", errno_text(EMFILE));
         if (too_many || truncated)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "a message came with more than %u descriptors",
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "a message came with more than %u descriptors",
                               VHOST_USER_DESCRIPTORS_MAX);
         return 0;
 }
 
-/* Up to size bytes, never beyond the message, so that descriptors of the next one do not come with this one. *ret is 0 where nothing
- * is there yet. 0, -ENOTCONN at the end of the stream, a RawnetError or another -errno. */
+/* Up to size bytes, never beyond the message, so that descriptors of the next one do not come with
+ * this one. *ret is 0 where nothing is there yet. 0, -ENOTCONN at the end of the stream, a
+ * RawnetError or another -errno. */
 static int receive(VhostUser *front, void *data, size_t size, size_t *ret, Refusal *ret_refusal) {
         union {
                 struct cmsghdr align;
@@ -79,7 +83,9 @@ static int receive(VhostUser *front, void *data, size_t size, size_t *ret, Refus
 
         *ret = 0;
         if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : errno == ECONNRESET ? -ENOTCONN : -errno;
+                return errno == EAGAIN || errno == EINTR ? 0
+                       : errno == ECONNRESET             ? -ENOTCONN
+                                                         : -errno;
         if (n == 0)
                 return -ENOTCONN;
         *ret = (size_t)n;
@@ -89,12 +95,13 @@ static int receive(VhostUser *front, void *data, size_t size, size_t *ret, Refus
 static int check_header(const VhostUserHeader *header, Refusal *ret_refusal) {
         if ((header->flags & 3) != VHOST_USER_VERSION || (header->flags & VHOST_USER_REPLY))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a message with flags %#" PRIx32 " is no request of vhost-user's version %u",
+                              "a message with flags %#" PRIx32
+                              " is no request of vhost-user's version %u",
                               header->flags, VHOST_USER_VERSION);
         if (header->size > sizeof(VhostUserPayload))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "message %" PRIu32 " has a payload of %" PRIu32 " bytes", header->request,
-                              header->size);
+                              "message %" PRIu32 " has a payload of %" PRIu32 " bytes",
+                              header->request, header->size);
         return 0;
 }
 
@@ -107,7 +114,9 @@ static int receive_message(VhostUser *front, bool *ret_complete, Refusal *ret_re
                 bool in_head = front->have < head;
                 uint8_t *to = in_head ? (uint8_t *)&front->header + front->have
                                       : (uint8_t *)&front->payload + (front->have - head);
-                size_t missing = in_head ? head - front->have : head + front->header.size - front->have, n;
+                size_t missing = in_head ? head - front->have
+                                         : head + front->header.size - front->have,
+                       n;
                 int r = receive(front, to, missing, &n, ret_refusal);
 
                 if (r != 0 || n == 0)
@@ -121,8 +130,8 @@ static int receive_message(VhostUser *front, bool *ret_complete, Refusal *ret_re
         return 0;
 }
 
-/* Replies are small and each answers a question, so the socket's buffer has room for them; one that reads none of its answers is cut
- * off. */
+/* Replies are small and each answers a question, so the socket's buffer has room for them; one that
+ * reads none of its answers is cut off. */
 static int send_reply(VhostUser *front, size_t size, Refusal *ret_refusal) {
         VhostUserHeader header = {
                 .request = front->header.request,
@@ -143,7 +152,8 @@ static int send_reply(VhostUser *front, size_t size, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_INVALID_ARGS, "the front end does not read its answers");
 }
 
-/* Acts on a whole message. With REPLY_ACK the front end may ask how it went, unless the message is a question anyhow. */
+/* Acts on a whole message. With REPLY_ACK the front end may ask how it went, unless the message is
+ * a question anyhow. */
 static int serve_message(VhostUser *front, Device *device, Refusal *ret_refusal) {
         bool acknowledge = (front->header.flags & VHOST_USER_NEED_REPLY) &&
                            (device->protocol_features & (1u << VHOST_USER_PROTOCOL_F_REPLY_ACK));

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What the front end says on its socket: messages of the vhost-user protocol (QEMU's docs/interop/vhost-user.rst), received, checked
- * against a closed table, acted on and answered. A message that breaks the protocol ends the port.
+ * What the front end says on its socket: messages of the vhost-user protocol (QEMU's
+ * docs/interop/vhost-user.rst), received, checked against a closed table, acted on and answered. A
+ * message that breaks the protocol ends the port.
  */
 
 #include "backend/device.h"
@@ -37,7 +38,8 @@ enum {
         VHOST_USER_GET_STATUS = 40,
 };
 
-#define VHOST_USER_F_PROTOCOL_FEATURES 30 /* the bit of the virtio features that the protocol keeps for itself */
+#define VHOST_USER_F_PROTOCOL_FEATURES                                                             \
+        30 /* the bit of the virtio features that the protocol keeps for itself */
 
 /* "Protocol features" */
 enum {
@@ -60,8 +62,8 @@ typedef struct VhostUserHeader {
         uint32_t size; /* of the payload */
 } VhostUserHeader;
 
-#define VHOST_USER_REGIONS_MAX 8u   /* in one message: "Multiple Memory regions description" */
-#define VHOST_USER_CONFIG_MAX 256u  /* "Virtio device config space" */
+#define VHOST_USER_REGIONS_MAX 8u  /* in one message: "Multiple Memory regions description" */
+#define VHOST_USER_CONFIG_MAX 256u /* "Virtio device config space" */
 #define VHOST_USER_DESCRIPTORS_MAX 8u
 
 typedef struct VhostUserVring {
@@ -98,8 +100,8 @@ typedef struct VhostUser {
         int fd; /* ours, not blocking; -1 without a connection */
         VhostUserHeader header;
         VhostUserPayload payload;
-        size_t have;                           /* bytes of header and payload that are here */
-        int fds[VHOST_USER_DESCRIPTORS_MAX];   /* came with it */
+        size_t have;                         /* bytes of header and payload that are here */
+        int fds[VHOST_USER_DESCRIPTORS_MAX]; /* came with it */
         unsigned n_fds;
 } VhostUser;
 
@@ -107,6 +109,7 @@ void vhost_user_init(VhostUser *front);
 /* Closes the connection. */
 void vhost_user_done(VhostUser *front);
 
-/* Receives and serves what has arrived. Returns 0 when there is no more for now, -ENOTCONN when the front end has closed the
- * connection, a RawnetError when it broke the protocol, or another negative errno. */
+/* Receives and serves what has arrived. Returns 0 when there is no more for now, -ENOTCONN when the
+ * front end has closed the connection, a RawnetError when it broke the protocol, or another
+ * negative errno. */
 int vhost_user_serve(VhostUser *front, Device *device, Refusal *ret_refusal);

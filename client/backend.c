@@ -84,7 +84,8 @@ int backend_arguments(const Port *port, const char *front, char *const *extra, c
         return 0;
 }
 
-/* Its words go to the caller's stderr, unless nobody shall wait for that to be closed; it reads and prints nothing. */
+/* Its words go to the caller's stderr, unless nobody shall wait for that to be closed; it reads and
+ * prints nothing. */
 static int let_go_of_stdio(bool quiet) {
         _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -132,10 +133,11 @@ static const char *unique_part(const Port *port) {
         return port->socket + strlen(port->socket) - strlen(UNIQUE_PART);
 }
 
-/* Waits for a connection, or until timeout_ms have passed (-1: for ever) or the process has ended (-1: none). Returns the connection, or
- * -1. */
+/* Waits for a connection, or until timeout_ms have passed (-1: for ever) or the process has ended
+ * (-1: none). Returns the connection, or -1. */
 static int wait_for_connection(int listener, int process, int timeout_ms) {
-        struct pollfd polls[] = {{.fd = listener, .events = POLLIN}, {.fd = process, .events = POLLIN}};
+        struct pollfd polls[] = {{.fd = listener, .events = POLLIN},
+                                 {.fd = process, .events = POLLIN}};
         uid_t user;
         int fd;
 
@@ -149,7 +151,8 @@ static int wait_for_connection(int listener, int process, int timeout_ms) {
         return -1;
 }
 
-/* A process that has the socket's path on its command line: QEMU, or what will become QEMU. A pidfd or -errno. */
+/* A process that has the socket's path on its command line: QEMU, or what will become QEMU. A pidfd
+ * or -errno. */
 static int find_user_of(const Port *port, int listener, int *ret_connection) {
         int process = -EAGAIN;
 
@@ -163,8 +166,10 @@ static int find_user_of(const Port *port, int listener, int *ret_connection) {
 }
 
 /*
- * In the child: until QEMU connects, or no process is left that could. The process that started us need not be QEMU's: a wrapper (setsid
- * --fork, start-stop-daemon --background, a script) forks and ends. The command line of whatever runs instead has the socket's path.
+ * In the child: until QEMU connects, or no process is left that could. The process that started us
+ * need not be QEMU's: a wrapper (setsid
+ * --fork, start-stop-daemon --background, a script) forks and ends. The command line of whatever
+ * runs instead has the socket's path.
  */
 static int wait_and_become(const Port *port, int listener, int parent) {
         _cleanup_close_ int process = TAKE_FD(parent);
@@ -181,16 +186,20 @@ static int wait_and_become(const Port *port, int listener, int parent) {
         }
         remove_socket(port);
         if (connection < 0 && wrapped)
-                log_error("the command ended before QEMU connected to its port on %s", port->request.network);
+                log_error("the command ended before QEMU connected to its port on %s",
+                          port->request.network);
         return connection >= 0 ? become(port, connection) : EXIT_OWN_FAILURE;
 }
 
-/* A directory for sockets. What has none of its own, or one that is not there or has too long a name, has /tmp. */
+/* A directory for sockets. What has none of its own, or one that is not there or has too long a
+ * name, has /tmp. */
 static const char *runtime_directory(void) {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
         size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/" UNIQUE_PART);
 
-        return runtime && *runtime == '/' && strlen(runtime) <= most && access(runtime, W_OK) == 0 ? runtime : "/tmp";
+        return runtime && *runtime == '/' && strlen(runtime) <= most && access(runtime, W_OK) == 0
+                       ? runtime
+                       : "/tmp";
 }
 
 /* In a directory of our own, mode 0700: nobody else may connect. */

@@ -8,8 +8,8 @@
 #include "client/port.h"
 
 /* rawnet-vhost's arguments for a port that is open, with the descriptors at their present numbers:
- * front is its --socket=, --connect= or --socket-fd=, extra more arguments, up to a NULL. The caller
- * frees *ret with argv_free(). 0 or -ENOMEM. */
+ * front is its --socket=, --connect= or --socket-fd=, extra more arguments, up to a NULL. The
+ * caller frees *ret with argv_free(). 0 or -ENOMEM. */
 int backend_arguments(const Port *port, const char *front, char *const *extra, char ***ret);
 
 /* Starts what becomes rawnet-vhost on the port's sockets: in a session of its own and nobody's

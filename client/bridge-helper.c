@@ -31,23 +31,30 @@ typedef struct HelperOptions {
 } HelperOptions;
 
 static const char help_text[] =
-                "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
-                "rawnet-bridge-helper --version | --help\n"
-                "\n"
-                "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's "
-                "helper= and libvirt's\n"
-                "bridge_helper; see rawnet-bridge-helper(1).\n";
+        "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
+        "rawnet-bridge-helper --version | --help\n"
+        "\n"
+        "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's "
+        "helper= and libvirt's\n"
+        "bridge_helper; see rawnet-bridge-helper(1).\n";
 
-enum { OPTION_BR = 0x100, OPTION_FD, OPTION_USE_VNET, OPTION_MAC, OPTION_HELP, OPTION_VERSION };
+enum {
+        OPTION_BR = 0x100,
+        OPTION_FD,
+        OPTION_USE_VNET,
+        OPTION_MAC,
+        OPTION_HELP,
+        OPTION_VERSION
+};
 
 static const struct option long_options[] = {
-                {"br", required_argument, NULL, OPTION_BR},
-                {"fd", required_argument, NULL, OPTION_FD},
-                {"use-vnet", no_argument, NULL, OPTION_USE_VNET},
-                {"mac", required_argument, NULL, OPTION_MAC},
-                {"help", no_argument, NULL, OPTION_HELP},
-                {"version", no_argument, NULL, OPTION_VERSION},
-                {},
+        {"br", required_argument, NULL, OPTION_BR},
+        {"fd", required_argument, NULL, OPTION_FD},
+        {"use-vnet", no_argument, NULL, OPTION_USE_VNET},
+        {"mac", required_argument, NULL, OPTION_MAC},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {},
 };
 
 /* Only what is safe in a signal handler, signal-safety(7). */

@@ -29,8 +29,9 @@ static int wait_event(sd_bus *bus, uint64_t *notice) {
 
         if (now >= *notice) {
                 *notice = UINT64_MAX;
-                log_warning("waiting for rawnetd, which may be waiting for rawnet-helper (systemctl status "
-                            "rawnetd rawnet-helper) ...");
+                log_warning(
+                        "waiting for rawnetd, which may be waiting for rawnet-helper (systemctl status "
+                        "rawnetd rawnet-helper) ...");
         }
         r = sd_bus_wait(bus, *notice == UINT64_MAX ? UINT64_MAX : *notice - now);
         return r == -EINTR ? 0 : MIN_OF(r, 0);
@@ -52,7 +53,8 @@ int bus_call(sd_bus *bus, sd_bus_message *m, uint64_t usec, bool notice, sd_bus_
         }
         reply = call.reply;
         /* sd-bus ends the calls of a connection that was closed with an answer of its own. */
-        if (r >= 0 && sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) > 0 && sd_bus_is_open(bus) <= 0)
+        if (r >= 0 && sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) > 0 &&
+            sd_bus_is_open(bus) <= 0)
                 r = -ENOTCONN;
         if (r < 0)
                 return r;

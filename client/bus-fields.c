@@ -19,7 +19,8 @@ static bool is_string(const BusField *field) {
         return strcmp(field->signature, "s") == 0 || strcmp(field->signature, "as") == 0;
 }
 
-/* What is read here ends up on a terminal: not even a rawnetd in other hands puts control characters there. */
+/* What is read here ends up on a terminal: not even a rawnetd in other hands puts control
+ * characters there. */
 static int replace_string(char **where, const char *text) {
         char *copy = strdup(text);
 

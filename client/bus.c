@@ -19,8 +19,8 @@
         UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */
 #define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
 
-/* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message. ECHRNG is what systemd 257 makes of
- * EMFILE when it connects. */
+/* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message.
+ * ECHRNG is what systemd 257 makes of EMFILE when it connects. */
 static bool is_descriptor_limit(int r) {
         return r == -EMFILE || r == -EXFULL || r == -ECHRNG;
 }
@@ -40,14 +40,16 @@ static int refuse_connection(int r, Refusal *ret_refusal) {
         if (is_descriptor_limit(r))
                 return refuse_limit(ret_refusal);
         if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "the D-Bus system bus at %s closed the connection: does dbus run (systemctl status "
-                              "dbus), has uid %u a user name (getent passwd %u), or is there a proxy that is too "
-                              "old for this program (xdg-dbus-proxy before 0.1.6)?",
-                              bus_address(), getuid(), getuid());
-        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                      "cannot reach the D-Bus system bus at %s: %s; does dbus run (systemctl status dbus)?",
-                      bus_address(), strerror(-r));
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "the D-Bus system bus at %s closed the connection: does dbus run (systemctl status "
+                        "dbus), has uid %u a user name (getent passwd %u), or is there a proxy that is too "
+                        "old for this program (xdg-dbus-proxy before 0.1.6)?",
+                        bus_address(), getuid(), getuid());
+        return refuse(
+                ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                "cannot reach the D-Bus system bus at %s: %s; does dbus run (systemctl status dbus)?",
+                bus_address(), strerror(-r));
 }
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal) {
@@ -83,13 +85,15 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                               RAWNET_BUS_NAME);
         if (strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
             strncmp(name, "org.freedesktop.systemd1.", 25) == 0 ||
-            strcmp(name, "org.freedesktop.DBus.Error.TimedOut") == 0) /* dbus-daemon waited for its start */
+            strcmp(name, "org.freedesktop.DBus.Error.TimedOut") ==
+                    0) /* dbus-daemon waited for its start */
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd could not be started: %s (journalctl -u rawnetd says why)",
                               message);
         if (strcmp(name, SD_BUS_ERROR_TIMEOUT) == 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd did not answer in time; see: journalctl -u rawnetd -u rawnet-helper");
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "rawnetd did not answer in time; see: journalctl -u rawnetd -u rawnet-helper");
         if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 ||
             strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
@@ -136,8 +140,8 @@ int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
                         return r;
                 if (interactive)
                         agent_start(&agent);
-                r = bus_call(bus, m, interactive ? NO_TIME_LIMIT : FIRST_TRY_USEC, !interactive, &error,
-                             ret_reply);
+                r = bus_call(bus, m, interactive ? NO_TIME_LIMIT : FIRST_TRY_USEC, !interactive,
+                             &error, ret_reply);
                 if (interactive)
                         agent_stop(&agent);
                 if (r >= 0)
@@ -232,11 +236,11 @@ static int read_descriptors(sd_bus_message *m, Port *port, size_t *count) {
 
 static int read_opened(sd_bus_message *m, Port *port) {
         static const BusField fields[] = {
-                        {"id", NULL, "u", offsetof(Port, lease)},
-                        {"mac", NULL, "s", offsetof(Port, mac)},
-                        {"mtu", NULL, "u", offsetof(Port, mtu)},
-                        {"interface", NULL, "s", offsetof(Port, interface)},
-                        {"vlan", NULL, "u", offsetof(Port, vlan)},
+                {"id", NULL, "u", offsetof(Port, lease)},
+                {"mac", NULL, "s", offsetof(Port, mac)},
+                {"mtu", NULL, "u", offsetof(Port, mtu)},
+                {"interface", NULL, "s", offsetof(Port, interface)},
+                {"vlan", NULL, "u", offsetof(Port, vlan)},
         };
         const char *path;
         int r;

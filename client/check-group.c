@@ -12,7 +12,8 @@
 
 /* getgrnam(3): a name that is not found may set errno to any of these. */
 static bool is_absence(int errnum) {
-        return errnum == 0 || errnum == ENOENT || errnum == ESRCH || errnum == EBADF || errnum == EPERM;
+        return errnum == 0 || errnum == ENOENT || errnum == ESRCH || errnum == EBADF ||
+               errnum == EPERM;
 }
 
 static int add_primary_members(json_object *members, gid_t gid) {
@@ -64,8 +65,10 @@ void check_group(json_object *root, json_object *notes) {
                 json_object_array_add(members, json_object_new_string(*member));
         r = add_primary_members(members, gid);
         if (r < 0)
-                add_sentence(notes, "cannot list the users, so that members of group %s may be missing here: %s",
-                             RAWNET_GROUP, strerror(-r));
+                add_sentence(
+                        notes,
+                        "cannot list the users, so that members of group %s may be missing here: %s",
+                        RAWNET_GROUP, strerror(-r));
         else if (json_object_array_length(members) == 0)
                 add_sentence(notes,
                              "group %s is empty: unless a polkit rule of your own says otherwise, "
@@ -81,11 +84,12 @@ static bool wants_password(json_object *root) {
         for (size_t i = 0; i < json_object_array_length(networks); i++) {
                 json_object *answers;
 
-                if (!json_object_object_get_ex(json_object_array_get_idx(networks, i), "can-open", &answers))
+                if (!json_object_object_get_ex(json_object_array_get_idx(networks, i), "can-open",
+                                               &answers))
                         continue;
-                json_object_object_foreach(answers, kind, answer)
-                        if (kind && strcmp(json_object_get_string(answer), "challenge") == 0)
-                                return true;
+                json_object_object_foreach(
+                        answers, kind, answer) if (kind && strcmp(json_object_get_string(answer),
+                                                                  "challenge") == 0) return true;
         }
         return false;
 }
@@ -97,9 +101,12 @@ void check_membership(json_object *root, json_object *notes) {
         if (!members || !user || !wants_password(root))
                 return;
         for (size_t i = 0; i < json_object_array_length(members); i++)
-                if (strcmp(json_object_get_string(json_object_array_get_idx(members, i)), user->pw_name) == 0)
+                if (strcmp(json_object_get_string(json_object_array_get_idx(members, i)),
+                           user->pw_name) == 0)
                         return;
-        add_sentence(notes, "user %s is not in group %s, so opening a port needs a password; an administrator adds the "
-                            "user with: adduser %s %s",
-                     user->pw_name, RAWNET_GROUP, user->pw_name, RAWNET_GROUP);
+        add_sentence(
+                notes,
+                "user %s is not in group %s, so opening a port needs a password; an administrator adds the "
+                "user with: adduser %s %s",
+                user->pw_name, RAWNET_GROUP, user->pw_name, RAWNET_GROUP);
 }

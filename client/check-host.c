@@ -19,8 +19,8 @@ typedef enum LegState {
 } LegState;
 
 static const char *const leg_states[] = {
-                [LEG_MISSING] = "missing",     [LEG_OTHER] = "other", [LEG_DOWN] = "down",
-                [LEG_MISPLACED] = "misplaced", [LEG_UP] = "up",
+        [LEG_MISSING] = "missing",     [LEG_OTHER] = "other", [LEG_DOWN] = "down",
+        [LEG_MISPLACED] = "misplaced", [LEG_UP] = "up",
 };
 
 static bool is_leg(const Network *network, const HostLink *link) {

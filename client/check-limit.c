@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl check: the limits of namespaces(7) on what the helper makes. Each lease is one user namespace and one network
- * namespace of the helper's user, and that user makes no others that stay.
+ * rawnetctl check: the limits of namespaces(7) on what the helper makes. Each lease is one user
+ * namespace and one network namespace of the helper's user, and that user makes no others that
+ * stay.
  */
 
 #include <string.h>
@@ -32,7 +33,8 @@ static int read_limit(const char *name, uint64_t *ret) {
         return text_parse_u64(line, 0, UINT32_MAX, ret) == 0;
 }
 
-static void check_limit(const char *name, size_t n_leases, const char *unless, json_object *list, json_object *notes) {
+static void check_limit(const char *name, size_t n_leases, const char *unless, json_object *list,
+                        json_object *notes) {
         uint64_t limit;
         int r = read_limit(name, &limit);
 
@@ -41,17 +43,25 @@ static void check_limit(const char *name, size_t n_leases, const char *unless, j
         if (r <= 0)
                 return;
         if (limit == 0)
-                add_sentence(list, "user.%s is 0, so no port can be opened%s: raise it with sysctl", name, unless);
+                add_sentence(list, "user.%s is 0, so no port can be opened%s: raise it with sysctl",
+                             name, unless);
         else if (n_leases >= limit)
-                add_sentence(list, "user.%s is %" PRIu64 " and used up by %zu lease%s, so no further port can be opened%s: raise it with sysctl",
-                             name, limit, n_leases, n_leases == 1 ? "" : "s", unless);
+                add_sentence(
+                        list,
+                        "user.%s is %" PRIu64
+                        " and used up by %zu lease%s, so no further port can be opened%s: raise it with sysctl",
+                        name, limit, n_leases, n_leases == 1 ? "" : "s", unless);
         else if (limit - n_leases < FEW)
-                add_sentence(notes, "user.%s is %" PRIu64 ", which leaves %" PRIu64 " more ports%s: raise it with sysctl", name, limit,
-                             limit - n_leases, unless);
+                add_sentence(notes,
+                             "user.%s is %" PRIu64 ", which leaves %" PRIu64
+                             " more ports%s: raise it with sysctl",
+                             name, limit, limit - n_leases, unless);
 }
 
 void check_limits(size_t n_leases, json_object *problems, json_object *notes) {
         check_limit("max_net_namespaces", n_leases, "", problems, notes);
-        /* With CAP_SYS_ADMIN the helper goes without user namespaces (rawnet-helper(8)). What it has is not to be seen from here. */
-        check_limit("max_user_namespaces", n_leases, " unless rawnet-helper has CAP_SYS_ADMIN", notes, notes);
+        /* With CAP_SYS_ADMIN the helper goes without user namespaces (rawnet-helper(8)). What it
+         * has is not to be seen from here. */
+        check_limit("max_user_namespaces", n_leases, " unless rawnet-helper has CAP_SYS_ADMIN",
+                    notes, notes);
 }

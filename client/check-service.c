@@ -10,7 +10,8 @@
 #include "client/bus-call.h"
 #include "common/clock.h"
 
-#define LOOK_USEC (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
+#define LOOK_USEC                                                                                  \
+        (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
 
 /* Until then the list of features is empty. A kernel with none of them could not serve a port. */
 bool check_helper_answered(const Check *check) {
@@ -30,8 +31,8 @@ typedef struct ManagerObject {
 } ManagerObject;
 
 static const BusField manager_fields[] = {
-                {"Version", "version", "s", offsetof(ManagerObject, version)},
-                {"Features", "features", "as", offsetof(ManagerObject, features)},
+        {"Version", "version", "s", offsetof(ManagerObject, version)},
+        {"Features", "features", "as", offsetof(ManagerObject, features)},
 };
 
 static int ask_manager(Check *check, Refusal *ret_refusal) {
@@ -68,14 +69,17 @@ static int ask_service(Check *check, Refusal *ret_refusal) {
         r = bus_connect(&check->bus, ret_refusal);
         if (r != 0)
                 return r;
-        r = sd_bus_match_signal(check->bus, &slot, RAWNET_BUS_NAME, RAWNET_PATH, "org.freedesktop.DBus.Properties",
-                                "PropertiesChanged", on_changed, &changed);
+        r = sd_bus_match_signal(check->bus, &slot, RAWNET_BUS_NAME, RAWNET_PATH,
+                                "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed,
+                                &changed);
         if (r < 0)
                 return bus_refuse(&SD_BUS_ERROR_NULL, r, ret_refusal);
         r = ask_manager(check, ret_refusal);
-        if (r == 0 && check_helper_answered(check) && !check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
-                /* What the service said may be what its helper found when it started: where namespaces cannot be
-                 * made, it looks again because it was asked, and says so (org.rawnet1(5), Features). */
+        if (r == 0 && check_helper_answered(check) &&
+            !check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
+                /* What the service said may be what its helper found when it started: where
+                 * namespaces cannot be made, it looks again because it was asked, and says so
+                 * (org.rawnet1(5), Features). */
                 (void)bus_wait(check->bus, &changed, clock_usec(CLOCK_MONOTONIC) + LOOK_USEC);
                 r = ask_manager(check, ret_refusal);
         }
@@ -109,8 +113,10 @@ void check_service(Check *check, json_object *problems, json_object *notes) {
                              "and AppArmor's "
                              "restriction, or SECURITY.md for the drop-in that does without");
         if (!check_has_feature(check, RAWNET_FEATURE_VHOST_NET))
-                add_sentence(notes, "/dev/vhost-net is not available to rawnet-helper, so --vhost is refused; load it with: "
-                                    "modprobe vhost_net");
+                add_sentence(
+                        notes,
+                        "/dev/vhost-net is not available to rawnet-helper, so --vhost is refused; load it with: "
+                        "modprobe vhost_net");
 }
 
 static const NetworkObject *find_object(const Objects *objects, const char *name) {

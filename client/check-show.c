@@ -43,10 +43,9 @@ static int add_network(Table *table, json_object *network, bool known) {
         int r = 0;
 
         if (vlans) {
-                const uint32_t pair[2] = {(uint32_t)json_object_get_int64(
-                                                          json_object_array_get_idx(vlans, 0)),
-                                          (uint32_t)json_object_get_int64(
-                                                          json_object_array_get_idx(vlans, 1))};
+                const uint32_t pair[2] = {
+                        (uint32_t)json_object_get_int64(json_object_array_get_idx(vlans, 0)),
+                        (uint32_t)json_object_get_int64(json_object_array_get_idx(vlans, 1))};
 
                 r = vlans_format(pair, &vlan_text);
         }
@@ -100,7 +99,8 @@ int check_show(json_object *root) {
         print_words("group", RAWNET_GROUP ": ", group, group ? "nobody" : "does not exist");
         putchar('\n');
         if (json_object_array_length(networks) > 0) {
-                r = print_networks(networks, json_object_array_length(json_object_object_get(root, "problems")) == 0);
+                r = print_networks(networks, json_object_array_length(json_object_object_get(
+                                                     root, "problems")) == 0);
                 if (r < 0)
                         return r;
                 putchar('\n');

@@ -37,13 +37,16 @@ json_object *add_list(json_object *object, const char *key) {
 }
 
 /* The kernel's settings around the parent: what the helper refuses with, in advance. */
-static void check_obstacles(const Network *network, const HostLink *parent, uint16_t vlan, json_object *problems) {
-        const uint16_t first = vlan ? vlan : network->vlan_first, last = vlan ? vlan : network->vlan_last;
+static void check_obstacles(const Network *network, const HostLink *parent, uint16_t vlan,
+                            json_object *problems) {
+        const uint16_t first = vlan ? vlan : network->vlan_first,
+                       last = vlan ? vlan : network->vlan_last;
         Refusal refusal = {};
         int r = 0;
 
         if (strcmp(parent->kind, "bridge") == 0)
-                r = obstacle_bridge(parent->name, parent->index, first, last, network->protocol, &refusal);
+                r = obstacle_bridge(parent->name, parent->index, first, last, network->protocol,
+                                    &refusal);
         if (r == 0 && network->mode != MODE_EXCLUSIVE)
                 r = obstacle_upper(parent->index, first, network->protocol, &refusal);
         if (r != 0)
@@ -51,7 +54,8 @@ static void check_obstacles(const Network *network, const HostLink *parent, uint
 }
 
 /* vlan: the one of a range that is asked about; 0: all. */
-static void check_parent(const Network *network, uint16_t vlan, json_object *problems, json_object *notes) {
+static void check_parent(const Network *network, uint16_t vlan, json_object *problems,
+                         json_object *notes) {
         const char *parent = network->parent;
         HostLink info;
         int r = host_link_by_name(parent, &info);
@@ -61,14 +65,17 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
                 return;
         }
         if (r == 0) {
-                add_sentence(problems, "interface %s does not exist: connect it, or correct Parent= in %s", parent,
-                             network->path);
+                add_sentence(problems,
+                             "interface %s does not exist: connect it, or correct Parent= in %s",
+                             parent, network->path);
                 return;
         }
         check_obstacles(network, &info, vlan, problems);
         if (strcmp(info.kind, "ifb") == 0)
-                add_sentence(notes, "network %s: %s is an ifb, which drops what is sent on it: guests reach each other only",
-                             network->name, parent);
+                add_sentence(
+                        notes,
+                        "network %s: %s is an ifb, which drops what is sent on it: guests reach each other only",
+                        network->name, parent);
         if (info.master > 0 && strcmp(info.slave_kind, "vrf") != 0)
                 add_sentence(problems,
                              "%s is a port of another interface (%s): name that one in Parent=, or "
@@ -81,14 +88,16 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
                              "Parent=",
                              parent);
         else if (info.hardware != ARPHRD_ETHER)
-                add_sentence(problems,
-                             "%s is not an Ethernet interface: name a wired one in Parent=",
-                             parent);
+                add_sentence(
+                        problems,
+                        "%s is not an Ethernet interface: name a wired one in Parent=", parent);
         if (!(info.flags & IFF_UP))
                 add_sentence(problems, "%s is down: bring it up with: ip link set %s up", parent,
                              parent);
         else if (!(info.flags & IFF_RUNNING))
-                add_sentence(problems, "%s has no carrier: is its cable plugged in, or its other end up?", parent);
+                add_sentence(problems,
+                             "%s has no carrier: is its cable plugged in, or its other end up?",
+                             parent);
         if (network->mtu > info.mtu)
                 add_sentence(problems,
                              "MTU=%u is more than the %u of %s: lower it, or raise the interface's",
@@ -99,27 +108,33 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
 static void note_mtu(const Network *network, json_object *notes) {
         HostLink info;
 
-        if (host_link_by_name(network->parent, &info) <= 0 || !(network->kinds & KIND_BIT(KIND_TAP)))
+        if (host_link_by_name(network->parent, &info) <= 0 ||
+            !(network->kinds & KIND_BIT(KIND_TAP)))
                 return;
         if ((network->mtu ? network->mtu : info.mtu) > RAWNET_TAP_MTU_MAX)
-                add_sentence(notes, "network %s: its tap ports have an MTU of %u, the most that a tap can have, and not %u",
-                             network->name, RAWNET_TAP_MTU_MAX, network->mtu ? network->mtu : info.mtu);
+                add_sentence(
+                        notes,
+                        "network %s: its tap ports have an MTU of %u, the most that a tap can have, and not %u",
+                        network->name, RAWNET_TAP_MTU_MAX, network->mtu ? network->mtu : info.mtu);
 }
 
 static void check_features(const Check *check, const Network *network, json_object *problems) {
-        const bool tagged = network->vlan_first > 0, packet = network->kinds & KIND_BIT(KIND_PACKET);
+        const bool tagged = network->vlan_first > 0,
+                   packet = network->kinds & KIND_BIT(KIND_PACKET);
 
         if (!check->bus || !check_helper_answered(check))
                 return;
-        /* The helper finds them out in a namespace: without one they are not missing, but unknown. */
+        /* The helper finds them out in a namespace: without one they are not missing, but unknown.
+         */
         if (!check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
-                add_sentence(problems,
-                             "whether this kernel has %s%s%s is unknown, because rawnet-helper cannot make a namespace to "
-                             "try it in (see the problem above)",
-                             tagged ? "802.1Q" : "", tagged && packet ? " and " : "",
-                             packet     ? "the nftables egress hook"
-                             : !tagged ? "what the network needs"
-                                       : "");
+                add_sentence(
+                        problems,
+                        "whether this kernel has %s%s%s is unknown, because rawnet-helper cannot make a namespace to "
+                        "try it in (see the problem above)",
+                        tagged ? "802.1Q" : "", tagged && packet ? " and " : "",
+                        packet    ? "the nftables egress hook"
+                        : !tagged ? "what the network needs"
+                                  : "");
                 return;
         }
         if (tagged && !check_has_feature(check, RAWNET_FEATURE_VLAN))
@@ -145,7 +160,8 @@ static void check_features(const Check *check, const Network *network, json_obje
 static const char *without_name(const char *text) {
         const char *end = strstr(text, ": ");
 
-        if (strncmp(text, "network ", 8) != 0 || !end || strcspn(text + 8, " ") < (size_t)(end - text) - 8)
+        if (strncmp(text, "network ", 8) != 0 || !end ||
+            strcspn(text + 8, " ") < (size_t)(end - text) - 8)
                 return text;
         return end + 2;
 }
@@ -155,8 +171,8 @@ void add_refusal(json_object *list, const Refusal *refusal) {
 }
 
 /* What polkit answers for us, now. A range is asked about by its first VLAN. */
-static void ask_polkit(Check *check, const Network *network, const char *name,
-                       json_object *result, json_object *problems) {
+static void ask_polkit(Check *check, const Network *network, const char *name, json_object *result,
+                       json_object *problems) {
         json_object *answers = json_object_new_object();
         _cleanup_free_ char *full = NULL;
 
@@ -237,13 +253,15 @@ static void check_network(Check *check, json_object *networks, const char *name)
         note_mtu(&network, notes);
         check_host_leg(&network, result, notes);
         if (!network.anti_spoof)
-                add_sentence(notes,
-                             "network %s: AntiSpoof=no lets a guest send from further addresses, but frames to those do "
-                             "not come back to it",
-                             network.name);
+                add_sentence(
+                        notes,
+                        "network %s: AntiSpoof=no lets a guest send from further addresses, but frames to those do "
+                        "not come back to it",
+                        network.name);
         object = check_wait_object(check, network.name);
         if (check->bus && !object)
-                add_sentence(problems, "rawnetd has not loaded this file; see: journalctl -u rawnetd");
+                add_sentence(problems,
+                             "rawnetd has not loaded this file; see: journalctl -u rawnetd");
         else if (object && *object->error)
                 add_sentence(problems, "rawnetd: %s", without_name(object->error));
         else if (check_helper_answered(check))
@@ -261,7 +279,8 @@ static int check_networks(Check *check, const char *only) {
 
                 if (!shown)
                         return -ENOMEM;
-                /* It is shown, on a terminal or in JSON. No name of a network is changed by that. */
+                /* It is shown, on a terminal or in JSON. No name of a network is changed by that.
+                 */
                 text_make_printable(shown);
                 check_network(check, networks, shown);
                 return 0;
@@ -284,7 +303,7 @@ static bool all_good(json_object *root) {
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (json_object_array_length(json_object_object_get(
-                                    json_object_array_get_idx(networks, i), "problems")) > 0)
+                            json_object_array_get_idx(networks, i), "problems")) > 0)
                         return false;
         return true;
 }

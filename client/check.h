@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c)
+ * and showing (check-show.c).
  */
 
 #include "client/objects.h"
@@ -33,12 +34,14 @@ void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
 void add_refusal(json_object *list, const Refusal *refusal);
 json_object *add_list(json_object *object, const char *key);
 
-/* What concerns every network: the service, its helper, the kernel. Sets check->bus, features and objects. */
+/* What concerns every network: the service, its helper, the kernel. Sets check->bus, features and
+ * objects. */
 void check_service(Check *check, json_object *problems, json_object *notes);
 /* Until then the list of features is empty. */
 bool check_helper_answered(const Check *check);
 bool check_has_feature(const Check *check, const char *feature);
-/* rawnetd's object of a network whose file is good, waiting up to 2 s for rawnetd to have read the file, too. NULL: none came. */
+/* rawnetd's object of a network whose file is good, waiting up to 2 s for rawnetd to have read the
+ * file, too. NULL: none came. */
 const NetworkObject *check_wait_object(Check *check, const char *name);
 
 /* Who is in group rawnet: into root, and what there is to say about it into notes. */

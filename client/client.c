@@ -20,7 +20,8 @@ int say_bad_option(int c, char **argv) {
         if (c == ':')
                 log_error("%s needs a value (see rawnetctl --help)", option);
         else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known one: getopt_long(3) */
-                log_error("%.*s takes no value (see rawnetctl --help)", (int)strcspn(option, "="), option);
+                log_error("%.*s takes no value (see rawnetctl --help)", (int)strcspn(option, "="),
+                          option);
         else if (strncmp(option, "--", 2) == 0)
                 log_error("unknown option %s (see rawnetctl --help)", option);
         else
@@ -67,7 +68,8 @@ static int search_program(const char *program, int *ret_errnum) {
         const char *path = getenv("PATH");
 
         *ret_errnum = ENOENT;
-        for (const char *at = path ? path : "/bin:/usr/bin"; at; at = strchr(at, ':'), at += at != NULL) {
+        for (const char *at = path ? path : "/bin:/usr/bin"; at;
+             at = strchr(at, ':'), at += at != NULL) {
                 _cleanup_free_ char *file = NULL;
                 int length = (int)strcspn(at, ":"), errnum;
 

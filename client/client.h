@@ -43,8 +43,8 @@ int say_bad_option(int c, char **argv);
  * the first at argv[optind]. Returns 0 or EXIT_USAGE. */
 int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_json);
 
-/* Would run_program() find the program? Asked before anything is opened or anybody is asked for a password. 0, or the exit status
- * that env(1) has for it, after one line on stderr. */
+/* Would run_program() find the program? Asked before anything is opened or anybody is asked for a
+ * password. 0, or the exit status that env(1) has for it, after one line on stderr. */
 int find_program(const char *program);
 
 /* execvp(3); returns only if that failed, with the exit status env(1) has for it. */

@@ -108,7 +108,8 @@ static int read_link(const struct nlmsghdr *header, void *data) {
         Reading *reading = data;
         HostLink *info = &reading->link;
 
-        if (header->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(header) < sizeof(*link)) {
+        if (header->nlmsg_type != RTM_NEWLINK ||
+            mnl_nlmsg_get_payload_len(header) < sizeof(*link)) {
                 errno = EBADMSG;
                 return MNL_CB_ERROR;
         }
@@ -126,9 +127,9 @@ static void closesocketp(struct mnl_socket **socket) {
 /* By name or, where that is NULL, by index. */
 static int get_link(const char *name, uint32_t index, HostLink *ret) {
         _cleanup_(closesocketp) struct mnl_socket *socket =
-                        mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+                mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
         char request[256],
-                        answer[32768]; /* a link with many VFs fills several pages, rtnetlink(7) */
+                answer[32768]; /* a link with many VFs fills several pages, rtnetlink(7) */
         struct nlmsghdr *header = mnl_nlmsg_put_header(request);
         struct ifinfomsg *link;
         Reading reading = {};
@@ -151,7 +152,8 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
         n = mnl_socket_recvfrom(socket, answer, sizeof(answer));
         if (n < 0)
                 return -errno;
-        if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &reading) < 0)
+        if (mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_link, &reading) <
+            0)
                 return errno == ENODEV ? 0 : -errno;
         info = reading.link;
         if (reading.elsewhere)

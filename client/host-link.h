@@ -13,9 +13,9 @@
 typedef struct HostLink {
         char name[IFNAMSIZ];
         uint32_t index, flags, master, mtu;
-        uint32_t lower;    /* of this namespace, 0: it is on none of here */
-        uint16_t hardware; /* ARPHRD_* */
-        char kind[32];     /* "vlan", "macvlan" …, "" */
+        uint32_t lower;               /* of this namespace, 0: it is on none of here */
+        uint16_t hardware;            /* ARPHRD_* */
+        char kind[32];                /* "vlan", "macvlan" …, "" */
         uint16_t vlan, vlan_protocol; /* of kind "vlan"; ETH_P_*, host byte order */
         char alias[256];
         char slave_kind[32]; /* "bridge", "bond" …, "" */

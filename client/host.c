@@ -19,8 +19,8 @@ static int build_host(sd_bus *bus, const void *userdata, sd_bus_message **ret) {
         const HostCall *call = userdata;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH, RAWNET_IFACE_MANAGER,
-                                           call->member);
+        r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH,
+                                           RAWNET_IFACE_MANAGER, call->member);
         if (r >= 0)
                 r = sd_bus_message_append_basic(m, 's', call->network);
         if (r < 0)
@@ -39,7 +39,8 @@ static int call_host(const HostCall *call, Refusal *ret_refusal) {
         if (r == 0)
                 r = bus_call_authorized(bus, build_host, call, &reply, ret_refusal);
         if (r == -EINVAL) /* D-Bus strings are UTF-8 */
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "the network's name must be plain text");
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "the network's name must be plain text");
         if (r != 0 || strcmp(call->member, "HostUp") != 0)
                 return r;
         r = sd_bus_message_read_basic(reply, 's', &interface);
@@ -66,9 +67,10 @@ int verb_host(int argc, char **argv) {
                 return EXIT_USAGE;
         }
         if (argc - optind != 2) {
-                log_error("host: %s (rawnetctl host up NETWORK)", argc == optind       ? "up or down?"
-                                                                  : argc == optind + 1 ? "which network?"
-                                                                                       : "too many arguments");
+                log_error("host: %s (rawnetctl host up NETWORK)", argc == optind ? "up or down?"
+                                                                  : argc == optind + 1
+                                                                          ? "which network?"
+                                                                          : "too many arguments");
                 return EXIT_USAGE;
         }
         call.network = argv[optind + 1];

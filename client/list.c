@@ -50,7 +50,8 @@ static const char *since_format(uint64_t since, char buffer[static 32]) {
         return buffer;
 }
 
-/* What the file asks for, and whether it is there: made by an administrator, not by rawnetd alone. */
+/* What the file asks for, and whether it is there: made by an administrator, not by rawnetd alone.
+ */
 static int add_host_leg(Table *table, const char *name) {
         if (*name && if_nametoindex(name) == 0)
                 return table_addf(table, "%s (missing)", name);
@@ -58,8 +59,8 @@ static int add_host_leg(Table *table, const char *name) {
 }
 
 static int print_networks(const Objects *objects) {
-        static const char *const headings[] = {"NETWORK", "VLAN",   "PARENT",     "MODE",
-                                               "KINDS",   "HOST",   "LEASES",     "DESCRIPTION"};
+        static const char *const headings[] = {"NETWORK", "VLAN", "PARENT", "MODE",
+                                               "KINDS",   "HOST", "LEASES", "DESCRIPTION"};
         _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
         int r = 0;
 
@@ -96,7 +97,8 @@ static int print_networks(const Objects *objects) {
         return r;
 }
 
-/* A lease is no better than its parent. The parent's name may be another one by now: then nothing is said of it. */
+/* A lease is no better than its parent. The parent's name may be another one by now: then nothing
+ * is said of it. */
 static const char *state_of(const LeaseObject *lease, HostLink *last) {
         if (strcmp(lease->state, "open") != 0)
                 return lease->state;
@@ -104,7 +106,9 @@ static const char *state_of(const LeaseObject *lease, HostLink *last) {
                 *last = (HostLink){};
         if (!last->name[0])
                 return lease->state;
-        return !(last->flags & IFF_UP) ? "parent down" : !(last->flags & IFF_RUNNING) ? "no carrier" : lease->state;
+        return !(last->flags & IFF_UP)        ? "parent down"
+               : !(last->flags & IFF_RUNNING) ? "no carrier"
+                                              : lease->state;
 }
 
 static int print_leases(const Objects *objects) {
@@ -146,8 +150,8 @@ static int print_json(const Objects *objects, bool leases) {
                 json_object_array_add(array, json_of_fields(network_fields, n_network_fields,
                                                             &objects->networks[i]));
         for (size_t i = 0; array && leases && i < objects->n_leases; i++)
-                json_object_array_add(array, json_of_fields(lease_fields, n_lease_fields,
-                                                            &objects->leases[i]));
+                json_object_array_add(
+                        array, json_of_fields(lease_fields, n_lease_fields, &objects->leases[i]));
         return json_print(array);
 }
 
@@ -162,9 +166,11 @@ static bool all_shown(const Objects *objects, const void *userdata) {
         size_t shown = 0;
 
         for (size_t i = 0; i < names->n; i++) {
-                while (shown < objects->n_networks && strcmp(objects->networks[shown].name, names->name[i]) < 0)
+                while (shown < objects->n_networks &&
+                       strcmp(objects->networks[shown].name, names->name[i]) < 0)
                         shown++;
-                if (shown == objects->n_networks || strcmp(objects->networks[shown].name, names->name[i]) != 0)
+                if (shown == objects->n_networks ||
+                    strcmp(objects->networks[shown].name, names->name[i]) != 0)
                         return false;
         }
         return true;
@@ -194,7 +200,8 @@ static int list_objects(int argc, char **argv, bool leases) {
                 return r;
         r = bus_connect(&bus, &refusal);
         if (r == 0)
-                r = leases ? objects_read(bus, &objects, &refusal) : read_networks(bus, &objects, &refusal);
+                r = leases ? objects_read(bus, &objects, &refusal)
+                           : read_networks(bus, &objects, &refusal);
         if (r == 0)
                 r = json     ? print_json(&objects, leases)
                     : leases ? print_leases(&objects)

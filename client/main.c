@@ -12,36 +12,36 @@
 #include "common/streams.h"
 
 static const char help_text[] =
-                "rawnetctl [--help | --version] COMMAND ...\n"
-                "\n"
-                "Ports on LANs and VLANs for programs of unprivileged users. See rawnetctl(1).\n"
-                "\n"
-                "  networks [--json]                 networks that the administrator set up\n"
-                "  list [--json]                     live leases\n"
-                "  stat [--json] ID                  a lease's counters; ID: the number or rnHEX\n"
-                "  close ID                          end a lease under its holder\n"
-                "  check [--json] [NETWORK]          why a network cannot serve here, and what to "
-                "do\n"
-                "  run [OPTION...] NETWORK -- CMD ARG...\n"
-                "  run [OPTION...] --port NAME=NETWORK ... -- CMD ARG...\n"
-                "                                    open ports and become CMD with them from "
-                "descriptor 3 up\n"
-                "      --kind tap|packet  --mac ADDRESS|learn  --name NAME  --queues N  --vhost  "
-                "--vnet-hdr=BOOL\n"
-                "      in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, or {NAME.fd} ... "
-                "with --port\n"
-                "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
-                "raw,id=ID,network=NETWORK\n"
-                "                                    turned into a port\n"
-                "  vhost [OPTION...] --socket PATH|--connect PATH NETWORK\n"
-                "                                    serve a port to a vhost-user front end\n"
-                "      --mac ADDRESS  --name NAME  --queues N  --allow-user USER\n"
-                "      --busy-poll USEC  --coalesce USEC\n"
-                "  plug [OPTION...] --qmp SOCKET NETWORK\n"
-                "                                    put a network card with a port into a running QEMU\n"
-                "      --id ID  --bus BUS  --mac ADDRESS|learn  --name NAME  --queues N  --vhost\n"
-                "  unplug --qmp SOCKET ID            and take it out again\n"
-                "  host up|down NETWORK              make or remove the host's own leg on a network\n";
+        "rawnetctl [--help | --version] COMMAND ...\n"
+        "\n"
+        "Ports on LANs and VLANs for programs of unprivileged users. See rawnetctl(1).\n"
+        "\n"
+        "  networks [--json]                 networks that the administrator set up\n"
+        "  list [--json]                     live leases\n"
+        "  stat [--json] ID                  a lease's counters; ID: the number or rnHEX\n"
+        "  close ID                          end a lease under its holder\n"
+        "  check [--json] [NETWORK]          why a network cannot serve here, and what to "
+        "do\n"
+        "  run [OPTION...] NETWORK -- CMD ARG...\n"
+        "  run [OPTION...] --port NAME=NETWORK ... -- CMD ARG...\n"
+        "                                    open ports and become CMD with them from "
+        "descriptor 3 up\n"
+        "      --kind tap|packet  --mac ADDRESS|learn  --name NAME  --queues N  --vhost  "
+        "--vnet-hdr=BOOL\n"
+        "      in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname}, or {NAME.fd} ... "
+        "with --port\n"
+        "  qemu [--dry-run] [--] QEMU ARG... become QEMU, with each -netdev "
+        "raw,id=ID,network=NETWORK\n"
+        "                                    turned into a port\n"
+        "  vhost [OPTION...] --socket PATH|--connect PATH NETWORK\n"
+        "                                    serve a port to a vhost-user front end\n"
+        "      --mac ADDRESS  --name NAME  --queues N  --allow-user USER\n"
+        "      --busy-poll USEC  --coalesce USEC\n"
+        "  plug [OPTION...] --qmp SOCKET NETWORK\n"
+        "                                    put a network card with a port into a running QEMU\n"
+        "      --id ID  --bus BUS  --mac ADDRESS|learn  --name NAME  --queues N  --vhost\n"
+        "  unplug --qmp SOCKET ID            and take it out again\n"
+        "  host up|down NETWORK              make or remove the host's own leg on a network\n";
 
 typedef struct Verb {
         const char *name;
@@ -49,11 +49,10 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-                {"networks", verb_networks}, {"list", verb_list},   {"stat", verb_stat},
-                {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
-                {"qemu", verb_qemu},         {"host", verb_host},
-                {"plug", verb_plug},         {"unplug", verb_unplug},
-                {"vhost", verb_vhost},
+        {"networks", verb_networks}, {"list", verb_list},   {"stat", verb_stat},
+        {"close", verb_close},       {"check", verb_check}, {"run", verb_run},
+        {"qemu", verb_qemu},         {"host", verb_host},   {"plug", verb_plug},
+        {"unplug", verb_unplug},     {"vhost", verb_vhost},
 };
 
 /* Output that did not arrive (a full disk, a closed pipe) is a failure too. */
@@ -97,7 +96,8 @@ static int say_no_verb(const char *name) {
                 size_t n = MIN_OF(strlen(name), strlen(verbs[i].name));
 
                 if (n >= 3 && strncmp(name, verbs[i].name, n) == 0) {
-                        log_error("%s: no such command; did you mean %s? (see rawnetctl --help)", name, verbs[i].name);
+                        log_error("%s: no such command; did you mean %s? (see rawnetctl --help)",
+                                  name, verbs[i].name);
                         return EXIT_USAGE;
                 }
         }

@@ -12,43 +12,44 @@
 #include "client/bus-call.h"
 #include "common/clock.h"
 
-#define READY_USEC (2 * UINT64_C(1000000)) /* rawnetd looks at changed files after a fraction of a second */
+#define READY_USEC                                                                                 \
+        (2 * UINT64_C(1000000)) /* rawnetd looks at changed files after a fraction of a second */
 
 #define FIELD(type, bus_name, json_name, signature, member)                                        \
         { bus_name, json_name, signature, offsetof(type, member) }
 
 const BusField network_fields[] = {
-                FIELD(NetworkObject, "Name", "name", "s", name),
-                FIELD(NetworkObject, "Description", "description", "s", description),
-                FIELD(NetworkObject, "Parent", "parent", "s", parent),
-                FIELD(NetworkObject, "VLANs", "vlans", "(uu)", vlans),
-                FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
-                FIELD(NetworkObject, "Mode", "mode", "s", mode),
-                FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
-                FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
-                FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
-                FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
-                FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
-                FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
-                FIELD(NetworkObject, "HostInterface", "host-interface", "s", host_interface),
-                FIELD(NetworkObject, "Error", "error", "s", error),
-                FIELD(NetworkObject, "Leases", "leases", "u", leases),
+        FIELD(NetworkObject, "Name", "name", "s", name),
+        FIELD(NetworkObject, "Description", "description", "s", description),
+        FIELD(NetworkObject, "Parent", "parent", "s", parent),
+        FIELD(NetworkObject, "VLANs", "vlans", "(uu)", vlans),
+        FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
+        FIELD(NetworkObject, "Mode", "mode", "s", mode),
+        FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
+        FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
+        FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
+        FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
+        FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
+        FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
+        FIELD(NetworkObject, "HostInterface", "host-interface", "s", host_interface),
+        FIELD(NetworkObject, "Error", "error", "s", error),
+        FIELD(NetworkObject, "Leases", "leases", "u", leases),
 };
 const size_t n_network_fields = ARRAY_SIZE(network_fields);
 
 const BusField lease_fields[] = {
-                FIELD(LeaseObject, "Id", "id", "u", id),
-                FIELD(LeaseObject, "Interface", "interface", "s", interface),
-                FIELD(LeaseObject, "Network", "network", "s", network),
-                FIELD(LeaseObject, "Kind", "kind", "s", kind),
-                FIELD(LeaseObject, "Owner", "owner", "u", owner),
-                FIELD(LeaseObject, "MAC", "mac", "s", mac),
-                FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
-                FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
-                FIELD(LeaseObject, "Parent", "parent", "s", parent),
-                FIELD(LeaseObject, "Name", "name", "s", name),
-                FIELD(LeaseObject, "Since", "since", "t", since),
-                FIELD(LeaseObject, "State", "state", "s", state),
+        FIELD(LeaseObject, "Id", "id", "u", id),
+        FIELD(LeaseObject, "Interface", "interface", "s", interface),
+        FIELD(LeaseObject, "Network", "network", "s", network),
+        FIELD(LeaseObject, "Kind", "kind", "s", kind),
+        FIELD(LeaseObject, "Owner", "owner", "u", owner),
+        FIELD(LeaseObject, "MAC", "mac", "s", mac),
+        FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
+        FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
+        FIELD(LeaseObject, "Parent", "parent", "s", parent),
+        FIELD(LeaseObject, "Name", "name", "s", name),
+        FIELD(LeaseObject, "Since", "since", "t", since),
+        FIELD(LeaseObject, "State", "state", "s", state),
 };
 const size_t n_lease_fields = ARRAY_SIZE(lease_fields);
 
@@ -148,7 +149,8 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *ret_
         return 0;
 }
 
-int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret, Refusal *ret_refusal) {
+int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret,
+                      Refusal *ret_refusal) {
         _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
         const uint64_t end = clock_usec(CLOCK_MONOTONIC) + READY_USEC;
         bool changed = true;
@@ -156,7 +158,9 @@ int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Obj
         int r;
 
         /* First listen, then look. */
-        r = sd_bus_add_match(bus, &slot, "type='signal',sender='" RAWNET_BUS_NAME "',path_namespace='" RAWNET_PATH "'",
+        r = sd_bus_add_match(bus, &slot,
+                             "type='signal',sender='" RAWNET_BUS_NAME
+                             "',path_namespace='" RAWNET_PATH "'",
                              on_signal, &changed);
         if (r < 0)
                 return bus_refuse(&SD_BUS_ERROR_NULL, r, ret_refusal);

@@ -9,7 +9,7 @@
 
 typedef struct NetworkObject {
         char *name, *description, *parent, *protocol, *mode, *kinds, *isolation, *mac_prefix,
-                        *error, *host_interface;
+                *error, *host_interface;
         uint32_t vlans[2]; /* 0, 0: untagged; equal: one; else a range */
         uint32_t mtu, max_leases, leases;
         bool anti_spoof;
@@ -34,9 +34,11 @@ extern const BusField lease_fields[];
 extern const size_t n_lease_fields;
 
 int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal);
-/* The same, and again for at most 2 s while rawnetd's view of the network files is not ready(). Returns the last view. */
+/* The same, and again for at most 2 s while rawnetd's view of the network files is not ready().
+ * Returns the last view. */
 typedef bool (*ObjectsReady)(const Objects *objects, const void *userdata);
-int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret, Refusal *ret_refusal);
+int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret,
+                      Refusal *ret_refusal);
 /* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with
  * lease_object_done(). */
 int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal);

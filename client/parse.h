@@ -17,7 +17,8 @@ int parse_bool(const char *text, bool *ret);
 
 /* A lease's id as people have it in front of them: the decimal number of D-Bus or rnHEX, the port's
  * name, as `rawnetctl list` and virsh show it. 0, -EINVAL, or
- * -ERANGE for what is written like an id and outside of [RAWNET_ID_MIN, RAWNET_ID_MAX]: there is no such lease. */
+ * -ERANGE for what is written like an id and outside of [RAWNET_ID_MIN, RAWNET_ID_MAX]: there is no
+ * such lease. */
 int lease_id_parse(const char *text, uint32_t *ret);
 /* "rn1a2b3c". Returns buffer. */
 const char *lease_id_format(uint32_t id, char buffer[static LEASE_ID_TEXT_SIZE]);

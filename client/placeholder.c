@@ -10,7 +10,7 @@
 
 /* The characters of a word: port names, the dot between port and word, and the comma of {fds,}. */
 static const char word_characters[] =
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
 
 /* Writes what stands at p, where a '{' is, and returns how many characters of p that was; or an
  * error. */

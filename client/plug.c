@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl plug and unplug: a network card with a port behind it, in a QEMU that is running already. QEMU gets the port's descriptors
- * over its control socket and holds them from then on; nothing of rawnetctl stays. What fails is undone, so that either there is a
- * card or nothing.
+ * rawnetctl plug and unplug: a network card with a port behind it, in a QEMU that is running
+ * already. QEMU gets the port's descriptors over its control socket and holds them from then on;
+ * nothing of rawnetctl stays. What fails is undone, so that either there is a card or nothing.
  */
 
 #include <inttypes.h>
@@ -32,12 +32,18 @@ typedef struct PlugOptions {
 /* QEMU's rule for ids (util/id.c, id_wellformed()); our names of descriptors begin with them. */
 static bool id_is_valid(const char *id) {
         static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+        static const char more[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 
-        return *id && strchr(letters, *id) && strlen(id) <= ID_LENGTH_MAX && id[strspn(id, more)] == '\0';
+        return *id && strchr(letters, *id) && strlen(id) <= ID_LENGTH_MAX &&
+               id[strspn(id, more)] == '\0';
 }
 
-enum { OPTION_QMP = 0x200, OPTION_ID, OPTION_BUS };
+enum {
+        OPTION_QMP = 0x200,
+        OPTION_ID,
+        OPTION_BUS
+};
 
 static const struct option plug_long_options[] = {
         {"mac", required_argument, NULL, RUN_OPTION_MAC},
@@ -49,10 +55,12 @@ static const struct option plug_long_options[] = {
         {"bus", required_argument, NULL, OPTION_BUS},
         {},
 };
-static const struct option unplug_long_options[] = {{"qmp", required_argument, NULL, OPTION_QMP}, {}};
+static const struct option unplug_long_options[] = {{"qmp", required_argument, NULL, OPTION_QMP},
+                                                    {}};
 
 /* 0 or EXIT_USAGE. last: what the one argument is. */
-static int parse(int argc, char **argv, const struct option *long_options, const char *last, PlugOptions *ret) {
+static int parse(int argc, char **argv, const struct option *long_options, const char *last,
+                 PlugOptions *ret) {
         int c;
 
         *ret = (PlugOptions){.request = PORT_REQUEST_INIT};
@@ -82,7 +90,8 @@ static int parse(int argc, char **argv, const struct option *long_options, const
 static int check_id(const char *id) {
         if (id_is_valid(id))
                 return 0;
-        log_error("'%s' is no id: a letter, then letters, digits, '-', '.' and '_', %u at most", id, ID_LENGTH_MAX);
+        log_error("'%s' is no id: a letter, then letters, digits, '-', '.' and '_', %u at most", id,
+                  ID_LENGTH_MAX);
         return EXIT_USAGE;
 }
 
@@ -91,7 +100,8 @@ static void fd_name(const char *id, size_t i, char ret[static NAME_SIZE]) {
         snprintf(ret, NAME_SIZE, "%s.fd%zu", id, i);
 }
 
-/* Another than the device's, or QEMU's commands that take either (set_link, query-rx-filter) find the wrong one. */
+/* Another than the device's, or QEMU's commands that take either (set_link, query-rx-filter) find
+ * the wrong one. */
 static void netdev_name(const char *id, char ret[static NAME_SIZE]) {
         snprintf(ret, NAME_SIZE, "%s.port", id);
 }
@@ -108,20 +118,22 @@ static size_t n_fds(const Port *port) {
         return port->n_queues + port->n_vhosts;
 }
 
-static int give_fds(Qmp *qmp, const Port *port, const char *id, size_t *ret_given, Refusal *ret_refusal) {
+static int give_fds(Qmp *qmp, const Port *port, const char *id, size_t *ret_given,
+                    Refusal *ret_refusal) {
         char name[NAME_SIZE];
         int r = 0;
 
         for (*ret_given = 0; *ret_given < n_fds(port) && r == 0; *ret_given += r == 0) {
                 fd_name(id, *ret_given, name);
-                r = qmp_execute(qmp, "getfd", one("fdname", name), port->fds[*ret_given], ret_refusal);
+                r = qmp_execute(qmp, "getfd", one("fdname", name), port->fds[*ret_given],
+                                ret_refusal);
         }
         return r;
 }
 
 /* "a.fd0:a.fd1"; first..first+n */
-static void add_names(json_object *arguments, const char *single, const char *many, const char *id, size_t first,
-                      size_t n) {
+static void add_names(json_object *arguments, const char *single, const char *many, const char *id,
+                      size_t first, size_t n) {
         char names[RAWNET_FDS_MAX * NAME_SIZE], name[NAME_SIZE];
         size_t used = 0;
 
@@ -129,7 +141,8 @@ static void add_names(json_object *arguments, const char *single, const char *ma
                 return;
         for (size_t i = first; i < first + n; i++) {
                 fd_name(id, i, name);
-                used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i > first ? ":" : "", name);
+                used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+                                         i > first ? ":" : "", name);
         }
         json_object_object_add(arguments, n == 1 ? single : many, json_object_new_string(names));
 }
@@ -149,7 +162,8 @@ static int add_netdev(Qmp *qmp, const Port *port, const char *id, Refusal *ret_r
         return qmp_execute(qmp, "netdev_add", arguments, -1, ret_refusal);
 }
 
-static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bus, Refusal *ret_refusal) {
+static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bus,
+                      Refusal *ret_refusal) {
         json_object *arguments = one("driver", "virtio-net-pci");
         char name[NAME_SIZE];
         int r;
@@ -168,20 +182,24 @@ static int add_device(Qmp *qmp, const Port *port, const char *id, const char *bu
                 json_object_object_add(arguments, "host_mtu", json_object_new_uint64(port->mtu));
         if (port->n_queues > 1) {
                 json_object_object_add(arguments, "mq", json_object_new_boolean(true));
-                /* One interrupt a virtqueue, for control and for changes (hw/virtio/virtio-pci.c). */
-                json_object_object_add(arguments, "vectors", json_object_new_uint64(2 * port->n_queues + 2));
+                /* One interrupt a virtqueue, for control and for changes (hw/virtio/virtio-pci.c).
+                 */
+                json_object_object_add(arguments, "vectors",
+                                       json_object_new_uint64(2 * port->n_queues + 2));
         }
         r = qmp_execute(qmp, "device_add", arguments, -1, ret_refusal);
         /* QEMU's hw/core/qdev-hotplug.c; "bus" is there already where the user named it. */
         if (r > 0 && strstr(ret_refusal->text, "does not support hotplug"))
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "QEMU's %s takes no new cards while it runs; a q35 machine takes them on a root port: start it "
-                              "with -device pcie-root-port,id=slot1,chassis=1 and plug with --bus slot1",
-                              bus ? bus : "bus");
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "QEMU's %s takes no new cards while it runs; a q35 machine takes them on a root port: start it "
+                        "with -device pcie-root-port,id=slot1,chassis=1 and plug with --bus slot1",
+                        bus ? bus : "bus");
         return r;
 }
 
-/* QEMU takes a descriptor from its list when netdev_add uses it: what it has taken goes with the netdev, the rest by name. */
+/* QEMU takes a descriptor from its list when netdev_add uses it: what it has taken goes with the
+ * netdev, the rest by name. */
 static void take_back(Qmp *qmp, const char *id, size_t given) {
         char name[NAME_SIZE];
 
@@ -248,12 +266,13 @@ int verb_plug(int argc, char **argv) {
         r = plug(qmp, &port, id, options.bus, &refusal);
         if (r != 0)
                 return say_failure(r, &refusal);
-        printf("%s: tap on %s, MAC %s, MTU %" PRIu32 ", device %s\n", port.interface, options.request.network,
-               *port.mac ? port.mac : "(learning)", port.mtu, id);
+        printf("%s: tap on %s, MAC %s, MTU %" PRIu32 ", device %s\n", port.interface,
+               options.request.network, *port.mac ? port.mac : "(learning)", port.mtu, id);
         return EXIT_SUCCESS;
 }
 
-/* Has the guest been asked to let go, now or before? *ret_there: false where there is no such device (any more). */
+/* Has the guest been asked to let go, now or before? *ret_there: false where there is no such
+ * device (any more). */
 static int ask_device(Qmp *qmp, const char *id, bool *ret_there, Refusal *ret_refusal) {
         Refusal refusal = {};
         int r = qmp_execute(qmp, "device_del", one("id", id), -1, &refusal);

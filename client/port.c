@@ -29,7 +29,7 @@ void port_done(Port *port) {
 
 bool port_name_valid(const char *name) {
         static const char allowed[] =
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
         size_t length = strlen(name);
 
         return length >= 1 && length <= 32 && strspn(name, allowed) == length;
@@ -42,8 +42,8 @@ static bool is_said(const char *text) {
 static bool same_mac(const char *a, const char *b) {
         MacAddress first, second;
 
-        return is_said(a) && is_said(b) && mac_parse(a, &first) == 0 && mac_parse(b, &second) == 0 &&
-               memcmp(&first, &second, sizeof(first)) == 0;
+        return is_said(a) && is_said(b) && mac_parse(a, &first) == 0 &&
+               mac_parse(b, &second) == 0 && memcmp(&first, &second, sizeof(first)) == 0;
 }
 
 /* "--port a" is a name of the command line; a port of rawnetctl run may have none. */
@@ -60,16 +60,18 @@ int ports_check_addresses(const Port *ports, size_t n_ports, Refusal *ret_refusa
                         if (!a->network || !b->network || strcmp(a->network, b->network) != 0)
                                 continue;
                         if (same_mac(a->mac, b->mac))
-                                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                              "%s and %s both ask for the MAC address %s on network "
-                                              "%s: give each its own",
-                                              label(&ports[k]), label(&ports[i]), b->mac, b->network);
+                                return refuse(
+                                        ret_refusal, RAWNET_INVALID_ARGS,
+                                        "%s and %s both ask for the MAC address %s on network "
+                                        "%s: give each its own",
+                                        label(&ports[k]), label(&ports[i]), b->mac, b->network);
                         if (!is_said(a->mac) && !is_said(b->mac) && is_said(a->name) &&
                             is_said(b->name) && strcmp(a->name, b->name) == 0)
-                                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                              "%s and %s both have the name %s on network %s, and so "
-                                              "the same MAC address: give each its own",
-                                              label(&ports[k]), label(&ports[i]), b->name, b->network);
+                                return refuse(
+                                        ret_refusal, RAWNET_INVALID_ARGS,
+                                        "%s and %s both have the name %s on network %s, and so "
+                                        "the same MAC address: give each its own",
+                                        label(&ports[k]), label(&ports[i]), b->name, b->network);
                 }
         return 0;
 }

@@ -48,12 +48,12 @@ void port_done(Port *port);
  * environment. */
 bool port_name_valid(const char *name);
 
-/* Refused (RAWNET_INVALID_ARGS): two ports that ask for the same address on one network, or have the same
- * name there, from which the address is derived. Before anything is opened: afterwards rawnetd could only
- * blame a lease that the user does not know yet. */
+/* Refused (RAWNET_INVALID_ARGS): two ports that ask for the same address on one network, or have
+ * the same name there, from which the address is derived. Before anything is opened: afterwards
+ * rawnetd could only blame a lease that the user does not know yet. */
 int ports_check_addresses(const Port *ports, size_t n_ports, Refusal *ret_refusal);
-/* ports[i] was refused. Where an earlier port of the command line has its address, on another network with
- * the same parent, the refusal says so. */
+/* ports[i] was refused. Where an earlier port of the command line has its address, on another
+ * network with the same parent, the refusal says so. */
 void ports_explain_refusal(const Port *ports, size_t i, Refusal *refusal);
 
 /* The first number free for the ports' descriptors; sd_listen_fds(3): SD_LISTEN_FDS_START. */

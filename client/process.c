@@ -15,7 +15,8 @@ static void closedirp(DIR **dir) {
                 closedir(*dir);
 }
 
-/* 1: yes; 0: no; -EAGAIN: it has no command line now, though it has a program. Kernel threads and zombies have neither. */
+/* 1: yes; 0: no; -EAGAIN: it has no command line now, though it has a program. Kernel threads and
+ * zombies have neither. */
 static int has_argument(int process, const char *text) {
         int fd = openat(process, "cmdline", O_RDONLY | O_CLOEXEC);
         _cleanup_fclose_ FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
@@ -52,7 +53,8 @@ int process_find(const char *text) {
                 uint32_t pid;
                 int r;
 
-                if (text_parse_u32(entry->d_name, 1, INT32_MAX, &pid) < 0 || pid == (uint32_t)getpid())
+                if (text_parse_u32(entry->d_name, 1, INT32_MAX, &pid) < 0 ||
+                    pid == (uint32_t)getpid())
                         continue;
                 /* First, so that the number cannot become another process's. */
                 pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);

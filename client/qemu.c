@@ -106,8 +106,8 @@ static int start_backends(QemuLine *line, Refusal *ret_refusal) {
 
         for (size_t i = 0; i < line->n_ports; i++) {
                 int r = line->ports[i].request.kind == KIND_PACKET
-                                        ? backend_spawn(&line->ports[i], quiet, ret_refusal)
-                                        : 0;
+                                ? backend_spawn(&line->ports[i], quiet, ret_refusal)
+                                : 0;
 
                 if (r > 0)
                         return r;

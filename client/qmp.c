@@ -23,8 +23,8 @@ struct Qmp {
         uint64_t id;
         unsigned patience_ms; /* as qmp_connect() got it */
         uint64_t left_ms;     /* of it; 0: the peer is given up, and every command fails at once */
-        char text[4096];   /* what came last */
-        size_t read, used; /* how much of that the tokener has read, and how much it is */
+        char text[4096];      /* what came last */
+        size_t read, used;    /* how much of that the tokener has read, and how much it is */
         json_tokener *tokener;
         size_t message_size; /* bytes that the tokener has of a message that is not complete */
         char error_class[64];
@@ -59,16 +59,18 @@ static uint64_t now_ms(void) {
 static const char *text_of(json_object *object, const char *key) {
         json_object *value;
 
-        return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, json_type_string)
+        return json_object_object_get_ex(object, key, &value) &&
+                               json_object_is_type(value, json_type_string)
                        ? json_object_get_string(value)
                        : "";
 }
 
-/* One message out of what has come. QEMU writes it on one line, or with pretty=on on many; a message ends where its object ends. 1, 0
- * (none yet), or -EBADMSG. */
+/* One message out of what has come. QEMU writes it on one line, or with pretty=on on many; a
+ * message ends where its object ends. 1, 0 (none yet), or -EBADMSG. */
 static int take_message(Qmp *qmp, json_object **ret) {
         size_t length = qmp->used - qmp->read;
-        json_object *message = json_tokener_parse_ex(qmp->tokener, qmp->text + qmp->read, (int)length);
+        json_object *message =
+                json_tokener_parse_ex(qmp->tokener, qmp->text + qmp->read, (int)length);
         enum json_tokener_error error = json_tokener_get_error(qmp->tokener);
 
         if (error != json_tokener_continue)
@@ -92,8 +94,8 @@ static uint64_t deadline(const Qmp *qmp) {
         return now_ms() + qmp->left_ms;
 }
 
-/* What it took since the deadline was computed is used up. A peer that does not speak QMP, or not in time, is given up: what follows would
- * wait for nothing once more. */
+/* What it took since the deadline was computed is used up. A peer that does not speak QMP, or not
+ * in time, is given up: what follows would wait for nothing once more. */
 static void use_patience(Qmp *qmp, uint64_t until_ms, int r) {
         uint64_t now = now_ms();
 
@@ -146,15 +148,18 @@ static int refuse_trouble(const Qmp *qmp, int r, const char *what, Refusal *ret_
         if (r == -ENOMEM)
                 return r;
         if (r == -ETIMEDOUT)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "QEMU at %s does not answer %s within %u s in all; a control socket serves one "
-                              "program at a time: give QEMU another -qmp for this one",
-                              qmp->path, what, qmp->patience_ms / 1000);
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "QEMU at %s does not answer %s within %u s in all; a control socket serves one "
+                        "program at a time: give QEMU another -qmp for this one",
+                        qmp->path, what, qmp->patience_ms / 1000);
         if (r == -EBADMSG)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "what answers at %s does not speak QMP; name the socket of QEMU's -qmp option",
-                              qmp->path);
-        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "QEMU at %s, asked for %s: %s", qmp->path, what,
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "what answers at %s does not speak QMP; name the socket of QEMU's -qmp option",
+                        qmp->path);
+        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE, "QEMU at %s, asked for %s: %s",
+                      qmp->path, what,
                       r == -ECONNRESET ? "it closed the connection" : strerror(-r));
 }
 
@@ -174,21 +179,23 @@ static int read_answer(Qmp *qmp, const char *command, Refusal *ret_refusal) {
                         note_event(qmp, message);
                         continue;
                 }
-                if (!json_object_object_get_ex(message, "id", &id) || json_object_get_uint64(id) != qmp->id)
+                if (!json_object_object_get_ex(message, "id", &id) ||
+                    json_object_get_uint64(id) != qmp->id)
                         continue;
                 if (json_object_object_get_ex(message, "return", NULL))
                         return 0;
                 if (!json_object_object_get_ex(message, "error", &error))
                         return refuse_trouble(qmp, -EBADMSG, command, ret_refusal);
                 snprintf(qmp->error_class, sizeof(qmp->error_class), "%s", text_of(error, "class"));
-                r = refuse(ret_refusal, RAWNET_KERNEL_REFUSED, "QEMU at %s refuses %s: %s", qmp->path, command,
-                           text_of(error, "desc"));
+                r = refuse(ret_refusal, RAWNET_KERNEL_REFUSED, "QEMU at %s refuses %s: %s",
+                           qmp->path, command, text_of(error, "desc"));
                 text_make_printable(ret_refusal->text);
                 return r;
         }
 }
 
-int qmp_execute(Qmp *qmp, const char *command, json_object *arguments, int fd, Refusal *ret_refusal) {
+int qmp_execute(Qmp *qmp, const char *command, json_object *arguments, int fd,
+                Refusal *ret_refusal) {
         _cleanup_(json_putp) json_object *message = json_object_new_object();
         const char *text;
         int r;
@@ -225,10 +232,11 @@ int qmp_wait_deleted(Qmp *qmp, unsigned seconds, Refusal *ret_refusal) {
                 int r = next_message(qmp, until, &message);
 
                 if (r == -ETIMEDOUT)
-                        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                                      "the guest has not let go of %s within %u s; it has been asked: when it "
-                                      "runs and takes notice, try again",
-                                      qmp->device, seconds);
+                        return refuse(
+                                ret_refusal, RAWNET_NETWORK_BUSY,
+                                "the guest has not let go of %s within %u s; it has been asked: when it "
+                                "runs and takes notice, try again",
+                                qmp->device, seconds);
                 if (r < 0)
                         return refuse_trouble(qmp, r, "the device's end", ret_refusal);
                 note_event(qmp, message);
@@ -251,18 +259,21 @@ static int greet(Qmp *qmp, Refusal *ret_refusal) {
 
 /* What QEMU's -qmp takes, and we do not: descriptors are passed over a UNIX socket alone. */
 static int check_kind(const char *path, Refusal *ret_refusal) {
-        static const char *const others[] = {"tcp:", "telnet:", "websocket:", "udp:", "fd:", "pipe:", "vc", "stdio"};
+        static const char *const others[] = {
+                "tcp:", "telnet:", "websocket:", "udp:", "fd:", "pipe:", "vc", "stdio"};
 
         if (strncmp(path, "unix:", 5) == 0)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s: write the socket's path alone: --qmp %.*s", path,
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s: write the socket's path alone: --qmp %.*s", path,
                               (int)strcspn(path + 5, ","), path + 5);
         for (size_t i = 0; i < ARRAY_SIZE(others); i++)
                 if (strncmp(path, others[i], strlen(others[i])) == 0 && access(path, F_OK) < 0)
-                        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      "%s: --qmp takes the path of a UNIX socket, because a port's descriptors can only be "
-                                      "passed over one; give QEMU one more control socket: -qmp "
-                                      "unix:/run/user/%u/vm.qmp,server=on,wait=off",
-                                      path, (unsigned)getuid());
+                        return refuse(
+                                ret_refusal, RAWNET_INVALID_ARGS,
+                                "%s: --qmp takes the path of a UNIX socket, because a port's descriptors can only be "
+                                "passed over one; give QEMU one more control socket: -qmp "
+                                "unix:/run/user/%u/vm.qmp,server=on,wait=off",
+                                path, (unsigned)getuid());
         return 0;
 }
 
@@ -288,14 +299,16 @@ int qmp_connect(const char *path, unsigned patience_ms, Qmp **ret, Refusal *ret_
         qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (qmp->fd < 0)
                 return -errno;
-        /* For connect() alone, which waits while the queue of the listening socket is full (unix(7)). */
+        /* For connect() alone, which waits while the queue of the listening socket is full
+         * (unix(7)). */
         if (setsockopt(qmp->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
                 return -errno;
         if (connect(qmp->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return errno == EAGAIN ? refuse_trouble(qmp, -ETIMEDOUT, "a connection", ret_refusal)
-                                       : refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "cannot reach QEMU at %s: %s; start it with -qmp unix:%s,server=on,wait=off", path,
-                              strerror(errno), path);
+                return errno == EAGAIN
+                               ? refuse_trouble(qmp, -ETIMEDOUT, "a connection", ret_refusal)
+                               : refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                                        "cannot reach QEMU at %s: %s; start it with -qmp unix:%s,server=on,wait=off",
+                                        path, strerror(errno), path);
         r = greet(qmp, ret_refusal);
         if (r == 0)
                 *ret = TAKE_PTR(qmp);

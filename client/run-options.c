@@ -15,14 +15,14 @@
 #include "common/text.h"
 
 static const struct option run_long_options[] = {
-                {"kind", required_argument, NULL, RUN_OPTION_KIND},
-                {"mac", required_argument, NULL, RUN_OPTION_MAC},
-                {"name", required_argument, NULL, RUN_OPTION_NAME},
-                {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
-                {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
-                {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
-                {"port", required_argument, NULL, RUN_OPTION_PORT},
-                {},
+        {"kind", required_argument, NULL, RUN_OPTION_KIND},
+        {"mac", required_argument, NULL, RUN_OPTION_MAC},
+        {"name", required_argument, NULL, RUN_OPTION_NAME},
+        {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
+        {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
+        {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
+        {"port", required_argument, NULL, RUN_OPTION_PORT},
+        {},
 };
 
 bool run_option_set(PortRequest *request, int option, const char *value) {
@@ -41,7 +41,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                 request->name = value;
                 if (*value && strlen(value) <= RAWNET_LEASE_NAME_MAX)
                         return true;
-                log_error("--name has 1 to %u characters, not %zu", RAWNET_LEASE_NAME_MAX, strlen(value));
+                log_error("--name has 1 to %u characters, not %zu", RAWNET_LEASE_NAME_MAX,
+                          strlen(value));
                 return false;
         case RUN_OPTION_QUEUES:
                 if (text_parse_u32(value, 1, RAWNET_QUEUES_MAX, &request->queues) >= 0)
@@ -70,7 +71,8 @@ static bool same_variable(const char *a, const char *b) {
         return *a == *b;
 }
 
-/* Options that do not go together, as the service would refuse them, in the words of the command line. */
+/* Options that do not go together, as the service would refuse them, in the words of the command
+ * line. */
 static bool options_agree(const PortRequest *request) {
         const char *option = NULL, *kind = request->kind == KIND_TAP ? "packet" : "tap";
 
@@ -105,11 +107,14 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
         for (size_t i = 0; i < options->n_ports; i++)
                 if (same_variable(options->ports[i].name, text)) {
                         if (strcmp(options->ports[i].name, text) == 0)
-                                log_error("--port %s is given twice; choose another name for one of them", text);
+                                log_error(
+                                        "--port %s is given twice; choose another name for one of them",
+                                        text);
                         else
-                                log_error("--port %s and --port %s would have the same variables in the environment; "
-                                          "choose another name for one of them",
-                                          options->ports[i].name, text);
+                                log_error(
+                                        "--port %s and --port %s would have the same variables in the environment; "
+                                        "choose another name for one of them",
+                                        options->ports[i].name, text);
                         return false;
                 }
         if (options->n_ports >= RUN_PORTS_MAX) {
@@ -126,7 +131,8 @@ static bool add_port(RunOptions *options, const PortRequest *request, char *text
 }
 
 /* What is left after the options: [NETWORK] [--] CMD ARG… */
-static bool take_command(RunOptions *options, PortRequest *request, char **rest, bool after_dashes) {
+static bool take_command(RunOptions *options, PortRequest *request, char **rest,
+                         bool after_dashes) {
         if (options->n_ports == 0) {
                 if (!*rest || (after_dashes && !(rest[1] && strcmp(rest[1], "--") == 0))) {
                         log_error("run: which network? (rawnetctl run NETWORK -- CMD ARG...)");

@@ -62,9 +62,10 @@ static void warn_unused_mac(const PortList *list, char **command) {
                 for (char **argument = command; *argument && !used; argument++)
                         used = strcasestr(*argument, port->mac) || strstr(*argument, "RAWNET_MAC");
                 if (!used)
-                        log_warning("the command does not use the port's MAC address %s; a guest with "
-                                    "another one gets no traffic. Write {mac} for it, or use --mac learn",
-                                    port->mac);
+                        log_warning(
+                                "the command does not use the port's MAC address %s; a guest with "
+                                "another one gets no traffic. Write {mac} for it, or use --mac learn",
+                                port->mac);
         }
 }
 
@@ -85,11 +86,15 @@ static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusa
 /* Before anything is opened or anybody is asked for a password. 0 or the exit status. */
 static int look_for_command(const RunOptions *options) {
         char **command = options->command;
-        int r = strchr(command[0], '{') ? 0 : find_program(command[0]); /* {name} is not known yet */
+        int r = strchr(command[0], '{') ? 0
+                                        : find_program(command[0]); /* {name} is not known yet */
 
         /* run --port a=lab lab -- CMD */
-        if (r == EXIT_NOT_FOUND && options->ports[0].name && command[1] && strcmp(command[1], "--") == 0)
-                log_error("with --port, %s is taken for the command: give NETWORK or --port, not both", command[0]);
+        if (r == EXIT_NOT_FOUND && options->ports[0].name && command[1] &&
+            strcmp(command[1], "--") == 0)
+                log_error(
+                        "with --port, %s is taken for the command: give NETWORK or --port, not both",
+                        command[0]);
         return r;
 }
 

@@ -132,9 +132,8 @@ json_object *json_of_fields(const BusField *fields, size_t n_fields, const void 
         for (size_t i = 0; object && i < n_fields; i++)
                 if (fields[i].json)
                         json_object_object_add(
-                                        object, fields[i].json,
-                                        json_of_value(&fields[i],
-                                                      (const char *)base + fields[i].offset));
+                                object, fields[i].json,
+                                json_of_value(&fields[i], (const char *)base + fields[i].offset));
         return object;
 }
 
@@ -144,8 +143,8 @@ int json_print(json_object *json) {
         if (!json)
                 return -ENOMEM;
         text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-                                                                    JSON_C_TO_STRING_SPACED |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
+                                                            JSON_C_TO_STRING_SPACED |
+                                                            JSON_C_TO_STRING_NOSLASHESCAPE);
         if (text)
                 puts(text);
         json_object_put(json);

@@ -26,15 +26,15 @@ typedef struct VhostOptions {
 } VhostOptions;
 
 static const struct option long_options[] = {
-                {"socket", required_argument, NULL, 's'},
-                {"connect", required_argument, NULL, 'c'},
-                {"mac", required_argument, NULL, 'm'},
-                {"name", required_argument, NULL, 'n'},
-                {"queues", required_argument, NULL, 'q'},
-                {"allow-user", required_argument, NULL, 'u'},
-                {"busy-poll", required_argument, NULL, 'b'},
-                {"coalesce", required_argument, NULL, 'o'},
-                {},
+        {"socket", required_argument, NULL, 's'},
+        {"connect", required_argument, NULL, 'c'},
+        {"mac", required_argument, NULL, 'm'},
+        {"name", required_argument, NULL, 'n'},
+        {"queues", required_argument, NULL, 'q'},
+        {"allow-user", required_argument, NULL, 'u'},
+        {"busy-poll", required_argument, NULL, 'b'},
+        {"coalesce", required_argument, NULL, 'o'},
+        {},
 };
 
 /* Passed on as it was written. */
@@ -75,7 +75,8 @@ static bool set_option(VhostOptions *options, int c) {
                 log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, optarg);
                 return false;
         case 'u':
-                /* rawnet-vhost knows which users there are, but it starts after polkit may have asked. */
+                /* rawnet-vhost knows which users there are, but it starts after polkit may have
+                 * asked. */
                 if (user_exists(optarg)) {
                         options->allow_user = optarg;
                         return true;

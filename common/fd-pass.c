@@ -13,7 +13,8 @@
 
 #define FDS_SIZE (RAWNET_FDS_MAX * sizeof(int))
 
-int fd_pass_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds, int flags) {
+int fd_pass_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds,
+                 int flags) {
         union {
                 struct cmsghdr header; /* for the alignment, cmsg(3) */
                 char bytes[CMSG_SPACE(FDS_SIZE)];
@@ -42,8 +43,9 @@ int fd_pass_send(int socket_fd, const void *data, size_t size, const int *fds, s
         return (size_t)n == size ? 0 : -EIO;
 }
 
-/* Takes every descriptor out of the message into fds (room for max). Returns false where there is anything else in the
- * control part; descriptors are collected to its end all the same, so that they can be closed. */
+/* Takes every descriptor out of the message into fds (room for max). Returns false where there is
+ * anything else in the control part; descriptors are collected to its end all the same, so that
+ * they can be closed. */
 static bool collect(struct msghdr *message, int *fds, size_t max, size_t *ret_n_fds) {
         bool clean = true;
         size_t n = 0;

@@ -22,8 +22,9 @@ static const char *log_program = "rawnet";
 static bool log_to_journal; /* stderr is the journal's stream */
 static bool log_debugging;
 
-/* systemd.exec(5), $JOURNAL_STREAM: "device:inode" of the stream that a service's stderr was connected to. It is
- * inherited, also by a program whose stderr went elsewhere since: hence the comparison. */
+/* systemd.exec(5), $JOURNAL_STREAM: "device:inode" of the stream that a service's stderr was
+ * connected to. It is inherited, also by a program whose stderr went elsewhere since: hence the
+ * comparison. */
 static bool stderr_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
         char mine[2 * 20 + 2];
@@ -104,7 +105,8 @@ void log_limited(LogLimit *limit, int level, const char *format, ...) {
         errno = saved;
 }
 
-/* The entry of one event while it is built: fields in one buffer each, given to the journal together. */
+/* The entry of one event while it is built: fields in one buffer each, given to the journal
+ * together. */
 typedef struct Entry {
         struct iovec field[10];
         size_t count;
@@ -127,7 +129,8 @@ _printf_(2, 3) static void entry_add(Entry *entry, const char *format, ...) {
         n = vasprintf(&text, format, ap);
         va_end(ap);
         if (n >= 0)
-                entry->field[entry->count++] = (struct iovec){.iov_base = text, .iov_len = (size_t)n};
+                entry->field[entry->count++] =
+                        (struct iovec){.iov_base = text, .iov_len = (size_t)n};
 }
 
 static int send_entry(const LogEvent *event, const char *text) {

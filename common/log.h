@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The one place that writes messages of a program. To stderr with an sd-daemon(3) "<N>" priority prefix when
- * stderr is the journal's stream (JOURNAL_STREAM matches), plain "program: text" otherwise. Events of a lease
- * go to the journal as structured entries by log_event(), where there is a journal.
+ * The one place that writes messages of a program. To stderr with an sd-daemon(3) "<N>" priority
+ * prefix when stderr is the journal's stream (JOURNAL_STREAM matches), plain "program: text"
+ * otherwise. Events of a lease go to the journal as structured entries by log_event(), where there
+ * is a journal.
  */
 
 #include <syslog.h>
@@ -14,7 +15,8 @@
 /* program must outlive the process (argv[0]'s last part, a literal). */
 void log_open(const char *program);
 
-/* level as in syslog(3), LOG_ERR … LOG_DEBUG; debug only where RAWNET_DEBUG is set when log_open() ran. */
+/* level as in syslog(3), LOG_ERR … LOG_DEBUG; debug only where RAWNET_DEBUG is set when log_open()
+ * ran. */
 void log_at(int level, const char *format, ...) _printf_(2, 3);
 
 #define log_error(...) log_at(LOG_ERR, __VA_ARGS__)
@@ -23,8 +25,9 @@ void log_at(int level, const char *format, ...) _printf_(2, 3);
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 
-/* For a line that somebody else can cause as often as he likes: the first is written, then one in LOG_LIMIT_USEC at most, with the
- * number of those that were left out. Zero-initialized; belongs to one kind of line. */
+/* For a line that somebody else can cause as often as he likes: the first is written, then one in
+ * LOG_LIMIT_USEC at most, with the number of those that were left out. Zero-initialized; belongs to
+ * one kind of line. */
 #define LOG_LIMIT_USEC (10 * UINT64_C(1000000))
 typedef struct LogLimit {
         uint64_t until; /* µs, CLOCK_MONOTONIC */
@@ -47,6 +50,6 @@ typedef struct LogEvent {
         int64_t uid; /* -1: none */
 } LogEvent;
 
-/* One line as log_at() writes it and, where systemd's journal runs, one entry with MESSAGE_ID= and RAWNET_* fields; where
- * stderr is the journal itself, the entry only: not the same twice. */
+/* One line as log_at() writes it and, where systemd's journal runs, one entry with MESSAGE_ID= and
+ * RAWNET_* fields; where stderr is the journal itself, the entry only: not the same twice. */
 void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);

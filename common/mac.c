@@ -116,7 +116,8 @@ int mac_prefixes_parse(const char *text, MacPrefixes *ret) {
         return 0;
 }
 
-const char *mac_prefixes_format(const MacPrefixes *prefixes, char buffer[static MAC_PREFIXES_TEXT_SIZE]) {
+const char *mac_prefixes_format(const MacPrefixes *prefixes,
+                                char buffer[static MAC_PREFIXES_TEXT_SIZE]) {
         char *p = buffer;
 
         *p = '\0';
@@ -176,7 +177,8 @@ int mac_random(const MacPrefix *prefix, MacAddress *ret) {
         ssize_t n;
 
         do {
-                /* Up to 256 bytes come whole once the pool is ready, getrandom(2); before that a signal may interrupt. */
+                /* Up to 256 bytes come whole once the pool is ready, getrandom(2); before that a
+                 * signal may interrupt. */
                 do
                         n = getrandom(mac.octet, sizeof(mac.octet), 0);
                 while (n < 0 && errno == EINTR);

@@ -38,17 +38,21 @@
 #define RAWNET_STATE_DIR "/var/lib/rawnet"
 #define RAWNET_KEY_FILE "mac-key"
 /* Searched in this order, the first file of a name wins (as systemd.network(5) does it). */
-#define RAWNET_NETWORK_DIRS "/etc/rawnet/networks", "/run/rawnet/networks", "/usr/lib/rawnet/networks"
+#define RAWNET_NETWORK_DIRS                                                                        \
+        "/etc/rawnet/networks", "/run/rawnet/networks", "/usr/lib/rawnet/networks"
 
-/* Kernel objects. A lease's id is its nsid and, in hex, its port's name; see design in ARCHITECTURE.md. */
+/* Kernel objects. A lease's id is its nsid and, in hex, its port's name; see design in
+ * ARCHITECTURE.md. */
 #define RAWNET_ID_MIN UINT32_C(0x10000)
 #define RAWNET_ID_MAX UINT32_C(0x7fffffff)
-/* New leases get ids from here up (helper/lease-id.h); earlier builds took any from RAWNET_ID_MIN. */
+/* New leases get ids from here up (helper/lease-id.h); earlier builds took any from RAWNET_ID_MIN.
+ */
 #define RAWNET_ID_FIRST UINT32_C(0x7fff0000)
-#define RAWNET_PORT_NAME_FORMAT "rn%x"  /* a lease's port */
-#define RAWNET_VLAN_NAME_FORMAT "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
+#define RAWNET_PORT_NAME_FORMAT "rn%x" /* a lease's port */
+#define RAWNET_VLAN_NAME_FORMAT                                                                    \
+        "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
 #define RAWNET_VLAN_NAME_PREFIX "rnv"
-#define RAWNET_OWN_NAME_PREFIX "rn" /* no interface that an administrator names may begin so */
+#define RAWNET_OWN_NAME_PREFIX "rn"  /* no interface that an administrator names may begin so */
 #define RAWNET_LEG_NAME_PREFIX "rnh" /* a host leg while it is being made, for a moment */
 #define RAWNET_LEG_ALIAS_PREFIX "rawnet: host leg of " /* and the network's name */
 
@@ -56,19 +60,21 @@
 #define RAWNET_NETWORK_NAME_MAX 32u /* of a file's NAME */
 #define RAWNET_FULL_NAME_MAX 37u    /* NAME.4094 */
 #define RAWNET_LEASE_NAME_MAX 64u
-#define VLAN_ID_MAX 4094u      /* IEEE 802.1Q-2018, 9.6: 4095 is reserved, 0 means no VLAN */
+#define VLAN_ID_MAX 4094u         /* IEEE 802.1Q-2018, 9.6: 4095 is reserved, 0 means no VLAN */
 #define RAWNET_TAP_MTU_MAX 65521u /* drivers/net/tun.c: MAX_MTU less ETH_HLEN */
-#define NETWORK_MTU_MIN 68u    /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
-#define NETWORK_MTU_MAX 65535u /* linux/if_ether.h: ETH_MAX_MTU */
+#define NETWORK_MTU_MIN 68u       /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
+#define NETWORK_MTU_MAX 65535u    /* linux/if_ether.h: ETH_MAX_MTU */
 #define RAWNET_QUEUES_MAX 16u
-/* Leases with mac=learn whose guest has not sent its first frame yet. Each keeps a process and a descriptor of rawnet-helper;
- * TasksMax= and LimitNOFILE= of rawnet-helper.service leave room for all of them beside the workers. */
+/* Leases with mac=learn whose guest has not sent its first frame yet. Each keeps a process and a
+ * descriptor of rawnet-helper; TasksMax= and LimitNOFILE= of rawnet-helper.service leave room for
+ * all of them beside the workers. */
 #define RAWNET_LEARNING_PER_USER_MAX 16u
 #define RAWNET_LEARNING_MAX 256u
 /* dbus-daemon's default max_message_unix_fds for a system bus connection, dbus-daemon(1) */
 #define RAWNET_FDS_MAX 16u
 
-/* Journal events, the MESSAGE_ID= of log_event() (sd_journal_send(3)); explained in systemd/rawnet.catalog. */
+/* Journal events, the MESSAGE_ID= of log_event() (sd_journal_send(3)); explained in
+ * systemd/rawnet.catalog. */
 #define RAWNET_EVENT_OPENED "d8141f479581476994268bf323dadbb4"
 #define RAWNET_EVENT_REFUSED "6adb09ff20f549539a2a4bdebe7732fd"
 #define RAWNET_EVENT_ENDED "797cad538a664f4090b5e7fa4592af89"

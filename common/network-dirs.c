@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The search path: which file is a network's, may it be believed, is it finished, which networks are there. A file is judged
- * by the open descriptor, never by its name a second time. Never writes, never follows a name outside the directories except
- * by an administrator's own symbolic link, whose target must pass the same checks.
+ * The search path: which file is a network's, may it be believed, is it finished, which networks
+ * are there. A file is judged by the open descriptor, never by its name a second time. Never
+ * writes, never follows a name outside the directories except by an administrator's own symbolic
+ * link, whose target must pass the same checks.
  *
- * A writer that writes in place (a shell's '>', cp, some editors) empties the file first and may write it in pieces. The first
- * half of a file can be valid and mean something else (VLAN=10 of VLAN=100), so no file is used while it may still grow.
+ * A writer that writes in place (a shell's '>', cp, some editors) empties the file first and may
+ * write it in pieces. The first half of a file can be valid and mean something else (VLAN=10 of
+ * VLAN=100), so no file is used while it may still grow.
  */
 
 #include <assert.h>
@@ -24,7 +26,8 @@
 
 /* A file counts as finished when nothing has changed it for so long. */
 #define FINISHED_USEC UINT64_C(100000)
-/* An empty file and a last line without its newline are what an interrupted writer leaves; some editors leave them for good. */
+/* An empty file and a last line without its newline are what an interrupted writer leaves; some
+ * editors leave them for good. */
 #define CUT_OFF_USEC UINT64_C(1000000)
 /* network_file_load_wait() */
 #define WAIT_STEP_USEC UINT64_C(25000)
@@ -56,8 +59,8 @@ static bool is_our_trouble(int errnum) {
         return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EINTR;
 }
 
-/* The first NAME.conf of dirs, opened. The path stays set where the file cannot be opened. Returns 1, 0 (there is none), or
- * -errno. */
+/* The first NAME.conf of dirs, opened. The path stays set where the file cannot be opened. Returns
+ * 1, 0 (there is none), or -errno. */
 static int find_file(const char *const *dirs, const char *name, Found *ret) {
         for (; *dirs; dirs++) {
                 struct stat st;
@@ -66,7 +69,8 @@ static int find_file(const char *const *dirs, const char *name, Found *ret) {
                 n = snprintf(ret->path, sizeof(ret->path), "%s/%s" SUFFIX, *dirs, name);
                 if (n < 0 || (size_t)n >= sizeof(ret->path))
                         return -ENAMETOOLONG;
-                /* NONBLOCK, NOCTTY: a FIFO or terminal somebody left there must not hold up or be taken by a daemon. */
+                /* NONBLOCK, NOCTTY: a FIFO or terminal somebody left there must not hold up or be
+                 * taken by a daemon. */
                 ret->fd = open(ret->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
                 if (ret->fd >= 0) {
                         if (fstat(ret->fd, &ret->st) < 0) {
@@ -121,11 +125,13 @@ static bool same_time(struct timespec a, struct timespec b) {
         return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* Not the mtime: every write sets the ctime as well, and no program can set it to another time (inode(7)). A ctime in the
- * future comes from a clock that was set back or from another machine. It says nothing, and must not block for ever. */
+/* Not the mtime: every write sets the ctime as well, and no program can set it to another time
+ * (inode(7)). A ctime in the future comes from a clock that was set back or from another machine.
+ * It says nothing, and must not block for ever. */
 static bool changed_within(const struct stat *st, uint64_t usec) {
         uint64_t now = clock_usec(CLOCK_REALTIME);
-        uint64_t changed = (uint64_t)st->st_ctim.tv_sec * 1000000 + (uint64_t)st->st_ctim.tv_nsec / 1000;
+        uint64_t changed =
+                (uint64_t)st->st_ctim.tv_sec * 1000000 + (uint64_t)st->st_ctim.tv_nsec / 1000;
 
         return st->st_ctim.tv_sec >= 0 && changed <= now && now - changed < usec;
 }
@@ -167,10 +173,11 @@ static int not_found(const char *name, bool named, const char *const *dirs, Refu
                               "network %s: %s is not read, because its name does not end in " SUFFIX
                               "; an administrator renames it to %s" SUFFIX,
                               name, path, name);
-        return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                      "network %.40s: there is no such network; rawnetctl networks shows what there is, "
-                      "and an administrator adds one as %s/%.40s" SUFFIX,
-                      name, dirs[0], name);
+        return refuse(
+                ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                "network %.40s: there is no such network; rawnetctl networks shows what there is, "
+                "and an administrator adds one as %s/%.40s" SUFFIX,
+                name, dirs[0], name);
 }
 
 /* May the file be believed? NULL, or why not and what to do. */
@@ -178,8 +185,9 @@ static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, s
         if (!S_ISREG(st->st_mode))
                 return "it is not a regular file; write the network's settings into one";
         if (st->st_uid != owner) {
-                snprintf(buffer, size, "it belongs to uid %u and must belong to uid %u; an administrator "
-                                       "checks its contents, then: chown %u it",
+                snprintf(buffer, size,
+                         "it belongs to uid %u and must belong to uid %u; an administrator "
+                         "checks its contents, then: chown %u it",
                          st->st_uid, owner, owner);
                 return buffer;
         }
@@ -189,7 +197,8 @@ static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, s
         return NULL;
 }
 
-/* The file's whole text, once it is finished. 0, RAWNET_NETWORK_BUSY or -errno; *ret_text is the caller's to free. */
+/* The file's whole text, once it is finished. 0, RAWNET_NETWORK_BUSY or -errno; *ret_text is the
+ * caller's to free. */
 static int read_finished(const Found *found, const char *name, char **ret_text, size_t *ret_size,
                          Refusal *ret_refusal) {
         _cleanup_free_ char *text = malloc(NETWORK_FILE_SIZE_MAX + 1);
@@ -210,7 +219,8 @@ static int read_finished(const Found *found, const char *name, char **ret_text, 
         return 0;
 }
 
-static int cannot_open(const char *name, const Found *found, int errnum, Network *ret, Refusal *ret_refusal) {
+static int cannot_open(const char *name, const Found *found, int errnum, Network *ret,
+                       Refusal *ret_refusal) {
         char reason[160];
 
         snprintf(reason, sizeof(reason), "it cannot be opened: %s; %s", strerrordesc_np(errnum),
@@ -219,10 +229,11 @@ static int cannot_open(const char *name, const Found *found, int errnum, Network
 }
 
 static int masked(const char *name, const Found *found, Refusal *ret_refusal) {
-        return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                      "network %s: %s %s, which disables (masks) this network; an administrator removes "
-                      "that file, or writes a [Network] section into a new one",
-                      name, found->path, is_dev_null(&found->st) ? "is /dev/null" : "is empty");
+        return refuse(
+                ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                "network %s: %s %s, which disables (masks) this network; an administrator removes "
+                "that file, or writes a [Network] section into a new one",
+                name, found->path, is_dev_null(&found->st) ? "is /dev/null" : "is empty");
 }
 
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
@@ -247,7 +258,8 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
         reason = untrusted(&found.st, owner, buffer, sizeof(buffer));
         if (is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
                 return masked(name, &found, ret_refusal);
-        /* Before anything is waited for: whom nobody trusts cannot keep a daemon busy by writing. */
+        /* Before anything is waited for: whom nobody trusts cannot keep a daemon busy by writing.
+         */
         if (reason)
                 return bad_file(name, found.path, ret, ret_refusal, reason);
         r = read_finished(&found, name, &text, &size, ret_refusal);
@@ -258,7 +270,8 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
                          : network_file_parse(found.path, name, text, size, ret, ret_refusal);
 }
 
-/* FNV-1a (draft-eastlake-fnv): no secret, and nobody gains by two states that look the same but an administrator who made them. */
+/* FNV-1a (draft-eastlake-fnv): no secret, and nobody gains by two states that look the same but an
+ * administrator who made them. */
 static void mix(uint64_t *state, uint64_t value) {
         for (unsigned i = 0; i < sizeof(value); i++) {
                 *state ^= value >> 8 * i & 0xff;
@@ -267,9 +280,13 @@ static void mix(uint64_t *state, uint64_t value) {
 }
 
 static void mix_file(uint64_t *state, const struct stat *st) {
-        const uint64_t values[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
-                                   (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
-                                   (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
+        const uint64_t values[] = {st->st_dev,
+                                   st->st_ino,
+                                   (uint64_t)st->st_size,
+                                   (uint64_t)st->st_mtim.tv_sec,
+                                   (uint64_t)st->st_mtim.tv_nsec,
+                                   (uint64_t)st->st_ctim.tv_sec,
+                                   (uint64_t)st->st_ctim.tv_nsec};
 
         for (size_t i = 0; i < ARRAY_SIZE(values); i++)
                 mix(state, values[i]);
@@ -375,15 +392,18 @@ static bool check_file_name(const char *dir, const char *file, size_t length) {
         size_t good = network_name_length(file);
 
         if (good < length)
-                log_warning("%s/%s: ignored: a network's name has letters, digits, '-' and '_' only, and not "
-                            "'%c'; rename the file",
-                            dir, file, file[good]);
+                log_warning(
+                        "%s/%s: ignored: a network's name has letters, digits, '-' and '_' only, and not "
+                        "'%c'; rename the file",
+                        dir, file, file[good]);
         else if (length == 0)
-                log_warning("%s/%s: ignored: there is no name before " SUFFIX "; rename the file", dir, file);
+                log_warning("%s/%s: ignored: there is no name before " SUFFIX "; rename the file",
+                            dir, file);
         else if (length > RAWNET_NETWORK_NAME_MAX)
-                log_warning("%s/%s: ignored: the name has %zu characters, and at most %u are allowed; rename the "
-                            "file",
-                            dir, file, length, RAWNET_NETWORK_NAME_MAX);
+                log_warning(
+                        "%s/%s: ignored: the name has %zu characters, and at most %u are allowed; rename the "
+                        "file",
+                        dir, file, length, RAWNET_NETWORK_NAME_MAX);
         else
                 return true;
         return false;
@@ -418,7 +438,8 @@ static int read_dir(const char *path, Names *names) {
         }
 }
 
-/* Is there a network of that name? A file that cannot be opened is one, with a mistake. 1, 0 or -errno. */
+/* Is there a network of that name? A file that cannot be opened is one, with a mistake. 1, 0 or
+ * -errno. */
 static int is_there(const char *const *dirs, const char *name) {
         _cleanup_(found_close) Found found = {.fd = -1};
         int r;
@@ -443,8 +464,8 @@ int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret
         }
         if (names.count > 0)
                 qsort(names.name, names.count, sizeof(*names.name), compare_names);
-        /* Keeps the first of equal names that are there, in place. What is dropped is freed at once and forgotten, so that
-         * an error in the middle frees every name once. */
+        /* Keeps the first of equal names that are there, in place. What is dropped is freed at once
+         * and forgotten, so that an error in the middle frees every name once. */
         for (size_t i = 0; i < names.count; i++) {
                 bool again = kept > 0 && strcmp(names.name[kept - 1], names.name[i]) == 0;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The text of one network file becomes a Network, or a refusal with file:line, the reason and what to write instead.
- * Reads no file itself (network-dirs.c does), changes nothing, allocates nothing.
+ * The text of one network file becomes a Network, or a refusal with file:line, the reason and what
+ * to write instead. Reads no file itself (network-dirs.c does), changes nothing, allocates nothing.
  */
 
 #include <assert.h>
@@ -34,9 +34,9 @@ typedef enum Key {
 
 typedef struct Parser {
         Network network;
-        unsigned line;              /* being read, from 1 */
-        unsigned section;           /* line of [Network], 0 before it */
-        unsigned seen[KEY_COUNT];   /* line of each key, 0 where absent */
+        unsigned line;            /* being read, from 1 */
+        unsigned section;         /* line of [Network], 0 before it */
+        unsigned seen[KEY_COUNT]; /* line of each key, 0 where absent */
         Refusal *refusal;
 } Parser;
 
@@ -48,8 +48,8 @@ _printf_(3, 4) static int bad(Parser *p, unsigned line, const char *format, ...)
         va_start(ap, format);
         vsnprintf(sentence, sizeof(sentence), format, ap);
         va_end(ap);
-        return refuse(p->refusal, RAWNET_BAD_NETWORK_FILE, "network %s: %s:%u: %s",
-                      p->network.name, p->network.path, line, sentence);
+        return refuse(p->refusal, RAWNET_BAD_NETWORK_FILE, "network %s: %s:%u: %s", p->network.name,
+                      p->network.path, line, sentence);
 }
 
 /* "KEY=VALUE: write ...", the form of every complaint about a value. */
@@ -82,15 +82,20 @@ static int parse_description(Parser *p, const char *key, const char *value) {
                 return bad(p, p->line, "%s= is longer than %zu bytes; shorten it", key,
                            sizeof(p->network.description) - 1);
         if (!text_is_printable_utf8(value, length))
-                return bad(p, p->line, "%s= has bytes that are not UTF-8, or a control or invisible format character; "
-                                       "remove it, and save the file as UTF-8", key);
+                return bad(
+                        p, p->line,
+                        "%s= has bytes that are not UTF-8, or a control or invisible format character; "
+                        "remove it, and save the file as UTF-8",
+                        key);
         memcpy(p->network.description, value, length + 1);
         return 0;
 }
 
 static int parse_parent(Parser *p, const char *key, const char *value) {
         if (!interface_name_is_valid(value))
-                return bad_value(p, key, value, "the name of a network interface, as ip link shows it (at most 15 characters)");
+                return bad_value(
+                        p, key, value,
+                        "the name of a network interface, as ip link shows it (at most 15 characters)");
         memcpy(p->network.parent, value, strlen(value) + 1);
         return 0;
 }
@@ -117,8 +122,9 @@ static int parse_vlan(Parser *p, const char *key, const char *value) {
                 if (text_parse_u32(dash + 1, 1, VLAN_ID_MAX, &last) < 0)
                         return bad_value(p, key, value, instead);
                 if (first >= last)
-                        return bad_value(p, key, value,
-                                         "a range from a smaller to a larger number, such as 100-199");
+                        return bad_value(
+                                p, key, value,
+                                "a range from a smaller to a larger number, such as 100-199");
         }
         p->network.vlan_first = (uint16_t)first;
         p->network.vlan_last = (uint16_t)last;
@@ -177,7 +183,8 @@ static int parse_kinds(Parser *p, const char *key, const char *value) {
 }
 
 static int parse_isolation(Parser *p, const char *key, const char *value) {
-        static const Choice choices[] = {{"strict", ISOLATION_STRICT}, {"direct", ISOLATION_DIRECT}};
+        static const Choice choices[] = {{"strict", ISOLATION_STRICT},
+                                         {"direct", ISOLATION_DIRECT}};
         unsigned isolation;
 
         if (!choose(choices, ARRAY_SIZE(choices), value, &isolation))
@@ -208,10 +215,11 @@ static int parse_control_frames(Parser *p, const char *key, const char *value) {
 
 static int parse_mac_prefix(Parser *p, const char *key, const char *value) {
         if (mac_prefixes_parse(value, &p->network.mac_prefixes) < 0)
-                return bad_value(p, key, value,
-                                 "up to 16 prefixes of unicast addresses with blanks between, such as "
-                                 "52:54:00 bc:24:11, each with 3 to 6 octets, or fewer if it is locally "
-                                 "administered; or nothing for any locally administered address");
+                return bad_value(
+                        p, key, value,
+                        "up to 16 prefixes of unicast addresses with blanks between, such as "
+                        "52:54:00 bc:24:11, each with 3 to 6 octets, or fewer if it is locally "
+                        "administered; or nothing for any locally administered address");
         return 0;
 }
 
@@ -237,8 +245,8 @@ static int parse_max_leases_per_user(Parser *p, const char *key, const char *val
         return parse_count(p, key, value, 1, NETWORK_LEASES_MAX, &p->network.max_leases_per_user);
 }
 
-/* '%' would make a pattern of it (net/core/dev.c, dev_alloc_name()); "all" and "default" mean something else in /proc/sys/net,
- * "lo" exists. */
+/* '%' would make a pattern of it (net/core/dev.c, dev_alloc_name()); "all" and "default" mean
+ * something else in /proc/sys/net, "lo" exists. */
 static int parse_host_interface(Parser *p, const char *key, const char *value) {
         static const char *const taken[] = {"lo", "all", "default"};
         bool good = interface_name_is_valid(value) && !strchr(value, '%') &&
@@ -247,9 +255,10 @@ static int parse_host_interface(Parser *p, const char *key, const char *value) {
         for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
                 good = good && strcmp(value, taken[i]) != 0;
         if (!good)
-                return bad_value(p, key, value,
-                                 "a name for a new interface of the host, 1 to 15 characters, such as lab0; "
-                                 "names that begin with rn are rawnet's own");
+                return bad_value(
+                        p, key, value,
+                        "a name for a new interface of the host, 1 to 15 characters, such as lab0; "
+                        "names that begin with rn are rawnet's own");
         memcpy(p->network.host_interface, value, strlen(value) + 1);
         return 0;
 }
@@ -290,12 +299,14 @@ static int parse_section(Parser *p, const char *header) {
         bool other_case = network_hint_case(header, sections, 1, sizeof(sections[0]));
 
         if (strcmp(header, sections[0]) != 0)
-                return bad(p, p->line, other_case ? "unknown section %.80s; write [Network], case counts"
-                                                  : "unknown section %.80s; a network file has [Network] only",
+                return bad(p, p->line,
+                           other_case ? "unknown section %.80s; write [Network], case counts"
+                                      : "unknown section %.80s; a network file has [Network] only",
                            header);
         if (p->section != 0)
-                return bad(p, p->line, "a second [Network] (the first is in line %u); "
-                                       "write one file for each network",
+                return bad(p, p->line,
+                           "a second [Network] (the first is in line %u); "
+                           "write one file for each network",
                            p->section);
         p->section = p->line;
         return 0;
@@ -311,13 +322,15 @@ static int parse_assignment(Parser *p, char *line) {
         name = trim(line);
         value = trim(equals + 1);
         if (p->section == 0)
-                return bad(p, p->line, "%.80s= stands before [Network]; put it below that line", name);
+                return bad(p, p->line, "%.80s= stands before [Network]; put it below that line",
+                           name);
         for (Key key = 0; key < KEY_COUNT; key++) {
                 if (strcmp(keys[key].name, name) != 0)
                         continue;
                 if (p->seen[key] != 0)
-                        return bad(p, p->line, "%s= a second time (the first is in line %u); "
-                                               "remove one of them",
+                        return bad(p, p->line,
+                                   "%s= a second time (the first is in line %u); "
+                                   "remove one of them",
                                    name, p->seen[key]);
                 p->seen[key] = p->line;
                 hint = key == KEY_DESCRIPTION ? NULL : network_hint_value(value);
@@ -331,7 +344,8 @@ static int parse_assignment(Parser *p, char *line) {
         return bad(p, p->line, "unknown key %.80s=; rawnet.network(5) has the list", name);
 }
 
-/* Control bytes have no business in any line, comments included: an editor hides what they do to a terminal. */
+/* Control bytes have no business in any line, comments included: an editor hides what they do to a
+ * terminal. */
 static int check_bytes(Parser *p, const char *line, size_t size) {
         if (size > NETWORK_FILE_LINE_MAX)
                 return bad(p, p->line, "the line is longer than %u bytes; shorten it",
@@ -340,7 +354,8 @@ static int check_bytes(Parser *p, const char *line, size_t size) {
                 unsigned char c = (unsigned char)line[i];
 
                 if (c == '\r')
-                        return bad(p, p->line, "a carriage return; save the file with Unix line ends");
+                        return bad(p, p->line,
+                                   "a carriage return; save the file with Unix line ends");
                 if ((c < ' ' && c != '\t') || c == 0x7f)
                         return bad(p, p->line, "a control character (0x%02x); remove it", c);
         }
@@ -372,18 +387,21 @@ static int check_host_interface(Parser *p) {
         if (line == 0)
                 return 0;
         if (n->mode != MODE_BRIDGE)
-                return bad(p, line,
-                           "HostInterface= with Mode=%s: host and guests reach each other in bridge mode "
-                           "only; write Mode=bridge, or remove HostInterface=",
-                           network_mode_to_string(n->mode));
+                return bad(
+                        p, line,
+                        "HostInterface= with Mode=%s: host and guests reach each other in bridge mode "
+                        "only; write Mode=bridge, or remove HostInterface=",
+                        network_mode_to_string(n->mode));
         if (n->vlan_first != n->vlan_last)
-                return bad(p, line,
-                           "HostInterface= with a range of VLANs: one interface is on one VLAN; write a "
-                           "file of its own for that VLAN, or remove HostInterface=");
+                return bad(
+                        p, line,
+                        "HostInterface= with a range of VLANs: one interface is on one VLAN; write a "
+                        "file of its own for that VLAN, or remove HostInterface=");
         if (strcmp(n->host_interface, n->parent) == 0)
-                return bad(p, line,
-                           "HostInterface=%s is the parent's own name; choose one that no interface has",
-                           n->host_interface);
+                return bad(
+                        p, line,
+                        "HostInterface=%s is the parent's own name; choose one that no interface has",
+                        n->host_interface);
         return 0;
 }
 
@@ -394,12 +412,14 @@ static int check_whole(Parser *p) {
         if (p->section == 0)
                 return bad(p, 1, "no [Network] section; rawnet.network(5) has an example");
         if (p->seen[KEY_PARENT] == 0)
-                return bad(p, p->section, "Parent= is missing; "
-                                          "add it with the interface that leads to the network");
+                return bad(p, p->section,
+                           "Parent= is missing; "
+                           "add it with the interface that leads to the network");
         if (p->seen[KEY_VLAN] == 0)
                 return bad(p, p->section,
                            "VLAN= is missing; add it with the VLAN's number, or none for no tag");
-        /* The uplink of an exclusive lease is the interface itself: untagged that would be the host's own NIC. */
+        /* The uplink of an exclusive lease is the interface itself: untagged that would be the
+         * host's own NIC. */
         if (n->mode == MODE_EXCLUSIVE && n->vlan_first == 0)
                 return bad(p, p->seen[KEY_MODE],
                            "Mode=exclusive with VLAN=none would take %s away from the host; "
@@ -420,7 +440,8 @@ static int parse_text(Parser *p, const char *text, size_t size) {
         const char *end = text + size, *hint = network_hint_text(text, size);
 
         if (size > NETWORK_FILE_SIZE_MAX)
-                return bad(p, 1, "the file is larger than %u bytes; shorten it", NETWORK_FILE_SIZE_MAX);
+                return bad(p, 1, "the file is larger than %u bytes; shorten it",
+                           NETWORK_FILE_SIZE_MAX);
         if (hint)
                 return bad(p, 1, "%s", hint);
         while (text < end) {
@@ -446,19 +467,22 @@ static void digest_text(const char *text, size_t size, uint8_t ret[static NETWOR
         SHA256Final(ret, &context);
 }
 
-int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,
-                       Refusal *ret_refusal) {
+int network_file_parse(const char *path, const char *name, const char *text, size_t size,
+                       Network *ret, Refusal *ret_refusal) {
         Parser parser = {
-                .network = {
-                        .protocol = ETH_P_8021Q,
-                        .mode = MODE_BRIDGE,
-                        .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
-                        .isolation = ISOLATION_STRICT,
-                        .anti_spoof = true,
-                        .mac_prefixes = {.prefix = {{.octet = {0x52, 0x54, 0x00}, .length = 3}}, .n = 1},
-                        .max_leases = 4096,
-                        .max_leases_per_user = 64,
-                },
+                .network =
+                        {
+                                .protocol = ETH_P_8021Q,
+                                .mode = MODE_BRIDGE,
+                                .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
+                                .isolation = ISOLATION_STRICT,
+                                .anti_spoof = true,
+                                .mac_prefixes = {.prefix = {{.octet = {0x52, 0x54, 0x00},
+                                                             .length = 3}},
+                                                 .n = 1},
+                                .max_leases = 4096,
+                                .max_leases_per_user = 64,
+                        },
                 .refusal = ret_refusal,
         };
         int r;

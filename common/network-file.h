@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The administrator's word: /etc/rawnet/networks/NAME.conf. Both daemons read it at every open, each by
- * itself, so this parser is the one place that says what a network file may contain. It trusts nothing:
- * owner, mode, size, every key and every value are checked, and a file with any mistake is refused whole,
- * with file:line and the reason.
+ * The administrator's word: /etc/rawnet/networks/NAME.conf. Both daemons read it at every open,
+ * each by itself, so this parser is the one place that says what a network file may contain. It
+ * trusts nothing: owner, mode, size, every key and every value are checked, and a file with any
+ * mistake is refused whole, with file:line and the reason.
  */
 
 #include <net/if.h>
@@ -14,11 +14,23 @@
 #include "names.h"
 #include "refusal.h"
 
-typedef enum NetworkMode { MODE_BRIDGE, MODE_PRIVATE, MODE_VEPA, MODE_EXCLUSIVE } NetworkMode;
+typedef enum NetworkMode {
+        MODE_BRIDGE,
+        MODE_PRIVATE,
+        MODE_VEPA,
+        MODE_EXCLUSIVE
+} NetworkMode;
 /* KIND_UNKNOWN: of a lease that a later version opened (helper/record.c); nobody can ask for one.
  */
-typedef enum LeaseKind { KIND_TAP, KIND_PACKET, KIND_UNKNOWN } LeaseKind;
-typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
+typedef enum LeaseKind {
+        KIND_TAP,
+        KIND_PACKET,
+        KIND_UNKNOWN
+} LeaseKind;
+typedef enum Isolation {
+        ISOLATION_STRICT,
+        ISOLATION_DIRECT
+} Isolation;
 
 #define KIND_BIT(kind) (1u << (kind))
 
@@ -27,7 +39,7 @@ typedef enum Isolation { ISOLATION_STRICT, ISOLATION_DIRECT } Isolation;
 #define NETWORK_DIGEST_SIZE 32u
 /* How long a file that is being written is waited for, in µs. */
 #define NETWORK_FILE_PATIENCE_USEC UINT64_C(3000000)
-#define NETWORK_LEASES_MAX 65536u   /* what MaxLeases= and MaxLeasesPerUser= may say */
+#define NETWORK_LEASES_MAX 65536u /* what MaxLeases= and MaxLeasesPerUser= may say */
 
 /* A network as its file has it, all defaults filled in. */
 typedef struct Network {
@@ -35,8 +47,9 @@ typedef struct Network {
         char path[192];                         /* the file that was read, for messages */
         char description[256];
         char parent[IFNAMSIZ];
-        uint16_t vlan_first, vlan_last; /* 0, 0: untagged (VLAN=none); equal: one VLAN; else a range */
-        uint16_t protocol;              /* ETH_P_8021Q or ETH_P_8021AD, host byte order */
+        uint16_t vlan_first,
+                vlan_last; /* 0, 0: untagged (VLAN=none); equal: one VLAN; else a range */
+        uint16_t protocol; /* ETH_P_8021Q or ETH_P_8021AD, host byte order */
         NetworkMode mode;
         unsigned kinds; /* KIND_BIT()s */
         Isolation isolation;
@@ -45,7 +58,7 @@ typedef struct Network {
         uint32_t mtu;      /* 0: the parent's */
         MacPrefixes mac_prefixes;
         uint32_t max_leases, max_leases_per_user;
-        char host_interface[IFNAMSIZ]; /* the host's own leg on the network; "": none */
+        char host_interface[IFNAMSIZ];       /* the host's own leg on the network; "": none */
         uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
 } Network;
 
@@ -55,77 +68,87 @@ typedef struct NetworkName {
         uint16_t vlan; /* 0: no ".VID" */
 } NetworkName;
 
-/* A network interface's name as the kernel takes it (net/core/dev.c, dev_valid_name()), and ASCII: 1..15 characters, no
+/* A network interface's name as the kernel takes it (net/core/dev.c, dev_valid_name()), and
+ * ASCII: 1..15 characters, no
  * '/', ':' or blank, not "." or "..". */
 bool interface_name_is_valid(const char *name);
 
 /* How many of text's first characters may be in a network's NAME. */
 size_t network_name_length(const char *text);
 
-/* Syntax only: NAME is 1..32 of [A-Za-z0-9_-], an optional ".VID" is 1..4094 with no leading zero. Too long is
- * refused, never cut. Returns 0 or RAWNET_INVALID_ARGS. */
+/* Syntax only: NAME is 1..32 of [A-Za-z0-9_-], an optional ".VID" is 1..4094 with no leading zero.
+ * Too long is refused, never cut. Returns 0 or RAWNET_INVALID_ARGS. */
 int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal);
 
-/* Reads the network's file from the search path (names.h), never waits. Returns 0, RAWNET_NO_SUCH_NETWORK (no file, or
- * masked), RAWNET_BAD_NETWORK_FILE (with file:line: reason), RAWNET_NETWORK_BUSY, or -errno. NETWORK_BUSY: the file is being
- * written. It changed while it was read or within the last 100 ms, or within the last second and its last line has no newline
- * or it is empty. ret is untouched unless 0; on BAD_NETWORK_FILE ret->name and ret->path are set. */
+/* Reads the network's file from the search path (names.h), never waits. Returns 0,
+ * RAWNET_NO_SUCH_NETWORK (no file, or masked), RAWNET_BAD_NETWORK_FILE (with file:line: reason),
+ * RAWNET_NETWORK_BUSY, or -errno. NETWORK_BUSY: the file is being written. It changed while it was
+ * read or within the last 100 ms, or within the last second and its last line has no newline or it
+ * is empty. ret is untouched unless 0; on BAD_NETWORK_FILE ret->name and ret->path are set. */
 int network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
 
-/* The same, but blocks while the file is being written, for at most NETWORK_FILE_PATIENCE_USEC: not for a daemon's loop. */
+/* The same, but blocks while the file is being written, for at most NETWORK_FILE_PATIENCE_USEC: not
+ * for a daemon's loop. */
 int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
 
-/* A number that is another one whenever the network's file may be: its directory, inode, size and times, or where there is none
- * the times of the directories. For comparing two looks, nothing else. 0 or -errno. */
+/* A number that is another one whenever the network's file may be: its directory, inode, size and
+ * times, or where there is none the times of the directories. For comparing two looks, nothing
+ * else. 0 or -errno. */
 int network_file_state(const char *name, uint64_t *ret);
 int network_file_state_at(const char *const *dirs, const char *name, uint64_t *ret);
 
-/* network_file_load() over other directories (NULL-terminated), and with the required owner: for tests. */
+/* network_file_load() over other directories (NULL-terminated), and with the required owner: for
+ * tests. */
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                          Refusal *ret_refusal);
 int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                               Refusal *ret_refusal);
 
-/* Parses one file's text, already read; path is for messages. Returns 0 or RAWNET_BAD_NETWORK_FILE. A fuzz target. */
-int network_file_parse(const char *path, const char *name, const char *text, size_t size, Network *ret,
-                       Refusal *ret_refusal);
+/* Parses one file's text, already read; path is for messages. Returns 0 or RAWNET_BAD_NETWORK_FILE.
+ * A fuzz target. */
+int network_file_parse(const char *path, const char *name, const char *text, size_t size,
+                       Network *ret, Refusal *ret_refusal);
 
-/* Names of all networks of the search path that are not masked, sorted, each once, whether their files are good or
- * not; a file whose NAME is not allowed is left out and logged. The caller frees with network_names_free(). 0 or -errno. */
+/* Names of all networks of the search path that are not masked, sorted, each once, whether their
+ * files are good or not; a file whose NAME is not allowed is left out and logged. The caller frees
+ * with network_names_free(). 0 or -errno. */
 int network_file_list(char ***ret_names, size_t *ret_count);
 int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret_count);
 void network_names_free(char **names, size_t count);
 
-/* What a request may ask of a network, the same rule in both daemons. name is as given by network_name_parse().
- * Sets *ret_vlan to the lease's VID (0 untagged). Returns 0, RAWNET_NO_SUCH_NETWORK (VID missing or out of range;
- * a single-VLAN network does not take ".VID"). */
+/* What a request may ask of a network, the same rule in both daemons. name is as given by
+ * network_name_parse(). Sets *ret_vlan to the lease's VID (0 untagged). Returns 0,
+ * RAWNET_NO_SUCH_NETWORK (VID missing or out of range; a single-VLAN network does not take ".VID").
+ */
 int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t *ret_vlan,
                       Refusal *ret_refusal);
 
 /* 0 or RAWNET_KIND_NOT_OFFERED. */
 int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal);
 
-/* May a port of the network have this address? name: as it was asked for. 0 or RAWNET_INVALID_ARGS, which names MACPrefix=
- * and the file. */
+/* May a port of the network have this address? name: as it was asked for. 0 or RAWNET_INVALID_ARGS,
+ * which names MACPrefix= and the file. */
 int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
                        Refusal *ret_refusal);
 
-/* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there is none. */
+/* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there
+ * is none. */
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
                        Refusal *ret_refusal);
 
-/* The prefix under which the network reserves addresses on VLAN vlan of parent (mac_is_reserved()); NULL: it has no ports
- * there, or chooses no addresses. */
+/* The prefix under which the network reserves addresses on VLAN vlan of parent (mac_is_reserved());
+ * NULL: it has no ports there, or chooses no addresses. */
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
-/* The isolation that a lease of this kind gets: direct only for packet with vnet_hdr on an Isolation=direct network. */
+/* The isolation that a lease of this kind gets: direct only for packet with vnet_hdr on an
+ * Isolation=direct network. */
 Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr);
 
-const char *network_mode_to_string(NetworkMode mode);       /* "bridge" … */
-const char *lease_kind_to_string(LeaseKind kind);           /* "tap", "packet", "unknown" */
+const char *network_mode_to_string(NetworkMode mode);         /* "bridge" … */
+const char *lease_kind_to_string(LeaseKind kind);             /* "tap", "packet", "unknown" */
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
-const char *isolation_to_string(Isolation isolation);       /* "strict", "direct" */
-const char *vlan_protocol_to_string(uint16_t protocol);     /* "802.1Q", "802.1ad" */
+const char *isolation_to_string(Isolation isolation);         /* "strict", "direct" */
+const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */
 const char *vlan_protocol_detail(uint16_t vlan, uint16_t protocol);
 /* "none" or the decimal VID, as polkit's detail "vlan" has it. */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The usual mistakes in network files, recognized: a parser that only said "not allowed" would leave their reader to guess.
- * Nothing here decides whether a file is good.
+ * The usual mistakes in network files, recognized: a parser that only said "not allowed" would
+ * leave their reader to guess. Nothing here decides whether a file is good.
  */
 
 #include <stddef.h>
@@ -11,9 +11,10 @@
 /* The file begins with UTF-8's byte order mark, which no editor shows. */
 const char *network_hint_text(const char *text, size_t size);
 
-/* NULL, or what is wrong with the way a value is written and what to do: a comment behind it, quotation marks around it. */
+/* NULL, or what is wrong with the way a value is written and what to do: a comment behind it,
+ * quotation marks around it. */
 const char *network_hint_value(const char *value);
 
-/* The word of n words (each at stride bytes from the one before, its name first in it) that differs from name in case only, or
- * NULL. */
+/* The word of n words (each at stride bytes from the one before, its name first in it) that differs
+ * from name in case only, or NULL. */
 const char *network_hint_case(const char *name, const void *words, size_t n, size_t stride);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Questions about a network that has been read: its name, what of it may be asked for, its values in words. The
- * same rule for rawnetd and for the helper, which both ask. Reads no file.
+ * Questions about a network that has been read: its name, what of it may be asked for, its values
+ * in words. The same rule for rawnetd and for the helper, which both ask. Reads no file.
  */
 
 #include <linux/if_ether.h>
@@ -46,10 +46,11 @@ int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal)
                               "rawnetctl networks shows the names that there are",
                               text, RAWNET_NETWORK_NAME_MAX);
         if (length == 0 || (text[length] != '\0' && text[length] != '.'))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network %.80s: this is not a network name; letters, digits, '-' and '_' "
-                              "make one, with .VID behind for one VLAN of a range, as in lab.100",
-                              text);
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "network %.80s: this is not a network name; letters, digits, '-' and '_' "
+                        "make one, with .VID behind for one VLAN of a range, as in lab.100",
+                        text);
         if (text[length] == '.' && text_parse_u32(text + length + 1, 1, VLAN_ID_MAX, &vlan) < 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "network %.80s: what follows the dot is not a VLAN number; write "
@@ -72,11 +73,12 @@ int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t 
                 return 0;
         }
         if (name->vlan == 0)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                              "network %s: it is a range of VLANs, %u to %u; ask for one of them, as "
-                              "in %s.%u",
-                              network->name, network->vlan_first, network->vlan_last, network->name,
-                              network->vlan_first);
+                return refuse(
+                        ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                        "network %s: it is a range of VLANs, %u to %u; ask for one of them, as "
+                        "in %s.%u",
+                        network->name, network->vlan_first, network->vlan_last, network->name,
+                        network->vlan_first);
         if (name->vlan < network->vlan_first || name->vlan > network->vlan_last)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
                               "network %s.%u: %s has the VLANs %u to %u; ask for one of them",
@@ -92,10 +94,11 @@ int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal)
 
         if (network->kinds & KIND_BIT(kind))
                 return 0;
-        return refuse(ret_refusal, RAWNET_KIND_NOT_OFFERED,
-                      "network %s offers %s leases only, not %s; ask for %s, or have the administrator "
-                      "add %s to Kinds= in %s",
-                      network->name, other, asked, other, asked, network->path);
+        return refuse(
+                ret_refusal, RAWNET_KIND_NOT_OFFERED,
+                "network %s offers %s leases only, not %s; ask for %s, or have the administrator "
+                "add %s to Kinds= in %s",
+                network->name, other, asked, other, asked, network->path);
 }
 
 int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
@@ -106,12 +109,13 @@ int network_allows_mac(const Network *network, const char *name, const MacAddres
                 return 0;
         (void)mac_format(mac, text);
         (void)mac_prefixes_format(&network->mac_prefixes, prefixes);
-        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                      "network %s: MAC address %s is not allowed: it must be a unicast address that %s%s "
-                      "(MACPrefix= in %s); choose such an address, leave mac out for one that rawnet chooses, or ask "
-                      "the administrator to add %.8s to MACPrefix=",
-                      name, text, prefixes[0] ? "begins with " : "is locally administered", prefixes,
-                      network->path, text);
+        return refuse(
+                ret_refusal, RAWNET_INVALID_ARGS,
+                "network %s: MAC address %s is not allowed: it must be a unicast address that %s%s "
+                "(MACPrefix= in %s); choose such an address, leave mac out for one that rawnet chooses, or ask "
+                "the administrator to add %.8s to MACPrefix=",
+                name, text, prefixes[0] ? "begins with " : "is locally administered", prefixes,
+                network->path, text);
 }
 
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
@@ -119,17 +123,19 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
 
         if (!prefix)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "network %s: rawnet chooses no address here: MACPrefix= in %s has no locally "
-                              "administered prefix of at most 4 octets; give an address with mac, or ask the "
-                              "administrator to add such a prefix, as 52:54:00",
-                              name, network->path);
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "network %s: rawnet chooses no address here: MACPrefix= in %s has no locally "
+                        "administered prefix of at most 4 octets; give an address with mac, or ask the "
+                        "administrator to add such a prefix, as 52:54:00",
+                        name, network->path);
         *ret = prefix;
         return 0;
 }
 
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan) {
-        if (strcmp(network->parent, parent) != 0 || vlan < network->vlan_first || vlan > network->vlan_last)
+        if (strcmp(network->parent, parent) != 0 || vlan < network->vlan_first ||
+            vlan > network->vlan_last)
                 return NULL;
         return mac_prefix_to_choose(&network->mac_prefixes);
 }

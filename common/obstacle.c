@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 
 #define VLANS 4096u
-/* The longest message that the kernel makes of a dump (net/netlink/af_netlink.c, netlink_dump()). */
+/* The longest message that the kernel makes of a dump (net/netlink/af_netlink.c, netlink_dump()).
+ */
 #define MESSAGE_MAX 32768u
 
 static void closesocketp(struct mnl_socket **socket) {
@@ -21,9 +22,11 @@ static void closesocketp(struct mnl_socket **socket) {
                 mnl_socket_close(*socket);
 }
 
-/* Calls each for every link of this namespace, or with AF_BRIDGE for every bridge and bridge port with its VLANs. 0 or -errno. */
+/* Calls each for every link of this namespace, or with AF_BRIDGE for every bridge and bridge port
+ * with its VLANs. 0 or -errno. */
 static int dump(uint8_t family, mnl_cb_t each, void *data) {
-        _cleanup_(closesocketp) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+        _cleanup_(closesocketp) struct mnl_socket *socket =
+                mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
         _Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
         struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
         struct ifinfomsg *i;
@@ -37,7 +40,8 @@ static int dump(uint8_t family, mnl_cb_t each, void *data) {
         i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
         i->ifi_family = family;
         mnl_attr_put_u32(m, IFLA_EXT_MASK,
-                         family == AF_BRIDGE ? RTEXT_FILTER_BRVLAN_COMPRESSED : RTEXT_FILTER_SKIP_STATS);
+                         family == AF_BRIDGE ? RTEXT_FILTER_BRVLAN_COMPRESSED
+                                             : RTEXT_FILTER_SKIP_STATS);
         if (mnl_socket_sendto(socket, m, m->nlmsg_len) < 0)
                 return -errno;
         while (r > MNL_CB_STOP) {
@@ -55,7 +59,7 @@ static int dump(uint8_t family, mnl_cb_t each, void *data) {
 
 typedef struct Link {
         uint32_t index, lower;
-        uint32_t mode; /* of kind "macvlan" and "macvtap": MACVLAN_MODE_* */
+        uint32_t mode;                /* of kind "macvlan" and "macvtap": MACVLAN_MODE_* */
         uint16_t vlan, vlan_protocol; /* of kind "vlan" */
         bool filtering;               /* of kind "bridge": it is VLAN-aware */
         uint16_t bridge_protocol;     /* of kind "bridge": which tags it is aware of */
@@ -73,8 +77,10 @@ static bool has_size(const struct nlattr *a, size_t size) {
 }
 
 static void parse_kind_data(const struct nlattr *data, Link *link) {
-        const bool vlan = strcmp(link->kind, "vlan") == 0, bridge = strcmp(link->kind, "bridge") == 0;
-        const bool macvlan = strcmp(link->kind, "macvlan") == 0 || strcmp(link->kind, "macvtap") == 0;
+        const bool vlan = strcmp(link->kind, "vlan") == 0,
+                   bridge = strcmp(link->kind, "bridge") == 0;
+        const bool macvlan =
+                strcmp(link->kind, "macvlan") == 0 || strcmp(link->kind, "macvtap") == 0;
         const struct nlattr *a;
 
         mnl_attr_for_each_nested(a, data) {
@@ -100,7 +106,8 @@ static bool parse_link(const struct nlmsghdr *m, Link *ret) {
         bool elsewhere = false;
         Link link = {};
 
-        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) || i->ifi_index <= 0)
+        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) ||
+            i->ifi_index <= 0)
                 return false;
         link.index = (uint32_t)i->ifi_index;
         mnl_attr_for_each(a, m, sizeof(*i)) {
@@ -135,7 +142,8 @@ static bool parse_link(const struct nlmsghdr *m, Link *ret) {
 
 /* What is looked for in a dump, and what was found. */
 typedef struct Search {
-        uint32_t index; /* the link itself (match_self), or the one below (match_vlan, match_upper) */
+        uint32_t index; /* the link itself (match_self), or the one below (match_vlan, match_upper)
+                         */
         uint16_t vlan, protocol;
         Link found; /* index 0: none */
 } Search;
@@ -159,7 +167,8 @@ static int match_vlan(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* These take a handler of the lower interface that only one can have (net/core/dev.c, netdev_rx_handler_register()), or refuse to share it. */
+/* These take a handler of the lower interface that only one can have (net/core/dev.c,
+ * netdev_rx_handler_register()), or refuse to share it. */
 static bool takes_all(const Link *link) {
         static const char *const kinds[] = {"ipvlan", "ipvtap", "macsec"};
 
@@ -189,11 +198,13 @@ int obstacle_upper(uint32_t index, uint16_t vlan, uint16_t protocol, Refusal *re
         r = dump(AF_UNSPEC, match_upper, &upper);
         if (r < 0 || upper.found.index == 0)
                 return r;
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "%s carries %s (%s%s), and the kernel lets nothing else be on an interface with that: delete it (ip link "
-                      "delete %s), or name another interface in Parent=",
-                      lower.found.name, upper.found.name, upper.found.kind,
-                      upper.found.mode & MACVLAN_MODE_PASSTHRU ? " in mode passthru" : "", upper.found.name);
+        return refuse(
+                ret_refusal, RAWNET_NOT_SUPPORTED,
+                "%s carries %s (%s%s), and the kernel lets nothing else be on an interface with that: delete it (ip link "
+                "delete %s), or name another interface in Parent=",
+                lower.found.name, upper.found.name, upper.found.kind,
+                upper.found.mode & MACVLAN_MODE_PASSTHRU ? " in mode passthru" : "",
+                upper.found.name);
 }
 
 /* The VLANs that a bridge passes to its own interface. */
@@ -215,13 +226,15 @@ static void add_entry(BridgeVlans *vlans, const struct bridge_vlan_info *entry) 
         if (entry->flags & BRIDGE_VLAN_INFO_RANGE_END)
                 first = vlans->begin;
         /* Without the tag its VLAN interface does not see a frame. */
-        for (uint32_t v = first; v <= entry->vid && v < VLANS && !(entry->flags & BRIDGE_VLAN_INFO_UNTAGGED); v++)
+        for (uint32_t v = first;
+             v <= entry->vid && v < VLANS && !(entry->flags & BRIDGE_VLAN_INFO_UNTAGGED); v++)
                 vlans->tagged[v / 8] |= (uint8_t)(1u << v % 8);
         if ((entry->flags & BRIDGE_VLAN_INFO_PVID) && (entry->flags & BRIDGE_VLAN_INFO_UNTAGGED))
                 vlans->passes_untagged = true;
 }
 
-/* A bridge's own entries come with the bridge's index, a port's with the port's (net/bridge/br_netlink.c, br_fill_info()). */
+/* A bridge's own entries come with the bridge's index, a port's with the port's
+ * (net/bridge/br_netlink.c, br_fill_info()). */
 static int match_bridge(const struct nlmsghdr *m, void *data) {
         const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
         BridgeVlans *vlans = data;
@@ -243,8 +256,8 @@ static int match_bridge(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-int obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t last, uint16_t protocol,
-                    Refusal *ret_refusal) {
+int obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t last,
+                    uint16_t protocol, Refusal *ret_refusal) {
         Search bridge = {.index = index};
         BridgeVlans vlans = {.index = index};
         int r;
@@ -255,20 +268,23 @@ int obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t l
         r = dump(AF_BRIDGE, match_bridge, &vlans);
         if (r < 0 || !vlans.found)
                 return r;
-        /* Frames with a tag of another protocol are untagged ones for it (net/bridge/br_vlan.c, __allowed_ingress()). */
+        /* Frames with a tag of another protocol are untagged ones for it (net/bridge/br_vlan.c,
+         * __allowed_ingress()). */
         if (first == 0 || protocol != bridge.found.bridge_protocol) {
                 if (vlans.passes_untagged)
                         return 0;
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "the VLAN-aware bridge %s passes no untagged frames to its own interface: name their VLAN "
-                              "(bridge vlan add vid VID dev %s self pvid untagged), or set VLAN= to one that it passes",
-                              name, name);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "the VLAN-aware bridge %s passes no untagged frames to its own interface: name their VLAN "
+                        "(bridge vlan add vid VID dev %s self pvid untagged), or set VLAN= to one that it passes",
+                        name, name);
         }
         for (uint32_t v = first; v <= last && v < VLANS; v++)
                 if (!(vlans.tagged[v / 8] & 1u << v % 8))
-                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                      "the VLAN-aware bridge %s does not pass VLAN %u to its own interface with the tag: "
-                                      "bridge vlan add vid %u dev %s self",
-                                      name, v, v, name);
+                        return refuse(
+                                ret_refusal, RAWNET_NOT_SUPPORTED,
+                                "the VLAN-aware bridge %s does not pass VLAN %u to its own interface with the tag: "
+                                "bridge vlan add vid %u dev %s self",
+                                name, v, v, name);
         return 0;
 }

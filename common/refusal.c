@@ -19,16 +19,19 @@ static const char *const dbus_names[RAWNET_ERROR_COUNT] = {
         [RAWNET_KERNEL_REFUSED] = RAWNET_ERROR_PREFIX "KernelRefused",
         [RAWNET_HELPER_UNAVAILABLE] = RAWNET_ERROR_PREFIX "HelperUnavailable",
         [RAWNET_NO_SUCH_LEASE] = RAWNET_ERROR_PREFIX "NoSuchLease",
-        /* D-Bus specification and dbus/dbus-protocol.h; sd-bus-protocol.h has them as SD_BUS_ERROR_*. */
+        /* D-Bus specification and dbus/dbus-protocol.h; sd-bus-protocol.h has them as
+           SD_BUS_ERROR_*. */
         [RAWNET_INVALID_ARGS] = "org.freedesktop.DBus.Error.InvalidArgs",
         [RAWNET_ACCESS_DENIED] = "org.freedesktop.DBus.Error.AccessDenied",
-        [RAWNET_INTERACTIVE_REQUIRED] = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+        [RAWNET_INTERACTIVE_REQUIRED] =
+                "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
         [RAWNET_LIMITS_EXCEEDED] = "org.freedesktop.DBus.Error.LimitsExceeded",
 };
 
-/* Formats into a buffer of its own first, so that an argument may be ret's present text: a caller higher up may wrap it. */
-_printf_(5, 0) static void fill(Refusal *ret, RawnetError error, int kernel_errno, const char *suffix,
-                                const char *format, va_list ap) {
+/* Formats into a buffer of its own first, so that an argument may be ret's present text: a caller
+ * higher up may wrap it. */
+_printf_(5, 0) static void fill(Refusal *ret, RawnetError error, int kernel_errno,
+                                const char *suffix, const char *format, va_list ap) {
         char text[REFUSAL_TEXT_MAX];
         size_t used = 0;
         int n;

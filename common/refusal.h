@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A refusal: which of the contract's errors, and the sentence a person reads. Libraries fill one in and
- * return its (positive) code; who answers the caller turns it into a D-Bus error or a line on stderr.
- * Fatal trouble (no memory, a broken socket) is a negative errno instead and is only ever forwarded.
+ * A refusal: which of the contract's errors, and the sentence a person reads. Libraries fill one in
+ * and return its (positive) code; who answers the caller turns it into a D-Bus error or a line on
+ * stderr. Fatal trouble (no memory, a broken socket) is a negative errno instead and is only ever
+ * forwarded.
  */
 
 #include <stdarg.h>
@@ -39,19 +40,21 @@ typedef enum RawnetError {
 
 typedef struct Refusal {
         RawnetError error; /* RAWNET_OK while nothing was refused */
-        int kernel_errno;  /* positive errno of the kernel where error is RAWNET_KERNEL_REFUSED, else 0 */
+        int kernel_errno; /* positive errno of the kernel where error is RAWNET_KERNEL_REFUSED, else
+                             0 */
         char text[REFUSAL_TEXT_MAX];
 } Refusal;
 
-/* Fills ret in and returns error, so that `return refuse(r, RAWNET_X, "...")` reads well. A sentence that
- * does not fit ends in "..." . ret may be NULL. */
+/* Fills ret in and returns error, so that `return refuse(r, RAWNET_X, "...")` reads well. A
+ * sentence that does not fit ends in "..." . ret may be NULL. */
 int refuse(Refusal *ret, RawnetError error, const char *format, ...) _printf_(3, 4);
 
 /* The same for the kernel's no: error is RAWNET_KERNEL_REFUSED, kernel_errno is errnum (positive or
  * negative), and strerror(errnum) is appended to the sentence: "what: Operation not permitted". */
 int refuse_errno(Refusal *ret, int errnum, const char *format, ...) _printf_(3, 4);
 
-/* strerror() in English for errnum (positive or negative). Where the process has too many open descriptors, with the remedy. */
+/* strerror() in English for errnum (positive or negative). Where the process has too many open
+ * descriptors, with the remedy. */
 const char *errno_text(int errnum);
 
 /* "org.rawnet1.Error.NetworkBusy" and so on; never NULL for 1 <= error < RAWNET_ERROR_COUNT. */

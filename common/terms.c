@@ -38,9 +38,10 @@ int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *
         if (r != 0)
                 return r;
         if (network.host_interface[0] == '\0')
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network %s has no interface of the host's own; add HostInterface=NAME to %s for one",
-                              host->network, network.path);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network %s has no interface of the host's own; add HostInterface=NAME to %s for one",
+                        host->network, network.path);
         memcpy(host->parent, network.parent, sizeof(host->parent));
         memcpy(host->interface, network.host_interface, sizeof(host->interface));
         /* The parser allows no range together with HostInterface=. */

@@ -5,9 +5,11 @@
 #include <assert.h>
 #include <string.h>
 
-/* The length of the character at s (size >= 1 bytes are there) and its code point, 0 where it is not UTF-8. */
+/* The length of the character at s (size >= 1 bytes are there) and its code point, 0 where it is
+ * not UTF-8. */
 static size_t utf8_decode(const unsigned char *s, size_t size, uint32_t *ret_code) {
-        /* RFC 3629, 3: the smallest code point that needs this many bytes; a smaller one is an overlong form. */
+        /* RFC 3629, 3: the smallest code point that needs this many bytes; a smaller one is an
+         * overlong form. */
         static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
         uint32_t code;
         size_t length;
@@ -40,9 +42,10 @@ static size_t utf8_decode(const unsigned char *s, size_t size, uint32_t *ret_cod
         return length;
 }
 
-/* Characters that are not seen, but change where and how others are seen: they make a text look like another. Unicode 16, general
- * categories Cf (format), Zl and Zp (line and paragraph separator), with the unassigned code points between them that are
- * reserved for more (DerivedCoreProperties, Default_Ignorable_Code_Point). Sorted. */
+/* Characters that are not seen, but change where and how others are seen: they make a text look
+ * like another. Unicode 16, general categories Cf (format), Zl and Zp (line and paragraph
+ * separator), with the unassigned code points between them that are reserved for more
+ * (DerivedCoreProperties, Default_Ignorable_Code_Point). Sorted. */
 static const struct {
         uint32_t first, last;
 } format_controls[] = {

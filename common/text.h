@@ -2,28 +2,31 @@
 #pragma once
 
 /*
- * Text from outside: may it be shown, is it a number. Everything that reaches a log, a terminal or D-Bus passes here, so
- * that no file, peer or kernel puts control sequences or bytes that are not UTF-8 there. Nothing here allocates or fails.
+ * Text from outside: may it be shown, is it a number. Everything that reaches a log, a terminal or
+ * D-Bus passes here, so that no file, peer or kernel puts control sequences or bytes that are not
+ * UTF-8 there. Nothing here allocates or fails.
  */
 
 #include "util.h"
 
-/* UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without control characters (C0, DEL, C1), without
- * format characters (bidirectional and zero-width ones among them) and without line and paragraph separators. */
+/* UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without control characters (C0,
+ * DEL, C1), without format characters (bidirectional and zero-width ones among them) and without
+ * line and paragraph separators. */
 bool text_is_printable_utf8(const char *text, size_t size);
 
 /* Blank to tilde only; true for "". */
 bool text_is_printable_ascii(const char *text);
 
-/* Makes text_is_printable_utf8() true in place: what offends becomes '?', byte by byte, the length stays. */
+/* Makes text_is_printable_utf8() true in place: what offends becomes '?', byte by byte, the length
+ * stays. */
 void text_make_printable(char *text);
 
-/* Puts "..." at text's end, cutting it to at most max bytes (without the NUL; the buffer has room for them), never in the
- * middle of a character. max >= 3. */
+/* Puts "..." at text's end, cutting it to at most max bytes (without the NUL; the buffer has room
+ * for them), never in the middle of a character. max >= 3. */
 void text_shorten(char *text, size_t max);
 
-/* A decimal number: digits only, no sign, no blank, no leading zero. Returns 0, -EINVAL (not a number), -ERANGE (not in
- * min..max). */
+/* A decimal number: digits only, no sign, no blank, no leading zero. Returns 0, -EINVAL (not a
+ * number), -ERANGE (not in min..max). */
 int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 

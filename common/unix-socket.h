@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * UNIX stream sockets in the file system: an address, a socket that listens with a mode of our choice, and who is at the other end.
+ * UNIX stream sockets in the file system: an address, a socket that listens with a mode of our
+ * choice, and who is at the other end.
  */
 
 #include <sys/types.h>
@@ -10,12 +11,16 @@
 
 #include "refusal.h"
 
-/* path as an address. Refused (RAWNET_INVALID_ARGS): an empty path, and one that is too long for unix(7). */
+/* path as an address. Refused (RAWNET_INVALID_ARGS): an empty path, and one that is too long for
+ * unix(7). */
 int unix_address(const char *path, struct sockaddr_un *ret, Refusal *ret_refusal);
 
-/* A socket that listens at path, non-blocking. Its file has exactly that mode from its first moment, whatever the umask and the
- * directory's default ACL say. Something at path already is a refusal. 0, a RawnetError or -errno. */
-int unix_listen(const struct sockaddr_un *address, mode_t mode, int backlog, int *ret_fd, Refusal *ret_refusal);
+/* A socket that listens at path, non-blocking. Its file has exactly that mode from its first
+ * moment, whatever the umask and the directory's default ACL say. Something at path already is a
+ * refusal. 0, a RawnetError or -errno. */
+int unix_listen(const struct sockaddr_un *address, mode_t mode, int backlog, int *ret_fd,
+                Refusal *ret_refusal);
 
-/* The user who connected, or who called listen() where we connected (unix(7), SO_PEERCRED). 0 or -errno. */
+/* The user who connected, or who called listen() where we connected (unix(7), SO_PEERCRED). 0 or
+ * -errno. */
 int unix_peer_user(int fd, uid_t *ret);

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Scope-bound clean-up and the few macros that every room uses. Nothing here knows what rawnet does.
+ * Scope-bound clean-up and the few macros that every room uses. Nothing here knows what rawnet
+ * does.
  */
 
 #include <errno.h>

@@ -9,7 +9,8 @@
 #include "text.h"
 
 /* No byte without a name: what is not used can be held to be zero. */
-_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32, "padding");
+_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
+               "padding");
 _Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
 _Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3, "padding");
@@ -84,7 +85,8 @@ static bool open_is_valid(const WireOpen *o) {
                 return false;
         if (o->mac_mode < WIRE_MAC_GIVEN || o->mac_mode > WIRE_MAC_RESERVED)
                 return false;
-        if (o->mac_mode != WIRE_MAC_LEARN && (o->mac_mode == WIRE_MAC_RANDOM) != mac_is_zero(&o->mac))
+        if (o->mac_mode != WIRE_MAC_LEARN &&
+            (o->mac_mode == WIRE_MAC_RANDOM) != mac_is_zero(&o->mac))
                 return false;
         if (o->mac_mode == WIRE_MAC_LEARN && o->kind != KIND_TAP)
                 return false;
@@ -97,15 +99,18 @@ static bool host_is_valid(const WireRequest *request, bool up) {
         const WireHost *h = &request->host;
         NetworkName name;
 
-        if (!is_zero((const char *)&request->open + sizeof(*h), sizeof(request->open) - sizeof(*h)) ||
+        if (!is_zero((const char *)&request->open + sizeof(*h),
+                     sizeof(request->open) - sizeof(*h)) ||
             !is_padded(h->network, sizeof(h->network)) ||
             network_name_parse(h->network, &name, NULL) != 0 || name.vlan != 0)
                 return false;
         if (!up)
-                return is_zero((const char *)h + sizeof(h->network), sizeof(*h) - sizeof(h->network));
+                return is_zero((const char *)h + sizeof(h->network),
+                               sizeof(*h) - sizeof(h->network));
         return h->reserved == 0 && is_padded(h->parent, sizeof(h->parent)) &&
-               is_padded(h->interface, sizeof(h->interface)) && interface_name_is_valid(h->parent) &&
-               interface_name_is_valid(h->interface) && h->vlan <= VLAN_ID_MAX && protocol_is_valid(h->protocol, h->vlan) &&
+               is_padded(h->interface, sizeof(h->interface)) &&
+               interface_name_is_valid(h->parent) && interface_name_is_valid(h->interface) &&
+               h->vlan <= VLAN_ID_MAX && protocol_is_valid(h->protocol, h->vlan) &&
                !mac_is_zero(&h->mac) && (h->mac.octet[0] & 1) == 0;
 }
 
@@ -125,7 +130,8 @@ int wire_request_check(const WireRequest *request, size_t size) {
                 break;
         case WIRE_HOST_UP:
         case WIRE_HOST_DOWN:
-                good = request->lease == 0 && host_is_valid(request, request->operation == WIRE_HOST_UP);
+                good = request->lease == 0 &&
+                       host_is_valid(request, request->operation == WIRE_HOST_UP);
                 break;
         case WIRE_LIST:
         case WIRE_HOST_SWEEP:
@@ -228,14 +234,12 @@ int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds) {
 
 const char *wire_statistics_name(size_t i) {
         static const char *const names[WIRE_STATISTICS_COUNT] = {
-                "rx_packets",        "tx_packets",       "rx_bytes",
-                "tx_bytes",          "rx_errors",        "tx_errors",
-                "rx_dropped",        "tx_dropped",       "multicast",
-                "collisions",        "rx_length_errors", "rx_over_errors",
-                "rx_crc_errors",     "rx_frame_errors",  "rx_fifo_errors",
-                "rx_missed_errors",  "tx_aborted_errors", "tx_carrier_errors",
-                "tx_fifo_errors",    "tx_heartbeat_errors", "tx_window_errors",
-                "rx_compressed",     "tx_compressed",    "rx_nohandler",
+                "rx_packets",        "tx_packets",        "rx_bytes",         "tx_bytes",
+                "rx_errors",         "tx_errors",         "rx_dropped",       "tx_dropped",
+                "multicast",         "collisions",        "rx_length_errors", "rx_over_errors",
+                "rx_crc_errors",     "rx_frame_errors",   "rx_fifo_errors",   "rx_missed_errors",
+                "tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors",   "tx_heartbeat_errors",
+                "tx_window_errors",  "rx_compressed",     "tx_compressed",    "rx_nohandler",
         };
 
         _Static_assert(offsetof(struct rtnl_link_stats64, rx_nohandler) ==

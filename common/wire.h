@@ -3,18 +3,21 @@
 
 /*
  * What rawnetd and rawnet-helper say to each other: fixed-size structs over SOCK_SEQPACKET on
- * /run/rawnet/helper.sock, both on one machine and of one build (WIRE_VERSION guards an upgrade in between).
+ * /run/rawnet/helper.sock, both on one machine and of one build (WIRE_VERSION guards an upgrade in
+ * between).
  *
  *   rawnetd → helper   one WireRequest a message, no descriptors
  *   helper → rawnetd   one WireReply a message, with the lease's descriptors on WIRE_OPENED
  *
- * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE, WIRE_STATISTICS or
- * WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then WIRE_DONE. From its first WIRE_LIST on a
- * connection also hears, with serial 0: WIRE_ENDED, WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this
- * connection did not know), in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED first. Replies to
- * different requests come in any order.
+ * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE,
+ * WIRE_STATISTICS or WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then
+ * WIRE_DONE. From its first WIRE_LIST on a connection also hears, with serial 0: WIRE_ENDED,
+ * WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
+ * not know), in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED
+ * first. Replies to different requests come in any order.
  *
- * The reserved members are the compiler's padding given names, so that an initializer makes every byte zero.
+ * The reserved members are the compiler's padding given names, so that an initializer makes every
+ * byte zero.
  */
 
 #include "mac.h"
@@ -23,7 +26,8 @@
 #include "refusal.h"
 
 #define WIRE_VERSION UINT32_C(0x726e0008)
-#define WIRE_STATISTICS_COUNT 24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
+#define WIRE_STATISTICS_COUNT                                                                      \
+        24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
 typedef enum WireOperation {
         WIRE_OPEN = 1,
@@ -32,31 +36,37 @@ typedef enum WireOperation {
         WIRE_STATISTICS_OF,
         WIRE_HOST_UP,    /* makes a network's host leg, if it is not there */
         WIRE_HOST_DOWN,  /* removes it, if it is */
-        WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper decides which */
-        WIRE_LOOK,       /* what the kernel can do, looked at again where no namespace could be made */
+        WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
+                            decides which */
+        WIRE_LOOK, /* what the kernel can do, looked at again where no namespace could be made */
 } WireOperation;
 
 typedef enum WireMacMode {
         WIRE_MAC_GIVEN = 1, /* the caller's, not a reserved one (mac_is_reserved()) */
         WIRE_MAC_RANDOM,    /* the helper picks one that nobody has */
-        WIRE_MAC_LEARN,     /* the guest's first frame says it (tap only); no reserved one but that in mac */
-        WIRE_MAC_DERIVED,   /* derived by rawnetd for this owner, network and lease name; a reserved one */
-        WIRE_MAC_RESERVED,  /* the caller's, a reserved one; polkit said yes to that */
+        WIRE_MAC_LEARN,   /* the guest's first frame says it (tap only); no reserved one but that in
+                             mac */
+        WIRE_MAC_DERIVED, /* derived by rawnetd for this owner, network and lease name; a reserved
+                             one */
+        WIRE_MAC_RESERVED, /* the caller's, a reserved one; polkit said yes to that */
 } WireMacMode;
 
 typedef struct WireOpen {
-        char network[RAWNET_FULL_NAME_MAX + 1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
+        char network[RAWNET_FULL_NAME_MAX +
+                     1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
         uint8_t reserved_1;
-        uint32_t uid;                               /* owner: rawnetd's word */
-        uint32_t kind;                              /* LeaseKind */
-        uint32_t queues;                            /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
-        uint32_t mac_mode;                          /* WireMacMode */
-        MacAddress mac; /* WIRE_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease name, or zero; else zero */
-        uint8_t vhost;                              /* 0 or 1; tap only */
-        uint8_t vnet_hdr;                           /* 0 or 1 */
-        /* What the network's file said when polkit was asked (common/terms.h). The helper compares it with the file it
-         * reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that an edit in between cannot widen a yes. */
+        uint32_t uid;      /* owner: rawnetd's word */
+        uint32_t kind;     /* LeaseKind */
+        uint32_t queues;   /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
+        uint32_t mac_mode; /* WireMacMode */
+        MacAddress mac; /* WIRE_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease
+                           name, or zero; else zero */
+        uint8_t vhost;  /* 0 or 1; tap only */
+        uint8_t vnet_hdr; /* 0 or 1 */
+        /* What the network's file said when polkit was asked (common/terms.h). The helper compares
+         * it with the file it reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that
+         * an edit in between cannot widen a yes. */
         char parent[IFNAMSIZ];
         uint16_t vlan;
         uint16_t protocol;  /* ETH_P_8021Q, ETH_P_8021AD */
@@ -67,9 +77,11 @@ typedef struct WireOpen {
 
 /* A network's own interface in the host's namespace (HostInterface=). */
 typedef struct WireHost {
-        char network[RAWNET_NETWORK_NAME_MAX + 1]; /* NAME of the file, NUL-padded like all strings */
+        char network[RAWNET_NETWORK_NAME_MAX +
+                     1]; /* NAME of the file, NUL-padded like all strings */
         uint8_t reserved;
-        /* WIRE_HOST_UP only: what the file said when polkit was asked (common/terms.h). The helper refuses a difference. */
+        /* WIRE_HOST_UP only: what the file said when polkit was asked (common/terms.h). The helper
+         * refuses a difference. */
         char parent[IFNAMSIZ];
         char interface[IFNAMSIZ];
         MacAddress mac; /* derived by rawnetd; the network's MACPrefix= must allow it */
@@ -89,7 +101,8 @@ typedef struct WireRequest {
         };
 } WireRequest;
 
-/* A lease as the kernel holds it (alias of its namespace's lo; helper/record.c is the only reader and writer of that text). */
+/* A lease as the kernel holds it (alias of its namespace's lo; helper/record.c is the only reader
+ * and writer of that text). */
 typedef struct WireLease {
         uint32_t id;
         uint32_t uid;
@@ -97,7 +110,8 @@ typedef struct WireLease {
         uint32_t isolation; /* Isolation */
         uint32_t mtu;
         uint16_t vlan;
-        uint8_t gone;    /* 1: port or uplink no longer exist (closed, revoked, parent lost); lives on by its fds only */
+        uint8_t gone; /* 1: port or uplink no longer exist (closed, revoked, parent lost); lives on
+                         by its fds only */
         uint8_t vnet_hdr;
         uint64_t since; /* µs, CLOCK_REALTIME */
         MacAddress mac; /* zero while learning */
@@ -111,7 +125,8 @@ typedef struct WireLease {
 } WireLease;
 
 typedef enum WireReplyType {
-        WIRE_OPENED = 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
+        WIRE_OPENED =
+                1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
         WIRE_LEASE,      /* lease */
         WIRE_STATISTICS, /* statistics, already turned to the guest's side */
         WIRE_DONE,       /* nothing more; after WIRE_LIST and WIRE_LOOK: features is set */
@@ -121,16 +136,18 @@ typedef enum WireReplyType {
 
 typedef enum WireEndReason {
         WIRE_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed */
-        WIRE_END_CLOSED,      /* by WIRE_CLOSE; ports gone now, the namespace when the holder lets go */
-        WIRE_END_LINK_GONE,   /* parent or VLAN interface was deleted; likewise */
-        WIRE_END_NAMESPACE,   /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease no longer counts */
+        WIRE_END_CLOSED, /* by WIRE_CLOSE; ports gone now, the namespace when the holder lets go */
+        WIRE_END_LINK_GONE, /* parent or VLAN interface was deleted; likewise */
+        WIRE_END_NAMESPACE, /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease
+                               no longer counts */
 } WireEndReason;
 
 /* Bits of WireReply.features */
-#define WIRE_FEATURE_VLAN 1u           /* the kernel has 802.1Q (or will load it) */
-#define WIRE_FEATURE_VHOST_NET 2u      /* /dev/vhost-net can be opened */
-#define WIRE_FEATURE_EGRESS 4u         /* nft netdev egress hook: packet leases possible */
-#define WIRE_FEATURE_CHECKSUM_TRICK 8u /* this kernel has the checksum trick: frames pass a completing veth first */
+#define WIRE_FEATURE_VLAN 1u      /* the kernel has 802.1Q (or will load it) */
+#define WIRE_FEATURE_VHOST_NET 2u /* /dev/vhost-net can be opened */
+#define WIRE_FEATURE_EGRESS 4u    /* nft netdev egress hook: packet leases possible */
+#define WIRE_FEATURE_CHECKSUM_TRICK                                                                \
+        8u /* this kernel has the checksum trick: frames pass a completing veth first */
 #define WIRE_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
 
 typedef struct WireReply {
@@ -151,8 +168,9 @@ typedef struct WireReply {
         };
 } WireReply;
 
-/* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums and counts in range, everything
- * that the operation does not use zero? size is what was received. 0 or -EBADMSG. Pure functions, fuzz targets. */
+/* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums
+ * and counts in range, everything that the operation does not use zero? size is what was received.
+ * 0 or -EBADMSG. Pure functions, fuzz targets. */
 int wire_request_check(const WireRequest *request, size_t size);
 int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
 

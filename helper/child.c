@@ -38,20 +38,23 @@ void child_drop_if_gone(Child *child) {
 int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
         ChildMessage message;
-        ssize_t n = fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
+        ssize_t n =
+                fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
 
         if (n < 0)
                 return (int)n;
         if (n == 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "the process in the port's namespace ended before it was done; try again");
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "the process in the port's namespace ended before it was done; try again");
         if (n == sizeof(message) && message.step == expected) {
                 *ret_lease = message.lease;
                 return 0;
         }
         fd_pass_close_all(ret_fds, *ret_n_fds);
         *ret_n_fds = 0;
-        if (n == sizeof(message) && message.step == CHILD_FAILED && message.refusal.error != RAWNET_OK) {
+        if (n == sizeof(message) && message.step == CHILD_FAILED &&
+            message.refusal.error != RAWNET_OK) {
                 *ret_refusal = message.refusal;
                 return (int)message.refusal.error;
         }

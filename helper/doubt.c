@@ -14,7 +14,8 @@ bool doubts_confirm(const Doubts *doubts, uint32_t index, uint64_t file, uint64_
                 const Doubt *doubt = &doubts->entries[i];
 
                 if (doubt->index == index)
-                        return doubt->file == file && now >= doubt->since && now - doubt->since >= DOUBT_USEC;
+                        return doubt->file == file && now >= doubt->since &&
+                               now - doubt->since >= DOUBT_USEC;
         }
         return false;
 }

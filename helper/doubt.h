@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Host interfaces that a sweep found no network file asking for. A file that is being replaced is away for a moment, so a sweep deletes
- * only what an earlier one found the same way, DOUBT_USEC before, with the file unchanged since. The daemon keeps the list, each sweep's
- * worker has a copy of it. Pure memory: lost with the daemon, which costs another look.
+ * Host interfaces that a sweep found no network file asking for. A file that is being replaced is
+ * away for a moment, so a sweep deletes only what an earlier one found the same way, DOUBT_USEC
+ * before, with the file unchanged since. The daemon keeps the list, each sweep's worker has a copy
+ * of it. Pure memory: lost with the daemon, which costs another look.
  */
 
 #include <stddef.h>
@@ -30,7 +31,8 @@ typedef struct Doubts {
 /* May the interface be deleted now? */
 bool doubts_confirm(const Doubts *doubts, uint32_t index, uint64_t file, uint64_t now);
 
-/* Around the reports of one sweep. doubts_end() drops what this sweep did not report; returns whether another sweep is due. */
+/* Around the reports of one sweep. doubts_end() drops what this sweep did not report; returns
+ * whether another sweep is due. */
 void doubts_begin(Doubts *doubts);
 void doubts_note(Doubts *doubts, uint32_t index, uint64_t file, uint64_t now);
 bool doubts_end(Doubts *doubts);

@@ -73,8 +73,8 @@ static int see_rule(const struct nlmsghdr *m, void *data) {
         if (!rule)
                 return MNL_CB_ERROR;
         found->rules++;
-        found->rule = nftnl_rule_nlmsg_parse(m, rule) == 0 &&
-                      nft_rule_equal(rule, found->want->rule);
+        found->rule =
+                nftnl_rule_nlmsg_parse(m, rule) == 0 && nft_rule_equal(rule, found->want->rule);
         return MNL_CB_OK;
 }
 

@@ -26,7 +26,7 @@ enum {
 /* What a VLAN-aware device anywhere on the way could take for a tag: IEEE 802.1Q-2018 9.6 (C-tag,
  * S-tag), and the values that vendors used before there was an S-tag. */
 static const uint8_t tag_types[][2] = {
-                {0x81, 0x00}, {0x88, 0xa8}, {0x91, 0x00}, {0x92, 0x00}, {0x93, 0x00},
+        {0x81, 0x00}, {0x88, 0xa8}, {0x91, 0x00}, {0x92, 0x00}, {0x93, 0x00},
 };
 
 /* MAC control, PAUSE among it: IEEE 802.3-2018 31.3. */
@@ -105,8 +105,9 @@ static void let_out(struct nftnl_rule **rule, const Guard *guard) {
         nft_rule_forward(rule, SCRATCH, guard->uplink.index);
 }
 
-/* For the frames of every day; one that it does not take is no worse off than without. A socket that leaves out traffic control
- * (PACKET_QDISC_BYPASS) is told ENOBUFS of a frame that went this way (net/packet/af_packet.c, packet_xmit()). */
+/* For the frames of every day; one that it does not take is no worse off than without. A socket
+ * that leaves out traffic control (PACKET_QDISC_BYPASS) is told ENOBUFS of a frame that went this
+ * way (net/packet/af_packet.c, packet_xmit()). */
 static void put_shortcut_rule(NftBatch *batch, const NftChain *chain, const Guard *guard) {
         struct nftnl_rule *rule = nft_rule_new();
 
@@ -229,7 +230,8 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
 
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {
         const Chains c = chains_of(guard);
-        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check, &c.gate, &c.port, &c.shortcut};
+        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check,
+                                 &c.gate,      &c.port,       &c.shortcut};
 
         nft_batch_begin(batch, sequence);
         nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, GUARD_TABLE);

@@ -32,9 +32,11 @@ typedef struct HostChain {
 HostChain guard_host_prerouting(void);
 /* What arrives on device for mac is dropped. */
 HostChain guard_host_own_address(const char *device, const MacAddress *mac);
-/* Puts the chain in: where there must be none of that name (EEXIST), or, with replace, in its place. 0 or -errno. */
+/* Puts the chain in: where there must be none of that name (EEXIST), or, with replace, in its
+ * place. 0 or -errno. */
 int guard_build_host(NftBatch *batch, const HostChain *host, bool replace, uint32_t sequence);
-/* Takes all tables of the host's namespace away that are ours; those that are not there are no error. 0 or -errno. */
+/* Takes all tables of the host's namespace away that are ours; those that are not there are no
+ * error. 0 or -errno. */
 int guard_build_host_removal(NftBatch *batch, uint32_t sequence);
 
 /* One thing of nf_tables that the guard needs, made on lo and taken away again in the same

@@ -54,27 +54,28 @@ int guard_probe_egress(void) {
 }
 
 /* The kernel refused a guard: is it because something is missing that no guard can do without? Then
- * that is what a person should read; else the kernel's own words stay. last: up to which need it asks. */
+ * that is what a person should read; else the kernel's own words stay. last: up to which need it
+ * asks. */
 static int explain_refusal(int refused, GuardNeed last, Refusal *refusal) {
         static const struct {
                 GuardNeed need;
                 const char *text;
         } needs[] = {
-                        {GUARD_NEED_TABLES, "this kernel has no nf_tables, which guards every "
-                                            "port; load the module nf_tables or use "
-                                            "a kernel with CONFIG_NF_TABLES"},
-                        {GUARD_NEED_INGRESS,
-                         "this kernel's nf_tables has no netdev family, which guards every port; a "
-                         "kernel with "
-                         "CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_INGRESS is needed"},
-                        {GUARD_NEED_FORWARD,
-                         "this kernel's nf_tables cannot forward frames between interfaces; load "
-                         "the module "
-                         "nft_fwd_netdev or use a kernel with CONFIG_NFT_FWD_NETDEV"},
-                        {GUARD_NEED_EGRESS, "this kernel cannot filter what a packet port sends "
-                                            "(no nf_tables egress hook); kind packet "
-                                            "needs Linux 5.16 or newer with "
-                                            "CONFIG_NETFILTER_EGRESS, kind tap works without"},
+                {GUARD_NEED_TABLES, "this kernel has no nf_tables, which guards every "
+                                    "port; load the module nf_tables or use "
+                                    "a kernel with CONFIG_NF_TABLES"},
+                {GUARD_NEED_INGRESS,
+                 "this kernel's nf_tables has no netdev family, which guards every port; a "
+                 "kernel with "
+                 "CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_INGRESS is needed"},
+                {GUARD_NEED_FORWARD,
+                 "this kernel's nf_tables cannot forward frames between interfaces; load "
+                 "the module "
+                 "nft_fwd_netdev or use a kernel with CONFIG_NFT_FWD_NETDEV"},
+                {GUARD_NEED_EGRESS, "this kernel cannot filter what a packet port sends "
+                                    "(no nf_tables egress hook); kind packet "
+                                    "needs Linux 5.16 or newer with "
+                                    "CONFIG_NETFILTER_EGRESS, kind tap works without"},
         };
         Refusal said = *refusal;
 
@@ -129,8 +130,10 @@ static int guard_send(const Guard *guard, Refusal *ret_refusal,
         r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &refusal,
                                "installing the guard of port %s", guard->uplink.name);
         if (r > 0)
-                r = explain_refusal(r, guard->shape == GUARD_PACKET || guard->shape == GUARD_DIRECT ?
-                                            GUARD_NEED_EGRESS : GUARD_NEED_FORWARD,
+                r = explain_refusal(r,
+                                    guard->shape == GUARD_PACKET || guard->shape == GUARD_DIRECT
+                                            ? GUARD_NEED_EGRESS
+                                            : GUARD_NEED_FORWARD,
                                     &refusal);
         if (r > 0 && ret_refusal)
                 *ret_refusal = refusal;

@@ -129,8 +129,9 @@ static struct nlmsghdr *tc_message(Netlink *rtnl, void *buffer, uint16_t type, u
         return m;
 }
 
-/* Is there no filter because there is nothing to ask? EOPNOTSUPP: the kernel has no tc filters. EINVAL, ENOENT: by kernel, the
- * interface has no clsact qdisc (net/sched/cls_api.c, tc_dump_tfilter()); others answer with an empty dump. */
+/* Is there no filter because there is nothing to ask? EOPNOTSUPP: the kernel has no tc filters.
+ * EINVAL, ENOENT: by kernel, the interface has no clsact qdisc (net/sched/cls_api.c,
+ * tc_dump_tfilter()); others answer with an empty dump. */
 static bool has_no_filters(int kernel_errno) {
         return kernel_errno == EOPNOTSUPP || kernel_errno == EINVAL || kernel_errno == ENOENT;
 }
@@ -151,7 +152,7 @@ static int tc_look(Netlink *rtnl, uint32_t index, FilterSearch *search, Refusal 
 static int tc_add_qdisc(Netlink *rtnl, uint32_t index, Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         struct nlmsghdr *m =
-                        tc_message(rtnl, buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index);
+                tc_message(rtnl, buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index);
         struct tcmsg *tc = mnl_nlmsg_get_payload(m);
         Refusal refusal = {};
         int r;
@@ -179,7 +180,7 @@ static int tc_add_filter(Netlink *rtnl, uint32_t index, const Selector *selector
                          Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         struct nlmsghdr *m =
-                        tc_message(rtnl, buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index);
+                tc_message(rtnl, buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index);
         const struct tc_gact drop = {.action = TC_ACT_SHOT};
         struct nlattr *options, *actions, *action, *action_options;
 

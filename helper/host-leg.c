@@ -78,10 +78,11 @@ static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal)
         if (r != 0)
                 return r;
         if (memcmp(&terms, request, sizeof(terms)) != 0)
-                return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
-                              "network '%s': %s was changed while the request was being authorized; "
-                              "try again",
-                              network.name, network.path);
+                return refuse(
+                        ret_refusal, RAWNET_ACCESS_DENIED,
+                        "network '%s': %s was changed while the request was being authorized; "
+                        "try again",
+                        network.name, network.path);
         r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
         if (r != 0)
                 return r;
@@ -89,9 +90,11 @@ static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal)
         return 0;
 }
 
-/* An ordinary interface of the host takes addresses and routes from whoever sends it router advertisements, here any guest: what
- * is on this one is up to the administrator's network manager, which switches it on for itself. CAP_NET_ADMIN may write there
- * (net/sysctl_net.c, net_ctl_permissions()) unless /proc/sys is read-only; the value stays when the interface is renamed. */
+/* An ordinary interface of the host takes addresses and routes from whoever sends it router
+ * advertisements, here any guest: what is on this one is up to the administrator's network manager,
+ * which switches it on for itself. CAP_NET_ADMIN may write there (net/sysctl_net.c,
+ * net_ctl_permissions()) unless /proc/sys is read-only; the value stays when the interface is
+ * renamed. */
 static void ignore_advertisements(const char *name) {
         char path[sizeof("/proc/sys/net/ipv6/conf//accept_ra") + IFNAMSIZ];
         _cleanup_close_ int fd = -1;
@@ -101,11 +104,12 @@ static void ignore_advertisements(const char *name) {
         if (fd < 0 && errno == ENOENT) /* no IPv6 */
                 return;
         if (fd < 0 || write(fd, "0", 1) < 0)
-                log_warning("host leg: cannot switch router advertisements off: %s", strerror(errno));
+                log_warning("host leg: cannot switch router advertisements off: %s",
+                            strerror(errno));
 }
 
-/* Under a name of its own first, the file's name last: whatever has that name is a leg to the end, also if this process dies
- * in between. What it leaves is swept away. */
+/* Under a name of its own first, the file's name last: whatever has that name is a leg to the end,
+ * also if this process dies in between. What it leaves is swept away. */
 static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lower,
                     const MacAddress *mac, Refusal *ret_refusal) {
         char name[IFNAMSIZ], alias[LINK_ALIAS_SIZE];
@@ -142,14 +146,16 @@ static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *r
 
         leg_alias(network->name, alias);
         if (strcmp(other->kind, "macvlan") == 0 && strcmp(other->alias, alias) == 0)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': its host leg %s stands on another interface than %s says; "
-                              "remove it first (rawnetctl host down %s)",
-                              network->name, other->name, network->path, network->name);
-        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                      "network '%s': the host has another interface %s already, which is not this "
-                      "network's leg; rename or remove that, or choose another HostInterface= in %s",
-                      network->name, other->name, network->path);
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': its host leg %s stands on another interface than %s says; "
+                        "remove it first (rawnetctl host down %s)",
+                        network->name, other->name, network->path, network->name);
+        return refuse(
+                ret_refusal, RAWNET_NETWORK_BUSY,
+                "network '%s': the host has another interface %s already, which is not this "
+                "network's leg; rename or remove that, or choose another HostInterface= in %s",
+                network->name, other->name, network->path);
 }
 
 /* ret->index: 0 where nothing has its name; NetworkBusy where something else has. */
@@ -177,7 +183,8 @@ static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
         return 0;
 }
 
-static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *leg, Refusal *ret_refusal) {
+static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *leg,
+                    Refusal *ret_refusal) {
         const LinkChange up = {.link = leg->name, .flags_on = IFF_UP};
         char mac[MAC_TEXT_SIZE];
         Refusal refusal = {};
@@ -196,8 +203,8 @@ static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *le
         return r;
 }
 
-static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower, const MacAddress *mac,
-                 Refusal *ret_refusal) {
+static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower,
+                 const MacAddress *mac, Refusal *ret_refusal) {
         Refusal refusal = {};
         bool made = false;
         LinkInfo leg;
@@ -215,10 +222,11 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
                 if (r == 0)
                         r = find_leg(netlink, network, lower, &leg, ret_refusal);
                 if (r == 0 && leg.index == 0)
-                        r = refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                                   "network '%s': its host leg %s was removed while it was made; try "
-                                   "again",
-                                   network->name, network->host_interface);
+                        r = refuse(
+                                ret_refusal, RAWNET_NETWORK_BUSY,
+                                "network '%s': its host leg %s was removed while it was made; try "
+                                "again",
+                                network->name, network->host_interface);
         }
         if (r != 0)
                 return r;
@@ -241,7 +249,8 @@ int host_leg_up(const WireHost *request, Refusal *ret_refusal) {
         if (r == 0)
                 r = parent_find(&netlink, &network, network.vlan_first, &parent, ret_refusal);
         if (r == 0)
-                r = parent_lower(&netlink, &network, &parent, network.vlan_first, &lower, ret_refusal);
+                r = parent_lower(&netlink, &network, &parent, network.vlan_first, &lower,
+                                 ret_refusal);
         if (r == 0)
                 r = up_on(&netlink, &network, &lower, &request->mac, ret_refusal);
         return r > 0 ? lease_name_network(network.name, network.parent, r, ret_refusal) : r;
@@ -268,16 +277,20 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
         Network network;
         int r;
 
-        /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a sweep runs. */
+        /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a
+         * sweep runs. */
         r = network_file_load(leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX), &network, &refusal);
         if (r == RAWNET_NO_SUCH_NETWORK)
                 return 0;
         if (r != 0)
                 return r > 0 ? 1 : r;
-        return strcmp(network.host_interface, leg->name) != 0 ? 0 : parent_is_lower(netlink, &network, leg->lower);
+        return strcmp(network.host_interface, leg->name) != 0
+                       ? 0
+                       : parent_is_lower(netlink, &network, leg->lower);
 }
 
-static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts, int report_fd, Refusal *ret_refusal) {
+static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts, int report_fd,
+                     Refusal *ret_refusal) {
         const char *network = leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX);
         uint64_t before, after;
         int r;
@@ -293,7 +306,8 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts
         if (r < 0)
                 return r;
         /* The administrator's address may be on it, and his file may be away for a moment only. */
-        if (before != after || !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
+        if (before != after ||
+            !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
                 return report_doubt(report_fd, leg->index, after);
         log_notice("removing host leg %s: no network file asks for it (any more)", leg->name);
         return delete_leg(netlink, leg, ret_refusal);

@@ -17,7 +17,8 @@ static int match(const LinkInfo *link, void *data) {
         return 0;
 }
 
-int host_mac_check(Netlink *host, const char *network, const MacAddress *mac, Refusal *ret_refusal) {
+int host_mac_check(Netlink *host, const char *network, const MacAddress *mac,
+                   Refusal *ret_refusal) {
         Search search = {.mac = mac};
         char text[MAC_TEXT_SIZE];
         int r;
@@ -25,7 +26,8 @@ int host_mac_check(Netlink *host, const char *network, const MacAddress *mac, Re
         r = link_dump(host, NULL, match, &search, ret_refusal);
         if (r != 0 || search.found[0] == '\0')
                 return r;
-        return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
-                      "network '%s': MAC address %s is that of the host's interface %s; choose another",
-                      network, mac_format(mac, text), search.found);
+        return refuse(
+                ret_refusal, RAWNET_ADDRESS_IN_USE,
+                "network '%s': MAC address %s is that of the host's interface %s; choose another",
+                network, mac_format(mac, text), search.found);
 }

@@ -50,7 +50,8 @@ static void set_refusal(WireReply *reply, int r, const Refusal *refusal) {
         memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
 }
 
-static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request, int fd) {
+static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request,
+                      int fd) {
         WireReply reply = {.version = WIRE_VERSION, .type = WIRE_DONE, .serial = request->serial};
         int fds[RAWNET_FDS_MAX], r;
         Refusal refusal = {};
@@ -101,12 +102,15 @@ static int do_own(const LeaseContext *context, JobKind kind) {
                 r = netlink_open(&netlink, NETLINK_ROUTE);
                 if (r == 0) {
                         const SweepScope *scope = context->sweep;
-                        int legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd, &refusal);
+                        int legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd,
+                                                  &refusal);
 
-                        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. A lease that no scan found
-                         * may need an interface that no known one needs. */
+                        /* A leg that stays keeps what is below it: the one sweep needs nothing of
+                         * the other. A lease that no scan found may need an interface that no known
+                         * one needs. */
                         if (context->registry->whole)
-                                r = shared_sweep(&netlink, context->registry, scope->opening, &refusal);
+                                r = shared_sweep(&netlink, context->registry, scope->opening,
+                                                 &refusal);
                         r = r != 0 ? r : legs;
                 }
         }
@@ -115,7 +119,8 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         return r;
 }
 
-/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not -1), from 3 up. */
+/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not
+ * -1), from 3 up. */
 static int keep_only(int *const keep[], size_t n) {
         int next = 3;
 
@@ -174,7 +179,8 @@ static int do_ahead(LeaseContext *context, int order_fd) {
 }
 
 _Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent) {
-        int connection_fd = job->connection_fd, report_fd = job->report_fd, order_fd = job->order_fd, r;
+        int connection_fd = job->connection_fd, report_fd = job->report_fd,
+            order_fd = job->order_fd, r;
         int *const keep[] = {&connection_fd, &report_fd, &order_fd};
         LeaseContext context = *of_daemon;
         sigset_t none;

@@ -17,7 +17,8 @@
 #include "helper/host-mac.h"
 #include "helper/report.h"
 
-/* After an address that is in use, the next frame is looked at this much later: a guest cannot keep RTNL busy. */
+/* After an address that is in use, the next frame is looked at this much later: a guest cannot keep
+ * RTNL busy. */
 #define LEARN_PAUSE_MSEC 100
 
 typedef struct Learner {
@@ -71,7 +72,8 @@ static bool may_have(const Learner *l, const MacAddress *mac) {
         return true;
 }
 
-/* Sets plan's MAC from the next frame of the guest. 1: an address that the network allows; 0: none yet; or -errno. */
+/* Sets plan's MAC from the next frame of the guest. 1: an address that the network allows; 0: none
+ * yet; or -errno. */
 static int next_address(Learner *l) {
         struct ethhdr header;
         struct sockaddr_ll from = {};
@@ -79,7 +81,8 @@ static int next_address(Learner *l) {
         MacAddress mac;
         ssize_t n;
 
-        n = recvfrom(l->frames, &header, sizeof(header), MSG_TRUNC, (struct sockaddr *)&from, &size);
+        n = recvfrom(l->frames, &header, sizeof(header), MSG_TRUNC, (struct sockaddr *)&from,
+                     &size);
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -errno;
         if ((size_t)n < sizeof(header) || from.sll_pkttype == PACKET_OUTGOING)
@@ -91,7 +94,8 @@ static int next_address(Learner *l) {
         return 1;
 }
 
-/* 0: the address is the lease's; RAWNET_ADDRESS_IN_USE: go on listening; anything else: the lease is beyond help. */
+/* 0: the address is the lease's; RAWNET_ADDRESS_IN_USE: go on listening; anything else: the lease
+ * is beyond help. */
 static int take_address(Learner *l) {
         Refusal refusal = {};
         int r;
@@ -133,16 +137,19 @@ static bool ended(Learner *l) {
                 return mnl_cb_run(buffer, (size_t)n, 0, 0, link_gone, l) == MNL_CB_STOP;
         if (errno == EINTR)
                 return false;
-        /* Messages were lost (ENOBUFS): look. A question that fails is no answer: the next message is another chance. */
-        return link_is_missing(link_get(l->netlink, LINK_HERE, l->guard.port.name, &info, &refusal), &refusal);
+        /* Messages were lost (ENOBUFS): look. A question that fails is no answer: the next message
+         * is another chance. */
+        return link_is_missing(link_get(l->netlink, LINK_HERE, l->guard.port.name, &info, &refusal),
+                               &refusal);
 }
 
 static int learn(Learner *l) {
         int timeout = -1;
 
         for (;;) {
-                struct pollfd p[] = {{l->links.socket ? mnl_socket_get_fd(l->links.socket) : -1, POLLIN, 0},
-                                     {timeout < 0 ? l->frames : -1, POLLIN, 0}};
+                struct pollfd p[] = {
+                        {l->links.socket ? mnl_socket_get_fd(l->links.socket) : -1, POLLIN, 0},
+                        {timeout < 0 ? l->frames : -1, POLLIN, 0}};
                 int r = poll(p, ARRAY_SIZE(p), timeout);
 
                 if (r < 0 && errno != EINTR)
@@ -165,10 +172,14 @@ static int learn(Learner *l) {
 }
 
 _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, const Guard *guard,
-                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message, int *fds,
-                         size_t n_fds) {
-        Learner l = {.plan = plan, .netlink = netlink, .frames = -1, .guard = *guard,
-                     .uplink = uplink, .report_fd = report_fd};
+                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message,
+                         int *fds, size_t n_fds) {
+        Learner l = {.plan = plan,
+                     .netlink = netlink,
+                     .frames = -1,
+                     .guard = *guard,
+                     .uplink = uplink,
+                     .report_fd = report_fd};
         int r;
 
         r = netlink_take(&l.host, host_fd);
@@ -177,7 +188,8 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, con
         if (r == 0)
                 r = listen_for_frames(guard->port.index, &l.frames);
         /* From here on the lease is its holder's: the daemon may stop, this child goes on. */
-        if (r == 0 && (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 || prctl(PR_SET_NAME, "rawnet-learn", 0, 0, 0) < 0))
+        if (r == 0 && (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ||
+                       prctl(PR_SET_NAME, "rawnet-learn", 0, 0, 0) < 0))
                 r = -errno;
         if (r == 0)
                 r = fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);

@@ -37,10 +37,11 @@ int learning_check(const Server *server, const char *network, Refusal *ret_refus
 
         if (worker_count_learning(server) + count_unheard(server) < max)
                 return 0;
-        return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
-                      "network %s: %u ports of all users wait for their guest's first frame (mac=learn), which is "
-                      "the most that rawnet-helper allows; give the guest's address by mac=, or try later",
-                      network, max);
+        return refuse(
+                ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                "network %s: %u ports of all users wait for their guest's first frame (mac=learn), which is "
+                "the most that rawnet-helper allows; give the guest's address by mac=, or try later",
+                network, max);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data) {
@@ -59,8 +60,9 @@ void learning_watch(Server *server) {
                 server->learning_pause = 0;
                 return;
         }
-        server->learning_pause = server->learning_pause > 0 ? MIN_OF(server->learning_pause * 2, PAUSE_LAST_USEC)
-                                                            : PAUSE_FIRST_USEC;
+        server->learning_pause = server->learning_pause > 0
+                                         ? MIN_OF(server->learning_pause * 2, PAUSE_LAST_USEC)
+                                         : PAUSE_FIRST_USEC;
         if (sd_event_add_time_relative(server->event, &server->learning_timer, CLOCK_MONOTONIC,
                                        server->learning_pause, 0, on_look, server) < 0)
                 log_error("cannot look again at the leases that learn");

@@ -40,9 +40,10 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         return parent_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
-/* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for), some 1,300 short frames or a dozen
- * of 64 KiB. A tap has room for 512 of any length; with a socket's usual 208 KiB, three long ones, a vhost-user back end that had to
- * wait a moment for a processor lost TCP's. */
+/* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for),
+ * some 1,300 short frames or a dozen of 64 KiB. A tap has room for 512 of any length; with a
+ * socket's usual 208 KiB, three long ones, a vhost-user back end that had to wait a moment for a
+ * processor lost TCP's. */
 #define RECEIVE_BUFFER (512 * 1024)
 
 /* In the worker, since it takes CAP_NET_ADMIN in the host. Without, the port is no less a port. */
@@ -65,7 +66,8 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
                 r = child_go(child, plan, report_fd,
-                             plan->mac_mode == WIRE_MAC_LEARN ? mnl_socket_get_fd(netlink->socket) : -1);
+                             plan->mac_mode == WIRE_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
+                                                              : -1);
         if (r == 0)
                 r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0)
@@ -73,7 +75,8 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         return r;
 }
 
-static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, Refusal *ret_refusal) {
+static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent,
+                      Refusal *ret_refusal) {
         LinkInfo lower;
         int r;
 
@@ -89,13 +92,15 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent, R
         plan->lower = lower.index;
         plan->lower_mtu = lower.mtu;
         plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
-        /* A frame of the parent that is longer does not get into the guest; rawnetctl check has a note on that. */
+        /* A frame of the parent that is longer does not get into the guest; rawnetctl check has a
+         * note on that. */
         if (plan->lease.kind == KIND_TAP)
                 plan->lease.mtu = MIN_OF(plan->lease.mtu, RAWNET_TAP_MTU_MAX);
         return 0;
 }
 
-/* A random address, and whoever chose it a look at the host's own. One that is to be learned is looked at then (learn.c). */
+/* A random address, and whoever chose it a look at the host's own. One that is to be learned is
+ * looked at then (learn.c). */
 static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
         const MacPrefix *prefix = mac_prefix_to_choose(&plan->network.mac_prefixes);
 
@@ -124,7 +129,8 @@ static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spa
         if (r != 0)
                 return r;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
-        /* Where none was made ahead: the namespace is half of the work, and is made while the host's side is looked at. */
+        /* Where none was made ahead: the namespace is half of the work, and is made while the
+         * host's side is looked at. */
         if (child.socket_fd < 0)
                 r = child_start(&plan->privilege, &child);
         if (r < 0)
@@ -132,15 +138,18 @@ static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spa
         spare->socket_fd = -1;
         r = find_lower(plan, netlink, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(plan, netlink, &child, report_fd, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+                r = talk_child(plan, netlink, &child, report_fd, ret_lease, ret_fds, ret_n_fds,
+                               ret_refusal);
         safe_close(child.socket_fd);
-        /* A child that failed is gone, and with it the namespace and the uplink, before the next try. */
+        /* A child that failed is gone, and with it the namespace and the uplink, before the next
+         * try. */
         if (r != 0)
                 (void)waitpid(child.pid, NULL, 0);
         return r;
 }
 
-/* The reasons for another try, until the deadline: what an ending lease still holds for a moment, a number or address drawn twice. */
+/* The reasons for another try, until the deadline: what an ending lease still holds for a moment, a
+ * number or address drawn twice. */
 static bool is_passing(const LeasePlan *plan, int r, const Refusal *refusal) {
         if (r == RAWNET_NETWORK_BUSY)
                 return true;
@@ -155,7 +164,8 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
         if (r != RAWNET_KERNEL_REFUSED || plan->network.mode != MODE_EXCLUSIVE)
                 return r;
         if (refusal->kernel_errno == EEXIST)
-                return parent_vlan_taken(netlink, &plan->network, parent, plan->lease.vlan, refusal);
+                return parent_vlan_taken(netlink, &plan->network, parent, plan->lease.vlan,
+                                         refusal);
         if (link_kind_is_missing(r, refusal))
                 return parent_no_vlan(&plan->network, plan->lease.vlan, refusal);
         return r;
@@ -206,7 +216,8 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
                 r = explain(&plan, &netlink, &parent, r, ret_refusal);
                 if (!is_passing(&plan, r, ret_refusal) ||
                     clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
-                        return lease_name_network(plan.lease.network, plan.network.parent, r, ret_refusal);
+                        return lease_name_network(plan.lease.network, plan.network.parent, r,
+                                                  ret_refusal);
                 if (r == RAWNET_NETWORK_BUSY)
                         clock_pause(PLAN_PAUSE_USEC);
         }
@@ -235,13 +246,15 @@ static int find_lease(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *re
                 return r;
         if (ret->later)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT ", and this version leaves "
+                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT
+                              ", and this version leaves "
                               "it alone; "
                               "its holder ends it, or install that version again",
                               id);
         if (ret->gone)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
-                              "lease " RAWNET_PORT_NAME_FORMAT " is already closed; its holder still has the descriptor "
+                              "lease " RAWNET_PORT_NAME_FORMAT
+                              " is already closed; its holder still has the descriptor "
                               "open",
                               id);
         return 0;
@@ -296,7 +309,8 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
                 r = find_lease(&netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
-        /* What a packet port's holder sends leaves by the uplink without having been counted at the port (guard.h). */
+        /* What a packet port's holder sends leaves by the uplink without having been counted at the
+         * port (guard.h). */
         if (lease.kind == KIND_TAP)
                 record_port_name(id, name);
         else

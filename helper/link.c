@@ -24,7 +24,8 @@ static struct nlmsghdr *start_link(Netlink *netlink, void *buffer, uint16_t type
         return m;
 }
 
-/* Every attribute goes through here: all strings are bounded by their types, so the buffer always has room. */
+/* Every attribute goes through here: all strings are bounded by their types, so the buffer always
+ * has room. */
 static void put(struct nlmsghdr *m, uint16_t type, const void *data, size_t size) {
         bool fits = mnl_attr_put_check(m, NETLINK_BUFFER_SIZE, type, size, data);
 
@@ -69,7 +70,8 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
                         return -EBADMSG;
                 if (mnl_attr_get_type(a) == IFLA_INFO_DATA)
                         data = a;
-                if (mnl_attr_get_type(a) == IFLA_INFO_SLAVE_KIND && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                if (mnl_attr_get_type(a) == IFLA_INFO_SLAVE_KIND &&
+                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
                         info->master_routes = strcmp(mnl_attr_get_str(a), "vrf") == 0;
         }
         if (data && strcmp(info->kind, "vlan") == 0)
@@ -128,7 +130,8 @@ static int parse_link(const struct nlmsghdr *m, LinkInfo *ret) {
         const struct nlattr *a;
         bool elsewhere = false;
 
-        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) || i->ifi_index <= 0)
+        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) ||
+            i->ifi_index <= 0)
                 return -EBADMSG;
         info.index = (uint32_t)i->ifi_index;
         info.flags = i->ifi_flags;
@@ -155,7 +158,8 @@ static int got_link(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+int link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
+             Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_GETLINK, 0, 0);
         LinkInfo info = {};
@@ -194,12 +198,14 @@ bool link_is_missing(int r, const Refusal *refusal) {
 }
 
 bool link_is_missing_in_lease(int r, const Refusal *refusal) {
-        return r == RAWNET_KERNEL_REFUSED && (refusal->kernel_errno == ENODEV ||
-                                              refusal->kernel_errno == EINVAL || refusal->kernel_errno == EACCES);
+        return r == RAWNET_KERNEL_REFUSED &&
+               (refusal->kernel_errno == ENODEV || refusal->kernel_errno == EINVAL ||
+                refusal->kernel_errno == EACCES);
 }
 
-/* A dump that was interrupted is asked for again, this often. It takes more links than one message holds, some dozens, and others that come or go
- * at that moment. If they never stop there is no list: whoever makes them come and go must not have a link deleted that stands on one left out. */
+/* A dump that was interrupted is asked for again, this often. It takes more links than one message
+ * holds, some dozens, and others that come or go at that moment. If they never stop there is no
+ * list: whoever makes them come and go must not have a link deleted that stands on one left out. */
 #define DUMP_TRIES 5u
 
 typedef struct LinkList {
@@ -266,8 +272,7 @@ int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Ref
 }
 
 static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {
-        struct nlmsghdr *m =
-                start_link(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+        struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
 
         put_text(m, IFLA_IFNAME, plan->name);
         if (plan->lower > 0)
@@ -289,10 +294,11 @@ bool link_kind_is_missing(int refused, const Refusal *refusal) {
 static int explain_kind(int refused, const char *kind, Refusal *refusal) {
         if (!link_kind_is_missing(refused, refusal))
                 return refused;
-        return refuse(refusal, RAWNET_NOT_SUPPORTED,
-                      "this kernel has no %s interfaces, which this port needs; load the module %s (modprobe "
-                      "%s) or use a kernel that has it (%s)",
-                      kind, kind, kind, refusal->text);
+        return refuse(
+                refusal, RAWNET_NOT_SUPPORTED,
+                "this kernel has no %s interfaces, which this port needs; load the module %s (modprobe "
+                "%s) or use a kernel that has it (%s)",
+                kind, kind, kind, refusal->text);
 }
 
 int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode,
@@ -307,7 +313,8 @@ int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mo
         put_u32(m, IFLA_MACVLAN_MODE, macvlan_mode);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating macvlan interface %s", plan->name);
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating macvlan interface %s",
+                         plan->name);
         return explain_kind(r, "macvlan", ret_refusal);
 }
 
@@ -324,8 +331,8 @@ int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_
         put(m, IFLA_VLAN_PROTOCOL, &wire_protocol, sizeof(wire_protocol));
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "creating the interface of VLAN %u",
-                            vlan);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal,
+                            "creating the interface of VLAN %u", vlan);
 }
 
 int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal) {
@@ -367,12 +374,14 @@ static const char *describe(const LinkChange *change, char buffer[static 160]) {
                 n += snprintf(buffer + n, 40, ", queue length %u", change->queue_length);
         /* Shorter than 40 each, and of fixed length. */
         snprintf(buffer + n, 160 - (size_t)n, "%s%s%s%s", change->alias ? ", alias" : "",
-                 change->no_ipv6_address ? ", no IPv6 address" : "", change->flags_on & IFF_UP ? ", up" : "",
+                 change->no_ipv6_address ? ", no IPv6 address" : "",
+                 change->flags_on & IFF_UP ? ", up" : "",
                  change->flags_off & IFF_UP ? ", down" : "");
         return buffer;
 }
 
-static int send_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+static int send_change(Netlink *netlink, uint32_t index, const LinkChange *change,
+                       Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         char what[160];
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, 0, index);
@@ -399,8 +408,9 @@ static int send_change(Netlink *netlink, uint32_t index, const LinkChange *chang
                 mnl_attr_nest_end(m, inet6);
                 mnl_attr_nest_end(m, spec);
         }
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "setting interface %s (index %u)%s",
-                            change->link ? change->link : "", index, describe(change, what));
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal,
+                            "setting interface %s (index %u)%s", change->link ? change->link : "",
+                            index, describe(change, what));
 }
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
@@ -409,9 +419,10 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
         int r;
 
         r = send_change(netlink, index, change, &refusal);
-        /* A kernel with ipv6.disable=1, or a link whose MTU is below IPV6_MIN_MTU, has no IPv6 that could get an address
-         * (net/ipv6/addrconf.c, inet6_validate_link_af()). */
-        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EAFNOSUPPORT && change->no_ipv6_address) {
+        /* A kernel with ipv6.disable=1, or a link whose MTU is below IPV6_MIN_MTU, has no IPv6 that
+         * could get an address (net/ipv6/addrconf.c, inet6_validate_link_af()). */
+        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EAFNOSUPPORT &&
+            change->no_ipv6_address) {
                 without.no_ipv6_address = false;
                 refusal = (Refusal){};
                 r = send_change(netlink, index, &without, &refusal);
@@ -425,11 +436,13 @@ int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *r
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_link(netlink, buffer, RTM_DELLINK, 0, link->index);
 
-        /* With index 0 the kernel deletes by other attributes (net/core/rtnetlink.c, rtnl_dellink()). */
+        /* With index 0 the kernel deletes by other attributes (net/core/rtnetlink.c,
+         * rtnl_dellink()). */
         assert(link->index > 0);
         if (nsid >= 0)
                 put_u32(m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
-        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s", link->name);
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "deleting interface %s",
+                            link->name);
 }
 
 int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refusal *ret_refusal) {

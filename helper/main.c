@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN). It speaks to rawnetd alone, reads the network files
- * itself, and leaves when nothing is left to do. rawnet-helper(8).
+ * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN). It speaks to rawnetd
+ * alone, reads the network files itself, and leaves when nothing is left to do. rawnet-helper(8).
  */
 
 #include <getopt.h>
@@ -24,7 +24,12 @@ static bool arg_assume_checksum_trick = false;
 
 /* 1: go on, 0: done, negative: usage. */
 static int parse_arguments(int argc, char **argv) {
-        enum { OPTION_IDLE = 256, OPTION_TRICK, OPTION_VERSION, OPTION_HELP };
+        enum {
+                OPTION_IDLE = 256,
+                OPTION_TRICK,
+                OPTION_VERSION,
+                OPTION_HELP
+        };
         static const struct option options[] = {
                 {"idle-seconds", required_argument, NULL, OPTION_IDLE},
                 {"assume-checksum-trick", no_argument, NULL, OPTION_TRICK},
@@ -67,7 +72,8 @@ static int parse_arguments(int argc, char **argv) {
 static int find_socket(int *ret) {
         if (sd_listen_fds(true) != 1 ||
             sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-                log_error("no listening SOCK_SEQPACKET socket was passed; start rawnet-helper.socket");
+                log_error(
+                        "no listening SOCK_SEQPACKET socket was passed; start rawnet-helper.socket");
                 return -EINVAL;
         }
         *ret = SD_LISTEN_FDS_START;

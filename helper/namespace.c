@@ -28,7 +28,8 @@ static int find(Netlink *netlink, const char *name, LinkInfo *ret, Refusal *ret_
         return link_get(netlink, LINK_HERE, name, ret, ret_refusal);
 }
 
-/* Before it is up: an IPv6 link-local address would speak with the guest's MAC and collide with the guest's own. */
+/* Before it is up: an IPv6 link-local address would speak with the guest's MAC and collide with the
+ * guest's own. */
 static int hush(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         const LinkChange change = {.link = link->name, .no_ipv6_address = true};
 
@@ -41,8 +42,8 @@ static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refus
         return link_change(netlink, link->index, &change, ret_refusal);
 }
 
-static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const char *peer, LinkInfo *ret,
-                     LinkInfo *ret_peer, Refusal *ret_refusal) {
+static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const char *peer,
+                     LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal) {
         const LinkPlan plan = {.name = name, .mtu = mtu};
         int r;
 
@@ -58,7 +59,8 @@ static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const cha
         return r;
 }
 
-static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds, Refusal *ret_refusal) {
+static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
+                    Refusal *ret_refusal) {
         const LinkChange quiet = {
                 .link = links->port_name,
                 .mtu = plan->lease.mtu,
@@ -85,15 +87,18 @@ finish:
         return r;
 }
 
-static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
+static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
+                       Refusal *ret_refusal) {
         int r;
 
         r = make_pair(netlink, plan->lease.mtu, links->port_name, LINK_NAME_INNER, &links->port,
                       &links->inner, ret_refusal);
-        /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is complete and fits the MTU. */
+        /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is
+         * complete and fits the MTU. */
         if (r == 0 && !plan->lease.vnet_hdr)
                 r = offload_off(LINK_NAME_INNER, ret_refusal);
-        /* Others arrive as virtio_net_hdr can describe them. What it cannot, the socket would lose or describe as something else. */
+        /* Others arrive as virtio_net_hdr can describe them. What it cannot, the socket would lose
+         * or describe as something else. */
         if (r == 0 && plan->lease.vnet_hdr)
                 r = offload_describable(LINK_NAME_INNER, false, ret_refusal);
         /* The sender's checksums are completed on the way to the guard, not after it. */
@@ -114,20 +119,25 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                                     : 0,
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
-                /* A macvlan in this mode takes a group frame with its own source for its own (drivers/net/macvlan.c,
-                 * macvlan_handle_frame()); the others do not. Reflected, it breaks IPv6's duplicate address detection (RFC 4862). */
+                /* A macvlan in this mode takes a group frame with its own source for its own
+                 * (drivers/net/macvlan.c, macvlan_handle_frame()); the others do not. Reflected, it
+                 * breaks IPv6's duplicate address detection (RFC 4862). */
                 .drop_own = plan->network.mode == MODE_PRIVATE,
                 .learning = plan->mac_mode == WIRE_MAC_LEARN,
                 .mac = plan->lease.mac,
         };
 }
 
-int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refusal *ret_refusal) {
+int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink,
+                           Refusal *ret_refusal) {
         char name[IFNAMSIZ];
 
         for (;;) {
-                /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest would get no IPv6 neighbour discovery. */
-                const LinkChange up = {.link = record_uplink_name(&plan->lease, name), .mac = &plan->lease.mac, .flags_on = IFF_UP | IFF_ALLMULTI};
+                /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest
+                 * would get no IPv6 neighbour discovery. */
+                const LinkChange up = {.link = record_uplink_name(&plan->lease, name),
+                                       .mac = &plan->lease.mac,
+                                       .flags_on = IFF_UP | IFF_ALLMULTI};
                 Refusal refusal = {};
                 char mac[MAC_TEXT_SIZE];
                 int r = link_change(netlink, uplink, &up, &refusal);
@@ -139,12 +149,14 @@ int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t upl
                         return r;
                 }
                 /* Another random address needs another guard: the worker starts over. */
-                if (plan->mac_mode == WIRE_MAC_RANDOM || clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
-                        return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
-                                      "network '%s': MAC address %s is in use on its wire by another "
-                                      "lease or by the host; choose another%s",
-                                      plan->lease.network, mac_format(&plan->lease.mac, mac),
-                                      plan->lease.lease_name[0] ? ", or another lease name" : "");
+                if (plan->mac_mode == WIRE_MAC_RANDOM ||
+                    clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
+                        return refuse(
+                                ret_refusal, RAWNET_ADDRESS_IN_USE,
+                                "network '%s': MAC address %s is in use on its wire by another "
+                                "lease or by the host; choose another%s",
+                                plan->lease.network, mac_format(&plan->lease.mac, mac),
+                                plan->lease.lease_name[0] ? ", or another lease name" : "");
                 clock_pause(PLAN_PAUSE_USEC);
         }
 }
@@ -164,9 +176,11 @@ int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret
 #define ACTIVE_PAUSE_USEC UINT64_C(300)
 
 /*
- * Of a veth pair, the end that is raised first has no carrier yet. It gets it from the other's, but its queue is activated later, by
- * a work of the kernel's own that waits for RTNL (net/core/link_watch.c); until then all that is sent there is lost, the first frames
- * of a new port. The same step makes it operational. Kernels from about 6.8 take it when asked for the link, others soon.
+ * Of a veth pair, the end that is raised first has no carrier yet. It gets it from the other's, but
+ * its queue is activated later, by a work of the kernel's own that waits for RTNL
+ * (net/core/link_watch.c); until then all that is sent there is lost, the first frames of a new
+ * port. The same step makes it operational. Kernels from about 6.8 take it when asked for the link,
+ * others soon.
  */
 static int wait_operational(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         uint64_t deadline = clock_usec(CLOCK_MONOTONIC) + ACTIVE_PATIENCE_USEC;
@@ -183,7 +197,8 @@ static int wait_operational(Netlink *netlink, const LinkInfo *link, Refusal *ret
 }
 
 /* Everything is down until the guard is in; the uplink comes last. */
-static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *links, Refusal *ret_refusal) {
+static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *links,
+                       Refusal *ret_refusal) {
         const LinkInfo *inside[] = {&links->check, &links->inner, &links->port};
 
         for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
@@ -239,7 +254,8 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
                                      plan->lease.vnet_hdr, plan->queues, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         }
-        if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr && port_describes_udp(fds[0]))
+        if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr &&
+            port_describes_udp(fds[0]))
                 r = offload_describable(LINK_NAME_INNER, true, ret_refusal);
         if (r == 0 && plan->vhost) {
                 r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
@@ -252,7 +268,8 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
         return r;
 }
 
-/* Keeps stdio and the socket, drops whatever else was open where it was forked: other leases' descriptors and connections above all. */
+/* Keeps stdio and the socket, drops whatever else was open where it was forked: other leases'
+ * descriptors and connections above all. */
 static int close_strays(int *socket_fd) {
         if (*socket_fd != 3 && dup3(*socket_fd, 3, O_CLOEXEC) < 0)
                 return -errno;
@@ -260,18 +277,19 @@ static int close_strays(int *socket_fd) {
         return close_range(4, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
-/* The child made the namespace and may do everything there, unless a security module let it make a user namespace and then took its
- * capabilities away, as AppArmor does on Ubuntu 24.04. */
+/* The child made the namespace and may do everything there, unless a security module let it make a
+ * user namespace and then took its capabilities away, as AppArmor does on Ubuntu 24.04. */
 static int explain_powerless(int r, Refusal *refusal) {
         Refusal kernel = *refusal;
 
         if (r != RAWNET_KERNEL_REFUSED || kernel.kernel_errno != EPERM)
                 return r;
-        return refuse(refusal, RAWNET_NOT_SUPPORTED,
-                      "this system lets rawnet-helper make a user namespace but not use it (%s); allow it "
-                      "userns (AppArmor: kernel.apparmor_restrict_unprivileged_userns), or see the "
-                      "CAP_SYS_ADMIN drop-in in rawnet-helper(8)",
-                      kernel.text);
+        return refuse(
+                refusal, RAWNET_NOT_SUPPORTED,
+                "this system lets rawnet-helper make a user namespace but not use it (%s); allow it "
+                "userns (AppArmor: kernel.apparmor_restrict_unprivileged_userns), or see the "
+                "CAP_SYS_ADMIN drop-in in rawnet-helper(8)",
+                kernel.text);
 }
 
 static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {
@@ -342,8 +360,8 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         message.step = CHILD_DONE;
         message.lease = plan.lease;
         if (plan.mac_mode == WIRE_MAC_LEARN)
-                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd, host_fd,
-                          &message, fds, n_fds);
+                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd,
+                          host_fd, &message, fds, n_fds);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

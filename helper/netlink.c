@@ -60,8 +60,9 @@ struct nlmsghdr *netlink_start(Netlink *netlink, void *buffer, uint16_t type, ui
         return m;
 }
 
-/* The extack text of an error message, NULL where the kernel gave none. linux/netlink.h, NLMSGERR_ATTR_MSG: the attributes
- * follow the error and, unless NLM_F_CAPPED, the request's payload. */
+/* The extack text of an error message, NULL where the kernel gave none. linux/netlink.h,
+ * NLMSGERR_ATTR_MSG: the attributes follow the error and, unless NLM_F_CAPPED, the request's
+ * payload. */
 static const char *extack_text(const struct nlmsghdr *m) {
         const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
         const struct nlattr *a;
@@ -81,8 +82,8 @@ static const char *extack_text(const struct nlmsghdr *m) {
         return NULL;
 }
 
-_printf_(4, 0)
-static int kernel_refused(Refusal *ret, int errnum, const char *extack, const char *what, va_list ap) {
+_printf_(4, 0) static int kernel_refused(Refusal *ret, int errnum, const char *extack,
+                                         const char *what, va_list ap) {
         char sentence[512];
 
         vsnprintf(sentence, sizeof(sentence), what, ap);
@@ -113,8 +114,8 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
                                 continue;
                         if (m->nlmsg_flags & NLM_F_DUMP_INTR)
                                 netlink->interrupted = true;
-                        /* Both begin with the error, 0 for none: a dump that broke off says so in its NLMSG_DONE
-                         * (net/netlink/af_netlink.c, netlink_dump_done()). */
+                        /* Both begin with the error, 0 for none: a dump that broke off says so in
+                         * its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
                         if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
                                 const int *error = mnl_nlmsg_get_payload(m);
                                 int r;

@@ -184,8 +184,8 @@ void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t of
         nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, length);
 }
 
-static void rule_compare(struct nftnl_rule **rule, NftRegister reg, uint32_t operation, const void *data,
-                         uint32_t length) {
+static void rule_compare(struct nftnl_rule **rule, NftRegister reg, uint32_t operation,
+                         const void *data, uint32_t length) {
         struct nftnl_expr *e = rule_add(rule, "cmp");
 
         if (!e)
@@ -304,13 +304,11 @@ static bool same_expr(const struct nftnl_expr *a, const struct nftnl_expr *b) {
                 const char *name;
                 uint16_t attributes[3];
         } known[] = {
-                        {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY}},
-                        {"payload",
-                         {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET,
-                          NFTNL_EXPR_PAYLOAD_LEN}},
-                        {"cmp", {NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA, NFTNL_EXPR_CMP_DATA}},
-                        {"immediate",
-                         {NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
+                {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY}},
+                {"payload",
+                 {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET, NFTNL_EXPR_PAYLOAD_LEN}},
+                {"cmp", {NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA, NFTNL_EXPR_CMP_DATA}},
+                {"immediate", {NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
         };
         const char *name = nftnl_expr_get_str(a, NFTNL_EXPR_NAME);
 

@@ -82,6 +82,7 @@ void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t in
 /* verdict: NF_ACCEPT, NF_DROP */
 void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);
 
-/* Do two rules say the same? Only for what is built above without registers of their own meaning: register numbers are not compared,
- * since the kernel answers with other ones than it was given (nft_dump_register()), nor are masks known. */
+/* Do two rules say the same? Only for what is built above without registers of their own meaning:
+ * register numbers are not compared, since the kernel answers with other ones than it was given
+ * (nft_dump_register()), nor are masks known. */
 bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);

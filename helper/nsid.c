@@ -35,8 +35,8 @@ static int got_nsid(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* This namespace has an id as soon as a link elsewhere, which is on one of here, has been looked at (net/core/rtnetlink.c,
- * rtnl_fill_link_netnsid()), and keeps it. */
+/* This namespace has an id as soon as a link elsewhere, which is on one of here, has been looked at
+ * (net/core/rtnetlink.c, rtnl_fill_link_netnsid()), and keeps it. */
 int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);

@@ -17,7 +17,8 @@
  * taken. */
 int nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal);
 
-/* *ret: what this namespace is called in itself, or -1 where it has no id yet; an id is kept in netlink. */
+/* *ret: what this namespace is called in itself, or -1 where it has no id yet; an id is kept in
+ * netlink. */
 int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal);
 
 /* How much of the kernel's list a dump was. */

@@ -83,7 +83,8 @@ static int read_states(int fd, const char *link, Features *features) {
         const size_t words = (features->n + 31) / 32;
         union {
                 struct ethtool_gfeatures header;
-                char room[sizeof(struct ethtool_gfeatures) + WORDS_MAX * sizeof(struct ethtool_get_features_block)];
+                char room[sizeof(struct ethtool_gfeatures) +
+                          WORDS_MAX * sizeof(struct ethtool_get_features_block)];
         } state = {.header = {.cmd = ETHTOOL_GFEATURES, .size = (uint32_t)words}};
         int r;
 
@@ -104,10 +105,11 @@ static bool name_ends(const char *name, const char *end) {
         return length >= size && memcmp(name + length - size, end, size) == 0;
 }
 
-/* Every segmentation that is not known to be describable is not: a later kernel's new one is off. Mangled IPv4 identifications are
- * TCP's, and the guest cannot tell. */
+/* Every segmentation that is not known to be describable is not: a later kernel's new one is off.
+ * Mangled IPv4 identifications are TCP's, and the guest cannot tell. */
 static bool is_describable(const char *name, bool udp) {
-        static const char *const tcp[] = {"tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation",
+        static const char *const tcp[] = {"tx-tcp-segmentation", "tx-tcp6-segmentation",
+                                          "tx-tcp-ecn-segmentation",
                                           "tx-tcp-mangleid-segmentation"};
 
         if (name_is(name, "tx-udp-segmentation"))
@@ -119,8 +121,10 @@ static bool is_describable(const char *name, bool udp) {
                !name_is(name, "tx-checksum-fcoe-crc") && !name_is(name, "tx-gso-list");
 }
 
-/* Switches each feature that matters off or, UDP's, back on. Returns the first that is on and must not be, or NULL. */
-static const char *plan_change(const Features *features, bool udp, struct ethtool_set_features_block *change) {
+/* Switches each feature that matters off or, UDP's, back on. Returns the first that is on and must
+ * not be, or NULL. */
+static const char *plan_change(const Features *features, bool udp,
+                               struct ethtool_set_features_block *change) {
         const char *stuck = NULL;
 
         for (uint32_t i = 0; i < features->n; i++) {
@@ -144,7 +148,8 @@ static const char *plan_change(const Features *features, bool udp, struct ethtoo
 int offload_describable(const char *link, bool udp, Refusal *ret_refusal) {
         union {
                 struct ethtool_sfeatures header;
-                char room[sizeof(struct ethtool_sfeatures) + WORDS_MAX * sizeof(struct ethtool_set_features_block)];
+                char room[sizeof(struct ethtool_sfeatures) +
+                          WORDS_MAX * sizeof(struct ethtool_set_features_block)];
         } set;
         _cleanup_close_ int fd = open_control();
         Features features = {};
@@ -163,7 +168,8 @@ int offload_describable(const char *link, bool udp, Refusal *ret_refusal) {
                 (void)plan_change(&features, udp, set.header.features);
                 r = command(fd, link, &set);
         }
-        /* The kernel answers what it did not do with a flag, not with an error (linux/ethtool.h, ETHTOOL_F_WISH). */
+        /* The kernel answers what it did not do with a flag, not with an error (linux/ethtool.h,
+         * ETHTOOL_F_WISH). */
         if (r >= 0)
                 r = read_states(fd, link, &features);
         if (r == -ENOMEM || r == -EPROTO)
@@ -172,9 +178,10 @@ int offload_describable(const char *link, bool udp, Refusal *ret_refusal) {
                 return refuse_errno(ret_refusal, -r, "turning offloads of %s off", link);
         stuck = plan_change(&features, udp, set.header.features);
         if (stuck)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "this kernel does not turn %.*s of the port off, and a packet socket with vnet-hdr "
-                              "cannot describe such frames; ask for a tap, or for a packet port without vnet-hdr",
-                              ETH_GSTRING_LEN, stuck);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "this kernel does not turn %.*s of the port off, and a packet socket with vnet-hdr "
+                        "cannot describe such frames; ask for a tap, or for a packet port without vnet-hdr",
+                        ETH_GSTRING_LEN, stuck);
         return 0;
 }

@@ -2,19 +2,22 @@
 #pragma once
 
 /*
- * What a link of this process's network namespace leaves to whoever receives its frames: checksums and segmentation, as ethtool -K
- * shows them (ioctl SIOCETHTOOL; needs CAP_NET_ADMIN in the namespace). A frame that needs a feature that is off is completed or
- * segmented by the kernel before the link transmits it.
+ * What a link of this process's network namespace leaves to whoever receives its frames: checksums
+ * and segmentation, as ethtool -K shows them (ioctl SIOCETHTOOL; needs CAP_NET_ADMIN in the
+ * namespace). A frame that needs a feature that is off is completed or segmented by the kernel
+ * before the link transmits it.
  *
  * Both return 0, RAWNET_KERNEL_REFUSED with kernel_errno, RAWNET_NOT_SUPPORTED, or -errno.
  */
 
 #include "common/refusal.h"
 
-/* Turns transmit checksumming and segmentation off: every frame that the link transmits is as it would be on a wire. */
+/* Turns transmit checksumming and segmentation off: every frame that the link transmits is as it
+ * would be on a wire. */
 int offload_off(const char *link, Refusal *ret_refusal);
 
-/* Turns off what a struct virtio_net_hdr cannot describe to the reader of a packet socket (virtio 1.2, 5.1.6; the kernel's
- * virtio_net_hdr_from_skb()): tunnels, SCTP, ESP, fragment lists. TCP segmentation and Internet checksums stay on. udp: UDP
- * segmentation (VIRTIO_NET_HDR_GSO_UDP_L4) stays on as well; packet sockets describe it since Linux 6.2. */
+/* Turns off what a struct virtio_net_hdr cannot describe to the reader of a packet socket
+ * (virtio 1.2, 5.1.6; the kernel's virtio_net_hdr_from_skb()): tunnels, SCTP, ESP, fragment lists.
+ * TCP segmentation and Internet checksums stay on. udp: UDP segmentation
+ * (VIRTIO_NET_HDR_GSO_UDP_L4) stays on as well; packet sockets describe it since Linux 6.2. */
 int offload_describable(const char *link, bool udp, Refusal *ret_refusal);

@@ -8,8 +8,9 @@
 #include "common/obstacle.h"
 #include "helper/shared.h"
 
-/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or -errno. Where /sys is hidden from the
- * helper or shows another namespace, there is no such file. */
+/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or
+ * -errno. Where /sys is hidden from the helper or shows another namespace, there is no such file.
+ */
 static int is_wireless(const char *name) {
         _cleanup_fclose_ FILE *f = NULL;
         char path[64], line[64];
@@ -31,23 +32,26 @@ static int check_usable(const Network *network, const LinkInfo *link, const char
         int r;
 
         if (link->master > 0 && !link->master_routes)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network '%s': its %s %s is a port of another interface (a bridge or bond); "
-                              "name the bridge or bond itself in Parent=, or take %s out of it",
-                              network->name, what, link->name, link->name);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is a port of another interface (a bridge or bond); "
+                        "name the bridge or bond itself in Parent=, or take %s out of it",
+                        network->name, what, link->name, link->name);
         if (link->hardware != ARPHRD_ETHER)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network '%s': its %s %s is not an Ethernet interface; name a wired one "
-                              "in Parent=",
-                              network->name, what, link->name);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is not an Ethernet interface; name a wired one "
+                        "in Parent=",
+                        network->name, what, link->name);
         r = is_wireless(link->name);
         if (r < 0)
                 return r;
         if (r > 0)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "network '%s': its %s %s is a wireless station, which carries one MAC "
-                              "address only; name a wired interface in Parent=",
-                              network->name, what, link->name);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is a wireless station, which carries one MAC "
+                        "address only; name a wired interface in Parent=",
+                        network->name, what, link->name);
         if (!(link->flags & IFF_UP))
                 return refuse(ret_refusal, RAWNET_PARENT_MISSING,
                               "network '%s': its %s %s is down; bring it up (ip link set %s up)",
@@ -64,16 +68,18 @@ static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_
                       network->path, network->mtu, link->mtu, link->name);
 }
 
-int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
+                Refusal *ret_refusal) {
         Refusal refusal = {};
         LinkInfo parent;
         int r;
 
         r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
         if (link_is_missing(r, &refusal))
-                return refuse(ret_refusal, RAWNET_PARENT_MISSING,
-                              "network '%s': there is no interface %s; plug it in or mend Parent= in %s",
-                              network->name, network->parent, network->path);
+                return refuse(
+                        ret_refusal, RAWNET_PARENT_MISSING,
+                        "network '%s': there is no interface %s; plug it in or mend Parent= in %s",
+                        network->name, network->parent, network->path);
         if (r > 0)
                 *ret_refusal = refusal;
         if (r != 0)
@@ -82,7 +88,8 @@ int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInf
         if (r == 0)
                 r = check_mtu(network, &parent, ret_refusal);
         if (r == 0 && strcmp(parent.kind, "bridge") == 0)
-                r = obstacle_bridge(parent.name, parent.index, vlan, vlan, network->protocol, ret_refusal);
+                r = obstacle_bridge(parent.name, parent.index, vlan, vlan, network->protocol,
+                                    ret_refusal);
         if (r == 0)
                 *ret = parent;
         return r;
@@ -93,15 +100,18 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
         Refusal refusal = {};
         int r = link_add_macvlan(netlink, plan, mode, &refusal), found;
 
-        /* net/core/dev.c, netdev_rx_handler_register(); drivers/net/macvlan.c, macvlan_common_newlink() */
-        if (r == RAWNET_KERNEL_REFUSED && (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
+        /* net/core/dev.c, netdev_rx_handler_register(); drivers/net/macvlan.c,
+         * macvlan_common_newlink() */
+        if (r == RAWNET_KERNEL_REFUSED &&
+            (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
                 found = obstacle_upper(plan->lower, 0, 0, ret_refusal);
                 if (found != 0)
                         return found;
                 if (refusal.kernel_errno == EBUSY)
-                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                      "another interface takes all frames of the parent, perhaps an ipvlan of a container: "
-                                      "delete that, or name another interface in Parent=");
+                        return refuse(
+                                ret_refusal, RAWNET_NOT_SUPPORTED,
+                                "another interface takes all frames of the parent, perhaps an ipvlan of a container: "
+                                "delete that, or name another interface in Parent=");
         }
         if (r > 0)
                 *ret_refusal = refusal;
@@ -117,16 +127,17 @@ typedef struct VlanSearch {
 static int match_vlan(const LinkInfo *info, void *data) {
         VlanSearch *search = data;
 
-        if (strcmp(info->kind, "vlan") != 0 || info->lower != search->parent || info->vlan != search->vlan ||
-            info->vlan_protocol != search->protocol)
+        if (strcmp(info->kind, "vlan") != 0 || info->lower != search->parent ||
+            info->vlan != search->vlan || info->vlan_protocol != search->protocol)
                 return 0;
         search->found = *info;
         return 1;
 }
 
-/* 1 and *ret: the host's namespace has an interface for this VLAN, whoever made it; 0: it has none; or an error. */
-static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                     LinkInfo *ret) {
+/* 1 and *ret: the host's namespace has an interface for this VLAN, whoever made it; 0: it has none;
+ * or an error. */
+static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                     uint16_t vlan, LinkInfo *ret) {
         VlanSearch search = {parent->index, vlan, network->protocol, {}};
         Refusal refusal = {};
         int r = link_dump(netlink, "vlan", match_vlan, &search, &refusal);
@@ -159,23 +170,25 @@ int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
         return link.index == index;
 }
 
-int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                      Refusal *ret_refusal) {
+int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, Refusal *ret_refusal) {
         LinkInfo other;
         int r = find_vlan(netlink, network, parent, vlan, &other);
 
         if (r < 0)
                 return r;
         if (r == 0)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': VLAN %u of %s belongs to another lease (Mode=exclusive) or to a "
-                              "container; wait until the lease ends, see rawnetctl list, or delete the "
-                              "container's VLAN interface",
-                              network->name, vlan, parent->name);
-        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                      "network '%s': VLAN %u of %s is in use by the host's interface %s; delete that, or "
-                      "choose another Mode= than exclusive",
-                      network->name, vlan, parent->name, other.name);
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': VLAN %u of %s belongs to another lease (Mode=exclusive) or to a "
+                        "container; wait until the lease ends, see rawnetctl list, or delete the "
+                        "container's VLAN interface",
+                        network->name, vlan, parent->name);
+        return refuse(
+                ret_refusal, RAWNET_NETWORK_BUSY,
+                "network '%s': VLAN %u of %s is in use by the host's interface %s; delete that, or "
+                "choose another Mode= than exclusive",
+                network->name, vlan, parent->name, other.name);
 }
 
 int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) {
@@ -186,8 +199,8 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
 }
 
 /* Hardened before it is up. */
-static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent, LinkInfo *link,
-                       LinkInfo *ret, Refusal *ret_refusal) {
+static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                       LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
         const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         int r;
 
@@ -202,7 +215,8 @@ static int open_shared(Netlink *netlink, const Network *network, const LinkInfo 
 }
 
 /* The administrator's own, used as found. */
-static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
+static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret,
+                     Refusal *ret_refusal) {
         int r;
 
         r = check_usable(network, link, "VLAN interface", ret_refusal);
@@ -213,8 +227,8 @@ static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret
         return r;
 }
 
-static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                      LinkInfo *ret, Refusal *ret_refusal) {
+static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         Refusal refusal = {};
         LinkInfo link;
@@ -227,12 +241,14 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
                 if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);
                 if (r > 0 && refusal.kernel_errno == EEXIST) {
-                        /* The administrator's own, or another open made it just now, or another namespace has it. */
+                        /* The administrator's own, or another open made it just now, or another
+                         * namespace has it. */
                         r = find_vlan(netlink, network, parent, vlan, &link);
                         if (r < 0)
                                 return r;
                         if (r == 0)
-                                return parent_vlan_taken(netlink, network, parent, vlan, ret_refusal);
+                                return parent_vlan_taken(netlink, network, parent, vlan,
+                                                         ret_refusal);
                         if (strcmp(link.name, name) != 0)
                                 return use_found(network, &link, ret, ret_refusal);
                         r = 0;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A lease as it is going to be: everything decided and checked by lease.c before anything is made, and all that the child in the
- * namespace needs to know. A try that meets a taken id or random address is followed by another plan.
+ * A lease as it is going to be: everything decided and checked by lease.c before anything is made,
+ * and all that the child in the namespace needs to know. A try that meets a taken id or random
+ * address is followed by another plan.
  */
 
 #include "common/wire.h"
@@ -14,8 +15,8 @@ typedef struct LeasePlan {
         WireLease lease; /* id, record; mac zero while it is to be learnt */
         Network network;
         WireMacMode mac_mode;
-        /* While an address is to be learned: the one reserved address that this lease may have, or zero; and the prefixes
-         * under which addresses are reserved on its wire. */
+        /* While an address is to be learned: the one reserved address that this lease may have, or
+         * zero; and the prefixes under which addresses are reserved on its wire. */
         MacAddress own_mac;
         MacPrefixes reserving;
         unsigned queues;
@@ -24,7 +25,8 @@ typedef struct LeasePlan {
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
         uint32_t lower;      /* what the uplink stands on, in the host's namespace */
         uint32_t lower_mtu;
-        uint64_t deadline;   /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried again */
+        uint64_t deadline; /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried
+                              again */
         Privilege privilege;
 } LeasePlan;
 

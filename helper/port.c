@@ -64,10 +64,12 @@ fail:
 
 void port_limit_filters(void) {
         /* The kernel shows the settings of the caller's own namespace there (net/sysctl_net.c). */
-        _cleanup_close_ int fd = open("/proc/sys/net/core/optmem_max", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_close_ int fd =
+                open("/proc/sys/net/core/optmem_max", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
         if (fd >= 0 ? write(fd, OPTIONS_MAX, strlen(OPTIONS_MAX)) < 0 : errno != ENOENT)
-                log_warning("cannot bound the filters of a lease's sockets (net.core.optmem_max): %m");
+                log_warning(
+                        "cannot bound the filters of a lease's sockets (net.core.optmem_max): %m");
 }
 
 unsigned port_queue_length(unsigned queues) {
@@ -75,9 +77,10 @@ unsigned port_queue_length(unsigned queues) {
 }
 
 /*
- * Packet sockets see a frame before any nftables rule of the namespace does, and the holder may bind them to another link: so the
- * socket itself carries the rule, locked (SO_LOCK_FILTER, socket(7)). Received is what arrived at this link, not what was sent
- * through it, without a VLAN tag, neither a stripped one nor one in the header (linux/filter.h, SKF_AD_*).
+ * Packet sockets see a frame before any nftables rule of the namespace does, and the holder may
+ * bind them to another link: so the socket itself carries the rule, locked (SO_LOCK_FILTER,
+ * socket(7)). Received is what arrived at this link, not what was sent through it, without a VLAN
+ * tag, neither a stripped one nor one in the header (linux/filter.h, SKF_AD_*).
  */
 static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
         static const uint16_t tags[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
@@ -88,9 +91,13 @@ static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
         int on = 1;
 
 #define REFUSE_UNLESS(op, k)                                                                       \
-        code[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | (op) | BPF_K, k, 0, (uint8_t)(drop - n - 1)), n++
+        code[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | (op) | BPF_K, k, 0,                       \
+                                               (uint8_t)(drop - n - 1)),                           \
+        n++
 #define REFUSE_IF(op, k)                                                                           \
-        code[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | (op) | BPF_K, k, (uint8_t)(drop - n - 1), 0), n++
+        code[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | (op) | BPF_K, k, (uint8_t)(drop - n - 1), \
+                                               0),                                                 \
+        n++
 #define LOAD(size, offset)                                                                         \
         code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | (size) | BPF_ABS, (uint32_t)(offset))
 
@@ -149,7 +156,8 @@ bool port_describes_udp(int fd) {
         return getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR_SZ, &value, &size) == 0;
 }
 
-int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds, Refusal *ret_refusal) {
+int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds,
+                     Refusal *ret_refusal) {
         for (unsigned n = 0; n < count; n++) {
                 int r = open_packet(index, vnet_hdr, count > 1, &fds[n], ret_refusal);
 

@@ -28,11 +28,12 @@ static int check_sets(bool admin_of_system, Refusal *ret_refusal) {
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
                 for (unsigned c = 0; c <= CAP_LAST_CAP; c++) {
                         if (capng_have_capability(sets[i].type, c) && is_extra(c, admin_of_system))
-                                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                              "refusing to run: capability %s is in the %s set, but "
-                                              "only CAP_NET_ADMIN may be; start it by "
-                                              "rawnet-helper.service",
-                                              capng_capability_to_name(c), sets[i].name);
+                                return refuse(
+                                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                                        "refusing to run: capability %s is in the %s set, but "
+                                        "only CAP_NET_ADMIN may be; start it by "
+                                        "rawnet-helper.service",
+                                        capng_capability_to_name(c), sets[i].name);
                 }
         }
         return 0;
@@ -43,10 +44,11 @@ int privilege_check(Privilege *ret, Refusal *ret_refusal) {
         int r;
 
         if (getuid() == 0 || geteuid() == 0)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "refusing to run as root: a lease's namespace belongs to the helper's "
-                              "uid, and any uid-0 process could take leases over; start it by "
-                              "rawnet-helper.service");
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "refusing to run as root: a lease's namespace belongs to the helper's "
+                        "uid, and any uid-0 process could take leases over; start it by "
+                        "rawnet-helper.service");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return -errno;
         capng_clear(CAPNG_SELECT_ALL);
@@ -64,7 +66,8 @@ int privilege_check(Privilege *ret, Refusal *ret_refusal) {
         return 0;
 }
 
-/* Over the new namespace the child has everything (user_namespaces(7)): let go of what it does not use. */
+/* Over the new namespace the child has everything (user_namespaces(7)): let go of what it does not
+ * use. */
 static int keep_network_capabilities(void) {
         capng_clear(CAPNG_SELECT_BOTH);
         if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW,
@@ -85,17 +88,19 @@ int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal) {
                         return -errnum;
                 /* unshare(2): one of the limits of namespaces(7) is reached, 0 among them. */
                 if (errnum == ENOSPC)
-                        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                                      "this system lets rawnet-helper make no more namespaces: the limit "
-                                      "user.max_user_namespaces or user.max_net_namespaces (sysctl) is 0 or "
-                                      "used up; raise it, or see the CAP_SYS_ADMIN drop-in in "
-                                      "rawnet-helper(8)");
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "this system does not let rawnet-helper make a user and network namespace "
-                              "(%s; see user.max_user_namespaces, kernel.unprivileged_userns_clone and "
-                              "AppArmor's userns rule, or the CAP_SYS_ADMIN drop-in in "
-                              "rawnet-helper(8))",
-                              strerror(errnum));
+                        return refuse(
+                                ret_refusal, RAWNET_NOT_SUPPORTED,
+                                "this system lets rawnet-helper make no more namespaces: the limit "
+                                "user.max_user_namespaces or user.max_net_namespaces (sysctl) is 0 or "
+                                "used up; raise it, or see the CAP_SYS_ADMIN drop-in in "
+                                "rawnet-helper(8)");
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "this system does not let rawnet-helper make a user and network namespace "
+                        "(%s; see user.max_user_namespaces, kernel.unprivileged_userns_clone and "
+                        "AppArmor's userns rule, or the CAP_SYS_ADMIN drop-in in "
+                        "rawnet-helper(8))",
+                        strerror(errnum));
         }
         return keep_network_capabilities();
 }

@@ -2,24 +2,29 @@
 #pragma once
 
 /*
- * What this process may do, checked at start and again in each child. capabilities(7), user_namespaces(7).
+ * What this process may do, checked at start and again in each child. capabilities(7),
+ * user_namespaces(7).
  */
 
 #include "common/refusal.h"
 
 typedef struct Privilege {
-        bool admin_of_system; /* CAP_SYS_ADMIN: the documented way out where user namespaces are forbidden */
+        bool admin_of_system; /* CAP_SYS_ADMIN: the documented way out where user namespaces are
+                                 forbidden */
 } Privilege;
 
-/* Refuses (RAWNET_NOT_SUPPORTED, and what to do) to run as uid 0, without CAP_NET_ADMIN, or with anything in any of the five sets beyond
- * CAP_NET_ADMIN, or beyond CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_NET_RAW where CAP_SYS_ADMIN is given. Sets no_new_privs and
- * makes the process non-dumpable. 0, a refusal or -errno. */
+/* Refuses (RAWNET_NOT_SUPPORTED, and what to do) to run as uid 0, without CAP_NET_ADMIN, or with
+ * anything in any of the five sets beyond CAP_NET_ADMIN, or beyond CAP_NET_ADMIN, CAP_SYS_ADMIN and
+ * CAP_NET_RAW where CAP_SYS_ADMIN is given. Sets no_new_privs and makes the process non-dumpable.
+ * 0, a refusal or -errno. */
 int privilege_check(Privilege *ret, Refusal *ret_refusal);
 
-/* The child's own step: into a fresh user namespace (where the system allows it, or with CAP_SYS_ADMIN without one) and a fresh
- * network namespace, keeping CAP_NET_ADMIN and CAP_NET_RAW over that alone. RAWNET_NOT_SUPPORTED with the way out, or -errno. */
+/* The child's own step: into a fresh user namespace (where the system allows it, or with
+ * CAP_SYS_ADMIN without one) and a fresh network namespace, keeping CAP_NET_ADMIN and CAP_NET_RAW
+ * over that alone. RAWNET_NOT_SUPPORTED with the way out, or -errno. */
 int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal);
 
-/* Dies with its parent from here on; parent is who it was at fork. Must be said again after privilege_enter_lease(), since a change of
- * credentials clears it (prctl(2)). 0 or -errno (-ESRCH: the parent is gone already). */
+/* Dies with its parent from here on; parent is who it was at fork. Must be said again after
+ * privilege_enter_lease(), since a change of credentials clears it (prctl(2)). 0 or -errno (-ESRCH:
+ * the parent is gone already). */
 int privilege_die_with(pid_t parent);

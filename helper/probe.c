@@ -30,7 +30,8 @@ static int open_bound(uint32_t index, bool vnet_hdr, int *ret) {
         _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
         int on = 1;
 
-        if (fd < 0 || (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0) ||
+        if (fd < 0 ||
+            (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0) ||
             bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return -errno;
         *ret = TAKE_FD(fd);
@@ -60,8 +61,9 @@ static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
 }
 
 /*
- * A frame whose virtio_net_hdr asks for a checksum over everything, to be put where the source address is. A kernel that takes such a
- * header (before about 6.12, virtio_net_hdr_to_skb()) rewrites the source when the sending device completes the checksum.
+ * A frame whose virtio_net_hdr asks for a checksum over everything, to be put where the source
+ * address is. A kernel that takes such a header (before about 6.12, virtio_net_hdr_to_skb())
+ * rewrites the source when the sending device completes the checksum.
  */
 static int send_crafted(int fd, const uint8_t *frame, size_t size) {
         struct virtio_net_hdr header = {
@@ -74,11 +76,24 @@ static int send_crafted(int fd, const uint8_t *frame, size_t size) {
         return writev(fd, iov, ARRAY_SIZE(iov)) < 0 ? -errno : 0;
 }
 
-/* 0: the kernel refuses such a header, or the frame came through as it was sent. 1: rewritten, or it cannot be told. */
+/* 0: the kernel refuses such a header, or the frame came through as it was sent. 1: rewritten, or
+ * it cannot be told. */
 static bool has_checksum_trick(Netlink *netlink) {
         _cleanup_close_ int near_fd = -1, far_fd = -1;
-        uint8_t frame[ETH_ZLEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0, 0, 0x11, 0x22, 0x33,
-                                   PROBE_PROTOCOL >> 8, PROBE_PROTOCOL & 0xff};
+        uint8_t frame[ETH_ZLEN] = {0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0x02,
+                                   0,
+                                   0,
+                                   0x11,
+                                   0x22,
+                                   0x33,
+                                   PROBE_PROTOCOL >> 8,
+                                   PROBE_PROTOCOL & 0xff};
         uint8_t seen[ETH_FRAME_LEN];
         LinkInfo near, far;
         int r;
@@ -124,7 +139,8 @@ static int has_vlan(Netlink *netlink) {
         return link_kind_is_missing(r, &refusal) ? 0 : -refusal.kernel_errno;
 }
 
-/* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the worst and probes again. */
+/* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
+ * worst and probes again. */
 static int probe_namespace(const LeaseContext *context, uint32_t *features) {
         _cleanup_netlink_ Netlink netlink = {};
         int r;

@@ -2,10 +2,12 @@
 #pragma once
 
 /*
- * What this kernel can do, tried out once at start in a namespace of its own that ends with the process: never guessed from a version.
+ * What this kernel can do, tried out once at start in a namespace of its own that ends with the
+ * process: never guessed from a version.
  */
 
 #include "helper/lease.h"
 
-/* In a worker: enters a fresh namespace and reports REPORT_PROBED with WIRE_FEATURE_*. In doubt the checksum trick is there. 0 or -errno. */
+/* In a worker: enters a fresh namespace and reports REPORT_PROBED with WIRE_FEATURE_*. In doubt the
+ * checksum trick is there. 0 or -errno. */
 int probe_run(const LeaseContext *context);

@@ -43,8 +43,8 @@
 /* 7 version, 10 uid, 6 kind, 6 isolation, 1 vnet-hdr, 4 vlan, 10 mtu, 17 mac, 20 since, 37 network,
  * 15 parent, 64 name, 11 blanks */
 static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + 17 + 20 + RAWNET_FULL_NAME_MAX + (IFNAMSIZ - 1) +
-                                      RAWNET_LEASE_NAME_MAX + 11 <
-                              LINK_ALIAS_SIZE,
+                              RAWNET_LEASE_NAME_MAX + 11 <
+                      LINK_ALIAS_SIZE,
               "a record fits into an alias");
 
 void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
@@ -218,8 +218,8 @@ static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret,
         return r;
 }
 
-static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *uplink, LeaseLower *ret,
-                      Refusal *ret_refusal) {
+static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *uplink,
+                      LeaseLower *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
         uint32_t index;
         LinkInfo link;
@@ -256,7 +256,8 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
         r = find_link(netlink, id, "lo", &alive, &lo, ret_refusal);
         if (r != 0)
                 return r;
@@ -266,12 +267,14 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
                 r = lease.later ? -EOPNOTSUPP : -EBADMSG;
         if (r == -EOPNOTSUPP)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT ", and this version cannot "
+                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT
+                              ", and this version cannot "
                               "read "
                               "its record",
                               id);
         if (r < 0)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
         /* The port is the uplink of a direct lease. */
         r = find_link(netlink, id, record_port_name(id, name), &alive, &uplink, ret_refusal);
         if (r == 0 && alive && !lease.later && lease.isolation != ISOLATION_DIRECT)

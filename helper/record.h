@@ -23,9 +23,11 @@ int record_parse(const char *text, WireLease *ret);
 /* What a lease's uplink is on, in the host's namespace. */
 typedef struct LeaseLower {
         uint32_t index; /* 0: nothing any more */
-        /* The longest packets that it carries for this lease; 0: not known. The uplink's own MTU falls with that of the interface below it
-         * and never rises again (drivers/net/macvlan.c, macvlan_device_event()), but the guard forwards to the uplink whatever the
-         * interface below it takes. Only a direct lease's holder sends by the uplink, and is bound by its MTU. */
+        /* The longest packets that it carries for this lease; 0: not known. The uplink's own MTU
+         * falls with that of the interface below it and never rises again (drivers/net/macvlan.c,
+         * macvlan_device_event()), but the guard forwards to the uplink whatever the interface
+         * below it takes. Only a direct lease's holder sends by the uplink, and is bound by its
+         * MTU. */
         uint32_t mtu;
 } LeaseLower;
 

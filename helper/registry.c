@@ -83,22 +83,28 @@ int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uin
         i = lower_bound(registry, lease->id);
         entry = &registry->entries[i];
         memmove(entry + 1, entry, (registry->n_entries - i) * sizeof(*entry));
-        *entry = (RegistryEntry){.lease = *lease, .lower = lower, .own_mtu = lease->mtu, .carries = carries,
+        *entry = (RegistryEntry){.lease = *lease,
+                                 .lower = lower,
+                                 .own_mtu = lease->mtu,
+                                 .carries = carries,
                                  .generation = registry->generation};
         entry->lease.mtu = effective_mtu(entry);
         registry->n_entries++;
         return 1;
 }
 
-RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu, size_t *position) {
+RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu,
+                                   size_t *position) {
         while (*position < registry->n_entries) {
                 RegistryEntry *entry = &registry->entries[(*position)++];
                 uint32_t before = entry->lease.mtu;
 
                 if (entry->lower != lower || mtu == 0 || entry->lease.gone || entry->lease.later)
                         continue;
-                /* The holder of a direct lease sends by the uplink, whose MTU does not rise again. */
-                if (entry->lease.isolation != ISOLATION_DIRECT || entry->carries == 0 || mtu < entry->carries)
+                /* The holder of a direct lease sends by the uplink, whose MTU does not rise again.
+                 */
+                if (entry->lease.isolation != ISOLATION_DIRECT || entry->carries == 0 ||
+                    mtu < entry->carries)
                         entry->carries = mtu;
                 entry->lease.mtu = effective_mtu(entry);
                 if (entry->lease.mtu != before)

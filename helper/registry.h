@@ -2,17 +2,19 @@
 #pragma once
 
 /*
- * What the daemon knows of the leases: a copy of what the kernel holds, so that lists and counts need no netlink. It is filled by
- * reports of workers and scans, and emptied by RTM_DELNSID. It decides nothing about a lease's life.
+ * What the daemon knows of the leases: a copy of what the kernel holds, so that lists and counts
+ * need no netlink. It is filled by reports of workers and scans, and emptied by RTM_DELNSID. It
+ * decides nothing about a lease's life.
  */
 
 #include "helper/report.h"
 
 typedef struct RegistryEntry {
         WireLease lease;
-        uint32_t lower;      /* ifindex in the host's namespace that the uplink stands on */
-        uint32_t own_mtu;    /* what its record says; lease.mtu is what it carries now, and never more than that */
-        uint32_t carries;    /* LeaseLower.mtu (record.h); 0: not known */
+        uint32_t lower;   /* ifindex in the host's namespace that the uplink stands on */
+        uint32_t own_mtu; /* what its record says; lease.mtu is what it carries now, and never more
+                             than that */
+        uint32_t carries; /* LeaseLower.mtu (record.h); 0: not known */
         uint64_t generation; /* of the scan that saw it last */
 } RegistryEntry;
 
@@ -22,25 +24,27 @@ typedef struct Registry {
         uint64_t generation;
         /* Leases that ended while a scan was under way: the scan may still report them as seen. */
         bool scanning;
-        /* A scan has found every lease alive. Without it, nothing may be deleted for the reason that no
-         * known lease needs it. It stays true: this helper reports the leases that it opens itself, and
-         * later scans ask for each known one. */
+        /* A scan has found every lease alive. Without it, nothing may be deleted for the reason
+         * that no known lease needs it. It stays true: this helper reports the leases that it opens
+         * itself, and later scans ask for each known one. */
         bool whole;
         uint32_t *buried;
         size_t n_buried;
 } Registry;
 
 RegistryEntry *registry_find(const Registry *registry, uint32_t id);
-/* Puts a lease in or replaces what was known. Returns 1: new; 2: known, and something changed; 0: known as it is, or buried; or -ENOMEM.
- * A lease that was seen gone stays gone. */
+/* Puts a lease in or replaces what was known. Returns 1: new; 2: known, and something changed; 0:
+ * known as it is, or buried; or -ENOMEM. A lease that was seen gone stays gone. */
 int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uint32_t carries);
-/* The host's interface with this index carries mtu bytes now. Returns the next lease, from *position (first: 0) on, whose lease.mtu is another for
- * that; NULL: no more. */
-RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu, size_t *position);
+/* The host's interface with this index carries mtu bytes now. Returns the next lease, from
+ * *position (first: 0) on, whose lease.mtu is another for that; NULL: no more. */
+RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu,
+                                   size_t *position);
 /* Forgets it and sets *ret. Returns whether it was there. */
 bool registry_remove(Registry *registry, uint32_t id, WireLease *ret);
 void registry_begin_scan(Registry *registry);
-/* One lease, after a complete scan, that the scan did not see; removed. False: no more, the scan is over. */
+/* One lease, after a complete scan, that the scan did not see; removed. False: no more, the scan is
+ * over. */
 bool registry_next_lost(Registry *registry, WireLease *ret);
 /* Leases of the network NAME (a range's VLANs together), gone ones included. */
 size_t registry_count(const Registry *registry, const char *network_name);

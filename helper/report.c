@@ -15,7 +15,8 @@ int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value)
 }
 
 int report_lease(int fd, const WireLease *lease, uint32_t lower, uint32_t carries) {
-        const Report report = {.type = REPORT_LEASE, .value = lower, .carries = carries, .lease = *lease};
+        const Report report = {
+                .type = REPORT_LEASE, .value = lower, .carries = carries, .lease = *lease};
 
         return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
 }

@@ -84,8 +84,9 @@ static int add_known(IdList *list, const Registry *registry) {
         return list->failed;
 }
 
-/* The uplink went with its parent, and only a process inside the namespace could put a guard on a new one. So the port goes as well:
- * whoever holds its descriptor learns that the lease has ended, and a back end does not run on without a wire. */
+/* The uplink went with its parent, and only a process inside the namespace could put a guard on a
+ * new one. So the port goes as well: whoever holds its descriptor learns that the lease has ended,
+ * and a back end does not run on without a wire. */
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         Refusal refusal = {};
@@ -104,7 +105,7 @@ static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
 
 /* *whole becomes false where there is a lease that cannot be reported. */
 static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
-                        Refusal *ret_refusal) {
+                   Refusal *ret_refusal) {
         Refusal refusal = {};
         WireLease lease;
         LeaseLower lower;

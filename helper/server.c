@@ -13,15 +13,17 @@
 #include "helper/watch.h"
 #include "helper/worker.h"
 
-/* Twice this counts (socket(7), SO_SNDBUF), some 2.3 KiB a message: 14,000 leases and their ends. Taken only while they are on
- * their way. */
+/* Twice this counts (socket(7), SO_SNDBUF), some 2.3 KiB a message: 14,000 leases and their ends.
+ * Taken only while they are on their way. */
 #define SEND_BUFFER (16 * 1024 * 1024)
 
 WireReply server_reply(uint64_t serial, WireReplyType type) {
         return (WireReply){.version = WIRE_VERSION, .type = type, .serial = serial};
 }
 
-/* --- connections --------------------------------------------------------------------------------------------------------------- */
+/* --- connections
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void connection_close(Connection *connection) {
         Server *server = connection->server;
@@ -32,8 +34,9 @@ static void connection_close(Connection *connection) {
         }
         worker_forget_connection(server, connection);
         sd_event_source_disable_unref(connection->source);
-        /* Workers have copies, one that was forked just now even of every descriptor: without this rawnetd would see the end when the last of
-         * them is gone, and till then send requests that nobody reads. */
+        /* Workers have copies, one that was forked just now even of every descriptor: without this
+         * rawnetd would see the end when the last of them is gone, and till then send requests that
+         * nobody reads. */
         (void)shutdown(connection->fd, SHUT_RDWR);
         safe_close(connection->fd);
         free(connection);
@@ -88,7 +91,9 @@ void server_answer_failure(Connection *connection, uint64_t serial, const char *
         server_answer_refusal(connection, serial, &refusal);
 }
 
-/* --- the table of operations --------------------------------------------------------------------------------------------------- */
+/* --- the table of operations
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static bool do_list(Connection *connection, const WireRequest *request) {
         const Server *server = connection->server;
@@ -110,7 +115,8 @@ static bool start(Connection *connection, JobKind kind, const WireRequest *reque
         int r = worker_start(connection->server, kind, connection, request);
 
         if (r < 0) {
-                log_limited(&connection->server->failures, LOG_ERR, "cannot start a worker: %s", strerror(-r));
+                log_limited(&connection->server->failures, LOG_ERR, "cannot start a worker: %s",
+                            strerror(-r));
                 server_answer_failure(connection, request->serial, "it cannot start a process");
                 return false;
         }
@@ -160,7 +166,8 @@ static bool do_host_sweep(Connection *connection, const WireRequest *request) {
         return send_to(connection, &done);
 }
 
-/* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges. */
+/* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges.
+ */
 static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
         [WIRE_LOOK] = do_look,
@@ -172,8 +179,9 @@ static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_HOST_SWEEP] = do_host_sweep,
 };
 
-/* Where no namespace could be made nothing else could be probed either, and a limit may have been raised since: then the kernel is looked at
- * once more before a request is read. True: that has begun, and the request waits in its socket. */
+/* Where no namespace could be made nothing else could be probed either, and a limit may have been
+ * raised since: then the kernel is looked at once more before a request is read. True: that has
+ * begun, and the request waits in its socket. */
 static bool look_again(Server *server) {
         unsigned n;
 
@@ -181,7 +189,8 @@ static bool look_again(Server *server) {
                 server->looked = false;
                 return false;
         }
-        /* Any user causes this, by reading a property: what the probe says each time is said from time to time. */
+        /* Any user causes this, by reading a property: what the probe says each time is said from
+         * time to time. */
         server->context.quiet_probe = !log_limit_pass(&server->probes, &n);
         if (worker_start(server, JOB_PROBE, NULL, NULL) < 0)
                 return false;
@@ -228,7 +237,8 @@ static bool is_rawnetd(const Server *server, int fd) {
                 return false;
         if (peer.uid == server->peer_uid)
                 return true;
-        log_warning("refused a connection of uid %u (pid %d): only " RAWNET_USER_SERVICE " may speak here",
+        log_warning("refused a connection of uid %u (pid %d): only " RAWNET_USER_SERVICE
+                    " may speak here",
                     peer.uid, peer.pid);
         return false;
 }
@@ -248,10 +258,12 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *da
                 log_warning("too many connections; refused one");
                 return 0;
         }
-        /* A list of leases goes out in one go, without waiting for the reader: room for all of them. The default holds about 90. */
+        /* A list of leases goes out in one go, without waiting for the reader: room for all of
+         * them. The default holds about 90. */
         (void)setsockopt(peer, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SEND_BUFFER}, sizeof(int));
         *connection = (Connection){.server = server, .fd = peer};
-        if (sd_event_add_io(server->event, &connection->source, peer, EPOLLIN, on_request, connection) < 0 ||
+        if (sd_event_add_io(server->event, &connection->source, peer, EPOLLIN, on_request,
+                            connection) < 0 ||
             (server->paused && sd_event_source_set_enabled(connection->source, SD_EVENT_OFF) < 0)) {
                 sd_event_source_disable_unref(connection->source);
                 free(connection);
@@ -263,7 +275,9 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *da
         return 0;
 }
 
-/* --- what is due --------------------------------------------------------------------------------------------------------------- */
+/* --- what is due
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void pause_reading(Server *server, bool pause) {
         if (server->paused == pause)
@@ -295,8 +309,8 @@ static void arm_idle_timer(Server *server) {
                 return;
         }
         if (!server->idle_timer)
-                (void)sd_event_add_time_relative(server->event, &server->idle_timer, CLOCK_MONOTONIC, usec,
-                                                 0, on_idle, server);
+                (void)sd_event_add_time_relative(server->event, &server->idle_timer,
+                                                 CLOCK_MONOTONIC, usec, 0, on_idle, server);
 }
 
 static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
@@ -310,8 +324,8 @@ static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
 
 void server_scan_later(Server *server) {
         if (!server->scan_timer &&
-            sd_event_add_time_relative(server->event, &server->scan_timer, CLOCK_MONOTONIC, 1000000, 0,
-                                       on_scan_due, server) < 0)
+            sd_event_add_time_relative(server->event, &server->scan_timer, CLOCK_MONOTONIC, 1000000,
+                                       0, on_scan_due, server) < 0)
                 log_error("cannot look at the leases again");
 }
 
@@ -325,8 +339,10 @@ static void start_due(Server *server) {
                         server_scan_later(server);
                 }
         }
-        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of them may be about to use. */
-        if (server->sweep_wanted && server->ready && server->n_host_jobs == 0 && !server->sweeping) {
+        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
+         * them may be about to use. */
+        if (server->sweep_wanted && server->ready && server->n_host_jobs == 0 &&
+            !server->sweeping) {
                 server->sweep_wanted = false;
                 server->sweep_after_open = worker_opening_vlans(server, server->sweep.opening);
                 doubts_begin(&server->sweep.doubts);
@@ -346,8 +362,8 @@ static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
 void server_end_sweep(Server *server) {
         server->sweeping = false;
         if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
-            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC, DOUBT_USEC, 0, on_sweep_due,
-                                       server) < 0)
+            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC,
+                                       DOUBT_USEC, 0, on_sweep_due, server) < 0)
                 log_error("cannot sweep again");
 }
 
@@ -360,7 +376,8 @@ void server_settle(Server *server) {
         }
         if (server->ready)
                 spare_refill(server);
-        pause_reading(server, !server->ready || server->sweeping || server->n_workers >= SERVER_WORKERS_MAX);
+        pause_reading(server, !server->ready || server->sweeping ||
+                                      server->n_workers >= SERVER_WORKERS_MAX);
         arm_idle_timer(server);
 }
 

@@ -12,36 +12,41 @@
 
 #define ALIAS_PREFIX "rawnet: VLAN "
 
-const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan, char ret[static IFNAMSIZ]) {
-        unsigned long long key = (unsigned long long)parent << 13 | (protocol == ETH_P_8021AD ? 1u << 12 : 0) |
-                                 vlan;
+const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
+                        char ret[static IFNAMSIZ]) {
+        unsigned long long key =
+                (unsigned long long)parent << 13 | (protocol == ETH_P_8021AD ? 1u << 12 : 0) | vlan;
 
         /* At most 11 hex digits for a 31-bit ifindex: "rnv" and they are 14. */
         snprintf(ret, IFNAMSIZ, RAWNET_VLAN_NAME_FORMAT, key);
         return ret;
 }
 
-int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan, const LinkInfo *link,
-                 Refusal *ret_refusal) {
+int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
+                 const LinkInfo *link, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
 
         shared_name(parent->index, network->protocol, vlan, name);
         if (strcmp(link->name, name) != 0)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': the host's interface %s has the alternative name %s, which rawnet "
-                              "needs for VLAN %u of %s; remove that name (ip link property del dev %s altname %s)",
-                              network->name, link->name, name, vlan, parent->name, link->name, name);
-        if (strcmp(link->kind, "vlan") != 0 || link->vlan != vlan || link->vlan_protocol != network->protocol)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': the host has an interface %s, a name that rawnet needs for VLAN %u of "
-                              "%s, and it is not that VLAN's; rename or delete it (ip link delete %s)",
-                              network->name, name, vlan, parent->name, name);
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': the host's interface %s has the alternative name %s, which rawnet "
+                        "needs for VLAN %u of %s; remove that name (ip link property del dev %s altname %s)",
+                        network->name, link->name, name, vlan, parent->name, link->name, name);
+        if (strcmp(link->kind, "vlan") != 0 || link->vlan != vlan ||
+            link->vlan_protocol != network->protocol)
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': the host has an interface %s, a name that rawnet needs for VLAN %u of "
+                        "%s, and it is not that VLAN's; rename or delete it (ip link delete %s)",
+                        network->name, name, vlan, parent->name, name);
         if (link->lower != parent->index)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': %s, the interface for VLAN %u of %s, is on another interface, perhaps "
-                              "because %s was moved to a container; end the leases on it (rawnetctl list), then "
-                              "delete it (ip link delete %s)",
-                              network->name, name, vlan, parent->name, parent->name, name);
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': %s, the interface for VLAN %u of %s, is on another interface, perhaps "
+                        "because %s was moved to a container; end the leases on it (rawnetctl list), then "
+                        "delete it (ip link delete %s)",
+                        network->name, name, vlan, parent->name, parent->name, name);
         return 0;
 }
 
@@ -65,9 +70,11 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
         return link_change(netlink, link.index, &change, ret_refusal);
 }
 
-/* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but does not raise it (net/8021q/vlan.c); some
- * parents leave a VLAN less than they have themselves, and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a
- * link-local address if it is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is hardened. */
+/* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but
+ * does not raise it (net/8021q/vlan.c); some parents leave a VLAN less than they have themselves,
+ * and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a link-local address if it
+ * is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is
+ * hardened. */
 static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
         const LinkChange change = {.link = link->name, .mtu = parent->mtu},
                          down = {.link = link->name, .flags_off = IFF_UP};
@@ -96,7 +103,8 @@ int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refu
 
 typedef struct Shared {
         LinkInfo link;
-        bool stays; /* a host leg is on it, or what an administrator put there; or it is not certain that it is ours */
+        bool stays; /* a host leg is on it, or what an administrator put there; or it is not certain
+                       that it is ours */
 } Shared;
 
 /* All of them: what is not looked at would lose the host's guard with the last that is. */
@@ -109,7 +117,8 @@ static void sweep_done(Sweep *sweep) {
         free(sweep->shared);
 }
 
-/* Its parent has moved to another namespace since. The name now speaks of an interface that is not here, so the alias must confirm it. */
+/* Its parent has moved to another namespace since. The name now speaks of an interface that is not
+ * here, so the alias must confirm it. */
 static bool was_ours(const LinkInfo *link) {
         return link->lower == 0 && strncmp(link->alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0;
 }
@@ -145,7 +154,8 @@ static int note_stood_on(const LinkInfo *info, void *data) {
         return 0;
 }
 
-/* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface ends every lease on it. 1, 0, or -errno. */
+/* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface
+ * ends every lease on it. 1, 0, or -errno. */
 static int is_used_by(Netlink *netlink, const WireLease *lease, const LinkInfo *shared) {
         char name[IFNAMSIZ];
         Refusal refusal = {};
@@ -153,7 +163,8 @@ static int is_used_by(Netlink *netlink, const WireLease *lease, const LinkInfo *
         uint32_t lower;
         int r;
 
-        r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink, &refusal);
+        r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
+                     &refusal);
         if (link_is_missing_in_lease(r, &refusal))
                 return 0;
         if (r == 0)
@@ -182,8 +193,8 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo 
 }
 
 /* 1: it is gone; 0: it stays; an error: it stays, too. */
-static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening, const Shared *shared,
-                     Refusal *ret_refusal) {
+static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening,
+                     const Shared *shared, Refusal *ret_refusal) {
         const uint16_t vlan = shared->link.vlan;
         Refusal refusal = {};
         int r;
@@ -209,7 +220,8 @@ static bool is_opening(const uint64_t *opening) {
         return false;
 }
 
-int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening, Refusal *ret_refusal) {
+int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,
+                 Refusal *ret_refusal) {
         _cleanup_(sweep_done) Sweep sweep = {};
         size_t left;
         int r;
@@ -228,7 +240,8 @@ int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *ope
                 else if (r == 0)
                         r = one;
         }
-        /* An open that came after the list may need the host's guard for an interface of its own. */
+        /* An open that came after the list may need the host's guard for an interface of its own.
+         */
         if (r == 0 && left == 0 && sweep.n > 0 && !is_opening(opening))
                 r = guard_host_remove(ret_refusal);
         return r;

@@ -14,7 +14,8 @@ void spare_refill(Server *server) {
         server->spare_due = false;
         r = worker_start_ahead(server, &server->spare);
         if (r < 0)
-                log_limited(&server->failures, LOG_WARNING, "no worker can be made ahead: %s", strerror(-r));
+                log_limited(&server->failures, LOG_WARNING, "no worker can be made ahead: %s",
+                            strerror(-r));
 }
 
 Worker *spare_take(Server *server) {

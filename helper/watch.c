@@ -10,7 +10,8 @@
 #include "common/log.h"
 #include "helper/nsid.h"
 
-/* Room for the burst of a thousand leases that end together; what is lost all the same is found by a scan. */
+/* Room for the burst of a thousand leases that end together; what is lost all the same is found by
+ * a scan. */
 #define WATCH_BUFFER_BYTES (1024 * 1024)
 
 static int nsid_gone(const struct nlmsghdr *m, void *data) {
@@ -21,14 +22,16 @@ static int nsid_gone(const struct nlmsghdr *m, void *data) {
         if (m->nlmsg_type != RTM_DELNSID || nsid < (int32_t)RAWNET_ID_MIN)
                 return MNL_CB_OK;
         if (registry_remove(&server->registry, (uint32_t)nsid, &lease)) {
-                server_publish_end(server, &lease, lease.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
+                server_publish_end(server, &lease,
+                                   lease.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
                 if (lease.vlan != 0)
                         server->sweep_wanted = true;
         }
         return MNL_CB_OK;
 }
 
-/* An interface that has just come says that all of its flags have changed: net/core/dev.c, register_netdevice(). */
+/* An interface that has just come says that all of its flags have changed: net/core/dev.c,
+ * register_netdevice(). */
 #define LINK_IS_NEW UINT32_MAX
 
 static bool is_of_kind(const struct nlmsghdr *m, const char *kind) {
@@ -46,21 +49,24 @@ static bool is_of_kind(const struct nlmsghdr *m, const char *kind) {
         return false;
 }
 
-/* What else there is to know of a link that changed: its name ("" if it has none here) and MTU (0). */
+/* What else there is to know of a link that changed: its name ("" if it has none here) and MTU (0).
+ */
 static void read_mtu(const struct nlmsghdr *m, const char **ret_name, uint32_t *ret_mtu) {
         const struct nlattr *a;
 
         *ret_name = "";
         *ret_mtu = 0;
         mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) {
-                if (mnl_attr_get_type(a) == IFLA_IFNAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                if (mnl_attr_get_type(a) == IFLA_IFNAME &&
+                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
                         *ret_name = mnl_attr_get_str(a);
                 if (mnl_attr_get_type(a) == IFLA_MTU && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
                         *ret_mtu = mnl_attr_get_u32(a);
         }
 }
 
-/* A lease carries what the interface below its uplink carries, and never more than its port's own MTU. */
+/* A lease carries what the interface below its uplink carries, and never more than its port's own
+ * MTU. */
 static void follow_mtu(Server *server, const struct nlmsghdr *m, uint32_t index) {
         size_t n = 0, n_direct = 0, position = 0;
         const RegistryEntry *entry;
@@ -74,11 +80,13 @@ static void follow_mtu(Server *server, const struct nlmsghdr *m, uint32_t index)
                 n_direct += entry->lease.isolation == ISOLATION_DIRECT;
         }
         if (n > 0)
-                log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it", name, mtu, n,
-                           n == 1 ? "" : "s");
+                log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
+                           name, mtu, n, n == 1 ? "" : "s");
         if (n_direct > 0)
-                log_notice("%zu of them have Isolation=direct and keep that MTU if %s gets a larger one: open them "
-                           "anew then", n_direct, name);
+                log_notice(
+                        "%zu of them have Isolation=direct and keep that MTU if %s gets a larger one: open them "
+                        "anew then",
+                        n_direct, name);
 }
 
 static int link_came_or_went(const struct nlmsghdr *m, void *data) {
@@ -87,8 +95,8 @@ static int link_came_or_went(const struct nlmsghdr *m, void *data) {
 
         if (mnl_nlmsg_get_payload_len(m) < sizeof(*i))
                 return MNL_CB_OK;
-        /* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the open, whatever the reason,
-         * is seen to now. */
+        /* A shared one is made at the beginning of an open. That it is swept away when nothing
+         * comes of the open, whatever the reason, is seen to now. */
         if (m->nlmsg_type == RTM_NEWLINK && i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
                 server->sweep_wanted = true;
         if (m->nlmsg_type == RTM_NEWLINK)
@@ -105,13 +113,15 @@ static int link_came_or_went(const struct nlmsghdr *m, void *data) {
 
 static int receive(Server *server, Netlink *netlink, mnl_cb_t callback) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
+        ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer),
+                         MSG_DONTWAIT | MSG_TRUNC);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
-        /* Something was lost: ENOBUFS when messages come too fast, or one was longer than the buffer, or cannot be read. What did not
-         * arrive is no sign that nothing happened. */
-        if (n < 0 || (size_t)n > sizeof(buffer) || mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server) < 0) {
+        /* Something was lost: ENOBUFS when messages come too fast, or one was longer than the
+         * buffer, or cannot be read. What did not arrive is no sign that nothing happened. */
+        if (n < 0 || (size_t)n > sizeof(buffer) ||
+            mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server) < 0) {
                 log_debug("messages of the kernel were lost; looking at all leases");
                 server->scan_wanted = true;
         }
@@ -137,14 +147,16 @@ static int subscribe(Server *server, Netlink *netlink, int group, sd_event_io_ha
         r = netlink_open(netlink, NETLINK_ROUTE);
         if (r < 0)
                 return r;
-        /* FORCE goes beyond net.core.rmem_max and takes CAP_NET_ADMIN of the initial user namespace (socket(7)). */
-        if (mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+        /* FORCE goes beyond net.core.rmem_max and takes CAP_NET_ADMIN of the initial user namespace
+         * (socket(7)). */
+        if (mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
+            0)
                 return -errno;
         if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
                        sizeof(size)) < 0)
                 log_debug("SO_RCVBUFFORCE: %m");
-        r = sd_event_add_io(server->event, NULL, mnl_socket_get_fd(netlink->socket), EPOLLIN, handler,
-                            server);
+        r = sd_event_add_io(server->event, NULL, mnl_socket_get_fd(netlink->socket), EPOLLIN,
+                            handler, server);
         return r < 0 ? r : 0;
 }
 

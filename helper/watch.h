@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The kernel's word that a lease ended (RTM_DELNSID) or may have lost what it stood on (RTM_DELLINK in the host's namespace). Messages
- * lost in a burst (ENOBUFS) lead to a scan.
+ * The kernel's word that a lease ended (RTM_DELNSID) or may have lost what it stood on (RTM_DELLINK
+ * in the host's namespace). Messages lost in a burst (ENOBUFS) lead to a scan.
  */
 
 #include "helper/server.h"

@@ -17,16 +17,16 @@ struct Worker {
         Server *server;
         Worker *next;
         JobKind kind;
-        pid_t pid;         /* 0: reaped; a learning child may still report */
-        int report_fd;     /* -1: all writers are gone */
+        pid_t pid;              /* 0: reaped; a learning child may still report */
+        int report_fd;          /* -1: all writers are gone */
         Connection *connection; /* NULL: none, or it is gone */
         uint64_t serial;
-        bool busy;         /* it has a job, and counts */
+        bool busy; /* it has a job, and counts */
         bool answered;
-        bool learns; /* an open with mac=learn: its child keeps report_fd */
+        bool learns;    /* an open with mac=learn: its child keeps report_fd */
         uint32_t lease; /* what its open has made; 0: nothing yet */
         uint16_t vlan;  /* of its open; 0: none */
-        int order_fd; /* made ahead: its open goes in here; -1: it has its job */
+        int order_fd;   /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
 };
 
@@ -94,10 +94,12 @@ static void take_lease(Worker *worker, const Report *report) {
         const RegistryEntry *entry = registry_find(&server->registry, report->lease.id);
 
         if (r < 0) {
-                log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again", report->lease.id);
+                log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
+                          report->lease.id);
                 server->scan_wanted = true;
         }
-        /* An open's lease is news to others, after its answer: rawnetd would count both the lease and the open it waits for. */
+        /* An open's lease is news to others, after its answer: rawnetd would count both the lease
+         * and the open it waits for. */
         if (worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0) {
                 worker->lease = report->lease.id;
                 return;
@@ -108,7 +110,8 @@ static void take_lease(Worker *worker, const Report *report) {
                 server_publish_lease(server, &entry->lease);
         else if (r == 2)
                 server_publish_end(server, &entry->lease,
-                                   report->type == REPORT_CLOSED ? WIRE_END_CLOSED : WIRE_END_LINK_GONE);
+                                   report->type == REPORT_CLOSED ? WIRE_END_CLOSED
+                                                                 : WIRE_END_LINK_GONE);
 }
 
 /* As it is by now: its MAC may have been learnt, its parent may have gone. */
@@ -130,7 +133,8 @@ static void end_scan(Server *server, bool whole) {
         WireLease lost;
 
         while (registry_next_lost(&server->registry, &lost))
-                server_publish_end(server, &lost, lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
+                server_publish_end(server, &lost,
+                                   lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
         server->registry.whole = server->registry.whole || whole;
         if (!server->registry.whole)
                 log_notice("leases that another version of rawnet opened may be missing: the "
@@ -156,7 +160,8 @@ static void take_report(Worker *worker, const Report *report) {
                 end_scan(server, report->value & SCAN_WHOLE);
                 break;
         case REPORT_DOUBTED:
-                doubts_note(&server->sweep.doubts, report->value, report->file, clock_usec(CLOCK_MONOTONIC));
+                doubts_note(&server->sweep.doubts, report->value, report->file,
+                            clock_usec(CLOCK_MONOTONIC));
                 break;
         case REPORT_PROBED:
                 server->context.features = report->value;
@@ -251,12 +256,16 @@ static int watch(Worker *worker) {
         sd_event *event = worker->server->event;
         int r;
 
-        r = sd_event_add_io(event, &worker->report_source, worker->report_fd, EPOLLIN, on_report, worker);
-        /* Before the kernel's RTM_DELNSID of the same moment: a lease is known before its end is heard. */
+        r = sd_event_add_io(event, &worker->report_source, worker->report_fd, EPOLLIN, on_report,
+                            worker);
+        /* Before the kernel's RTM_DELNSID of the same moment: a lease is known before its end is
+         * heard. */
         if (r >= 0)
-                r = sd_event_source_set_priority(worker->report_source, SD_EVENT_PRIORITY_IMPORTANT);
+                r = sd_event_source_set_priority(worker->report_source,
+                                                 SD_EVENT_PRIORITY_IMPORTANT);
         if (r >= 0)
-                r = sd_event_add_child(event, &worker->exit_source, worker->pid, WEXITED, on_exit_, worker);
+                r = sd_event_add_child(event, &worker->exit_source, worker->pid, WEXITED, on_exit_,
+                                       worker);
         return r < 0 ? r : 0;
 }
 
@@ -264,7 +273,8 @@ static JobOrder make_order(const Server *server, const WireRequest *request) {
         JobOrder order = {.request = *request, .features = server->context.features};
         NetworkName name;
 
-        if (request->operation == WIRE_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
+        if (request->operation == WIRE_OPEN &&
+            network_name_parse(request->open.network, &name, NULL) == 0)
                 order.n_leases = registry_count(&server->registry, name.name);
         return order;
 }
@@ -326,14 +336,15 @@ int worker_start_ahead(Server *server, Worker **ret) {
 
 /* False: it has just died. */
 static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
-        int r = fd_pass_send(worker->order_fd, order, sizeof(*order), &connection->fd, 1, MSG_DONTWAIT);
+        int r = fd_pass_send(worker->order_fd, order, sizeof(*order), &connection->fd, 1,
+                             MSG_DONTWAIT);
 
         worker->order_fd = safe_close(worker->order_fd);
         return r == 0;
 }
 
-static int start_now(Server *server, JobKind kind, const Connection *connection, const JobOrder *order,
-                     Worker **ret) {
+static int start_now(Server *server, JobKind kind, const Connection *connection,
+                     const JobOrder *order, Worker **ret) {
         Job job = {
                 .kind = kind,
                 .order = order,

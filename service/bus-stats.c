@@ -4,11 +4,13 @@
 
 #include <string.h>
 
-int bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer, void *userdata, sd_bus_slot **ret) {
+int bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer, void *userdata,
+                  sd_bus_slot **ret) {
         int r;
 
         r = sd_bus_call_method_async(bus, ret, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus.Debug.Stats", "GetConnectionStats", answer, userdata, "s", name);
+                                     "org.freedesktop.DBus.Debug.Stats", "GetConnectionStats",
+                                     answer, userdata, "s", name);
         return MIN_OF(r, 0);
 }
 

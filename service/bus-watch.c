@@ -35,7 +35,8 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
 
         watch->question = sd_bus_slot_unref(watch->question);
         watch->armed = false;
-        /* An answer that comes late behind many calls is no error: then the bus has read the question. */
+        /* An answer that comes late behind many calls is no error: then the bus has read the
+         * question. */
         if (sd_bus_message_is_method_error(reply, NULL) > 0 && is_untaken(watch)) {
                 watch->armed = true;
                 watch->stalled(watch->userdata);
@@ -48,10 +49,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         BusWatch *watch = userdata;
         int r;
 
-        r = sd_bus_message_new_method_call(watch->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                           "org.freedesktop.DBus", "GetId");
+        r = sd_bus_message_new_method_call(watch->bus, &m, "org.freedesktop.DBus",
+                                           "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                           "GetId");
         if (r >= 0)
-                r = sd_bus_call_async(watch->bus, &watch->question, m, on_answer, watch, ANSWER_USEC);
+                r = sd_bus_call_async(watch->bus, &watch->question, m, on_answer, watch,
+                                      ANSWER_USEC);
         watch->armed = r >= 0;
         return 0;
 }
@@ -63,7 +66,8 @@ void bus_watch_call(BusWatch *watch) {
                        sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT) >= 0;
 }
 
-int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void *userdata), void *userdata, BusWatch **ret) {
+int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void *userdata),
+                  void *userdata, BusWatch **ret) {
         BusWatch *watch;
         int r;
 
@@ -73,7 +77,8 @@ int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void
         if (!watch)
                 return -ENOMEM;
         *watch = (BusWatch){.bus = bus, .bus_fd = bus_fd, .stalled = stalled, .userdata = userdata};
-        r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_timer, watch);
+        r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_timer,
+                              watch);
         if (r >= 0)
                 r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
         if (r < 0) {

@@ -6,8 +6,8 @@
 
 #define BUS_DAEMON "org.freedesktop.DBus"
 #define BUS_DAEMON_PATH "/org/freedesktop/DBus"
-/* Names kept, and questions open at a time. dbus-daemon lets a user have 256 connections (dbus-daemon(1),
- * max_connections_per_user); a name that was forgotten is asked for again. */
+/* Names kept, and questions open at a time. dbus-daemon lets a user have 256 connections
+ * (dbus-daemon(1), max_connections_per_user); a name that was forgotten is asked for again. */
 #define CALLERS_MAX 1024u
 #define QUESTIONS_MAX 512u
 
@@ -97,8 +97,9 @@ static int caller_ask(CallerTable *table, const char *name) {
         *caller = (Caller){.table = table};
         memcpy(caller->name, name, size);
         /* The bus has it from the socket's SO_PEERCRED at connect: nothing that the caller says. */
-        r = sd_bus_call_method_async(table->bus, &caller->question, BUS_DAEMON, BUS_DAEMON_PATH, BUS_DAEMON,
-                                     "GetConnectionUnixUser", on_answer, caller, "s", name);
+        r = sd_bus_call_method_async(table->bus, &caller->question, BUS_DAEMON, BUS_DAEMON_PATH,
+                                     BUS_DAEMON, "GetConnectionUnixUser", on_answer, caller, "s",
+                                     name);
         if (r < 0) {
                 free(caller);
                 return r;

@@ -5,9 +5,10 @@
  * Closes descriptors away from the event loop: closing the last copy of a tap or packet fd waits
  * about 16 ms for the kernel (synchronize_net), and with it would wait every other caller.
  *
- * Several threads, since one alone that once comes late stays late: while it waits for a last copy, the caller who got the next
- * descriptor closes that, so that the next copy here is a last one again, and so on; leases that everybody has let go of would
- * pile up here and count against quotas. With a thread free, ours is closed before the caller has read the reply.
+ * Several threads, since one alone that once comes late stays late: while it waits for a last copy,
+ * the caller who got the next descriptor closes that, so that the next copy here is a last one
+ * again, and so on; leases that everybody has let go of would pile up here and count against
+ * quotas. With a thread free, ours is closed before the caller has read the reply.
  */
 
 #include "common/util.h"

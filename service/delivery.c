@@ -13,8 +13,8 @@
 #include "service/bus-stats.h"
 #include "service/known-names.h"
 
-/* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number it stops reading. Probes have their own share, since they go to
- * users whom polkit has not said yes to. */
+/* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number it stops reading. Probes have
+ * their own share, since they go to users whom polkit has not said yes to. */
 #define REPLY_FDS_MAX 48u
 #define PROBE_FDS_MAX 15u
 /* How long a message may be unread before others of its user are given up. */
@@ -111,7 +111,8 @@ static void delivery_end(Delivery *d, DeliveryResult result) {
 }
 
 /* Descriptors of a kind that dbus-daemon may hold, and whether one of uid's is among them. */
-static unsigned fds_under_way(const DeliveryTable *table, DeliveryKind kind, uint32_t uid, bool *ret_has_uid) {
+static unsigned fds_under_way(const DeliveryTable *table, DeliveryKind kind, uint32_t uid,
+                              bool *ret_has_uid) {
         unsigned n = 0;
 
         *ret_has_uid = false;
@@ -152,7 +153,9 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         /* A receiver that has left is heard of by delivery_gone() as well. */
         r = bus_stats_read(reply, BUS_STATS_OUTGOING_FDS, &waiting);
         if (r < 0 && !table->no_stats) {
-                log_info("the bus does not say what is unread (%s): what it has answered after is taken as read", strerror(-r));
+                log_info(
+                        "the bus does not say what is unread (%s): what it has answered after is taken as read",
+                        strerror(-r));
                 table->no_stats = true;
         }
         if (waiting > 0) {
@@ -233,11 +236,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 /* An error with the number of one of our messages: the bus has not passed it on. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         DeliveryTable *table = userdata;
-        DeliveryResult result = DELIVERY_UNREAD; /* such as LimitsExceeded: the receiver's queue is full */
+        DeliveryResult result =
+                DELIVERY_UNREAD; /* such as LimitsExceeded: the receiver's queue is full */
         uint64_t cookie = 0;
         Delivery *d;
 
-        if (sd_bus_message_is_method_error(m, NULL) <= 0 || sd_bus_message_get_reply_cookie(m, &cookie) < 0 || cookie == 0)
+        if (sd_bus_message_is_method_error(m, NULL) <= 0 ||
+            sd_bus_message_get_reply_cookie(m, &cookie) < 0 || cookie == 0)
                 return 0;
         for (d = table->first; d && d->cookie != cookie; d = d->next)
                 ;
@@ -249,28 +254,38 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
                 known_names_add(&table->unable, receiver(d));
                 result = DELIVERY_UNABLE;
         } else if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_ACCESS_DENIED) > 0)
-                /* Something on this machine lets no signal through to the caller: a reply it may get. */
+                /* Something on this machine lets no signal through to the caller: a reply it may
+                 * get. */
                 result = DELIVERY_ABLE;
         if (d->kind == DELIVER_REPLY) {
                 Refusal refusal;
 
                 (void)delivery_refuse_unable("of this lease", &refusal);
                 (void)sd_bus_reply_method_errorf(d->call, sd_bus_message_get_error(m)->name, "%s",
-                                                 result == DELIVERY_UNABLE ? refusal.text : sd_bus_message_get_error(m)->message);
+                                                 result == DELIVERY_UNABLE
+                                                         ? refusal.text
+                                                         : sd_bus_message_get_error(m)->message);
         }
         delivery_end(d, result);
         return 1;
 }
 
-static Delivery *delivery_new(DeliveryTable *table, DeliveryKind kind, sd_bus_message *call, uint32_t uid,
-                              sd_bus_message *message, DeliveryDone done, void *userdata) {
+static Delivery *delivery_new(DeliveryTable *table, DeliveryKind kind, sd_bus_message *call,
+                              uint32_t uid, sd_bus_message *message, DeliveryDone done,
+                              void *userdata) {
         Delivery *d = malloc(sizeof(*d)), **end = &table->first;
 
         if (!d)
                 return NULL;
-        *d = (Delivery){.table = table, .kind = kind, .uid = uid, .call = sd_bus_message_ref(call),
-                        .message = sd_bus_message_ref(message), .since = now_usec(table), .done = done,
-                        .userdata = userdata, .n_fds = 1};
+        *d = (Delivery){.table = table,
+                        .kind = kind,
+                        .uid = uid,
+                        .call = sd_bus_message_ref(call),
+                        .message = sd_bus_message_ref(message),
+                        .since = now_usec(table),
+                        .done = done,
+                        .userdata = userdata,
+                        .n_fds = 1};
         while (*end)
                 end = &(*end)->next;
         *end = d;
@@ -285,7 +300,8 @@ static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
 
         if (fd < 0)
                 return -errno;
-        r = sd_bus_message_new_signal(bus, &m, RAWNET_PATH, RAWNET_IFACE_MANAGER, RAWNET_SIGNAL_PROBE);
+        r = sd_bus_message_new_signal(bus, &m, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                      RAWNET_SIGNAL_PROBE);
         if (r < 0)
                 return r;
         r = sd_bus_message_set_destination(m, name);
@@ -298,8 +314,8 @@ static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
         return 0;
 }
 
-int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, DeliveryDone done, void *userdata,
-                   Delivery **ret_delivery) {
+int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, DeliveryDone done,
+                   void *userdata, Delivery **ret_delivery) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *name = sd_bus_message_get_sender(call);
         bool has_uid;
@@ -311,7 +327,8 @@ int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, Del
                 done(userdata, DELIVERY_UNABLE);
                 return 0;
         }
-        /* Others leave theirs unread: an open goes without. A reply that is not wanted is noticed all the same, later. */
+        /* Others leave theirs unread: an open goes without. A reply that is not wanted is noticed
+         * all the same, later. */
         if (known_names_has(&table->able, name) ||
             (fds_under_way(table, DELIVER_PROBE, uid, &has_uid) >= PROBE_FDS_MAX && !has_uid)) {
                 done(userdata, DELIVERY_ABLE);
@@ -338,8 +355,8 @@ void delivery_forget(Delivery *delivery) {
                 delivery_end(delivery, DELIVERY_GONE);
 }
 
-void delivery_reply(DeliveryTable *table, sd_bus_message *call, uint32_t uid, sd_bus_message *reply, const int *fds,
-                    size_t n_fds, DeliveryDone done, void *userdata) {
+void delivery_reply(DeliveryTable *table, sd_bus_message *call, uint32_t uid, sd_bus_message *reply,
+                    const int *fds, size_t n_fds, DeliveryDone done, void *userdata) {
         Delivery *d = delivery_new(table, DELIVER_REPLY, call, uid, reply, done, userdata);
 
         assert(n_fds > 0 && n_fds <= RAWNET_FDS_MAX);
@@ -372,25 +389,30 @@ int delivery_check(const DeliveryTable *table, uint32_t uid, const char *network
         return delivery_refuse_unread(table, uid, network, ret);
 }
 
-int delivery_refuse_unread(const DeliveryTable *table, uint32_t uid, const char *network, Refusal *ret) {
+int delivery_refuse_unread(const DeliveryTable *table, uint32_t uid, const char *network,
+                           Refusal *ret) {
         const Delivery *d = find_unread(table, uid);
 
         if (!d)
-                return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                              "network %s: the bus holds too many messages that are not read, this connection's or other users' "
-                              "with descriptors; read what has arrived, or try again later",
-                              network);
-        return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                      "network %s: connection %s of uid %" PRIu32 " does not read what the bus has for it, and a message with "
-                      "descriptors is among it; one at a time is sent to a user: read it, or close that connection",
-                      network, receiver(d), uid);
+                return refuse(
+                        ret, RAWNET_LIMITS_EXCEEDED,
+                        "network %s: the bus holds too many messages that are not read, this connection's or other users' "
+                        "with descriptors; read what has arrived, or try again later",
+                        network);
+        return refuse(
+                ret, RAWNET_LIMITS_EXCEEDED,
+                "network %s: connection %s of uid %" PRIu32
+                " does not read what the bus has for it, and a message with "
+                "descriptors is among it; one at a time is sent to a user: read it, or close that connection",
+                network, receiver(d), uid);
 }
 
 int delivery_refuse_unable(const char *network, Refusal *ret) {
-        return refuse(ret, RAWNET_NOT_SUPPORTED,
-                      "network %s: this connection to the bus takes no file descriptors, and a port is a descriptor; use a "
-                      "D-Bus library that negotiates them (NEGOTIATE_UNIX_FD)",
-                      network);
+        return refuse(
+                ret, RAWNET_NOT_SUPPORTED,
+                "network %s: this connection to the bus takes no file descriptors, and a port is a descriptor; use a "
+                "D-Bus library that negotiates them (NEGOTIATE_UNIX_FD)",
+                network);
 }
 
 void delivery_gone(DeliveryTable *table, const char *name) {
@@ -413,7 +435,8 @@ int delivery_table_new(sd_event *event, sd_bus *bus, Closer *closer, DeliveryTab
         if (!table)
                 return -ENOMEM;
         *table = (DeliveryTable){.event = event, .bus = bus, .closer = closer};
-        r = sd_event_add_time(event, &table->timer, CLOCK_MONOTONIC, 0, 10 * UINT64_C(1000), on_timer, table);
+        r = sd_event_add_time(event, &table->timer, CLOCK_MONOTONIC, 0, 10 * UINT64_C(1000),
+                              on_timer, table);
         if (r >= 0)
                 r = sd_event_source_set_enabled(table->timer, SD_EVENT_OFF);
         if (r >= 0)

@@ -18,28 +18,30 @@
 
 /* Calls of one user that wait or are being worked on. */
 #define CALLS_MAX 64u
-/* Refusals of one user that wait for their turn: as many as dbus-daemon lets 8 connections have calls open (dbus-daemon(1),
- * max_replies_per_connection). Of a name whose user is not known yet, 256. */
+/* Refusals of one user that wait for their turn: as many as dbus-daemon lets 8 connections have
+ * calls open (dbus-daemon(1), max_replies_per_connection). Of a name whose user is not known yet,
+ * 256. */
 #define REFUSALS_MAX 1024u
 #define REFUSALS_OF_NAME_MAX 256u
 /* Bytes of a call's arguments; the longest valid ones have less than 1,000. */
 #define CALL_SIZE_MAX 4096u
-/* Longer calls of one user that wait for their refusal. To find out how long a call is takes time in proportion; with so many
- * waiting, his next calls are refused unread. */
+/* Longer calls of one user that wait for their refusal. To find out how long a call is takes time
+ * in proportion; with so many waiting, his next calls are refused unread. */
 #define TOO_LONG_MAX 4u
-/* Bytes that wait: of a name whose user is not known yet, and of everybody. A user may have 256 connections (dbus-daemon(1),
- * max_connections_per_user). */
+/* Bytes that wait: of a name whose user is not known yet, and of everybody. A user may have 256
+ * connections (dbus-daemon(1), max_connections_per_user). */
 #define SIZE_OF_NAME_MAX (96u * 1024)
 #define SIZE_MAX_OF_ALL (256u * SIZE_OF_NAME_MAX)
-/* Bytes; the kernel doubles the value for its own overhead (socket(7)), and a unix socket counts as writable while at most a
- * quarter of that is in use (net/unix/af_unix.c, unix_writable()): about eight short replies. dbus-daemon reads 2 to 4 KiB of a
- * connection before it looks at the next, so this much keeps it busy. */
+/* Bytes; the kernel doubles the value for its own overhead (socket(7)), and a unix socket counts as
+ * writable while at most a quarter of that is in use (net/unix/af_unix.c, unix_writable()): about
+ * eight short replies. dbus-daemon reads 2 to 4 KiB of a connection before it looks at the next, so
+ * this much keeps it busy. */
 #define SEND_BUFFER 16384
-/* While messages arrive faster than they are read, a turn is taken after so many: to take a call from the bus is cheaper than the bus's
- * work for it, but to answer it need not be. */
+/* While messages arrive faster than they are read, a turn is taken after so many: to take a call
+ * from the bus is cheaper than the bus's work for it, but to answer it need not be. */
 #define ARRIVALS_PER_TURN 8u
-/* Between two turns of a user who has refusals waiting. His connections run into the bus's limit of open calls then, and the bus,
- * which everybody uses, has less to do for them. */
+/* Between two turns of a user who has refusals waiting. His connections run into the bus's limit of
+ * open calls then, and the bus, which everybody uses, has less to do for them. */
 #define FLOODER_PAUSE_USEC UINT64_C(2000)
 /* The same, after the refusal of a call that is too long. */
 #define TOO_LONG_PAUSE_USEC UINT64_C(100000)
@@ -52,11 +54,11 @@ struct Gate {
         int room_fd; /* the bus's socket once more, for an event source of our own */
         sd_event_source *room_source;
         sd_event_source *pause_source; /* ends the pause of those who flood */
-        GateQueue *turns;  /* users: the next one comes first; none is empty */
-        GateQueue *asking; /* names whose uid the bus is asked for; none is empty */
-        size_t size;              /* bytes that wait, of all */
-        unsigned n_arrivals;      /* since the last turn */
-        sd_bus_message *released; /* is in sd-bus's queue: comes here once more, and passes */
+        GateQueue *turns;              /* users: the next one comes first; none is empty */
+        GateQueue *asking;             /* names whose uid the bus is asked for; none is empty */
+        size_t size;                   /* bytes that wait, of all */
+        unsigned n_arrivals;           /* since the last turn */
+        sd_bus_message *released;      /* is in sd-bus's queue: comes here once more, and passes */
         uint32_t released_uid;
         bool released_gone;            /* its caller has left since */
         const sd_bus_message *passing; /* is being dispatched; to be compared with only */
@@ -76,8 +78,8 @@ static bool check_count(Gate *gate, const GateQueue *queue, const char *member, 
         if (n < CALLS_MAX && queue->n_too_long < TOO_LONG_MAX)
                 return true;
         if (queue->name || n < CALLS_MAX)
-                (void)refuse(ret, RAWNET_LIMITS_EXCEEDED, "%s: too many calls at once; wait for one of them to end",
-                             member);
+                (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
+                             "%s: too many calls at once; wait for one of them to end", member);
         else
                 (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
                              "%s: %u requests of uid %" PRIu32
@@ -97,16 +99,18 @@ static bool check_size(const Gate *gate, const GateQueue *queue, GateItem *item,
         }
         if (r < 0) {
                 item->too_long = true;
-                (void)refuse(ret, RAWNET_INVALID_ARGS,
-                             "%s: the arguments cannot be read or have more than %u bytes, which is more than any "
-                             "valid call has; org.rawnet1(5) lists the options",
-                             member, CALL_SIZE_MAX);
+                (void)refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "%s: the arguments cannot be read or have more than %u bytes, which is more than any "
+                        "valid call has; org.rawnet1(5) lists the options",
+                        member, CALL_SIZE_MAX);
                 return false;
         }
         if (gate->size + item->size <= SIZE_MAX_OF_ALL &&
             (!queue->name || queue->size + item->size <= SIZE_OF_NAME_MAX))
                 return true;
-        (void)refuse(ret, RAWNET_LIMITS_EXCEEDED, "%s: too many calls at once; wait for one of them to end", member);
+        (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
+                     "%s: too many calls at once; wait for one of them to end", member);
         return false;
 }
 
@@ -115,13 +119,15 @@ static bool has_room_for_refusal(const Gate *gate, const GateQueue *queue) {
                gate->size + GATE_MESSAGE_COST <= SIZE_MAX_OF_ALL;
 }
 
-/* Puts item, which is the gate's from then on, into queue; turned into a refusal where there are too many, or dropped. */
+/* Puts item, which is the gate's from then on, into queue; turned into a refusal where there are
+ * too many, or dropped. */
 static void take_in(Gate *gate, GateQueue *queue, GateItem *item) {
         bool room = has_room_for_refusal(gate, queue);
         Refusal refusal = {};
 
         if (!item->refusal) {
-                bool passes = check_count(gate, queue, sd_bus_message_get_member(item->message), &refusal) &&
+                bool passes = check_count(gate, queue, sd_bus_message_get_member(item->message),
+                                          &refusal) &&
                               check_size(gate, queue, item, &refusal);
 
                 if (!passes && !queue->name)
@@ -182,8 +188,8 @@ static bool bus_has_room(const Gate *gate) {
         struct pollfd p = {.fd = gate->room_fd, .events = POLLOUT};
         uint64_t n_unsent = 0;
 
-        return sd_bus_get_n_queued_write(gate->bus, &n_unsent) >= 0 && n_unsent == 0 && poll(&p, 1, 0) == 1 &&
-               (p.revents & POLLOUT);
+        return sd_bus_get_n_queued_write(gate->bus, &n_unsent) >= 0 && n_unsent == 0 &&
+               poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
 static uint64_t now_usec(const Gate *gate) {
@@ -193,7 +199,8 @@ static uint64_t now_usec(const Gate *gate) {
         return now;
 }
 
-/* Where the queue is whose turn it is now; else at the list's end, and *ret_next is when one will be. */
+/* Where the queue is whose turn it is now; else at the list's end, and *ret_next is when one will
+ * be. */
 static GateQueue **queue_due(Gate *gate, uint64_t now, uint64_t *ret_next) {
         GateQueue **p = &gate->turns;
 
@@ -224,7 +231,8 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
         return sd_event_source_set_enabled(gate->room_source, SD_EVENT_ON);
 }
 
-/* The next user's turn, one message, if the bus has room. One call at a time: only after it the socket shows its reply. */
+/* The next user's turn, one message, if the bus has room. One call at a time: only after it the
+ * socket shows its reply. */
 static int next_turn(Gate *gate) {
         uint64_t now = now_usec(gate), next;
         GateQueue **p, *queue;
@@ -305,7 +313,8 @@ static void on_uid(void *userdata, const char *name, uint32_t uid, const sd_bus_
         look_again(gate);
 }
 
-/* Takes item, a new call or its refusal, to where it waits. 0 or -errno: item is the caller's still. */
+/* Takes item, a new call or its refusal, to where it waits. 0 or -errno: item is the caller's
+ * still. */
 static int queue_up(Gate *gate, GateItem *item) {
         const char *name = gate_item_caller(item);
         GateQueue *queue;
@@ -409,15 +418,16 @@ static int watch_room(Gate *gate, sd_event *event) {
         r = sd_event_add_io(event, &gate->room_source, gate->room_fd, EPOLLOUT, on_room, gate);
         if (r < 0)
                 return r;
-        /* After sd-bus's own sources, which it would keep from their turn: what sd-bus has queued is dispatched by a timer that it
-         * sets anew in each round. */
+        /* After sd-bus's own sources, which it would keep from their turn: what sd-bus has queued
+         * is dispatched by a timer that it sets anew in each round. */
         r = sd_event_source_set_priority(gate->room_source, SD_EVENT_PRIORITY_NORMAL + 1);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(gate->room_source, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = sd_event_add_time(event, &gate->pause_source, CLOCK_MONOTONIC, 0, 1, on_pause_over, gate);
+        r = sd_event_add_time(event, &gate->pause_source, CLOCK_MONOTONIC, 0, 1, on_pause_over,
+                              gate);
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(gate->pause_source, SD_EVENT_OFF);

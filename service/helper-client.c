@@ -194,7 +194,8 @@ static void list_done(Helper *h, const WireReply *reply) {
         h->events.list_complete(h->userdata);
 }
 
-/* Where namespaces could not be made, the helper looks again whenever it is asked for something (helper/server.c). */
+/* Where namespaces could not be made, the helper looks again whenever it is asked for something
+ * (helper/server.c). */
 static void take_features(Helper *h, uint32_t features) {
         bool news = features != h->features || !(features & WIRE_FEATURE_USER_NAMESPACE);
 
@@ -374,7 +375,8 @@ uint32_t helper_features(const Helper *h) {
         return h->features;
 }
 
-static void on_looked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds, const Refusal *refusal) {
+static void on_looked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                      const Refusal *refusal) {
         Helper *h = userdata;
 
         h->looking = false;

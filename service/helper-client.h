@@ -28,9 +28,10 @@ typedef struct HelperEvents {
         void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
         void (*list_complete)(void *userdata); /* every lease has been named; features are known */
         void (*features)(void *userdata);      /* heard again, because helper_look_again() asked */
-        /* Or cannot be had; leases live on unseen. hangs: it is there and does not answer, as the next one would not. */
+        /* Or cannot be had; leases live on unseen. hangs: it is there and does not answer, as the
+         * next one would not. */
         void (*lost)(void *userdata, const Refusal *refusal, bool hangs);
-        bool (*wanted)(void *userdata);       /* are there, or may there be, leases to watch? */
+        bool (*wanted)(void *userdata); /* are there, or may there be, leases to watch? */
 } HelperEvents;
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,
@@ -49,7 +50,8 @@ bool helper_ready(const Helper *helper);
 
 /* WIRE_FEATURE_*, as last heard. */
 uint32_t helper_features(const Helper *helper);
-/* Has the helper look at the kernel again where it could not make namespaces; events.features() when it has. */
+/* Has the helper look at the kernel again where it could not make namespaces; events.features()
+ * when it has. */
 void helper_look_again(Helper *helper);
 
 /* Sends request (version and serial are filled in here). 0, RAWNET_HELPER_UNAVAILABLE, or -errno;

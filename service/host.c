@@ -16,10 +16,11 @@ static int check_name(const char *name, Refusal *ret) {
 
         r = network_name_parse(name, &parsed, ret);
         if (r == 0 && parsed.vlan != 0)
-                r = refuse(ret, RAWNET_INVALID_ARGS,
-                           "network %s: a host leg belongs to a network file, and a range of VLANs has none; "
-                           "name a network without .VID",
-                           name);
+                r = refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "network %s: a host leg belongs to a network file, and a range of VLANs has none; "
+                        "name a network without .VID",
+                        name);
         return r;
 }
 
@@ -51,10 +52,11 @@ static void log_done(const Request *request) {
         const WireHost *host = &request->host;
 
         if (host->interface[0])
-                log_info("host leg %s of network %s is up, as uid %" PRIu32 " asked", host->interface, host->network,
-                         request->uid);
+                log_info("host leg %s of network %s is up, as uid %" PRIu32 " asked",
+                         host->interface, host->network, request->uid);
         else
-                log_info("host leg of network %s is down, as uid %" PRIu32 " asked", host->network, request->uid);
+                log_info("host leg of network %s is down, as uid %" PRIu32 " asked", host->network,
+                         request->uid);
 }
 
 static void on_done(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
@@ -134,8 +136,8 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         r = polkit_verify(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it is
-         * another one each time where there is no key. */
+        /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it
+         * is another one each time where there is no key. */
         r = machine_mac(&request->service->key, prefix, 0, host->network, "", &host->mac);
         return r < 0 ? r : call_helper(request, &wire, ret);
 }
@@ -154,7 +156,8 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         known = network.parent[0] != '\0';
-        question_fill(&question, &wire, network.parent, known ? vlan_to_string(network.vlan_first, vlan) : "",
+        question_fill(&question, &wire, network.parent,
+                      known ? vlan_to_string(network.vlan_first, vlan) : "",
                       known ? vlan_protocol_detail(network.vlan_first, network.protocol) : "",
                       network.host_interface);
         snprintf(what, sizeof(what), "remove this host's leg on network %s", wire.host.network);
@@ -178,8 +181,9 @@ static void on_swept(void *userdata, const WireReply *reply, const int *fds, siz
 
         closer_close(service->closer, fds, n_fds);
         if (refusal)
-                log_warning("host legs that no file asks for may stay until rawnet-helper's next start: %s",
-                            refusal->text);
+                log_warning(
+                        "host legs that no file asks for may stay until rawnet-helper's next start: %s",
+                        refusal->text);
 }
 
 void host_sweep(Service *service) {
@@ -189,5 +193,6 @@ void host_sweep(Service *service) {
 
         r = helper_call(service->helper, &wire, on_swept, service, &refusal);
         if (r != 0)
-                log_warning("cannot have host legs looked at: %s", r > 0 ? refusal.text : strerror(-r));
+                log_warning("cannot have host legs looked at: %s",
+                            r > 0 ? refusal.text : strerror(-r));
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A few unique names of the bus of which something is known. The oldest makes room for the newest, so what is known must be
- * something that can be found out again.
+ * A few unique names of the bus of which something is known. The oldest makes room for the newest,
+ * so what is known must be something that can be found out again.
  */
 
 #include "common/util.h"

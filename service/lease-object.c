@@ -16,10 +16,13 @@ static int refuse_no_lease(Refusal *ret, const char *path) {
         uint32_t id;
 
         if (lease_path_to_id(path, &id) < 0)
-                return refuse(ret, RAWNET_NO_SUCH_LEASE, "there is no lease %s; rawnetctl list shows the leases",
+                return refuse(ret, RAWNET_NO_SUCH_LEASE,
+                              "there is no lease %s; rawnetctl list shows the leases",
                               path + sizeof(RAWNET_PATH_LEASE));
         return refuse(ret, RAWNET_NO_SUCH_LEASE,
-                      "there is no lease " RAWNET_PORT_NAME_FORMAT "; it may have ended, rawnetctl list shows the leases", id);
+                      "there is no lease " RAWNET_PORT_NAME_FORMAT
+                      "; it may have ended, rawnetctl list shows the leases",
+                      id);
 }
 
 static const char *lease_text(const WireLease *wire, const char *property,
@@ -192,7 +195,8 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu),
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

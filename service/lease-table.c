@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Ids are given out one after the other (helper/lease-id.h): their low bits spread leases evenly. */
+/* Ids are given out one after the other (helper/lease-id.h): their low bits spread leases evenly.
+ */
 static Lease **bucket_of(const LeaseTable *table, uint32_t id) {
         return &table->buckets[id & (table->n_buckets - 1)];
 }

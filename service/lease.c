@@ -16,8 +16,8 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
 const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]) {
         const char *name = lease->lease_name;
 
-        snprintf(buffer, LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id, name[0] ? " (" : "", name,
-                 name[0] ? ")" : "");
+        snprintf(buffer, LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
+                 name[0] ? " (" : "", name, name[0] ? ")" : "");
         return buffer;
 }
 
@@ -66,13 +66,15 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
                 return;
         lease->ended = true;
         log_event(&event, "lease %s of uid %" PRIu32 " on network %s ended: %s%s%s%s",
-                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network, reason, gone ? " (" : "",
-                  gone ? lease->wire.parent : "", gone ? " or its VLAN interface was deleted; open a new lease)" : "");
+                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network, reason,
+                  gone ? " (" : "", gone ? lease->wire.parent : "",
+                  gone ? " or its VLAN interface was deleted; open a new lease)" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");
         if (lease->wire.gone)
-                signal_sent(sd_bus_emit_properties_changed(service->bus, path, RAWNET_IFACE_LEASE, "State", NULL),
+                signal_sent(sd_bus_emit_properties_changed(service->bus, path, RAWNET_IFACE_LEASE,
+                                                           "State", NULL),
                             "PropertiesChanged");
 }
 

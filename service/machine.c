@@ -15,7 +15,8 @@
 
 /* 0, -ENOENT, -EBADMSG where the file is not a key of ours, or -errno. */
 static int read_key(int directory, MachineKey *ret) {
-        _cleanup_close_ int fd = openat(directory, RAWNET_KEY_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        _cleanup_close_ int fd =
+                openat(directory, RAWNET_KEY_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
         uint8_t bytes[MAC_KEY_SIZE + 1];
         struct stat status;
         ssize_t n;
@@ -50,11 +51,13 @@ static int make_key(int directory) {
         int r;
 
         (void)unlinkat(directory, NEW_KEY_FILE, 0);
-        fd = openat(directory, NEW_KEY_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = openat(directory, NEW_KEY_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
         if (fd < 0)
                 return -errno;
         r = write_key(fd);
-        if (r == 0 && linkat(directory, NEW_KEY_FILE, directory, RAWNET_KEY_FILE, 0) < 0 && errno != EEXIST)
+        if (r == 0 && linkat(directory, NEW_KEY_FILE, directory, RAWNET_KEY_FILE, 0) < 0 &&
+            errno != EEXIST)
                 r = -errno;
         (void)unlinkat(directory, NEW_KEY_FILE, 0);
         if (r == 0 && fsync(directory) < 0)
@@ -78,12 +81,14 @@ int machine_key_load_at(const char *path, MachineKey *ret, Refusal *ret_refusal)
                 return 0;
         }
         if (r == -EBADMSG)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "%s/" RAWNET_KEY_FILE " is not a file of %u bytes with mode 0600; restore it from a "
-                              "backup, or remove it for a new key, which changes the addresses of all named ports",
-                              path, MAC_KEY_SIZE);
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "cannot read or make %s/" RAWNET_KEY_FILE ": %s", path,
-                      strerror(-r));
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "%s/" RAWNET_KEY_FILE
+                        " is not a file of %u bytes with mode 0600; restore it from a "
+                        "backup, or remove it for a new key, which changes the addresses of all named ports",
+                        path, MAC_KEY_SIZE);
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "cannot read or make %s/" RAWNET_KEY_FILE ": %s", path, strerror(-r));
 }
 
 void machine_key_load(MachineKey *ret) {
@@ -94,8 +99,8 @@ void machine_key_load(MachineKey *ret) {
                 log_warning("named ports get another MAC address each time: %s", refusal.text);
 }
 
-bool machine_mac_derive(const MachineKey *key, const MacPrefix *prefix, uint32_t uid, const char *network,
-                        const char *name, MacAddress *ret) {
+bool machine_mac_derive(const MachineKey *key, const MacPrefix *prefix, uint32_t uid,
+                        const char *network, const char *name, MacAddress *ret) {
         if (!key->known)
                 return false;
         mac_derive(prefix, key->bytes, uid, network, name, ret);
@@ -104,5 +109,6 @@ bool machine_mac_derive(const MachineKey *key, const MacPrefix *prefix, uint32_t
 
 int machine_mac(const MachineKey *key, const MacPrefix *prefix, uint32_t uid, const char *network,
                 const char *name, MacAddress *ret) {
-        return machine_mac_derive(key, prefix, uid, network, name, ret) ? 0 : mac_random(prefix, ret);
+        return machine_mac_derive(key, prefix, uid, network, name, ret) ? 0
+                                                                        : mac_random(prefix, ret);
 }

@@ -27,8 +27,9 @@
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
 static uint32_t arg_opens_per_second = OPENS_PER_SECOND;
 
-/* Running out of descriptors would cost us the bus connection. Calls bring none (dbus/org.rawnet1.conf); each open has up to 32
- * of its port while it is answered, and what waits to be closed (closer.c) is open as well. */
+/* Running out of descriptors would cost us the bus connection. Calls bring none
+ * (dbus/org.rawnet1.conf); each open has up to 32 of its port while it is answered, and what waits
+ * to be closed (closer.c) is open as well. */
 static void raise_descriptor_limit(void) {
         struct rlimit limit;
 
@@ -60,9 +61,11 @@ static int parse_arguments(int argc, char **argv) {
                         }
                         break;
                 case 'o':
-                        if (text_parse_u32(optarg, 0, OPENS_PER_SECOND_MAX, &arg_opens_per_second) < 0) {
-                                log_error("--opens-per-second= takes 0 (no limit) to %u, not \"%s\"",
-                                          OPENS_PER_SECOND_MAX, optarg);
+                        if (text_parse_u32(optarg, 0, OPENS_PER_SECOND_MAX, &arg_opens_per_second) <
+                            0) {
+                                log_error(
+                                        "--opens-per-second= takes 0 (no limit) to %u, not \"%s\"",
+                                        OPENS_PER_SECOND_MAX, optarg);
                                 return -EINVAL;
                         }
                         break;

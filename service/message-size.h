@@ -9,6 +9,7 @@
 
 #include "common/util.h"
 
-/* Bytes of m's path and arguments, counted roughly as they arrived. Stops reading at max, so that a long message costs no more than
- * a short one. Rewinds m. 0; -E2BIG: more than max; -errno: its arguments cannot be read. */
+/* Bytes of m's path and arguments, counted roughly as they arrived. Stops reading at max, so that a
+ * long message costs no more than a short one. Rewinds m. 0; -E2BIG: more than max; -errno: its
+ * arguments cannot be read. */
 int message_size(sd_bus_message *m, size_t max, size_t *ret_size);

@@ -10,11 +10,13 @@
 #include "service/host.h"
 #include "service/service.h"
 
-/* Editors write, rename and chmod in one go: look once, when a file that is finished counts as finished. */
+/* Editors write, rename and chmod in one go: look once, when a file that is finished counts as
+ * finished. */
 #define SETTLE_USEC UINT64_C(150000)
 /* What was not finished, or not there, is looked at again. */
 #define AGAIN_USEC UINT64_C(250000)
-/* Writers empty or remove a file before they write it anew: a network without its file is shown for so long. */
+/* Writers empty or remove a file before they write it anew: a network without its file is shown for
+ * so long. */
 #define GONE_USEC UINT64_C(1000000)
 
 static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS};
@@ -71,8 +73,9 @@ static int entry_load(const char *name, NetworkEntry **ret) {
         return 0;
 }
 
-/* What is shown of a network from now on; *ret is NULL for nothing. old: what is shown of it, or NULL. While its file is being
- * written, and for GONE_USEC without one, that is what was shown before, and *again is set. 0 or -errno. */
+/* What is shown of a network from now on; *ret is NULL for nothing. old: what is shown of it, or
+ * NULL. While its file is being written, and for GONE_USEC without one, that is what was shown
+ * before, and *again is set. 0 or -errno. */
 static int entry_next(const char *name, const NetworkEntry *old, bool *again, NetworkEntry **ret) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC), gone_since = 0;
         int r;
@@ -107,7 +110,8 @@ static int entries_merge(const NetworkTable *table, char **names, size_t n_names
                 const char *name = j < n_names ? names[j] : NULL;
                 int order = !old ? 1 : !name ? -1 : strcmp(old->network.name, name);
 
-                r = entry_next(order > 0 ? name : old->network.name, order > 0 ? NULL : old, again, &ret[n]);
+                r = entry_next(order > 0 ? name : old->network.name, order > 0 ? NULL : old, again,
+                               &ret[n]);
                 n += r >= 0 && ret[n];
                 i += order <= 0;
                 j += order >= 0;
@@ -117,7 +121,8 @@ static int entries_merge(const NetworkTable *table, char **names, size_t n_names
 }
 
 /* again: some of it has to be looked at once more. */
-static int entries_load(const NetworkTable *table, NetworkEntry ***ret_entries, size_t *ret_n, bool *ret_again) {
+static int entries_load(const NetworkTable *table, NetworkEntry ***ret_entries, size_t *ret_n,
+                        bool *ret_again) {
         NetworkEntry **entries = NULL;
         char **names = NULL;
         size_t n_names = 0, n = 0;
@@ -221,8 +226,8 @@ static void rescan_later(Service *service, uint64_t usec) {
 
         if (table->rescan_source)
                 return;
-        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC, usec, 1000, on_rescan,
-                                       service);
+        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC, usec,
+                                       1000, on_rescan, service);
         if (r < 0)
                 log_error("cannot follow the network files: %s", strerror(-r));
 }
@@ -246,7 +251,8 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         table->entries = entries;
         table->n_entries = n;
         entries_compare(service, old, n_old, entries, n);
-        table->sweep_wanted = table->sweep_wanted || service->host_asked || has_host_leg(old, n_old);
+        table->sweep_wanted =
+                table->sweep_wanted || service->host_asked || has_host_leg(old, n_old);
         entries_free(old, n_old);
         if (again) {
                 rescan_later(service, AGAIN_USEC);

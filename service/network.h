@@ -4,8 +4,8 @@
 /*
  * The network objects: a view of the network files for those who look. No decision is made from it:
  * every open reads its file afresh. It follows the directories by inotify(7), also those that do
- * not exist yet. A file that is rewritten changes its object once, when it is finished: no object is removed
- * before its file has been away for a second.
+ * not exist yet. A file that is rewritten changes its object once, when it is finished: no object
+ * is removed before its file has been away for a second.
  */
 
 #include <systemd/sd-event.h>
@@ -18,8 +18,8 @@ typedef struct Service Service;
 #define NETWORK_WATCHES_MAX 16u
 
 typedef struct NetworkEntry {
-        Network network; /* of a bad file: its name and path only */
-        char *error;     /* file:line and reason; NULL when good */
+        Network network;     /* of a bad file: its name and path only */
+        char *error;         /* file:line and reason; NULL when good */
         uint64_t gone_since; /* CLOCK_MONOTONIC, µs: it has had no file since; 0: it has one */
 } NetworkEntry;
 

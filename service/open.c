@@ -24,9 +24,10 @@ static const char *kind_with_article(uint32_t kind) {
         return kind == KIND_TAP ? "a tap" : "a packet";
 }
 
-/* The network's part of wire and the network itself, from its file as it is now; or REQUEST_FILE is set and 0 returned. */
-static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr, Network *ret_network,
-                        WireOpen *wire, Refusal *ret) {
+/* The network's part of wire and the network itself, from its file as it is now; or REQUEST_FILE is
+ * set and 0 returned. */
+static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr,
+                        Network *ret_network, WireOpen *wire, Refusal *ret) {
         NetworkName name;
         int r;
 
@@ -72,14 +73,15 @@ static int plan_given_mac(const Service *service, const Network *network, const 
         return 0;
 }
 
-static int plan_mac(const Service *service, const Network *network, const OpenOptions *options, uint32_t uid,
-                    WireOpen *wire, Refusal *ret) {
+static int plan_mac(const Service *service, const Network *network, const OpenOptions *options,
+                    uint32_t uid, WireOpen *wire, Refusal *ret) {
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
         MacAddress own = {};
 
         /* A named lease keeps its address. Without a key there is nothing to derive it from. */
         if (prefix && options->name[0])
-                (void)machine_mac_derive(&service->key, prefix, uid, wire->network, options->name, &own);
+                (void)machine_mac_derive(&service->key, prefix, uid, wire->network, options->name,
+                                         &own);
         wire->mac_mode = options->mac_mode;
         switch (options->mac_mode) {
         case WIRE_MAC_GIVEN:
@@ -155,12 +157,14 @@ static void describe(const WireOpen *wire, char what[static WHAT_SIZE]) {
         char mac[MAC_TEXT_SIZE];
 
         if (wire->mac_mode == WIRE_MAC_RESERVED)
-                snprintf(what, WHAT_SIZE,
-                         "open %s port on network %s with MAC address %s, which is reserved for an address that "
-                         "rawnet derives from a user and a lease name",
-                         kind_with_article(wire->kind), wire->network, mac_format(&wire->mac, mac));
+                snprintf(
+                        what, WHAT_SIZE,
+                        "open %s port on network %s with MAC address %s, which is reserved for an address that "
+                        "rawnet derives from a user and a lease name",
+                        kind_with_article(wire->kind), wire->network, mac_format(&wire->mac, mac));
         else
-                snprintf(what, WHAT_SIZE, "open %s port on network %s", kind_with_article(wire->kind), wire->network);
+                snprintf(what, WHAT_SIZE, "open %s port on network %s",
+                         kind_with_article(wire->kind), wire->network);
 }
 
 static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
@@ -191,7 +195,8 @@ static int append_info(sd_bus_message *m, const WireLease *lease) {
 
 /* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
  * descriptors. */
-static int open_reply(const Request *request, const WireLease *lease, const int *fds, sd_bus_message **ret) {
+static int open_reply(const Request *request, const WireLease *lease, const int *fds,
+                      sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const WireOpen *open = &request->open;
         char path[LEASE_PATH_SIZE];
@@ -230,10 +235,9 @@ static void log_opened(const Request *request, const WireLease *lease) {
                 .uid = request->uid,
         };
 
-        log_event(&event,
-                  "lease %s opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
-                  lease_label(lease, label), kind_with_article(lease->kind), lease->network, request->uid,
-                  event.mac ? event.mac : "to be learned");
+        log_event(&event, "lease %s opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
+                  lease_label(lease, label), kind_with_article(lease->kind), lease->network,
+                  request->uid, event.mac ? event.mac : "to be learned");
 }
 
 /* Did the helper open what it was asked for? */
@@ -258,7 +262,8 @@ static void on_delivered(void *userdata, DeliveryResult result) {
                         log_opened(request, &lease->wire);
                 break;
         case DELIVERY_UNREAD:
-                (void)delivery_refuse_unread(request->service->deliveries, request->uid, request->open.network, &refusal);
+                (void)delivery_refuse_unread(request->service->deliveries, request->uid,
+                                             request->open.network, &refusal);
                 request_refuse(request, &refusal);
                 return;
         case DELIVERY_ABLE:
@@ -280,7 +285,8 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
         int r = -EBADMSG;
 
         if (refusal && !request->lost_helper && !helper_connected(service->helper)) {
-                /* It went, perhaps to be restarted, and with it what it was making: once more from the top. */
+                /* It went, perhaps to be restarted, and with it what it was making: once more from
+                 * the top. */
                 request->opens = false;
                 request->stage = REQUEST_SYNC;
                 return;
@@ -302,7 +308,8 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
                 log_error("rawnet-helper opened something else than it was asked for on network %s",
                           request->open.network);
         if (m) {
-                delivery_reply(service->deliveries, request->message, request->uid, m, fds, n_fds, on_delivered, request);
+                delivery_reply(service->deliveries, request->message, request->uid, m, fds, n_fds,
+                               on_delivered, request);
                 return;
         }
         /* The caller gets none: the lease ends with ours. */
@@ -326,7 +333,8 @@ static int rate_check(Request *request, const char *network, Refusal *ret) {
         if (r < 0 || rate_take(opens, request->uid, now))
                 return MIN_OF(r, 0);
         return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                      "network %s: uid %" PRIu32 " has opened ports too fast, and may open %" PRIu32 " each second now; wait a "
+                      "network %s: uid %" PRIu32 " has opened ports too fast, and may open %" PRIu32
+                      " each second now; wait a "
                       "moment, or the administrator raises --opens-per-second= of rawnetd(8)",
                       network, request->uid, rate_per_second(opens));
 }

@@ -19,8 +19,9 @@
  * at a time; more wait for their turn, within the bounds of what one user may have waiting at all
  * (request.c). */
 #define POLKIT_QUESTIONS_MAX 16u
-/* polkit works on one question after the other until a person has to be asked. So that another user's question does not wait
- * behind all of these, only so many of one user's are with polkit in the first second. */
+/* polkit works on one question after the other until a person has to be asked. So that another
+ * user's question does not wait behind all of these, only so many of one user's are with polkit in
+ * the first second. */
 #define POLKIT_FRESH_MAX 1u
 #define POLKIT_FRESH_USEC UINT64_C(1000000)
 
@@ -169,8 +170,8 @@ static int question_send(Request *request, const PolkitQuestion *question, bool 
         r = question_message(request, question, interact, &m);
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(request->service->event, &state->fresh, CLOCK_MONOTONIC, POLKIT_FRESH_USEC, 0,
-                                       on_fresh_time, request);
+        r = sd_event_add_time_relative(request->service->event, &state->fresh, CLOCK_MONOTONIC,
+                                       POLKIT_FRESH_USEC, 0, on_fresh_time, request);
         if (r < 0)
                 return r;
         /* No time limit: a person may be typing a password. It ends with the caller. */
@@ -219,7 +220,8 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
         return 0;
 }
 
-/* The actions' defaults are a password, never a plain no: that comes from a rule, or from the dialogue. */
+/* The actions' defaults are a password, never a plain no: that comes from a rule, or from the
+ * dialogue. */
 static const char *no_text(const Request *request) {
         if (request->polkit.dismissed)
                 return "the authentication was cancelled";
@@ -237,15 +239,17 @@ int polkit_verify(Request *request, const PolkitQuestion *question, const char *
         if (r != 0)
                 return r;
         if (answer == POLKIT_NO)
-                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s, uid %u)", what,
-                              no_text(request), question->action, request->uid);
+                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s, uid %u)",
+                              what, no_text(request), question->action, request->uid);
         if (answer == POLKIT_CHALLENGE)
                 return refuse(
                         ret, RAWNET_INTERACTIVE_REQUIRED,
                         "to %s, a password is needed, and there is no authentication agent to ask for it: use a "
                         "terminal or a desktop session%s (action %s, uid %u)",
                         what,
-                        question->for_group ? ", or ask an administrator to add you to group " RAWNET_GROUP : "",
+                        question->for_group
+                                ? ", or ask an administrator to add you to group " RAWNET_GROUP
+                                : "",
                         question->action, request->uid);
         *ret_yes = answer == POLKIT_YES;
         return 0;

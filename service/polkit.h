@@ -3,7 +3,8 @@
 
 /*
  * Asking polkit, without waiting for it. A question is an action and details; the answer holds for
- * exactly these, for the terms that were judged with them, and for one message. No answer, an error, a polkit that is not there: no.
+ * exactly these, for the terms that were judged with them, and for one message. No answer, an
+ * error, a polkit that is not there: no.
  */
 
 #include <systemd/sd-bus.h>
@@ -25,7 +26,8 @@ typedef struct PolkitQuestion {
         bool for_group;     /* the shipped rule says yes to group rawnet; for messages */
         size_t n_details;
         PolkitDetail details[POLKIT_DETAILS_MAX];
-        WireRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has come */
+        WireRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has
+                              come */
 } PolkitQuestion;
 
 typedef enum PolkitAnswer {
@@ -42,10 +44,10 @@ typedef struct PolkitState {
         bool answered;
         bool interacted; /* the caller could be asked for a password */
         bool dismissed;  /* and cancelled that */
-        uint64_t id; /* of the cancellation */
+        uint64_t id;     /* of the cancellation */
         sd_bus_slot *slot;
         sd_event_source *fresh; /* while the question has just been asked */
-        char *trouble; /* why polkit gave no answer */
+        char *trouble;          /* why polkit gave no answer */
 } PolkitState;
 
 /* Values that do not fit are our own mistake. */
@@ -63,6 +65,6 @@ int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, 
 int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
                   Refusal *ret_refusal);
 
-/* Withdraws a question that waits, and frees what state holds. Was there one? Then another of the user's may be asked now
- * (requests_next_turn()). */
+/* Withdraws a question that waits, and frees what state holds. Was there one? Then another of the
+ * user's may be asked now (requests_next_turn()). */
 bool polkit_forget(Request *request);

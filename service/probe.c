@@ -20,7 +20,8 @@ static int probe_refuse(const Request *request, const char *network, Refusal *re
         case DELIVERY_UNABLE:
                 return delivery_refuse_unable(network, ret);
         case DELIVERY_UNREAD:
-                return delivery_refuse_unread(request->service->deliveries, request->uid, network, ret);
+                return delivery_refuse_unread(request->service->deliveries, request->uid, network,
+                                              ret);
         case DELIVERY_GONE: /* and nobody hears it */
                 return -ECONNRESET;
         case DELIVERY_FAILED:
@@ -39,7 +40,8 @@ int probe_start(Request *request, const char *network, Refusal *ret) {
                 if (r != 0)
                         return r;
                 probe->started = true;
-                r = delivery_probe(deliveries, request->message, request->uid, on_probed, request, &probe->delivery);
+                r = delivery_probe(deliveries, request->message, request->uid, on_probed, request,
+                                   &probe->delivery);
                 if (r < 0)
                         return r;
         }

@@ -2,8 +2,8 @@
 
 #include "service/rate.h"
 
-/* Users whose bucket is not full. With more of them at a time the one with the fullest bucket is forgotten: he gains the little that
- * he lacks. */
+/* Users whose bucket is not full. With more of them at a time the one with the fullest bucket is
+ * forgotten: he gains the little that he lacks. */
 #define BUCKETS_MAX 1024u
 #define SECOND UINT64_C(1000000)
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * How many ports a user may open in a time: a token bucket for each uid. Each open costs the kernel, polkit and the bus far more
- * than its caller, and each close too.
+ * How many ports a user may open in a time: a token bucket for each uid. Each open costs the
+ * kernel, polkit and the bus far more than its caller, and each close too.
  */
 
 #include "common/util.h"
@@ -17,7 +17,8 @@ typedef struct RateTable RateTable;
 int rate_table_new(uint32_t per_second, RateTable **ret);
 void rate_table_free(RateTable *table);
 
-/* Takes one of uid's tokens. now is in µs, CLOCK_MONOTONIC. false: there is none. Root is not limited. */
+/* Takes one of uid's tokens. now is in µs, CLOCK_MONOTONIC. false: there is none. Root is not
+ * limited. */
 bool rate_take(RateTable *table, uint32_t uid, uint64_t now);
 /* For messages. */
 uint32_t rate_per_second(const RateTable *table);

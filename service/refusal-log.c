@@ -54,7 +54,8 @@ static int arm(RefusalLog *log) {
         return sd_event_source_set_enabled(log->timer, SD_EVENT_ONESHOT);
 }
 
-/* An interval is over: its count is logged, and another interval begins; one without a refusal ends the entry. */
+/* An interval is over: its count is logged, and another interval begins; one without a refusal ends
+ * the entry. */
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
         RefusalLog *log = userdata;

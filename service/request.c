@@ -55,8 +55,8 @@ static void request_unlink(Request *q) {
         free(q);
 }
 
-/* The only place that frees requests while the loop runs. It is called by the loop itself: no walk along the list is under way,
- * and no caller up the stack still uses one. */
+/* The only place that frees requests while the loop runs. It is called by the loop itself: no walk
+ * along the list is under way, and no caller up the stack still uses one. */
 static int on_reap(sd_event_source *source, void *userdata) {
         Service *service = userdata;
 
@@ -203,8 +203,8 @@ int request_wait_file(Request *q, int r) {
                 q->file_since = now;
         if (now - q->file_since >= NETWORK_FILE_PATIENCE_USEC)
                 return r;
-        r = sd_event_add_time_relative(q->service->event, &q->file_source, CLOCK_MONOTONIC, FILE_WAIT_USEC, 1000,
-                                       on_file_time, q);
+        r = sd_event_add_time_relative(q->service->event, &q->file_source, CLOCK_MONOTONIC,
+                                       FILE_WAIT_USEC, 1000, on_file_time, q);
         if (r < 0)
                 return r;
         q->stage = REQUEST_FILE;
@@ -285,8 +285,9 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                 /* REQUEUED: its message is in the bus's queue and would become a new request;
                  * request_run() ends it. HELPER: the answer may bring descriptors, which must be
                  * closed. */
-                if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC || q->stage == REQUEST_TURN ||
-                    q->stage == REQUEST_POLKIT || q->stage == REQUEST_PROBE)
+                if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC ||
+                    q->stage == REQUEST_TURN || q->stage == REQUEST_POLKIT ||
+                    q->stage == REQUEST_PROBE)
                         request_end(q);
         }
 }

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * A method call that is being worked on. It may have to wait, for a network file, for the helper's list of leases, for
- * polkit, for the helper's work. While it waits for one of the first three, nothing but the message
- * itself is kept: afterwards the message goes through the bus's dispatcher again and its handler
- * starts from the top, reading and checking everything anew, so that nothing it once looked at can
- * have changed or vanished under it. (The caller's uid is kept: a unique name never gets another.)
+ * A method call that is being worked on. It may have to wait, for a network file, for the helper's
+ * list of leases, for polkit, for the helper's work. While it waits for one of the first three,
+ * nothing but the message itself is kept: afterwards the message goes through the bus's dispatcher
+ * again and its handler starts from the top, reading and checking everything anew, so that nothing
+ * it once looked at can have changed or vanished under it. (The caller's uid is kept: a unique name
+ * never gets another.)
  */
 
 #include "common/wire.h"
@@ -34,11 +35,13 @@ struct Request {
         uint32_t uid; /* of the caller, as the bus has it (gate.c) */
         RequestStage stage;
         bool caller_gone; /* while the helper worked */
-        bool lost_helper; /* one went while it was waited for: a second one is waited for, no third */
-        uint64_t file_since; /* CLOCK_MONOTONIC, µs, when it first waited for a network file; 0: never */
+        bool lost_helper; /* one went while it was waited for: a second one is waited for, no third
+                           */
+        uint64_t file_since; /* CLOCK_MONOTONIC, µs, when it first waited for a network file; 0:
+                                never */
         sd_event_source *file_source;
-        bool has_turn;    /* woken by requests_next_turn(), has not asked polkit yet */
-        bool rated;       /* has been counted as one of its user's opens */
+        bool has_turn; /* woken by requests_next_turn(), has not asked polkit yet */
+        bool rated;    /* has been counted as one of its user's opens */
         PolkitState polkit;
         ProbeState probe;
         WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
@@ -63,8 +66,9 @@ bool requests_has(const Service *service, const sd_bus_message *m);
  * sd_bus_message_handler_t to return. */
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata);
 
-/* The handler's way to wait until a network file is finished. r: what reading it came to. RAWNET_NETWORK_BUSY becomes 0 with
- * REQUEST_FILE set, and the handler returns; it stays RAWNET_NETWORK_BUSY where the request has waited for long enough. */
+/* The handler's way to wait until a network file is finished. r: what reading it came to.
+ * RAWNET_NETWORK_BUSY becomes 0 with REQUEST_FILE set, and the handler returns; it stays
+ * RAWNET_NETWORK_BUSY where the request has waited for long enough. */
 int request_wait_file(Request *request, int r);
 
 /* The handler's way to wait for the helper's list of leases: 0 with REQUEST_SYNC set, or
@@ -72,19 +76,20 @@ int request_wait_file(Request *request, int r);
 int request_wait_sync(Request *request, Refusal *ret_refusal);
 /* The list has come: all that waited for it run again. */
 void requests_synced(Service *service);
-/* It will not come: those who have waited for a list before are refused, the others wait for that of the helper that comes next (the
- * one that went may just have been restarted). hangs: all are refused. */
+/* It will not come: those who have waited for a list before are refused, the others wait for that
+ * of the helper that comes next (the one that went may just have been restarted). hangs: all are
+ * refused. */
 void requests_not_synced(Service *service, const Refusal *refusal, bool hangs);
 
 /* Sends a waiting request's message through the dispatcher again. */
 void request_requeue(Request *request);
 
-/* One of uid's questions is over: the one that has waited longest for its turn runs again. Should it
- * end without a question of its own, request_end() passes the turn on. */
+/* One of uid's questions is over: the one that has waited longest for its turn runs again. Should
+ * it end without a question of its own, request_end() passes the turn on. */
 void requests_next_turn(Service *service, uint32_t uid);
 
-/* Answers and ends. A request that has ended stays in memory and in the list until control is back in the event loop, so that a
- * walk along the list may end any. */
+/* Answers and ends. A request that has ended stays in memory and in the list until control is back
+ * in the event loop, so that a walk along the list may end any. */
 void request_refuse(Request *request, const Refusal *refusal);
 void request_fail(Request *request, int errnum);
 void request_end(Request *request);

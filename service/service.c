@@ -26,8 +26,9 @@ static void on_lease(void *userdata, const WireLease *wire) {
         Service *service = userdata;
 
         if (lease_put(service, wire) < 0)
-                log_error("out of memory: lease " RAWNET_PORT_NAME_FORMAT " on network %s is not shown", wire->id,
-                          wire->network);
+                log_error("out of memory: lease " RAWNET_PORT_NAME_FORMAT
+                          " on network %s is not shown",
+                          wire->id, wire->network);
 }
 
 static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
@@ -80,7 +81,8 @@ static bool is_busy(const Service *service) {
 }
 
 void service_maybe_leave(Service *service) {
-        if (!service->leaving || !service->released || service->requests || !gate_is_empty(service->gate))
+        if (!service->leaving || !service->released || service->requests ||
+            !gate_is_empty(service->gate))
                 return;
         /* A call that came just before the name was given up has left a lease. Somebody has to
          * watch it, and it cannot be this process, which the service manager counts as stopping:
@@ -187,13 +189,14 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
         return gate_arrive(service->gate, m);
 }
 
-/* A new connection needs a new start: nothing is here that the helper and the files do not have. Calls that wait get NoReply from
- * the bus; leases live on. */
+/* A new connection needs a new start: nothing is here that the helper and the files do not have.
+ * Calls that wait get NoReply from the bus; leases live on. */
 static void on_stalled(void *userdata) {
         Service *service = userdata;
 
-        log_error("the system bus has taken nothing from rawnetd for 10 s: starting again with a new connection; calls that wait "
-                  "end with NoReply, ports are not affected");
+        log_error(
+                "the system bus has taken nothing from rawnetd for 10 s: starting again with a new connection; calls that wait "
+                "end with NoReply, ports are not affected");
         service->stalled = true;
         (void)sd_event_exit(service->event, EXIT_FAILURE);
 }
@@ -207,8 +210,9 @@ static void on_unread_known(void *userdata) {
 static void on_overfull(void *userdata) {
         Service *service = userdata;
 
-        log_error("the system bus holds too many messages of rawnetd that others do not read: starting again with a new connection; "
-                  "calls that wait end with NoReply, ports are not affected");
+        log_error(
+                "the system bus holds too many messages of rawnetd that others do not read: starting again with a new connection; "
+                "calls that wait end with NoReply, ports are not affected");
         service->stalled = true;
         (void)sd_event_exit(service->event, EXIT_FAILURE);
 }
@@ -295,7 +299,8 @@ static int start_bus(Service *service) {
         r = delivery_table_new(service->event, service->bus, service->closer, &service->deliveries);
         if (r < 0)
                 return r;
-        r = bus_watch_new(service->event, service->bus, sd_bus_get_fd(service->bus), on_stalled, service, &service->bus_watch);
+        r = bus_watch_new(service->event, service->bus, sd_bus_get_fd(service->bus), on_stalled,
+                          service, &service->bus_watch);
         if (r < 0)
                 return r;
         r = unread_table_new(service->bus, &unread_events, service, &service->unread);

@@ -34,21 +34,22 @@ typedef struct Service {
         Helper *helper;
         LeaseTable leases;
         NetworkTable networks;
-        MachineKey key; /* of derived MAC addresses */
-        Gate *gate;             /* what every method call passes first */
-        Request *requests;      /* method calls that are being worked on */
+        MachineKey key;               /* of derived MAC addresses */
+        Gate *gate;                   /* what every method call passes first */
+        Request *requests;            /* method calls that are being worked on */
         sd_event_source *reap_source; /* request.c */
         RefusalLog *refusals;
         uint64_t question_id;   /* last cancellation id given to polkit */
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */
         sd_event_source *idle_source;
-        bool host_asked; /* HostUp() was called: there may be a leg that no file of our list speaks of */
-        bool listed;   /* the helper has named all leases at least once */
-        bool on_bus;   /* has the name: what happens from now on is news to somebody */
-        bool leaving;  /* idle: the bus name is being given back */
-        bool stalled;  /* the bus does not take what we send */
-        bool released; /* and is given back */
+        bool host_asked; /* HostUp() was called: there may be a leg that no file of our list speaks
+                            of */
+        bool listed;     /* the helper has named all leases at least once */
+        bool on_bus;     /* has the name: what happens from now on is news to somebody */
+        bool leaving;    /* idle: the bus name is being given back */
+        bool stalled;    /* the bus does not take what we send */
+        bool released;   /* and is given back */
 } Service;
 
 /* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where

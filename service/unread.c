@@ -6,12 +6,15 @@
 
 #include "service/bus-stats.h"
 
-/* The bus is asked about us once in so many calls. The longest reply, with 4,096 leases in it, has 2 MB. */
+/* The bus is asked about us once in so many calls. The longest reply, with 4,096 leases in it, has
+ * 2 MB. */
 #define CALLS_PER_QUESTION 16u
-/* Bytes of ours: from when on callers are asked about, and from when on the connection is given up. */
+/* Bytes of ours: from when on callers are asked about, and from when on the connection is given up.
+ */
 #define CAREFUL_BYTES (8u * 1024 * 1024)
 #define OVERFULL_BYTES (96u * 1024 * 1024)
-/* Bytes that a caller may have unread in the bus, whoever sent them. What is in his socket does not count. */
+/* Bytes that a caller may have unread in the bus, whoever sent them. What is in his socket does not
+ * count. */
 #define CALLER_BYTES (64u * 1024)
 /* One who did not read is asked about again after that time. */
 #define AGAIN_USEC UINT64_C(500000)
@@ -88,7 +91,8 @@ static int on_own_answer(sd_bus_message *answer, void *userdata, sd_bus_error *r
 static void ask_about_us(UnreadTable *table) {
         const char *name;
 
-        if (++table->n_calls < CALLS_PER_QUESTION || table->question || sd_bus_get_unique_name(table->bus, &name) < 0)
+        if (++table->n_calls < CALLS_PER_QUESTION || table->question ||
+            sd_bus_get_unique_name(table->bus, &name) < 0)
                 return;
         if (bus_stats_ask(table->bus, name, on_own_answer, table, &table->question) >= 0)
                 table->n_calls = 0;

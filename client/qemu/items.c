@@ -26,23 +26,23 @@ typedef struct Known {
 } Known;
 
 static const Known known_options[] = {
-                {"netdev", QEMU_NETDEV, FORM_OPTIONS, "type"},
-                {"nic", QEMU_NIC, FORM_OPTIONS, "type"},
-                {"net", QEMU_NET, FORM_OPTIONS, "type"},
-                {"device", QEMU_DEVICE, FORM_OPTIONS, "driver"},
-                {"object", QEMU_OBJECT, FORM_OPTIONS, "qom-type"},
-                {"machine", QEMU_MACHINE, FORM_OPTIONS, "type"},
-                {"M", QEMU_MACHINE, FORM_OPTIONS, "type"},
-                {"m", QEMU_MEMORY, FORM_OPTIONS, "size"},
-                {"numa", QEMU_NUMA, FORM_OPTIONS, "type"},
-                {"accel", QEMU_ACCEL, FORM_OPTIONS, "accel"},
-                {"global", QEMU_GLOBAL, FORM_OPTIONS, "driver"},
-                {"mem-path", QEMU_MEM_PATH, FORM_WORD, "path"},
-                {"readconfig", QEMU_READCONFIG, FORM_WORD, "file"},
-                {"set", QEMU_SET, FORM_SET, NULL},
-                {"daemonize", QEMU_DAEMONIZE, FORM_FLAG, "daemonize", "on"},
-                /* QEMU's own meaning of it (softmmu/vl.c). */
-                {"enable-kvm", QEMU_MACHINE, FORM_FLAG, "accel", "kvm"},
+        {"netdev", QEMU_NETDEV, FORM_OPTIONS, "type"},
+        {"nic", QEMU_NIC, FORM_OPTIONS, "type"},
+        {"net", QEMU_NET, FORM_OPTIONS, "type"},
+        {"device", QEMU_DEVICE, FORM_OPTIONS, "driver"},
+        {"object", QEMU_OBJECT, FORM_OPTIONS, "qom-type"},
+        {"machine", QEMU_MACHINE, FORM_OPTIONS, "type"},
+        {"M", QEMU_MACHINE, FORM_OPTIONS, "type"},
+        {"m", QEMU_MEMORY, FORM_OPTIONS, "size"},
+        {"numa", QEMU_NUMA, FORM_OPTIONS, "type"},
+        {"accel", QEMU_ACCEL, FORM_OPTIONS, "accel"},
+        {"global", QEMU_GLOBAL, FORM_OPTIONS, "driver"},
+        {"mem-path", QEMU_MEM_PATH, FORM_WORD, "path"},
+        {"readconfig", QEMU_READCONFIG, FORM_WORD, "file"},
+        {"set", QEMU_SET, FORM_SET, NULL},
+        {"daemonize", QEMU_DAEMONIZE, FORM_FLAG, "daemonize", "on"},
+        /* QEMU's own meaning of it (softmmu/vl.c). */
+        {"enable-kvm", QEMU_MACHINE, FORM_FLAG, "accel", "kvm"},
 };
 
 /* QEMU takes one dash or two (softmmu/vl.c, lookup_opt()). */
@@ -67,11 +67,11 @@ static int add_item(QemuItems *items, QemuGroup group, QemuOptions *options, con
         }
         items->list = bigger;
         items->list[items->n++] = (QemuItem){
-                        .group = group,
-                        .options = *options,
-                        .option = option,
-                        .text = text,
-                        .argument = argument,
+                .group = group,
+                .options = *options,
+                .option = option,
+                .text = text,
+                .argument = argument,
         };
         *options = (QemuOptions){};
         return 0;
@@ -131,15 +131,14 @@ static int add_set(QemuItems *items, const char *text, size_t argument) {
 
 static int add_section(const char *group, const char *file, QemuOptions *options, void *userdata) {
         static const char *const names[][2] = {
-                        {"netdev", "[netdev] of"}, {"nic", "[nic] of"},
-                        {"net", "[net] of"},       {"device", "[device] of"},
-                        {"object", "[object] of"}, {"machine", "[machine] of"},
-                        {"memory", "[memory] of"}, {"numa", "[numa] of"},
-                        {"accel", "[accel] of"},   {"global", "[global] of"},
+                {"netdev", "[netdev] of"}, {"nic", "[nic] of"},       {"net", "[net] of"},
+                {"device", "[device] of"}, {"object", "[object] of"}, {"machine", "[machine] of"},
+                {"memory", "[memory] of"}, {"numa", "[numa] of"},     {"accel", "[accel] of"},
+                {"global", "[global] of"},
         };
         static const QemuGroup groups[] = {
-                        QEMU_NETDEV,  QEMU_NIC,    QEMU_NET,  QEMU_DEVICE, QEMU_OBJECT,
-                        QEMU_MACHINE, QEMU_MEMORY, QEMU_NUMA, QEMU_ACCEL,  QEMU_GLOBAL,
+                QEMU_NETDEV,  QEMU_NIC,    QEMU_NET,  QEMU_DEVICE, QEMU_OBJECT,
+                QEMU_MACHINE, QEMU_MEMORY, QEMU_NUMA, QEMU_ACCEL,  QEMU_GLOBAL,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -249,7 +248,7 @@ const char *qemu_items_last(const QemuItems *items, QemuGroup group, const char 
         for (size_t i = items->n; i > 0; i--) {
                 const QemuItem *item = &items->list[i - 1];
                 const char *value =
-                                item->group == group ? qemu_options_get(&item->options, key) : NULL;
+                        item->group == group ? qemu_options_get(&item->options, key) : NULL;
 
                 if (value)
                         return value;

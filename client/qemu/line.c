@@ -124,15 +124,15 @@ static int read_request(const QemuItem *item, PortRequest *ret, QemuNetdev *netd
  * needs none. */
 static int read_id(const QemuLine *line, const QemuItem *item, char **ret, Refusal *ret_refusal) {
         static const char allowed[] =
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
         const char *id = qemu_options_get(&item->options, "id");
 
         if (!id && item->group == QEMU_NIC)
                 return asprintf(ret, "rawnet-nic%zu", line->n_ports) < 0 ? -ENOMEM : 0;
         if (!id || !*id || strchr("0123456789-._", *id) || strspn(id, allowed) != strlen(id))
                 return refuse_netdev(
-                                ret_refusal, item,
-                                "id= is missing, or not a letter and then letters, digits, - . _");
+                        ret_refusal, item,
+                        "id= is missing, or not a letter and then letters, digits, - . _");
         for (size_t i = 0; i < line->n_ports; i++)
                 if (strcmp(line->ports[i].name, id) == 0)
                         return refuse_netdev(ret_refusal, item,
@@ -230,9 +230,9 @@ static int add_card(QemuLine *line, const QemuItem *item, size_t port, Refusal *
 
         if (item->argument == 0 && !qemu_options_get(&item->options, "id"))
                 return refuse_netdev(
-                                ret_refusal, item,
-                                "a card on a raw netdev needs an id there, so that rawnetctl can "
-                                "complete it: write [device \"NAME\"]");
+                        ret_refusal, item,
+                        "a card on a raw netdev needs an id there, so that rawnetctl can "
+                        "complete it: write [device \"NAME\"]");
         bigger = reallocarray(line->cards, line->n_cards + 1, sizeof(*bigger));
         if (!bigger)
                 return -ENOMEM;
@@ -321,10 +321,10 @@ static int settle_macs(QemuLine *line, Refusal *ret_refusal) {
                 const QemuCard *card = &line->cards[i];
 
                 if (card->item->group != QEMU_NIC)
-                        r = settle_mac(line, card->port, card->item,
-                                       qemu_options_get(&card->item->options,
-                                                        qemu_card_mac_key(card)),
-                                       ret_refusal);
+                        r = settle_mac(
+                                line, card->port, card->item,
+                                qemu_options_get(&card->item->options, qemu_card_mac_key(card)),
+                                ret_refusal);
         }
         return r;
 }

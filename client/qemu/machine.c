@@ -48,25 +48,16 @@ bool qemu_machine_known(const QemuItems *items, const char *architecture, uint64
                 const char *architecture, *machine; /* NULL: -machine is not given */
                 uint64_t size;
         } known[] = {
-                        {"x86_64", NULL, 128 * MIB},
-                        {"x86_64", "pc", 128 * MIB},
-                        {"x86_64", "q35", 128 * MIB},
-                        {"x86_64", "isapc", 128 * MIB},
-                        {"x86_64", "microvm", 128 * MIB},
-                        {"i386", NULL, 128 * MIB},
-                        {"i386", "pc", 128 * MIB},
-                        {"i386", "q35", 128 * MIB},
-                        {"i386", "isapc", 128 * MIB},
-                        {"i386", "microvm", 128 * MIB},
-                        {"aarch64", "virt", 128 * MIB},
-                        {"arm", "virt", 128 * MIB},
-                        {"riscv64", "virt", 128 * MIB},
-                        {"riscv32", "virt", 128 * MIB},
-                        {"ppc64", NULL, 512 * MIB},
-                        {"ppc64", "pseries", 512 * MIB},
-                        {"s390x", NULL, 128 * MIB},
-                        {"s390x", "s390-ccw-virtio", 128 * MIB},
-                        {"loongarch64", "virt", 1024 * MIB},
+                {"x86_64", NULL, 128 * MIB},         {"x86_64", "pc", 128 * MIB},
+                {"x86_64", "q35", 128 * MIB},        {"x86_64", "isapc", 128 * MIB},
+                {"x86_64", "microvm", 128 * MIB},    {"i386", NULL, 128 * MIB},
+                {"i386", "pc", 128 * MIB},           {"i386", "q35", 128 * MIB},
+                {"i386", "isapc", 128 * MIB},        {"i386", "microvm", 128 * MIB},
+                {"aarch64", "virt", 128 * MIB},      {"arm", "virt", 128 * MIB},
+                {"riscv64", "virt", 128 * MIB},      {"riscv32", "virt", 128 * MIB},
+                {"ppc64", NULL, 512 * MIB},          {"ppc64", "pseries", 512 * MIB},
+                {"s390x", NULL, 128 * MIB},          {"s390x", "s390-ccw-virtio", 128 * MIB},
+                {"loongarch64", "virt", 1024 * MIB},
         };
         const char *machine = qemu_items_last(items, QEMU_MACHINE, "type");
 
@@ -133,8 +124,7 @@ static int parse_size(const char *text, unsigned bare, uint64_t *ret) {
                 part = 2 * part + (fraction >= scale);
                 fraction %= scale;
         }
-        if (whole > (uint64_t)INT64_MAX >> shift ||
-            part > INT64_MAX - (whole << shift))
+        if (whole > (uint64_t)INT64_MAX >> shift || part > INT64_MAX - (whole << shift))
                 return -EINVAL;
         *ret = (whole << shift) + part;
         return 0;
@@ -174,8 +164,8 @@ static const char *candidate(const QemuItems *items, size_t index, size_t *ret_l
                         list = machine;
                 else if (i == items->n && !any) /* softmmu/vl.c, configure_accelerators() */
                         list = strlen(name) >= 3 && strcmp(name + strlen(name) - 3, "kvm") == 0
-                                               ? "kvm:tcg"
-                                               : "tcg:kvm";
+                                       ? "kvm:tcg"
+                                       : "tcg:kvm";
                 for (const char *p = list; p && *p; p += strcspn(p, ":"), p += *p == ':') {
                         any = true;
                         if (index-- > 0)

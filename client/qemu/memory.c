@@ -106,9 +106,9 @@ int qemu_memory_judge(const QemuItems *items, const QemuHost *host, QemuReason *
                 return 0;
         if (path)
                 return qemu_reason(
-                                ret, QEMU_CANNOT,
-                                "write -object memory-backend-file,id=m,size=…,mem-path=…,share=on "
-                                "-machine memory-backend=m in its place",
-                                "-mem-path %s is memory that is not shared", path);
+                        ret, QEMU_CANNOT,
+                        "write -object memory-backend-file,id=m,size=…,mem-path=…,share=on "
+                        "-machine memory-backend=m in its place",
+                        "-mem-path %s is memory that is not shared", path);
         return judge_size(items, host, ret);
 }

@@ -184,7 +184,7 @@ static char *append_json(const char *text, const char *key, const char *value, Q
                 added = json_object_new_string(value);
         if (added && json_object_object_add(object, key, added) == 0)
                 result = strdup(json_object_to_json_string_ext(
-                                object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+                        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(object);
         return result;
 }

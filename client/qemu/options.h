@@ -39,5 +39,9 @@ bool qemu_options_true(const QemuOptions *options, const char *key);
 /* text (as parsed, of the given style) with key=value added at its end. numeric: a bare number in
  * JSON; boolean values "on" and "off" become true and false there. The caller frees; NULL without
  * memory. */
-typedef enum QemuValueType { QEMU_STRING, QEMU_NUMBER, QEMU_BOOL } QemuValueType;
+typedef enum QemuValueType {
+        QEMU_STRING,
+        QEMU_NUMBER,
+        QEMU_BOOL
+} QemuValueType;
 char *qemu_options_append(const char *text, const char *key, const char *value, QemuValueType type);

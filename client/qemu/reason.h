@@ -19,4 +19,4 @@ typedef struct QemuReason {
 
 /* Fills ret in and returns the verdict. A text that does not fit ends in "...". */
 int qemu_reason(QemuReason *ret, QemuVerdict verdict, const char *remedy, const char *format, ...)
-                _printf_(4, 5);
+        _printf_(4, 5);

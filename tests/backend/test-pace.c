@@ -27,7 +27,8 @@ static void test_streams(_unused_ void **state) {
                 /* It stays on, also over one gap, and ends with the stream. */
                 for (unsigned i = 0; i < 50; i++) {
                         now += PERIOD;
-                        assert_true(pace_note(&pace, pace.sent + 3 * sends, pace.received + 3 * !sends, now));
+                        assert_true(pace_note(&pace, pace.sent + 3 * sends,
+                                              pace.received + 3 * !sends, now));
                         assert_true(pace_note(&pace, pace.sent, pace.received, now));
                 }
                 assert_true(pace_note(&pace, pace.sent + sends, pace.received + !sends, now));
@@ -82,12 +83,9 @@ static void test_pauses(_unused_ void **state) {
                 uint32_t min, max;
         } streams[] = {
                 {1000, 10, 1000, 1000}, /* as long as it may be: 10 frames */
-                {1000, 30, 800, 1000},
-                {1000, 100, 240, 640},
-                {1000, 600, 50, 110},
-                {1000, 5000, 0, 0}, /* faster than the shortest pause */
-                {200, 10, 200, 200},
-                {30, 100, 30, 30},
+                {1000, 30, 800, 1000},  {1000, 100, 240, 640},
+                {1000, 600, 50, 110},   {1000, 5000, 0, 0}, /* faster than the shortest pause */
+                {200, 10, 200, 200},    {30, 100, 30, 30},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {

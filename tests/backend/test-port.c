@@ -11,8 +11,9 @@
 #define RX 0u
 #define TX 1u
 #define MODERN (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX))
-#define FULL                                                                                                   \
-        (MODERN | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4))
+#define FULL                                                                                       \
+        (MODERN | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                     \
+         BIT(VIRTIO_NET_F_GUEST_TSO4))
 #define KERNEL_HEADER 10u /* datagram sockets know no longer one */
 
 static Driver *start(uint64_t features, uint32_t size) {
@@ -22,7 +23,8 @@ static Driver *start(uint64_t features, uint32_t size) {
         driver_init(d, features);
         assert_int_equal(driver_start(d, RX, size, NULL), 0);
         assert_int_equal(driver_start(d, TX, size, NULL), 0);
-        assert_int_equal(device_set_call(&d->device, RX, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), NULL), 0);
+        assert_int_equal(
+                device_set_call(&d->device, RX, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), NULL), 0);
         return d;
 }
 
@@ -36,7 +38,8 @@ static void offer_buffers(Driver *d, unsigned n, uint32_t size) {
         const uint16_t first = d->offered[RX];
 
         for (uint16_t i = first; i < first + n; i++) {
-                driver_describe(d, RX, i, DRIVER_DATA + i * (uint64_t)size, size, VRING_DESC_F_WRITE, 0);
+                driver_describe(d, RX, i, DRIVER_DATA + i * (uint64_t)size, size,
+                                VRING_DESC_F_WRITE, 0);
                 driver_offer(d, RX, i);
         }
 }
@@ -87,7 +90,8 @@ static void test_transmit(_unused_ void **state) {
                 driver_offer(d, TX, i);
                 while (port_transmit(d->io, &d->device, 0, true, &refusal) == PORT_MORE)
                         ;
-                assert_int_equal(recv(d->wire, data, sizeof(data), MSG_DONTWAIT), KERNEL_HEADER + 60);
+                assert_int_equal(recv(d->wire, data, sizeof(data), MSG_DONTWAIT),
+                                 KERNEL_HEADER + 60);
                 assert_int_equal(data[KERNEL_HEADER], i);
                 assert_int_equal(data[KERNEL_HEADER + 59], i);
                 assert_int_equal(le32toh(driver_used(d, TX)->ring[i].id), i);
@@ -157,8 +161,10 @@ static void test_receive_in_place(_unused_ void **state) {
 /* Small, large, small in one batch; then large ones alone. */
 static void test_receive_merged(_unused_ void **state) {
         static const struct virtio_net_hdr plain = {}, gso = {
-                .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448,
-        };
+                                                               .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                                               .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                                               .gso_size = 1448,
+                                                       };
         Driver *d = start(FULL, 64);
 
         offer_buffers(d, 64, 1500);
@@ -190,7 +196,9 @@ static void test_receive_merged(_unused_ void **state) {
 /* A large frame waits for buffers that the guest has yet to offer. */
 static void test_receive_waits_for_room(_unused_ void **state) {
         static const struct virtio_net_hdr gso = {
-                .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448,
+                .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                .gso_size = 1448,
         };
         Driver *d = start(FULL, 64);
 
@@ -252,7 +260,9 @@ static void test_receive_too_long(_unused_ void **state) {
         arrive(d, &plain, 2, 60);
         receive(d, PORT_WAITS);
         assert_int_equal(le16toh(driver_used(d, RX)->idx), 1);
-        assert_pattern(d, DRIVER_DATA + (uint64_t)le32toh(driver_used(d, RX)->ring[0].id) * 1000 + 12, 2, 0, 60);
+        assert_pattern(d,
+                       DRIVER_DATA + (uint64_t)le32toh(driver_used(d, RX)->ring[0].id) * 1000 + 12,
+                       2, 0, 60);
         assert_int_equal(d->device.pairs[0].count.receive_dropped, 1);
         end(d);
 }

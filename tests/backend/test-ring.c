@@ -6,7 +6,8 @@
 #include "tests/unit/test.h"
 
 #define TX 1u
-#define FEATURES (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX))
+#define FEATURES                                                                                   \
+        (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX))
 
 static int set_up(void **state) {
         Driver *d = calloc(1, sizeof(*d));
@@ -27,7 +28,8 @@ static int tear_down(void **state) {
 static RingResult take(Driver *d, RingBuffer *ret, Refusal *refusal) {
         static struct iovec pieces[RING_PIECES_MAX];
 
-        return ring_take(device_ring(&d->device, TX), &d->device.memory, false, pieces, ret, refusal);
+        return ring_take(device_ring(&d->device, TX), &d->device.memory, false, pieces, ret,
+                         refusal);
 }
 
 static void expect_broken(Driver *d, const char *words) {
@@ -97,17 +99,20 @@ static void test_bad_descriptors(void **state) {
 
                 set_up(&fresh);
                 d = fresh;
-                driver_describe(d, TX, 0, cases[i].address, cases[i].length, cases[i].flags, cases[i].next);
+                driver_describe(d, TX, 0, cases[i].address, cases[i].length, cases[i].flags,
+                                cases[i].next);
                 driver_offer(d, TX, 0);
                 expect_broken(d, cases[i].words);
                 tear_down(&fresh);
         }
 }
 
-static void put_indirect(Driver *d, unsigned i, uint64_t address, uint32_t length, uint16_t flags, uint16_t next) {
+static void put_indirect(Driver *d, unsigned i, uint64_t address, uint32_t length, uint16_t flags,
+                         uint16_t next) {
         struct vring_desc *table = (struct vring_desc *)(void *)driver_at(d, DRIVER_DATA);
 
-        table[i] = (struct vring_desc){htole64(address), htole32(length), htole16(flags), htole16(next)};
+        table[i] = (struct vring_desc){htole64(address), htole32(length), htole16(flags),
+                                       htole16(next)};
 }
 
 static void test_indirect(void **state) {
@@ -157,8 +162,9 @@ static void test_too_many_pieces(void **state) {
         struct vring_desc *table = (struct vring_desc *)(void *)driver_at(d, DRIVER_DATA);
 
         for (unsigned i = 0; i < 1100; i++)
-                table[i] = (struct vring_desc){htole64(DRIVER_DATA), htole32(1), htole16(VRING_DESC_F_NEXT),
-                                               htole16((uint16_t)(i + 1))};
+                table[i] =
+                        (struct vring_desc){htole64(DRIVER_DATA), htole32(1),
+                                            htole16(VRING_DESC_F_NEXT), htole16((uint16_t)(i + 1))};
         driver_describe(d, TX, 0, DRIVER_DATA, 1100 * 16, VRING_DESC_F_INDIRECT, 0);
         driver_offer(d, TX, 0);
         expect_broken(d, "pieces");
@@ -171,14 +177,18 @@ static void test_start(void **state) {
 
         device_stop_ring(&d->device, TX);
         ring->user_used = DRIVER_USER + DRIVER_REGION - 64;
-        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal, "used ring");
+        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "used ring");
         ring->user_used = DRIVER_USER + 0x4002;
-        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal, "used ring");
+        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "used ring");
         ring->user_used = DRIVER_USER + 0x4000;
         ring->user_descriptors = UINT64_MAX - 15;
-        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal, "descriptor table");
+        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "descriptor table");
         ring->has_addresses = false;
-        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal, "before");
+        assert_refused(device_set_kick(&d->device, TX, -1, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "before");
 }
 
 /* A front end that does not know how far the one before had come. */
@@ -253,7 +263,8 @@ static void test_kick_by_event(void **state) {
         assert_int_equal(le16toh(event), 1);
 }
 
-/* Kicks of a ring whose index does not move: the guest writes elsewhere. Said once a start; one kick is QEMU's own. */
+/* Kicks of a ring whose index does not move: the guest writes elsewhere. Said once a start; one
+ * kick is QEMU's own. */
 static void test_kicks_of_an_empty_ring(void **state) {
         Driver *d = *state;
         Ring *ring = device_ring(&d->device, TX);

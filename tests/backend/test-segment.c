@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What a guest gets that takes neither unfinished checksums nor long frames: checked as a receiver would. */
+/* What a guest gets that takes neither unfinished checksums nor long frames: checked as a receiver
+ * would. */
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -92,7 +93,8 @@ static unsigned pseudo(const uint8_t *ip, bool six, bool udp, size_t length) {
         return plain_sum(ip + (six ? 8 : 12), six ? 32 : 8, (udp ? 17u : 6u) + (unsigned)length);
 }
 
-static void check(void *context, const struct virtio_net_hdr *header, const uint8_t *frame, size_t size) {
+static void check(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
+                  size_t size) {
         const uint8_t *ip = frame + ETH_HLEN, *transport;
         Seen *seen = context;
         size_t length;
@@ -108,7 +110,8 @@ static void check(void *context, const struct virtio_net_hdr *header, const uint
                 assert_int_equal(plain_sum(ip, 20, 0), 0xffff);
                 assert_int_equal(get(ip + 4, 2), (0xfffe + seen->n) & 0xffff);
         }
-        assert_int_equal(plain_sum(transport, length, pseudo(ip, seen->six, seen->udp, length)), 0xffff);
+        assert_int_equal(plain_sum(transport, length, pseudo(ip, seen->six, seen->udp, length)),
+                         0xffff);
         if (seen->udp) {
                 assert_int_equal(get(transport + 4, 2), length);
         } else {
@@ -118,7 +121,8 @@ static void check(void *context, const struct virtio_net_hdr *header, const uint
                 seen->last_flags = transport[13];
         }
         for (size_t i = 0; i < length - seen->header; i++, seen->bytes++)
-                assert_int_equal(transport[seen->header + i], (uint8_t)(seen->bytes + seen->bytes / 256));
+                assert_int_equal(transport[seen->header + i],
+                                 (uint8_t)(seen->bytes + seen->bytes / 256));
         seen->n++;
 }
 
@@ -137,7 +141,9 @@ static void cut(bool six, bool udp, unsigned payload, unsigned piece, unsigned e
                 .next_sequence = 0xffffff00,
         };
         assert_false(segment_accepts(&nothing, &frame.header));
-        assert_int_equal(segment_frame(&nothing, &frame.header, frame.data, frame.size, work, check, &seen), 0);
+        assert_int_equal(
+                segment_frame(&nothing, &frame.header, frame.data, frame.size, work, check, &seen),
+                0);
         assert_int_equal(seen.n, expected);
         assert_int_equal(seen.bytes, payload);
         if (!udp)
@@ -153,7 +159,8 @@ static void test_cut(_unused_ void **state) {
         }
 }
 
-static void finished(void *context, const struct virtio_net_hdr *header, const uint8_t *frame, size_t size) {
+static void finished(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
+                     size_t size) {
         unsigned *sum = context;
 
         assert_int_equal(header->flags, 0);
@@ -168,11 +175,14 @@ static void test_finish(_unused_ void **state) {
 
         build(&frame, false, false, 77, 0);
         put(frame.data + 34 + 16, pseudo(frame.data + ETH_HLEN, false, false, frame.size - 34), 2);
-        assert_int_equal(segment_frame(&nothing, &frame.header, frame.data, frame.size, NULL, finished, &sum), 0);
+        assert_int_equal(segment_frame(&nothing, &frame.header, frame.data, frame.size, NULL,
+                                       finished, &sum),
+                         0);
         assert_int_equal(sum, 0xffff);
 }
 
-static void never(void *context, const struct virtio_net_hdr *header, const uint8_t *frame, size_t size) {
+static void never(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
+                  size_t size) {
         fail();
 }
 
@@ -181,10 +191,11 @@ static void test_nonsense(_unused_ void **state) {
         uint8_t work[9000];
         Frame f;
 
-#define REFUSED(change)                                                                                        \
-        build(&f, false, false, 4000, 1448);                                                                   \
-        change;                                                                                                \
-        assert_int_equal(segment_frame(&nothing, &f.header, f.data, f.size, work, never, NULL), -EINVAL)
+#define REFUSED(change)                                                                            \
+        build(&f, false, false, 4000, 1448);                                                       \
+        change;                                                                                    \
+        assert_int_equal(segment_frame(&nothing, &f.header, f.data, f.size, work, never, NULL),    \
+                         -EINVAL)
 
         REFUSED(f.header.gso_size = 0);
         REFUSED(f.header.csum_start = 10);
@@ -201,9 +212,11 @@ static void test_nonsense(_unused_ void **state) {
 }
 
 static void test_accepts(_unused_ void **state) {
-        const SegmentAccept all = {.checksum = true, .tcp4 = true, .tcp6 = true, .ecn = true}, four = {.checksum = true, .tcp4 = true};
+        const SegmentAccept all = {.checksum = true, .tcp4 = true, .tcp6 = true, .ecn = true},
+                            four = {.checksum = true, .tcp4 = true};
         const SegmentAccept udp = {.checksum = true, .udp = true};
-        struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_TCPV6, .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
+        struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_TCPV6,
+                                        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
 
         assert_true(segment_accepts(&all, &header));
         assert_false(segment_accepts(&four, &header));
@@ -215,7 +228,9 @@ static void test_accepts(_unused_ void **state) {
         assert_false(segment_accepts(&all, &header));
         assert_true(segment_accepts(&udp, &header));
         assert_true(segment_accepts(&(SegmentAccept){}, &(struct virtio_net_hdr){}));
-        assert_false(segment_accepts(&(SegmentAccept){}, &(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID}));
+        assert_false(
+                segment_accepts(&(SegmentAccept){},
+                                &(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID}));
 }
 
 int main(void) {

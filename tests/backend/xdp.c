@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * In a guest: attaches an XDP program that passes every frame, in the driver, to an interface, and keeps it there until it
- * is killed. `xdp IFNAME` exits with 1 and the reason where the driver refuses it; prints "attached" where not.
+ * In a guest: attaches an XDP program that passes every frame, in the driver, to an interface, and
+ * keeps it there until it is killed. `xdp IFNAME` exits with 1 and the reason where the driver
+ * refuses it; prints "attached" where not.
  */
 
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Sends the shortest frames as fast as it can for SECONDS, and prints how many and the processor's seconds: what a guest's sending is
- * held against (vhost.py).
+ * Sends the shortest frames as fast as it can for SECONDS, and prints how many and the processor's
+ * seconds: what a guest's sending is held against (vhost.py).
  *
- *   blast SECONDS udp ADDRESS     a UDP socket, 18 bytes a datagram, one a call, as in the thread of 2009
- *   blast SECONDS FD MAC          a packet socket with PACKET_VNET_HDR, inherited; 64 frames a call
+ *   blast SECONDS udp ADDRESS     a UDP socket, 18 bytes a datagram, one a call, as in the thread
+ * of 2009 blast SECONDS FD MAC          a packet socket with PACKET_VNET_HDR, inherited; 64 frames
+ * a call
  */
 
 #include <arpa/inet.h>
@@ -39,7 +40,8 @@ static int udp_socket(const char *address) {
         return fd;
 }
 
-static void build(struct mmsghdr messages[static BATCH], struct iovec parts[static BATCH], const MacAddress *mac) {
+static void build(struct mmsghdr messages[static BATCH], struct iovec parts[static BATCH],
+                  const MacAddress *mac) {
         static uint8_t data[sizeof(struct virtio_net_hdr) + FRAME];
         struct ether_header *ether = (void *)(data + sizeof(struct virtio_net_hdr));
 
@@ -74,14 +76,15 @@ int main(int argc, char **argv) {
         cpu = now(CLOCK_PROCESS_CPUTIME_ID);
         while (now(CLOCK_MONOTONIC) - began < seconds)
                 for (unsigned i = 0; i < BATCH; i++) {
-                        ssize_t n = udp ? send((int)fd, parts, 18, 0) == 18 : sendmmsg((int)fd, messages, BATCH, 0);
+                        ssize_t n = udp ? send((int)fd, parts, 18, 0) == 18
+                                        : sendmmsg((int)fd, messages, BATCH, 0);
 
                         if (n > 0)
                                 sent += (uint64_t)n;
                         else
                                 failed++;
                 }
-        printf("%ju %ju %.6f %.6f\n", (uintmax_t)sent, (uintmax_t)failed, now(CLOCK_MONOTONIC) - began,
-               now(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+        printf("%ju %ju %.6f %.6f\n", (uintmax_t)sent, (uintmax_t)failed,
+               now(CLOCK_MONOTONIC) - began, now(CLOCK_PROCESS_CPUTIME_ID) - cpu);
         return 0;
 }

@@ -43,7 +43,13 @@
 #define HEADER_MAX 12u
 #define BATCH 32u
 
-enum { SENT, SENT_CPU, RECEIVED, RECEIVED_CPU, N_RATES };
+enum {
+        SENT,
+        SENT_CPU,
+        RECEIVED,
+        RECEIVED_CPU,
+        N_RATES
+};
 static const char *const rate_names[N_RATES] = {"sent", "sent_cpu", "received", "received_cpu"};
 
 typedef struct Path {
@@ -79,11 +85,11 @@ static void pin(int cpu) {
  * zeros. Valid, because a host that has br_netfilter loaded drops what is not. */
 static void make_frame(uint8_t *frame, const MacAddress *to, const MacAddress *from) {
         static const uint8_t packet[] = {
-                        0x08, 0x00,                   /* EtherType */
-                        0x45, 0,    0,    46,         /* header of 20 bytes; length */
-                        0,    0,    0x40, 0,  64, 17, /* don't fragment; TTL; UDP */
-                        0,    0,                      /* checksum, below */
-                        10,   77,   0,    9,  10, 77, 0, 1, 0, 9, 0, 9, 0, 26};
+                0x08, 0x00,                   /* EtherType */
+                0x45, 0,    0,    46,         /* header of 20 bytes; length */
+                0,    0,    0x40, 0,  64, 17, /* don't fragment; TTL; UDP */
+                0,    0,                      /* checksum, below */
+                10,   77,   0,    9,  10, 77, 0, 1, 0, 9, 0, 9, 0, 26};
         uint32_t sum = 0;
 
         memset(frame, 0, FRAME_LENGTH);
@@ -206,7 +212,7 @@ static void measure_receiving(Path *path, double duration, size_t round) {
         drain(path);
         path->rates[RECEIVED][round] = (double)frames / (end - start);
         path->rates[RECEIVED_CPU][round] =
-                        (double)frames / (cpu > generator.cpu ? cpu : generator.cpu);
+                (double)frames / (cpu > generator.cpu ? cpu : generator.cpu);
 }
 
 static int open_tap(const char *name) {
@@ -251,7 +257,17 @@ static uint32_t number(const char *text) {
         return n;
 }
 
-enum { FD, TAP, PACKET, HEADER, MAC, NETNS, FAR, FARNS, N_KEYS };
+enum {
+        FD,
+        TAP,
+        PACKET,
+        HEADER,
+        MAC,
+        NETNS,
+        FAR,
+        FARNS,
+        N_KEYS
+};
 
 /* KEY=VALUE,… into values, by key; text is cut up. */
 static void words_parse(char *text, const char *values[static N_KEYS]) {

@@ -5,15 +5,16 @@
  *
  *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
  * ends, with cycle each is closed before the next is asked for
- *   open idle NETWORK COUNT -              OpenTap by D-Bus, each when the one before has ended, so that the kernel is not still busy with its end
- *   open first NETWORK COUNT -             the same, each by a connection that has opened none before, as rawnetctl does it
- *   open end NETWORK COUNT -               from before the last close of a lease to its signal Ended
- *   open ask NETWORK COUNT -               CanOpen by D-Bus: what bus and polkit take of the whole
- *   open polkit ACTION COUNT -             polkit alone: the caller asks it about itself
- *   open fork - COUNT -                    the kernel alone: a child that makes a user and a network namespace and exits
- *   open helper NETWORK COUNT -             straight to rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the
- *                                          whole; each when the one before has ended and polkit has been asked a question
- *   open hasty NETWORK COUNT -              the same, but each is asked for upon the last one's answer
+ *   open idle NETWORK COUNT -              OpenTap by D-Bus, each when the one before has ended, so
+ * that the kernel is not still busy with its end open first NETWORK COUNT -             the same,
+ * each by a connection that has opened none before, as rawnetctl does it open end NETWORK COUNT -
+ * from before the last close of a lease to its signal Ended open ask NETWORK COUNT - CanOpen by
+ * D-Bus: what bus and polkit take of the whole open polkit ACTION COUNT -             polkit alone:
+ * the caller asks it about itself open fork - COUNT -                    the kernel alone: a child
+ * that makes a user and a network namespace and exits open helper NETWORK COUNT - straight to
+ * rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the whole; each
+ * when the one before has ended and polkit has been asked a question open hasty NETWORK COUNT - the
+ * same, but each is asked for upon the last one's answer
  */
 
 #include <assert.h>
@@ -61,8 +62,8 @@ static void report(uint64_t start) {
         printf("%llu\n", (unsigned long long)(clock_usec(CLOCK_MONOTONIC) - start));
 }
 
-/* The kernel takes some 16 ms for a tap's last close, one after the other at a process's end; several threads
- * wait for it at the same time. */
+/* The kernel takes some 16 ms for a tap's last close, one after the other at a process's end;
+ * several threads wait for it at the same time. */
 #define CLOSERS 32u
 
 typedef struct Held {
@@ -136,10 +137,11 @@ static void ask_polkit(sd_bus *bus, const char *action) {
 
         if (sd_bus_get_unique_name(bus, &name) < 0)
                 errx(1, "no name on the bus");
-        if (sd_bus_call_method(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                               "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", &error, NULL,
-                               "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s", name, action, 0, 0,
-                               "") < 0)
+        if (sd_bus_call_method(bus, "org.freedesktop.PolicyKit1",
+                               "/org/freedesktop/PolicyKit1/Authority",
+                               "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", &error,
+                               NULL, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s", name,
+                               action, 0, 0, "") < 0)
                 errx(1, "CheckAuthorization: %s: %s", error.name, error.message);
 }
 
@@ -166,7 +168,8 @@ static sd_bus *connect_anew(void) {
         sd_bus *bus = NULL;
 
         if (sd_bus_open_system(&bus) < 0 ||
-            sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, "") < 0)
+            sd_bus_call_method(bus, RAWNET_BUS_NAME, RAWNET_PATH, "org.freedesktop.DBus.Peer",
+                               "Ping", NULL, NULL, "") < 0)
                 errx(1, "no second connection to the system bus");
         return bus;
 }
@@ -176,8 +179,8 @@ static void run_one_by_one(const char *network, uint32_t count, bool report_open
         bool ended = false;
 
         if (sd_bus_open_system(&bus) < 0 ||
-            sd_bus_match_signal(bus, NULL, RAWNET_BUS_NAME, NULL, RAWNET_IFACE_LEASE, "Ended", on_ended,
-                                &ended) < 0)
+            sd_bus_match_signal(bus, NULL, RAWNET_BUS_NAME, NULL, RAWNET_IFACE_LEASE, "Ended",
+                                on_ended, &ended) < 0)
                 errx(1, "no system bus");
         /* One lease at a time, so that the next Ended is this one's. */
         for (uint32_t i = 0; i < count; i++) {
@@ -229,7 +232,8 @@ static int connect_helper(void) {
         return fd;
 }
 
-/* The helper's next message of that type; what it publishes of other kinds goes by. Returns the descriptor that came along, or -1. */
+/* The helper's next message of that type; what it publishes of other kinds goes by. Returns the
+ * descriptor that came along, or -1. */
 static int await(int socket_fd, WireReplyType type) {
         for (;;) {
                 int fds[RAWNET_FDS_MAX];
@@ -345,6 +349,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_helper(argv[2], count, false);
         else
-                errx(2, "bus, idle, first, end, ask, polkit, fork, helper, hasty or list, and a count");
+                errx(2,
+                     "bus, idle, first, end, ask, polkit, fork, helper, hasty or list, and a count");
         return 0;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The ways to move short frames through a packet socket with PACKET_VNET_HDR, each for MILLISECONDS (rings.py):
+ * The ways to move short frames through a packet socket with PACKET_VNET_HDR, each for MILLISECONDS
+ * (rings.py):
  *
  *   rings MILLISECONDS send WAY FD MAC            FD: the lease's socket; frames come from MAC
- *   rings MILLISECONDS receive WAY FD MAC FAR     FAR: a plain packet socket at the wire's other end, which floods MAC meanwhile
+ *   rings MILLISECONDS receive WAY FD MAC FAR     FAR: a plain packet socket at the wire's other
+ * end, which floods MAC meanwhile
  *
- * WAY: `call` one frame a system call; `batch` or `batch=N` sendmmsg and recvmmsg with N frames (64); `ring` a mapped ring
- * (TPACKET_V2, packet(7)) to or from which frames are copied, as they would be from and to a guest. Prints frames moved, seconds, the
- * mover's processor seconds and, receiving, the flood's processor seconds and frames, in which the kernel's work on arrival is.
+ * WAY: `call` one frame a system call; `batch` or `batch=N` sendmmsg and recvmmsg with N frames
+ * (64); `ring` a mapped ring (TPACKET_V2, packet(7)) to or from which frames are copied, as they
+ * would be from and to a guest. Prints frames moved, seconds, the mover's processor seconds and,
+ * receiving, the flood's processor seconds and frames, in which the kernel's work on arrival is.
  */
 
 #include <arpa/inet.h>
@@ -61,7 +64,8 @@ static void build_frame(uint8_t frame[static FRAME], const MacAddress *to, const
 static const MacAddress far_mac = {{0x02, 0, 0, 0, 0xfa, 0x13}};
 
 /* n messages of one frame each; every one has its own bytes behind a header of `head` bytes. */
-static void make_messages(struct mmsghdr *messages, struct iovec *parts, uint8_t (*data)[SLOT], unsigned n, size_t size) {
+static void make_messages(struct mmsghdr *messages, struct iovec *parts, uint8_t (*data)[SLOT],
+                          unsigned n, size_t size) {
         for (unsigned i = 0; i < n; i++) {
                 parts[i] = (struct iovec){.iov_base = data[i], .iov_len = size};
                 messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
@@ -130,11 +134,13 @@ static void send_ring(Bench *b) {
                 for (; n < b->batch; n++) {
                         struct tpacket2_hdr *slot = (void *)(ring + (size_t)next * SLOT);
 
-                        if (__atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING))
+                        if (__atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE) &
+                            (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING))
                                 break;
                         memcpy((uint8_t *)slot + at, frame, sizeof(frame));
                         slot->tp_len = sizeof(frame);
-                        __atomic_store_n(&slot->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+                        __atomic_store_n(&slot->tp_status, TP_STATUS_SEND_REQUEST,
+                                         __ATOMIC_RELEASE);
                         next = (next + 1) % SLOTS;
                 }
                 if (send(b->fd, NULL, 0, MSG_DONTWAIT) > 0)
@@ -154,7 +160,8 @@ static void receive_ring(Bench *b) {
 
                         if (!(__atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
                                 break;
-                        memcpy(guest, (uint8_t *)slot + slot->tp_mac - HEADER, HEADER + slot->tp_snaplen);
+                        memcpy(guest, (uint8_t *)slot + slot->tp_mac - HEADER,
+                               HEADER + slot->tp_snaplen);
                         __asm__ volatile("" ::"r"(guest) : "memory");
                         __atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
                         next = (next + 1) % SLOTS;
@@ -212,12 +219,14 @@ int main(int argc, char **argv) {
                 errx(1, "no thread");
         began = now(CLOCK_MONOTONIC);
         b.cpu = -now(CLOCK_THREAD_CPUTIME_ID);
-        (receiving ? (ring ? receive_ring : receive_batches) : (ring ? send_ring : send_batches))(&b);
+        (receiving ? (ring ? receive_ring : receive_batches)
+                   : (ring ? send_ring : send_batches))(&b);
         b.cpu += now(CLOCK_THREAD_CPUTIME_ID);
         began = now(CLOCK_MONOTONIC) - began;
         __atomic_store_n(&b.done, true, __ATOMIC_RELAXED);
         if (receiving)
                 pthread_join(flooder, NULL);
-        printf("%ju %.6f %.6f %ju %.6f\n", (uintmax_t)b.moved, began, b.cpu, (uintmax_t)b.flooded, b.flood_cpu);
+        printf("%ju %.6f %.6f %ju %.6f\n", (uintmax_t)b.moved, began, b.cpu, (uintmax_t)b.flooded,
+               b.flood_cpu);
         return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Short UDP datagrams and long TCP streams: the same program on the host, at the wire's far end and, linked statically, in the emulated
- * guest (vhost.py). What a guest's figures are held against has to come from the same loop.
+ * Short UDP datagrams and long TCP streams: the same program on the host, at the wire's far end
+ * and, linked statically, in the emulated guest (vhost.py). What a guest's figures are held against
+ * has to come from the same loop.
  *
  *   traffic udp-send SECONDS ADDRESS [RATE]  18 bytes a datagram, one a call, at most RATE a second
  *   traffic udp-count                        counts what arrives until a line comes on stdin
@@ -61,7 +62,8 @@ static int open_socket(int type, const char *address, uint16_t port) {
 }
 
 static void report(uint64_t count, double began) {
-        printf("%" PRIu64 " %.6f %.6f\n", count, now(CLOCK_MONOTONIC) - began, now(CLOCK_PROCESS_CPUTIME_ID));
+        printf("%" PRIu64 " %.6f %.6f\n", count, now(CLOCK_MONOTONIC) - began,
+               now(CLOCK_PROCESS_CPUTIME_ID));
 }
 
 static void udp_send(double seconds, const char *address, double rate) {
@@ -87,7 +89,8 @@ static void udp_send(double seconds, const char *address, double rate) {
 
 static void udp_count(void) {
         int fd = open_socket(SOCK_DGRAM, NULL, PORT_DISCARD);
-        struct pollfd polls[] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+        struct pollfd polls[] = {{.fd = fd, .events = POLLIN},
+                                 {.fd = STDIN_FILENO, .events = POLLIN}};
         double began = now(CLOCK_MONOTONIC);
         uint64_t count = 0;
         char data[64];
@@ -113,7 +116,8 @@ static uint64_t stream(int fd, bool out, double seconds) {
         ssize_t n;
 
         while (now(CLOCK_MONOTONIC) < end) {
-                n = out ? send(fd, data, sizeof(data), MSG_NOSIGNAL) : recv(fd, data, sizeof(data), 0);
+                n = out ? send(fd, data, sizeof(data), MSG_NOSIGNAL)
+                        : recv(fd, data, sizeof(data), 0);
                 if (n <= 0)
                         break;
                 count += (uint64_t)n;
@@ -134,14 +138,17 @@ static void tcp(bool out, double seconds, const char *address) {
 }
 
 static void tcp_serve(void) {
-        int listeners[] = {open_socket(SOCK_STREAM, NULL, PORT_SOURCE), open_socket(SOCK_STREAM, NULL, PORT_SINK)};
-        struct pollfd polls[] = {{.fd = listeners[0], .events = POLLIN}, {.fd = listeners[1], .events = POLLIN}};
+        int listeners[] = {open_socket(SOCK_STREAM, NULL, PORT_SOURCE),
+                           open_socket(SOCK_STREAM, NULL, PORT_SINK)};
+        struct pollfd polls[] = {{.fd = listeners[0], .events = POLLIN},
+                                 {.fd = listeners[1], .events = POLLIN}};
 
         puts("ready");
         fflush(stdout);
         while (poll(polls, 2, -1) > 0)
                 for (unsigned i = 0; i < 2; i++) {
-                        int fd = polls[i].revents ? accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC) : -1;
+                        int fd = polls[i].revents ? accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC)
+                                                  : -1;
 
                         if (fd < 0)
                                 continue;

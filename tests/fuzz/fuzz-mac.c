@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
                 assert(prefixes.n >= 1 && prefixes.n <= MAC_PREFIXES_MAX);
                 for (size_t i = 0; i < prefixes.n; i++)
-                        assert(prefixes.prefix[i].length <= 6 && !(prefixes.prefix[i].octet[0] & 1));
+                        assert(prefixes.prefix[i].length <= 6 &&
+                               !(prefixes.prefix[i].octet[0] & 1));
                 assert(mac_prefixes_parse(mac_prefixes_format(&prefixes, list), &again) == 0);
                 assert(memcmp(&prefixes, &again, sizeof(again)) == 0);
                 if (prefix) {

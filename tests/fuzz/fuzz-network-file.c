@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* network_file_parse(): a network that it makes is one that the daemons may act on, a refusal one they may show. */
+/* network_file_parse(): a network that it makes is one that the daemons may act on, a refusal one
+ * they may show. */
 
 #include <linux/if_ether.h>
 

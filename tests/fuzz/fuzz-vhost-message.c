@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * vhost_user_serve(): whatever a front end sends, in whatever pieces, with whatever descriptors. An input is a row of sends: a byte with the
- * number of descriptors (0..9; with 0x80 event descriptors instead of memory files), a byte with a length, so many bytes.
+ * vhost_user_serve(): whatever a front end sends, in whatever pieces, with whatever descriptors. An
+ * input is a row of sends: a byte with the number of descriptors (0..9; with 0x80 event descriptors
+ * instead of memory files), a byte with a length, so many bytes.
  */
 
 #include <signal.h>
@@ -50,7 +51,8 @@ static void send_part(int fd, const uint8_t *data, size_t size, unsigned n_fds, 
                         .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
                 };
                 for (unsigned i = 0; i < n_fds; i++)
-                        memcpy(CMSG_DATA(&control.align) + i * sizeof(int), events ? &event_fd : &memory_fd, sizeof(int));
+                        memcpy(CMSG_DATA(&control.align) + i * sizeof(int),
+                               events ? &event_fd : &memory_fd, sizeof(int));
         }
         if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
                 return;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * port_transmit() and port_receive(): whatever a guest writes into its rings. The guest's memory is two blocks of the heap, so that every
- * access next to them is seen. An input: features, ring size, what arrives from the wire, then the rings themselves.
+ * port_transmit() and port_receive(): whatever a guest writes into its rings. The guest's memory is
+ * two blocks of the heap, so that every access next to them is seen. An input: features, ring size,
+ * what arrives from the wire, then the rings themselves.
  */
 
 #include "fuzz.h"
@@ -13,7 +14,8 @@
 
 static void lay(Driver *d, uint32_t number, const uint8_t *data, size_t size) {
         uint8_t *ring = d->memory[0] + number * DRIVER_RING_ROOM;
-        /* Of each piece of input: a third descriptors, a third available ring, a third the event index and flags of the used ring. */
+        /* Of each piece of input: a third descriptors, a third available ring, a third the event
+         * index and flags of the used ring. */
         size_t third = MIN_OF(size / 3, (size_t)0x1000);
 
         memcpy(ring, data, third);
@@ -35,8 +37,9 @@ static void arrive(Driver *d, uint8_t what, const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const uint64_t choices[] = {
-                BIT(VIRTIO_F_VERSION_1), BIT(VIRTIO_RING_F_INDIRECT_DESC), BIT(VIRTIO_RING_F_EVENT_IDX),
-                BIT(VIRTIO_NET_F_MRG_RXBUF), BIT(VIRTIO_NET_F_GUEST_CSUM), BIT(VIRTIO_NET_F_GUEST_TSO4),
+                BIT(VIRTIO_F_VERSION_1),      BIT(VIRTIO_RING_F_INDIRECT_DESC),
+                BIT(VIRTIO_RING_F_EVENT_IDX), BIT(VIRTIO_NET_F_MRG_RXBUF),
+                BIT(VIRTIO_NET_F_GUEST_CSUM), BIT(VIRTIO_NET_F_GUEST_TSO4),
                 BIT(VIRTIO_NET_F_GUEST_TSO6),
         };
         uint64_t features = 0;
@@ -51,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         driver_init(&d, features);
         lay(&d, RX, data + 4, (size - 4) / 2);
         lay(&d, TX, data + 4 + (size - 4) / 2, (size - 4) / 2);
-        if (driver_start(&d, RX, 1u << data[1] % 9, &refusal) != 0 || driver_start(&d, TX, 1u << data[1] % 9, &refusal) != 0)
+        if (driver_start(&d, RX, 1u << data[1] % 9, &refusal) != 0 ||
+            driver_start(&d, TX, 1u << data[1] % 9, &refusal) != 0)
                 abort();
         d.device.pairs[0].large = data[2] & 0x80;
         d.device.pairs[0].expect = 32;

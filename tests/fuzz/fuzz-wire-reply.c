@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* wire_reply_check(): what rawnetd takes from the helper may be put on the bus. The last byte is the number of descriptors. */
+/* wire_reply_check(): what rawnetd takes from the helper may be put on the bus. The last byte is
+ * the number of descriptors. */
 
 #include "common/wire.h"
 #include "fuzz.h"
@@ -23,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
                 assert(l->id >= RAWNET_ID_MIN && l->id <= RAWNET_ID_MAX);
                 assert(network_name_parse(l->network, &name, NULL) == 0);
-                assert(interface_name_is_valid(l->parent) && text_is_printable_ascii(l->lease_name));
+                assert(interface_name_is_valid(l->parent) &&
+                       text_is_printable_ascii(l->lease_name));
         }
         if (reply.type == WIRE_REFUSED) {
                 assert(rawnet_error_to_dbus((RawnetError)reply.refusal.error));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* wire_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in range. */
+/* wire_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in
+ * range. */
 
 #include <linux/if_ether.h>
 
@@ -11,7 +12,8 @@ static void check_host(const WireHost *h, bool up) {
         size_t length = network_name_length(h->network);
 
         assert(length >= 1 && length < sizeof(h->network) && h->network[length] == '\0');
-        assert(interface_name_is_valid(h->parent) == up && interface_name_is_valid(h->interface) == up);
+        assert(interface_name_is_valid(h->parent) == up &&
+               interface_name_is_valid(h->interface) == up);
         assert(mac_is_zero(&h->mac) != up && h->vlan <= VLAN_ID_MAX);
 }
 
@@ -37,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(strnlen(o->parent, sizeof(o->parent)) < sizeof(o->parent));
         assert(strnlen(o->lease_name, sizeof(o->lease_name)) < sizeof(o->lease_name));
         assert(text_is_printable_ascii(o->lease_name) && interface_name_is_valid(o->parent));
-        assert(o->kind <= KIND_PACKET && o->isolation <= ISOLATION_DIRECT && o->mode <= MODE_EXCLUSIVE);
+        assert(o->kind <= KIND_PACKET && o->isolation <= ISOLATION_DIRECT &&
+               o->mode <= MODE_EXCLUSIVE);
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
         assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);

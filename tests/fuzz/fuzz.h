@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the fuzz targets share. A target checks more than "it did not crash": what the function promises in its header is
- * asserted for every input.
+ * What the fuzz targets share. A target checks more than "it did not crash": what the function
+ * promises in its header is asserted for every input.
  */
 
 #include <assert.h>
@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input as a string of its own length on the heap, where a read past its end is seen. A NUL in it ends it early. */
+/* The input as a string of its own length on the heap, where a read past its end is seen. A NUL in
+ * it ends it early. */
 static inline char *fuzz_string(const uint8_t *data, size_t size) {
         char *text = malloc(size + 1);
 

@@ -110,7 +110,7 @@ MUTATIONS = [
           DIRECT, DIRECT + "                c.from_wire.policy = NF_ACCEPT;\n", "deaf", ANSWERED, SILENCE),
     # -- the silence of the namespace
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
-             [(NAMESPACE, "const LinkChange change = {.no_ipv6_address = true};", "const LinkChange change = {.mtu = 0};")],
+             [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],
              SILENCE, "namespaces_are_silent", SPOKEN),
     # -- the locked filter
     Mutation("filter: not attached",

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or number that no kernel has, so the
- * kernel's own answer comes back: "vlan" (another link kind) or "egress" (another netdev hook). "parent": whoever asks for the interface
- * wire0 is refused, though it is there.
+ * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
+ * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind) or
+ * "egress" (another netdev hook). "parent": whoever asks for the interface wire0 is refused, though
+ * it is there.
  */
 
 #include <arpa/inet.h>
@@ -32,7 +33,9 @@ static struct nlattr *find(struct nlattr *first, const void *end, uint16_t type)
 }
 
 static struct nlattr *inside(struct nlattr *a, uint16_t type) {
-        return a ? find(mnl_attr_get_payload(a), (char *)mnl_attr_get_payload(a) + mnl_attr_get_payload_len(a), type) : NULL;
+        return a ? find(mnl_attr_get_payload(a),
+                        (char *)mnl_attr_get_payload(a) + mnl_attr_get_payload_len(a), type)
+                 : NULL;
 }
 
 static void without_egress(struct nlmsghdr *m) {
@@ -40,7 +43,8 @@ static void without_egress(struct nlmsghdr *m) {
 
         if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
                 return;
-        hook = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct nfgenmsg)), mnl_nlmsg_get_payload_tail(m), NFTA_CHAIN_HOOK);
+        hook = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct nfgenmsg)),
+                    mnl_nlmsg_get_payload_tail(m), NFTA_CHAIN_HOOK);
         number = inside(hook, NFTA_HOOK_HOOKNUM);
         if (number && mnl_attr_get_u32(number) == htonl(EGRESS))
                 *(uint32_t *)mnl_attr_get_payload(number) = htonl(NO_HOOK);
@@ -51,7 +55,8 @@ static void without_vlan(struct nlmsghdr *m) {
 
         if (m->nlmsg_type != RTM_NEWLINK)
                 return;
-        info = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct ifinfomsg)), mnl_nlmsg_get_payload_tail(m), IFLA_LINKINFO);
+        info = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct ifinfomsg)),
+                    mnl_nlmsg_get_payload_tail(m), IFLA_LINKINFO);
         kind = inside(info, IFLA_INFO_KIND);
         if (kind && strcmp(mnl_attr_get_str(kind), "vlan") == 0)
                 memcpy(mnl_attr_get_payload(kind), "nada", 4);
@@ -64,13 +69,16 @@ static void without_parent(struct nlmsghdr *m) {
 
         if (m->nlmsg_type != RTM_GETLINK)
                 return;
-        name = find(mnl_nlmsg_get_payload_offset(m, sizeof(*i)), mnl_nlmsg_get_payload_tail(m), IFLA_IFNAME);
+        name = find(mnl_nlmsg_get_payload_offset(m, sizeof(*i)), mnl_nlmsg_get_payload_tail(m),
+                    IFLA_IFNAME);
         if (name && strcmp(mnl_attr_get_str(name), "wire0") == 0)
                 i->ifi_type = 1;
 }
 
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t to_size) {
-        ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
+               socklen_t to_size) {
+        ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) =
+                dlsym(RTLD_NEXT, "sendto");
         _cleanup_free_ char *copy = malloc(size);
         const char *without = getenv("WITHOUT");
         int left = (int)size;
@@ -78,7 +86,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
         if (!copy || !without || !to || to->sa_family != AF_NETLINK)
                 return real(fd, data, size, flags, to, to_size);
         memcpy(copy, data, size);
-        for (struct nlmsghdr *m = (void *)copy; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+        for (struct nlmsghdr *m = (void *)copy; mnl_nlmsg_ok(m, left);
+             m = mnl_nlmsg_next(m, &left)) {
                 if (strcmp(without, "egress") == 0)
                         without_egress(m);
                 else if (strcmp(without, "parent") == 0)

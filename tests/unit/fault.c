@@ -60,13 +60,13 @@ bool fault_due(const char *name, int errnum) {
         return true;
 }
 
-/* Each pair by the linker: __wrap_X is what the code under test gets for X, __real_X is X. The 64s are what glibc's
- * headers make of these names with _FILE_OFFSET_BITS=64. */
+/* Each pair by the linker: __wrap_X is what the code under test gets for X, __real_X is X. The 64s
+ * are what glibc's headers make of these names with _FILE_OFFSET_BITS=64. */
 #define WRAP(type, name, parameters, arguments, errnum, failure)                                   \
         type __real_##name parameters;                                                             \
         type __wrap_##name parameters;                                                             \
         type __wrap_##name parameters {                                                            \
-                if (fault_due(#name, errnum))                                                          \
+                if (fault_due(#name, errnum))                                                      \
                         return failure;                                                            \
                 return __real_##name arguments;                                                    \
         }
@@ -80,8 +80,8 @@ WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, m
      fault_errno, -1)
 WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags),
      fault_errno, -1)
-WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags), fault_errno,
-     -1)
+WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags),
+     fault_errno, -1)
 WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), fault_errno, -1)
 WRAP(DIR *, opendir, (const char *path), (path), fault_errno, NULL)
 WRAP(struct dirent64 *, readdir64, (DIR * dir), (dir), fault_errno, NULL)
@@ -96,7 +96,8 @@ WRAP(int, vasprintf, (char **ret, const char *format, va_list ap), (ret, format,
 WRAP(int, __vasprintf_chk, (char **ret, int flag, const char *format, va_list ap),
      (ret, flag, format, ap), ENOMEM, -1)
 
-/* What fails of it is the allocation, or the writing out of a memory stream: the stream itself is gone in any case (fclose(3)). */
+/* What fails of it is the allocation, or the writing out of a memory stream: the stream itself is
+ * gone in any case (fclose(3)). */
 int __real_fclose(FILE *f);
 int __wrap_fclose(FILE *f);
 int __wrap_fclose(FILE *f) {

@@ -2,13 +2,15 @@
 #pragma once
 
 /*
- * One system call or allocation fails, once: the n-th of those that the linker sends through here (-Wl,--wrap). A test
- * repeats what it does with n = 1, 2, 3 ... until nothing was left to fail, so that every failure was seen once.
+ * One system call or allocation fails, once: the n-th of those that the linker sends through here
+ * (-Wl,--wrap). A test repeats what it does with n = 1, 2, 3 ... until nothing was left to fail, so
+ * that every failure was seen once.
  */
 
 #include <stdbool.h>
 
-/* From now on the n-th call (from 1) fails with errnum; allocations always with ENOMEM. 0: count only. */
+/* From now on the n-th call (from 1) fails with errnum; allocations always with ENOMEM. 0: count
+ * only. */
 void fault_arm(unsigned n, int errnum);
 
 /* No more failures. Returns whether one happened. */
@@ -20,5 +22,6 @@ const char *fault_what(void);
 /* Just before the next call of that name, hook runs, once. */
 void fault_before(const char *name, void (*hook)(void));
 
-/* For a __wrap_ function of a test's own: is it this call's turn? errno is set then, to errnum or, with 0, to fault_arm()'s. */
+/* For a __wrap_ function of a test's own: is it this call's turn? errno is set then, to errnum or,
+ * with 0, to fault_arm()'s. */
 bool fault_due(const char *name, int errnum);

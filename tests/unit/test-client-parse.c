@@ -13,26 +13,17 @@ static void test_lease_id(_unused_ void **state) {
                 const char *text;
                 uint32_t id;
         } good[] = {
-                        {"65536", 0x10000},         {"rn10000", 0x10000},
-                        {"2147483647", 0x7fffffff}, {"rn7fffffff", 0x7fffffff},
-                        {"rn7FFFFFFF", 0x7fffffff}, {"rn0001a2b3", 0x1a2b3},
+                {"65536", 0x10000},         {"rn10000", 0x10000},       {"2147483647", 0x7fffffff},
+                {"rn7fffffff", 0x7fffffff}, {"rn7FFFFFFF", 0x7fffffff}, {"rn0001a2b3", 0x1a2b3},
         };
-        static const char *const bad[] = {"",
-                                          "rn",
-                                          "-65536",
-                                          "+65536",
-                                          " 65536",
-                                          "65536 ",
-                                          "0x10000",
-                                          "1a2b3c",
-                                          "rn1a2g",
-                                          "RN10000",
-                                          "rn-10000",
-                                          "rn 10000",
-                                          "rn1000000010000",
-                                          "rnv10000"};
+        static const char *const bad[] = {
+                "",         "rn",       "-65536",          "+65536",  " 65536",
+                "65536 ",   "0x10000",  "1a2b3c",          "rn1a2g",  "RN10000",
+                "rn-10000", "rn 10000", "rn1000000010000", "rnv10000"};
         /* Written like an id, and no lease has it. */
-        static const char *const none[] = {"0", "1", "65535", "rn1", "rnffff", "2147483648", "rn80000000", "99999999999999999999"};
+        static const char *const none[] = {
+                "0",      "1",          "65535",      "rn1",
+                "rnffff", "2147483648", "rn80000000", "99999999999999999999"};
         char text[LEASE_ID_TEXT_SIZE];
         uint32_t id;
 
@@ -97,9 +88,9 @@ static void test_shell_quote(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_lease_id),
-                        cmocka_unit_test(test_bool),
-                        cmocka_unit_test(test_shell_quote),
+                cmocka_unit_test(test_lease_id),
+                cmocka_unit_test(test_bool),
+                cmocka_unit_test(test_shell_quote),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,27 +53,27 @@ static void test_one_port(_unused_ void **state) {
 
 static void test_left_alone(_unused_ void **state) {
         static const char *const same[] = {
-                        "",
-                        "{",
-                        "}",
-                        "{}",
-                        "{{}}",
-                        "{unknown}",
-                        "{fd",
-                        "fd}",
-                        "{ fd}",
-                        "{fd }",
-                        "{fd:}",
-                        "{FD}",
-                        "{.fd}",
-                        "{wan.fd}",
-                        "{fd.}",
-                        "{fds,,}",
-                        "${HOME}",
-                        "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n0\"}",
-                        "awk '{print $1}'",
-                        "{a,b}",
-                        "{\"x\":{\"y\":[{}]}}",
+                "",
+                "{",
+                "}",
+                "{}",
+                "{{}}",
+                "{unknown}",
+                "{fd",
+                "fd}",
+                "{ fd}",
+                "{fd }",
+                "{fd:}",
+                "{FD}",
+                "{.fd}",
+                "{wan.fd}",
+                "{fd.}",
+                "{fds,,}",
+                "${HOME}",
+                "{\"driver\":\"virtio-net-pci\",\"netdev\":\"n0\"}",
+                "awk '{print $1}'",
+                "{a,b}",
+                "{\"x\":{\"y\":[{}]}}",
         };
         Port port;
         PortList list = {.ports = &port, .n_ports = 1};
@@ -221,7 +221,8 @@ static void test_names(_unused_ void **state) {
 
 /* Each allocation fails once: no text, rather than one with a piece missing. */
 static void test_faults(_unused_ void **state) {
-        static const char *const words[] = {"a{fds}b", "{fds,}", "{vhostfds}", "{mac}", "{ifname}", "{mtu}", "{other}{", "{fd}{fd}"};
+        static const char *const words[] = {"a{fds}b",  "{fds,}", "{vhostfds}", "{mac}",
+                                            "{ifname}", "{mtu}",  "{other}{",   "{fd}{fd}"};
         Port port;
         PortList list = {.ports = &port, .n_ports = 1};
 
@@ -233,7 +234,8 @@ static void test_faults(_unused_ void **state) {
                 bool fired = true;
                 unsigned n = 0;
 
-                assert_int_equal(placeholder_replace(words[i], port_lookup, &list, &whole, &refusal), 0);
+                assert_int_equal(
+                        placeholder_replace(words[i], port_lookup, &list, &whole, &refusal), 0);
                 while (fired) {
                         char *text = NULL;
                         int r;
@@ -255,7 +257,8 @@ static void test_faults(_unused_ void **state) {
                 r = ports_set_environment(&port, 1);
                 if (!fault_disarm()) {
                         assert_int_equal(r, 0);
-                        assert_string_equal(getenv("LISTEN_FDNAMES"), "lab:lab:lab.vhost:lab.vhost");
+                        assert_string_equal(getenv("LISTEN_FDNAMES"),
+                                            "lab:lab:lab.vhost:lab.vhost");
                         assert_true(n > 8);
                         break;
                 }
@@ -270,7 +273,10 @@ static void test_same_address(_unused_ void **state) {
         } cases[] = {
                 {{"lab", "lab"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0b"}, {NULL, NULL}, NULL},
                 {{"lab", "lab2"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0a"}, {NULL, NULL}, NULL},
-                {{"lab", "lab"}, {"52:54:00:00:00:0a", "52:54:00:00:00:0A"}, {NULL, NULL}, "both ask for"},
+                {{"lab", "lab"},
+                 {"52:54:00:00:00:0a", "52:54:00:00:00:0A"},
+                 {NULL, NULL},
+                 "both ask for"},
                 {{"lab", "lab"}, {"learn", "learn"}, {NULL, NULL}, NULL},
                 {{"lab", "lab"}, {NULL, ""}, {NULL, ""}, NULL},
                 {{"lab", "lab"}, {NULL, NULL}, {"web", "db"}, NULL},
@@ -286,13 +292,15 @@ static void test_same_address(_unused_ void **state) {
                 int r;
 
                 for (size_t k = 0; k < 2; k++) {
-                        make_port(&ports[k], k == 0 ? "first" : "second", cases[i].network[k], 0, 0, "");
+                        make_port(&ports[k], k == 0 ? "first" : "second", cases[i].network[k], 0, 0,
+                                  "");
                         ports[k].request.mac = cases[i].mac[k];
                         ports[k].request.name = cases[i].name[k];
                 }
                 r = ports_check_addresses(ports, 2, &refusal);
                 if (cases[i].words)
-                        assert_refused(r, RAWNET_INVALID_ARGS, &refusal, cases[i].words, "first and second");
+                        assert_refused(r, RAWNET_INVALID_ARGS, &refusal, cases[i].words,
+                                       "first and second");
                 else
                         assert_int_equal(r, 0);
                 port_done(&ports[0]);
@@ -312,7 +320,8 @@ static void test_explained(_unused_ void **state) {
         assert_string_equal(refusal.text, "too many");
         refuse(&refusal, RAWNET_ADDRESS_IN_USE, "lease 7 has it");
         ports_explain_refusal(ports, 1, &refusal);
-        assert_refused(refusal.error, RAWNET_ADDRESS_IN_USE, &refusal, "first and second", "lab and lab2", "same parent");
+        assert_refused(refusal.error, RAWNET_ADDRESS_IN_USE, &refusal, "first and second",
+                       "lab and lab2", "same parent");
         ports[1].request.mac = "52:54:00:00:00:0b";
         refuse(&refusal, RAWNET_ADDRESS_IN_USE, "lease 7 has it");
         ports_explain_refusal(ports, 1, &refusal);
@@ -324,12 +333,12 @@ static void test_explained(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_one_port),    cmocka_unit_test(test_left_alone),
-                        cmocka_unit_test(test_named_ports), cmocka_unit_test(test_no_value),
-                        cmocka_unit_test(test_environment), cmocka_unit_test(test_place),
-                        cmocka_unit_test(test_find_free),   cmocka_unit_test(test_names),
-                        cmocka_unit_test(test_faults),      cmocka_unit_test(test_same_address),
-                        cmocka_unit_test(test_explained),
+                cmocka_unit_test(test_one_port),    cmocka_unit_test(test_left_alone),
+                cmocka_unit_test(test_named_ports), cmocka_unit_test(test_no_value),
+                cmocka_unit_test(test_environment), cmocka_unit_test(test_place),
+                cmocka_unit_test(test_find_free),   cmocka_unit_test(test_names),
+                cmocka_unit_test(test_faults),      cmocka_unit_test(test_same_address),
+                cmocka_unit_test(test_explained),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

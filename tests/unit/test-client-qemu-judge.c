@@ -227,22 +227,22 @@ static void test_accelerators(_unused_ void **state) {
                 const char *line;
                 bool with_kvm, without; /* MSI-X works on a host with, without KVM */
         } cases[] = {
-                        {X86, false, false},
-                        {"/usr/bin/kvm", true, false},
-                        {X86 " -enable-kvm", true, true},
-                        {X86 " -accel kvm", true, true},
-                        {X86 " -machine q35,accel=kvm", true, true},
-                        {X86 " -accel tcg", false, false},
-                        {X86 " -accel kvm -accel tcg", true, false},
-                        {X86 " -machine accel=kvm:tcg", true, false},
-                        {X86 " -M accel=tcg -M accel=kvm:tcg", true, false},
-                        {X86 " -accel tcg -accel kvm", false, false},
-                        {X86 " -M accel=tcg:kvm", false, false},
-                        {X86 " -accel hvf -accel kvm", false, false},
-                        {X86 " -accel kvm,kernel-irqchip=off", false, false},
-                        {X86 " -accel kvm -M q35,kernel_irqchip=off", false, false},
-                        {X86 " -accel kvm -M q35,kernel-irqchip=split", true, true},
-                        {"qemu-system-riscv64 -accel kvm -M virt", false, false},
+                {X86, false, false},
+                {"/usr/bin/kvm", true, false},
+                {X86 " -enable-kvm", true, true},
+                {X86 " -accel kvm", true, true},
+                {X86 " -machine q35,accel=kvm", true, true},
+                {X86 " -accel tcg", false, false},
+                {X86 " -accel kvm -accel tcg", true, false},
+                {X86 " -machine accel=kvm:tcg", true, false},
+                {X86 " -M accel=tcg -M accel=kvm:tcg", true, false},
+                {X86 " -accel tcg -accel kvm", false, false},
+                {X86 " -M accel=tcg:kvm", false, false},
+                {X86 " -accel hvf -accel kvm", false, false},
+                {X86 " -accel kvm,kernel-irqchip=off", false, false},
+                {X86 " -accel kvm -M q35,kernel_irqchip=off", false, false},
+                {X86 " -accel kvm -M q35,kernel-irqchip=split", true, true},
+                {"qemu-system-riscv64 -accel kvm -M virt", false, false},
         };
         char text[256];
 
@@ -288,24 +288,24 @@ static void test_sizes(_unused_ void **state) {
                 const char *options;
                 uint64_t size;
         } cases[] = {
-                        {"", 0},
-                        {" -m 512", UINT64_C(512) << 20},
-                        {" -m 512M", UINT64_C(512) << 20},
-                        {" -m 512m", UINT64_C(512) << 20},
-                        {" -m size=2g,slots=1,maxmem=4G", UINT64_C(2) << 30},
-                        {" -m 1.5G", UINT64_C(3) << 29},
-                        {" -m 0.1G", 107380736},
-                        {" -m 1T", UINT64_C(1) << 40},
-                        {" -m 262144K", UINT64_C(256) << 20},
-                        {" -m 268435457B", (UINT64_C(256) << 20) + 8192},
-                        {" -m 1G -m slots=2,maxmem=4G", UINT64_C(1) << 30},
-                        {" -m 1G -m 2G", UINT64_C(2) << 30},
-                        {" -m 0", 0},
-                        {" -m 1G -m 0", 0},
-                        {" -machine memory.size=512M", UINT64_C(512) << 20},
-                        {" -machine q35,memory.size=536870912 -M accel=tcg", UINT64_C(512) << 20},
-                        {" -m 1G -machine memory.size=512M", UINT64_C(1) << 30},
-                        {" -m 0 -machine memory.size=512M", UINT64_C(512) << 20},
+                {"", 0},
+                {" -m 512", UINT64_C(512) << 20},
+                {" -m 512M", UINT64_C(512) << 20},
+                {" -m 512m", UINT64_C(512) << 20},
+                {" -m size=2g,slots=1,maxmem=4G", UINT64_C(2) << 30},
+                {" -m 1.5G", UINT64_C(3) << 29},
+                {" -m 0.1G", 107380736},
+                {" -m 1T", UINT64_C(1) << 40},
+                {" -m 262144K", UINT64_C(256) << 20},
+                {" -m 268435457B", (UINT64_C(256) << 20) + 8192},
+                {" -m 1G -m slots=2,maxmem=4G", UINT64_C(1) << 30},
+                {" -m 1G -m 2G", UINT64_C(2) << 30},
+                {" -m 0", 0},
+                {" -m 1G -m 0", 0},
+                {" -machine memory.size=512M", UINT64_C(512) << 20},
+                {" -machine q35,memory.size=536870912 -M accel=tcg", UINT64_C(512) << 20},
+                {" -m 1G -machine memory.size=512M", UINT64_C(1) << 30},
+                {" -m 0 -machine memory.size=512M", UINT64_C(512) << 20},
         };
         static const char *const bad[] = {" -m x",  " -m 1GB", " -m -1",
                                           " -m 1Q", " -m 16E", " -m 99999999999999999999"};
@@ -375,10 +375,10 @@ static void test_faults(_unused_ void **state) {
         bool fired = true;
 
         for (unsigned n = 1; fired; n++) {
-                assert_int_equal(qemu_line_parse(split(X86 RAW " -device e1000,netdev=n0",
-                                                       &judged.words),
-                                                 &judged.line, &judged.refusal),
-                                 0);
+                assert_int_equal(
+                        qemu_line_parse(split(X86 RAW " -device e1000,netdev=n0", &judged.words),
+                                        &judged.line, &judged.refusal),
+                        0);
                 fault_arm(n, ENOMEM);
                 judged.r = qemu_judge(&judged.line, &nothing, &judged.refusal);
                 fired = fault_disarm();
@@ -389,15 +389,11 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_cards),
-                        cmocka_unit_test(test_users_and_platform),
-                        cmocka_unit_test(test_memory),
-                        cmocka_unit_test(test_architectures),
-                        cmocka_unit_test(test_accelerators),
-                        cmocka_unit_test(test_vhost),
-                        cmocka_unit_test(test_sizes),
-                        cmocka_unit_test(test_readconfig),
-                        cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_cards),        cmocka_unit_test(test_users_and_platform),
+                cmocka_unit_test(test_memory),       cmocka_unit_test(test_architectures),
+                cmocka_unit_test(test_accelerators), cmocka_unit_test(test_vhost),
+                cmocka_unit_test(test_sizes),        cmocka_unit_test(test_readconfig),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

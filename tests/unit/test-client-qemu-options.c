@@ -80,20 +80,18 @@ static void test_append(_unused_ void **state) {
                 const char *text, *key, *value, *expected;
                 QemuValueType type;
         } cases[] = {
-                        {"virtio,netdev=n", "mac", "52:54", "virtio,netdev=n,mac=52:54",
-                         QEMU_STRING},
-                        {"virtio,netdev=n", "x", "a,b", "virtio,netdev=n,x=a,,b", QEMU_STRING},
-                        {"virtio,netdev=n,", "mac", "52:54", "virtio,netdev=n,mac=52:54",
-                         QEMU_STRING},
-                        {"virtio,a=1,,", "mac", "52:54", "virtio,a=1,,,mac=52:54", QEMU_STRING},
-                        {"virtio,a=1,,,", "mac", "52:54", "virtio,a=1,,,mac=52:54", QEMU_STRING},
-                        {"virtio,a=1,,2", "vectors", "6", "virtio,a=1,,2,vectors=6", QEMU_NUMBER},
-                        {"{\"driver\": \"v\"}", "mac", "52:54",
-                         "{\"driver\":\"v\",\"mac\":\"52:54\"}", QEMU_STRING},
-                        {"{\"driver\": \"v/w\"}", "vectors", "6",
-                         "{\"driver\":\"v/w\",\"vectors\":6}", QEMU_NUMBER},
-                        {"{\"a\": {\"b\": [1, 2.5, null]}}", "mq", "on",
-                         "{\"a\":{\"b\":[1,2.5,null]},\"mq\":true}", QEMU_BOOL},
+                {"virtio,netdev=n", "mac", "52:54", "virtio,netdev=n,mac=52:54", QEMU_STRING},
+                {"virtio,netdev=n", "x", "a,b", "virtio,netdev=n,x=a,,b", QEMU_STRING},
+                {"virtio,netdev=n,", "mac", "52:54", "virtio,netdev=n,mac=52:54", QEMU_STRING},
+                {"virtio,a=1,,", "mac", "52:54", "virtio,a=1,,,mac=52:54", QEMU_STRING},
+                {"virtio,a=1,,,", "mac", "52:54", "virtio,a=1,,,mac=52:54", QEMU_STRING},
+                {"virtio,a=1,,2", "vectors", "6", "virtio,a=1,,2,vectors=6", QEMU_NUMBER},
+                {"{\"driver\": \"v\"}", "mac", "52:54", "{\"driver\":\"v\",\"mac\":\"52:54\"}",
+                 QEMU_STRING},
+                {"{\"driver\": \"v/w\"}", "vectors", "6", "{\"driver\":\"v/w\",\"vectors\":6}",
+                 QEMU_NUMBER},
+                {"{\"a\": {\"b\": [1, 2.5, null]}}", "mq", "on",
+                 "{\"a\":{\"b\":[1,2.5,null]},\"mq\":true}", QEMU_BOOL},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -107,14 +105,14 @@ static void test_append(_unused_ void **state) {
 
 static void test_macs(_unused_ void **state) {
         static const char *const cases[][2] = {
-                        {"52:54:00:AA:bb:0c", "52:54:00:aa:bb:0c"},
-                        {"52-54-00-AA-BB-0C", "52:54:00:aa:bb:0c"},
-                        {"52:54-0:a:b:c", "52:54:00:0a:0b:0c"},
-                        {"52:54:00:aa:bb", "52:54:00:aa:bb"},
-                        {"52:54:00:aa:bb:cc:", "52:54:00:aa:bb:cc:"},
-                        {"52:54:00:aa:bb:ccc", "52:54:00:aa:bb:ccc"},
-                        {"learn", "learn"},
-                        {"", ""},
+                {"52:54:00:AA:bb:0c", "52:54:00:aa:bb:0c"},
+                {"52-54-00-AA-BB-0C", "52:54:00:aa:bb:0c"},
+                {"52:54-0:a:b:c", "52:54:00:0a:0b:0c"},
+                {"52:54:00:aa:bb", "52:54:00:aa:bb"},
+                {"52:54:00:aa:bb:cc:", "52:54:00:aa:bb:cc:"},
+                {"52:54:00:aa:bb:ccc", "52:54:00:aa:bb:ccc"},
+                {"learn", "learn"},
+                {"", ""},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -136,10 +134,9 @@ static int note_section(const char *group, const char *file, QemuOptions *option
         sections->used += (size_t)snprintf(sections->text + sections->used,
                                            sizeof(sections->text) - sections->used, "%s:", group);
         for (size_t i = 0; i < options->n_items; i++)
-                sections->used +=
-                                (size_t)snprintf(sections->text + sections->used,
-                                                 sizeof(sections->text) - sections->used, "%s=%s;",
-                                                 options->items[i].key, options->items[i].value);
+                sections->used += (size_t)snprintf(
+                        sections->text + sections->used, sizeof(sections->text) - sections->used,
+                        "%s=%s;", options->items[i].key, options->items[i].value);
         qemu_options_done(options);
         return sections->fail;
 }
@@ -161,9 +158,9 @@ static void test_config(_unused_ void **state) {
                     asprintf(&missing, "%s/no", dir.path) > 0);
         assert_int_equal(qemu_config_read(path, note_section, &sections), 0);
         assert_string_equal(
-                        sections.text,
-                        "device:id=nic0;driver=virtio-net-pci;mac=52:54:00:00:00:01;memory:size=1G;"
-                        "accel::x:end=;");
+                sections.text,
+                "device:id=nic0;driver=virtio-net-pci;mac=52:54:00:00:00:01;memory:size=1G;"
+                "accel::x:end=;");
         sections = (Sections){.fail = -EIO};
         assert_int_equal(qemu_config_read(path, note_section, &sections), -EIO);
         assert_int_equal(qemu_config_read(missing, note_section, &sections), -ENOENT);
@@ -183,9 +180,9 @@ static void test_config(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_plain_options), cmocka_unit_test(test_json_options),
-                        cmocka_unit_test(test_append),        cmocka_unit_test(test_macs),
-                        cmocka_unit_test(test_config),
+                cmocka_unit_test(test_plain_options), cmocka_unit_test(test_json_options),
+                cmocka_unit_test(test_append),        cmocka_unit_test(test_macs),
+                cmocka_unit_test(test_config),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * QEMU's control socket, with a child that plays QEMU: it says its whole part at once, in pieces that fall as they like.
+ * QEMU's control socket, with a child that plays QEMU: it says its whole part at once, in pieces
+ * that fall as they like.
  */
 
 #include <signal.h>
@@ -72,14 +73,15 @@ static json_object *arguments(void) {
 }
 
 static void test_answers(_unused_ void **state) {
-        /* The events of others, an answer to somebody else, a device that was gone before device_del's answer. */
-        static const char script[] =
-                READY "{\"event\": \"RESUME\"}\r\n{\"return\": {}, \"id\": 77}\r\n{\"return\": {}, \"id\": 2}\r\n"
-                      "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no \\u001b[31mcolour\"}, \"id\": 3}\r\n"
-                      "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"n1\", \"path\": \"/\"}}\r\n"
-                      "{\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": \"/\"}}\r\n"
-                      "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"n0\", \"path\": \"/\"}}\r\n"
-                      "{\"return\": {}, \"id\": 4}\r\n";
+        /* The events of others, an answer to somebody else, a device that was gone before
+         * device_del's answer. */
+        static const char script[] = READY
+                "{\"event\": \"RESUME\"}\r\n{\"return\": {}, \"id\": 77}\r\n{\"return\": {}, \"id\": 2}\r\n"
+                "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no \\u001b[31mcolour\"}, \"id\": 3}\r\n"
+                "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"n1\", \"path\": \"/\"}}\r\n"
+                "{\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": \"/\"}}\r\n"
+                "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"n0\", \"path\": \"/\"}}\r\n"
+                "{\"return\": {}, \"id\": 4}\r\n";
         static const size_t pieces[] = {1, 7, 1000, sizeof(script)};
         unsigned before = count_fds();
 
@@ -90,18 +92,21 @@ static void test_answers(_unused_ void **state) {
 
                 begin(&p, script, pieces[i]);
                 assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
-                assert_int_equal(qmp_execute(qmp, "getfd", arguments(), STDOUT_FILENO, &refusal), 0);
+                assert_int_equal(qmp_execute(qmp, "getfd", arguments(), STDOUT_FILENO, &refusal),
+                                 0);
                 assert_string_equal(refusal.text, "untouched");
                 assert_string_equal(qmp_error_class(qmp), "");
-                assert_refused(qmp_execute(qmp, "device_add", arguments(), -1, &refusal), RAWNET_KERNEL_REFUSED,
-                               &refusal, p.path, "device_add", "no ?[31mcolour");
+                assert_refused(qmp_execute(qmp, "device_add", arguments(), -1, &refusal),
+                               RAWNET_KERNEL_REFUSED, &refusal, p.path, "device_add",
+                               "no ?[31mcolour");
                 assert_string_equal(qmp_error_class(qmp), "DeviceNotFound");
                 qmp_watch_device(qmp, "n0");
                 assert_int_equal(qmp_execute(qmp, "device_del", arguments(), -1, &refusal), 0);
                 assert_string_equal(qmp_error_class(qmp), "");
                 assert_int_equal(qmp_wait_deleted(qmp, 0, &refusal), 0);
                 assert_refused(qmp_execute(qmp, "netdev_del", arguments(), -1, &refusal),
-                               RAWNET_HELPER_UNAVAILABLE, &refusal, p.path, "closed the connection");
+                               RAWNET_HELPER_UNAVAILABLE, &refusal, p.path,
+                               "closed the connection");
                 qmp_close(qmp);
                 end(&p);
         }
@@ -110,10 +115,11 @@ static void test_answers(_unused_ void **state) {
 
 /* What -qmp-pretty says: a message on many lines, its end wherever a piece ends. */
 static void test_pretty(_unused_ void **state) {
-        static const char script[] = "{\r\n    \"QMP\": {\r\n        \"version\": \"}\\\"{\"\r\n    }\r\n}\r\n"
-                                     "{\r\n    \"return\": {\r\n    },\r\n    \"id\": 1\r\n}{\"event\": \"A\"}\r\n"
-                                     "{\r\n    \"error\": {\r\n        \"class\": \"X\",\r\n"
-                                     "        \"desc\": \"no\"\r\n    },\r\n    \"id\": 2\r\n}\r\n";
+        static const char script[] =
+                "{\r\n    \"QMP\": {\r\n        \"version\": \"}\\\"{\"\r\n    }\r\n}\r\n"
+                "{\r\n    \"return\": {\r\n    },\r\n    \"id\": 1\r\n}{\"event\": \"A\"}\r\n"
+                "{\r\n    \"error\": {\r\n        \"class\": \"X\",\r\n"
+                "        \"desc\": \"no\"\r\n    },\r\n    \"id\": 2\r\n}\r\n";
 
         for (size_t piece = 1; piece < sizeof(script); piece++) {
                 Refusal refusal = REFUSAL_UNTOUCHED;
@@ -122,7 +128,8 @@ static void test_pretty(_unused_ void **state) {
 
                 begin(&p, script, piece);
                 assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
-                assert_refused(qmp_execute(qmp, "getfd", arguments(), -1, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "no");
+                assert_refused(qmp_execute(qmp, "getfd", arguments(), -1, &refusal),
+                               RAWNET_KERNEL_REFUSED, &refusal, "no");
                 assert_string_equal(qmp_error_class(qmp), "X");
                 qmp_close(qmp);
                 end(&p);
@@ -143,7 +150,8 @@ static void test_too_long(_unused_ void **state) {
         script[size] = '\0';
         memcpy(script, head, sizeof(head) - 1);
         begin(&p, script, size);
-        assert_refused(qmp_connect(p.path, PATIENCE, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal, "does not speak QMP");
+        assert_refused(qmp_connect(p.path, PATIENCE, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE,
+                       &refusal, "does not speak QMP");
         end(&p);
         free(script);
 }
@@ -156,15 +164,24 @@ static void test_not_gone(_unused_ void **state) {
         begin(&p, READY, 1000);
         assert_int_equal(qmp_connect(p.path, PATIENCE, &qmp, &refusal), 0);
         qmp_watch_device(qmp, "n0");
-        assert_refused(qmp_wait_deleted(qmp, 0, &refusal), RAWNET_NETWORK_BUSY, &refusal, "n0", "try again");
+        assert_refused(qmp_wait_deleted(qmp, 0, &refusal), RAWNET_NETWORK_BUSY, &refusal, "n0",
+                       "try again");
         qmp_close(qmp);
         end(&p);
 }
 
 static void test_no_qemu(_unused_ void **state) {
-        static const char *const scripts[] = {"", "HTTP/1.1 400 Bad Request\r\n", "{}\r\n", "[]\r\n", "null\r\n", "{\"QMP\"\r\n",
-                                              "{\"QMP\": {}}", GREETING "\r\n", GREETING "{\"id\": 1}\r\n",
-                                              GREETING "{\"error\": 5, \"id\": 1}\r\n", GREETING "{\"error\": {}, \"id\": 1}\r\n"};
+        static const char *const scripts[] = {"",
+                                              "HTTP/1.1 400 Bad Request\r\n",
+                                              "{}\r\n",
+                                              "[]\r\n",
+                                              "null\r\n",
+                                              "{\"QMP\"\r\n",
+                                              "{\"QMP\": {}}",
+                                              GREETING "\r\n",
+                                              GREETING "{\"id\": 1}\r\n",
+                                              GREETING "{\"error\": 5, \"id\": 1}\r\n",
+                                              GREETING "{\"error\": {}, \"id\": 1}\r\n"};
         unsigned before = count_fds();
 
         for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
@@ -181,7 +198,8 @@ static void test_no_qemu(_unused_ void **state) {
         assert_int_equal(count_fds(), before);
 }
 
-/* A server that never says what is awaited, and never hangs up. script: first; endless: said again and again. */
+/* A server that never says what is awaited, and never hangs up. script: first; endless: said again
+ * and again. */
 static void begin_useless(Play *p, int listener, const char *script, const char *endless) {
         char ignored[4096];
         int fd;
@@ -200,7 +218,8 @@ static void begin_useless(Play *p, int listener, const char *script, const char 
         _exit(0);
 }
 
-/* One deadline for everything that is awaited; then the undoing of what was begun does not wait either. */
+/* One deadline for everything that is awaited; then the undoing of what was begun does not wait
+ * either. */
 static void test_useless_server(_unused_ void **state) {
         static const struct {
                 const char *script, *endless, *asked_for;
@@ -223,7 +242,8 @@ static void test_useless_server(_unused_ void **state) {
                 r = qmp_connect(p.path, 500, &qmp, &refusal);
                 if (r == 0)
                         r = qmp_execute(qmp, "getfd", arguments(), STDOUT_FILENO, &refusal);
-                assert_refused(r, RAWNET_HELPER_UNAVAILABLE, &refusal, p.path, "does not answer", cases[i].asked_for);
+                assert_refused(r, RAWNET_HELPER_UNAVAILABLE, &refusal, p.path, "does not answer",
+                               cases[i].asked_for);
                 /* With a patience for each this would take a minute and more. */
                 for (unsigned n = 0; qmp && n < 200; n++)
                         assert_int_equal(qmp_execute(qmp, "closefd", arguments(), -1, &refusal),
@@ -250,8 +270,8 @@ static void test_full_queue(_unused_ void **state) {
                         break;
         }
         assert_true(n < ARRAY_SIZE(others));
-        assert_refused(qmp_connect(p.path, 500, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal, p.path,
-                       "does not answer a connection");
+        assert_refused(qmp_connect(p.path, 500, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE,
+                       &refusal, p.path, "does not answer a connection");
         assert_null(qmp);
         for (size_t i = 0; i <= n; i++)
                 close(others[i]);
@@ -264,11 +284,12 @@ static void test_no_socket(_unused_ void **state) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         Qmp *qmp = NULL;
 
-        assert_refused(qmp_connect("/nonexistent/qmp", PATIENCE, &qmp, &refusal), RAWNET_HELPER_UNAVAILABLE, &refusal,
-                       "/nonexistent/qmp", "-qmp unix:");
+        assert_refused(qmp_connect("/nonexistent/qmp", PATIENCE, &qmp, &refusal),
+                       RAWNET_HELPER_UNAVAILABLE, &refusal, "/nonexistent/qmp", "-qmp unix:");
         memset(path, 'x', sizeof(path) - 1);
         path[sizeof(path) - 1] = '\0';
-        assert_refused(qmp_connect(path, PATIENCE, &qmp, &refusal), RAWNET_INVALID_ARGS, &refusal, "unix(7)");
+        assert_refused(qmp_connect(path, PATIENCE, &qmp, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "unix(7)");
         assert_null(qmp);
 }
 
@@ -302,20 +323,17 @@ static void test_faults(_unused_ void **state) {
                         end(&p);
                         assert_int_equal(count_fds(), before);
                 }
-                assert_int_equal(n - 1, 3); /* the connection's memory and socket, the first command */
+                assert_int_equal(n - 1,
+                                 3); /* the connection's memory and socket, the first command */
         }
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_answers),
-                cmocka_unit_test(test_pretty),
-                cmocka_unit_test(test_too_long),
-                cmocka_unit_test(test_not_gone),
-                cmocka_unit_test(test_no_qemu),
-                cmocka_unit_test(test_useless_server),
-                cmocka_unit_test(test_full_queue),
-                cmocka_unit_test(test_no_socket),
+                cmocka_unit_test(test_answers),    cmocka_unit_test(test_pretty),
+                cmocka_unit_test(test_too_long),   cmocka_unit_test(test_not_gone),
+                cmocka_unit_test(test_no_qemu),    cmocka_unit_test(test_useless_server),
+                cmocka_unit_test(test_full_queue), cmocka_unit_test(test_no_socket),
                 cmocka_unit_test(test_faults),
         };
 

@@ -111,34 +111,34 @@ static void test_dashes_before_the_network(_unused_ void **state) {
 
 static void test_wrong(_unused_ void **state) {
         static const char *const wrong[] = {
-                        "run",
-                        "run lab",
-                        "run lab --",
-                        "run --",
-                        "run lab --kind tap -- cmd",
-                        "run --kind",
-                        "run --kind x lab -- cmd",
-                        "run -- cmd",
-                        "run -- cmd argument",
-                        "run --kind packet --vhost lab -- cmd",
-                        "run --kind packet --mac learn lab -- cmd",
-                        "run --vnet-hdr=no lab -- cmd",
-                        "run --kind packet --vhost --port a=lab -- cmd",
-                        "run --queues 0 lab -- cmd",
-                        "run --queues 17 lab -- cmd",
-                        "run --queues x lab -- cmd",
-                        "run --vnet-hdr=x lab -- cmd",
-                        "run --vhost=x lab -- cmd",
-                        "run --foo lab -- cmd",
-                        "run --port lab -- cmd",
-                        "run --port =lab -- cmd",
-                        "run --port a= -- cmd",
-                        "run --port a.b=lab -- cmd",
-                        "run --port a=lab --port a=lab -- cmd",
-                        "run --port a-b=lab --port A_B=lab -- cmd",
-                        "run --port a=lab --mac learn -- cmd",
-                        "run --port a=lab --",
-                        "run --port a=lab",
+                "run",
+                "run lab",
+                "run lab --",
+                "run --",
+                "run lab --kind tap -- cmd",
+                "run --kind",
+                "run --kind x lab -- cmd",
+                "run -- cmd",
+                "run -- cmd argument",
+                "run --kind packet --vhost lab -- cmd",
+                "run --kind packet --mac learn lab -- cmd",
+                "run --vnet-hdr=no lab -- cmd",
+                "run --kind packet --vhost --port a=lab -- cmd",
+                "run --queues 0 lab -- cmd",
+                "run --queues 17 lab -- cmd",
+                "run --queues x lab -- cmd",
+                "run --vnet-hdr=x lab -- cmd",
+                "run --vhost=x lab -- cmd",
+                "run --foo lab -- cmd",
+                "run --port lab -- cmd",
+                "run --port =lab -- cmd",
+                "run --port a= -- cmd",
+                "run --port a.b=lab -- cmd",
+                "run --port a=lab --port a=lab -- cmd",
+                "run --port a-b=lab --port A_B=lab -- cmd",
+                "run --port a=lab --mac learn -- cmd",
+                "run --port a=lab --",
+                "run --port a=lab",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -158,7 +158,8 @@ static void test_faults(_unused_ void **state) {
         while (fired) {
                 Parsed p;
 
-                parse_with_fault(&p, "run --port wan=vlan10 --queues 2 --port lan=vlan20 -- cmd", ++n);
+                parse_with_fault(&p, "run --port wan=vlan10 --queues 2 --port lan=vlan20 -- cmd",
+                                 ++n);
                 fired = fault_disarm();
                 assert_int_equal(p.status, fired ? EXIT_OWN_FAILURE : 0);
                 assert_true(fired || p.options.n_ports == 2);
@@ -169,11 +170,11 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_one_network),
-                        cmocka_unit_test(test_ports_in_order),
-                        cmocka_unit_test(test_dashes_before_the_network),
+                cmocka_unit_test(test_one_network),
+                cmocka_unit_test(test_ports_in_order),
+                cmocka_unit_test(test_dashes_before_the_network),
                 cmocka_unit_test(test_wrong),
-                        cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,9 @@ static int teardown(void **state) {
 static void send_raw(int s, const void *data, size_t size, size_t n_fds) {
         _Alignas(struct cmsghdr) char control[CMSG_SPACE(64 * sizeof(int))] = {0};
         struct iovec part = {.iov_base = (void *)data, .iov_len = size};
-        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
                                  .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
         struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 
@@ -51,7 +53,8 @@ static void send_raw(int s, const void *data, size_t size, size_t n_fds) {
         assert_int_equal(sendmsg(s, &message, MSG_NOSIGNAL), size);
 }
 
-/* Receives into room bytes what must be refused, with nothing left open and the outputs untouched. */
+/* Receives into room bytes what must be refused, with nothing left open and the outputs untouched.
+ */
 static void check_refused_message(const Pair *p, size_t room) {
         int fds[RAWNET_FDS_MAX], before[RAWNET_FDS_MAX];
         char data[64] = {0};
@@ -144,7 +147,8 @@ static void test_foreign_control(void **state) {
         Pair *p = *state;
         int on = 1;
 
-        /* The receiver's socket asks for credentials: they come before and beside the descriptors. */
+        /* The receiver's socket asks for credentials: they come before and beside the descriptors.
+         */
         assert_int_equal(setsockopt(p->b, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
         assert_int_equal(send(p->a, "x", 1, 0), 1);
         check_refused_message(p, 8);
@@ -177,7 +181,8 @@ static void test_would_block(void **state) {
         char data[4096] = {0};
         int r;
 
-        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, MSG_DONTWAIT), -EAGAIN);
+        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, MSG_DONTWAIT),
+                         -EAGAIN);
         assert_int_equal(n_fds, 77);
         do
                 r = fd_pass_send(p->a, data, sizeof(data), NULL, 0, MSG_DONTWAIT);
@@ -201,7 +206,8 @@ static void test_bad_fd(void **state) {
         char data[8];
 
         assert_int_equal(fd_pass_send(p->a, "x", 1, fds, 2, 0), -EBADF);
-        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, MSG_DONTWAIT), -EAGAIN);
+        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, MSG_DONTWAIT),
+                         -EAGAIN);
         assert_int_equal(fd_pass_receive(-1, data, sizeof(data), fds, &n_fds, 0), -EBADF);
 }
 
@@ -232,7 +238,8 @@ static void test_faults(void **state) {
                         assert_int_equal(r, expected);
                         assert_int_equal(n_fds, 77);
                         assert_int_equal(fds[0], -7);
-                        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, 0), 2);
+                        assert_int_equal(fd_pass_receive(p->b, data, sizeof(data), fds, &n_fds, 0),
+                                         2);
                 }
                 fd_pass_close_all(fds, n_fds);
                 assert_int_equal(count_fds(), p->fds);
@@ -243,11 +250,11 @@ static void test_faults(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                with_pair(test_every_number),    cmocka_unit_test(test_close_all_skips),
-                with_pair(test_data_too_long),   with_pair(test_too_many),
-                with_pair(test_no_data),         with_pair(test_foreign_control),
-                with_pair(test_pidfd),           with_pair(test_would_block),
-                with_pair(test_peer_gone),       with_pair(test_bad_fd),
+                with_pair(test_every_number),  cmocka_unit_test(test_close_all_skips),
+                with_pair(test_data_too_long), with_pair(test_too_many),
+                with_pair(test_no_data),       with_pair(test_foreign_control),
+                with_pair(test_pidfd),         with_pair(test_would_block),
+                with_pair(test_peer_gone),     with_pair(test_bad_fd),
                 with_pair(test_faults),
         };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What the guard lets through, by running the rules that it builds over frames: the few nftables expressions it uses are
- * carried out here as linux/net/netfilter does it. That the kernel does the same is for the netns and attack tests.
+ * What the guard lets through, by running the rules that it builds over frames: the few nftables
+ * expressions it uses are carried out here as linux/net/netfilter does it. That the kernel does the
+ * same is for the netns and attack tests.
  */
 
 #include <endian.h>
@@ -39,15 +40,21 @@ WRAP(struct nftnl_expr *, nftnl_expr_alloc, (const char *name), (name), NULL)
 WRAP(int, nftnl_table_set_str, (struct nftnl_table * t, uint16_t a, const char *s), (t, a, s), -1)
 WRAP(int, nftnl_chain_set_str, (struct nftnl_chain * c, uint16_t a, const char *s), (c, a, s), -1)
 WRAP(int, nftnl_rule_set_str, (struct nftnl_rule * r, uint16_t a, const char *s), (r, a, s), -1)
-WRAP(int, nftnl_expr_set, (struct nftnl_expr * e, uint16_t a, const void *d, uint32_t n), (e, a, d, n),
-     -1)
+WRAP(int, nftnl_expr_set, (struct nftnl_expr * e, uint16_t a, const void *d, uint32_t n),
+     (e, a, d, n), -1)
 
 static const MacAddress own = {{0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
 
 static Guard guard_of(GuardShape shape, bool anti_spoof, bool pass_control) {
-        return (Guard){.shape = shape, .uplink = {"uplink", UPLINK}, .port = {"rn12345", PORT},
-                       .inner = {"inner", INNER}, .check = {"check", CHECK}, .anti_spoof = anti_spoof,
-                       .pass_control = pass_control, .drop_own = pass_control, .mac = own,
+        return (Guard){.shape = shape,
+                       .uplink = {"uplink", UPLINK},
+                       .port = {"rn12345", PORT},
+                       .inner = {"inner", INNER},
+                       .check = {"check", CHECK},
+                       .anti_spoof = anti_spoof,
+                       .pass_control = pass_control,
+                       .drop_own = pass_control,
+                       .mac = own,
                        .shortcut = shape == GUARD_PACKET ? SHORTCUT : 0};
 }
 
@@ -89,7 +96,8 @@ static void take_message(Rules *rules, const struct nlmsghdr *m) {
 }
 
 static void read_batch(const NftBatch *batch, Rules *ret) {
-        const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)batch->data; /* aligned, nft.h */
+        const struct nlmsghdr *m =
+                (const struct nlmsghdr *)(const void *)batch->data; /* aligned, nft.h */
         uint32_t sequence = m->nlmsg_seq;
         int left = (int)batch->size;
 
@@ -120,7 +128,7 @@ static Rules built(const Guard *guard) {
 /* A frame on its way through the rules. */
 typedef struct Packet {
         uint8_t bytes[64];
-        size_t size; /* of bytes: where the rest of a longer frame is, no rule looks */
+        size_t size;     /* of bytes: where the rest of a longer frame is, no rule looks */
         uint32_t length; /* 0: size */
         uint32_t mark;
         uint8_t registers[16 * 4];
@@ -244,7 +252,8 @@ static bool run_expression(Packet *p, const struct nftnl_expr *e) {
         return !p->decided;
 }
 
-/* The chain's verdict: DROPPED, ACCEPTED, or the index of the interface that the frame goes out of. All policies are drop. */
+/* The chain's verdict: DROPPED, ACCEPTED, or the index of the interface that the frame goes out of.
+ * All policies are drop. */
 static int run_chain(const Rules *rules, const char *chain, Packet *p) {
         p->decided = false;
         for (size_t i = 0; i < rules->n_rules && !p->decided; i++) {
@@ -289,14 +298,16 @@ static int let_through(GuardShape shape) {
         }
 
 static bool is_tag(uint16_t type) {
-        return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200 || type == 0x9300;
+        return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200 ||
+               type == 0x9300;
 }
 
 static void test_every_type(_unused_ void **state) {
         for_each_guard({
                 for (uint32_t type = 0; type <= UINT16_MAX; type++) {
                         Packet p = frame(unicast, &own, (uint16_t)type);
-                        bool dropped = is_tag((uint16_t)type) || (type == 0x8808 && !guard.pass_control);
+                        bool dropped =
+                                is_tag((uint16_t)type) || (type == 0x8808 && !guard.pass_control);
 
                         assert_int_equal(run_chain(&rules, "from-guest", &p),
                                          dropped ? DROPPED : let_through(guard.shape));
@@ -314,7 +325,8 @@ static void test_every_source_octet(_unused_ void **state) {
                                 source.octet[at] ^= (uint8_t)flip;
                                 p = frame(unicast, &source, 0x0800);
                                 assert_int_equal(run_chain(&rules, "from-guest", &p),
-                                                 guard.anti_spoof ? DROPPED : let_through(guard.shape));
+                                                 guard.anti_spoof ? DROPPED
+                                                                  : let_through(guard.shape));
                         }
         })
 }
@@ -324,20 +336,29 @@ static void test_control_destinations(_unused_ void **state) {
                 uint8_t octet[6];
                 bool control;
         } destinations[] = {
-                {{0x01, 0x80, 0xc2, 0, 0, 0x00}, true},  {{0x01, 0x80, 0xc2, 0, 0, 0x01}, true},
-                {{0x01, 0x80, 0xc2, 0, 0, 0x02}, true},  {{0x01, 0x80, 0xc2, 0, 0, 0x03}, true},
-                {{0x01, 0x80, 0xc2, 0, 0, 0x07}, true},  {{0x01, 0x80, 0xc2, 0, 0, 0x0e}, true},
-                {{0x01, 0x80, 0xc2, 0, 0, 0x0f}, true},  {{0x01, 0x80, 0xc2, 0, 0, 0x10}, false},
-                {{0x01, 0x80, 0xc2, 0, 0, 0x21}, false}, {{0x01, 0x80, 0xc2, 0, 0, 0xf0}, false},
-                {{0x01, 0x80, 0xc2, 0, 1, 0x00}, false}, {{0x01, 0x80, 0xc2, 1, 0, 0x00}, false},
-                {{0x01, 0x80, 0xc3, 0, 0, 0x00}, false}, {{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x00}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x01}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x02}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x03}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x07}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x0e}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x0f}, true},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x10}, false},
+                {{0x01, 0x80, 0xc2, 0, 0, 0x21}, false},
+                {{0x01, 0x80, 0xc2, 0, 0, 0xf0}, false},
+                {{0x01, 0x80, 0xc2, 0, 1, 0x00}, false},
+                {{0x01, 0x80, 0xc2, 1, 0, 0x00}, false},
+                {{0x01, 0x80, 0xc3, 0, 0, 0x00}, false},
+                {{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc}, true},
                 {{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcd}, true},
                 {{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xce}, false},
                 {{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcb}, false},
                 {{0x01, 0x00, 0x0c, 0xcc, 0xcd, 0xcc}, false},
                 {{0x01, 0x00, 0x0c, 0xcd, 0xcc, 0xcc}, false},
-                {{0x01, 0x00, 0x5e, 0, 0, 1}, false},    {{0x33, 0x33, 0xff, 0x12, 0x34, 0x56}, false},
-                {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, false}, {{0, 0, 0, 0, 0, 0}, false},
+                {{0x01, 0x00, 0x5e, 0, 0, 1}, false},
+                {{0x33, 0x33, 0xff, 0x12, 0x34, 0x56}, false},
+                {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, false},
+                {{0, 0, 0, 0, 0, 0}, false},
         };
 
         for_each_guard({
@@ -348,7 +369,8 @@ static void test_control_destinations(_unused_ void **state) {
 
                         assert_int_equal(run_chain(&rules, "from-guest", &p),
                                          dropped ? DROPPED : let_through(guard.shape));
-                        /* The rule of a destination's group holds the tag and the source back just as well. */
+                        /* The rule of a destination's group holds the tag and the source back just
+                         * as well. */
                         p = frame(destinations[i].octet, &own, 0x8100);
                         assert_int_equal(run_chain(&rules, "from-guest", &p), DROPPED);
                         other.octet[5]++;
@@ -372,12 +394,15 @@ static void test_short_frames(_unused_ void **state) {
 }
 
 static void test_from_wire(_unused_ void **state) {
-        static const int to[] = {[GUARD_TAP] = PORT, [GUARD_TAP_CHECKED] = PORT, [GUARD_PACKET] = INNER,
+        static const int to[] = {[GUARD_TAP] = PORT,
+                                 [GUARD_TAP_CHECKED] = PORT,
+                                 [GUARD_PACKET] = INNER,
                                  [GUARD_DIRECT] = DROPPED /* the sockets have seen it before */};
 
         for_each_guard({
                 for (uint32_t type = 0; type <= UINT16_MAX; type++) {
-                        Packet p = frame(own.octet, &(MacAddress){{0, 1, 2, 3, 4, 5}}, (uint16_t)type);
+                        Packet p =
+                                frame(own.octet, &(MacAddress){{0, 1, 2, 3, 4, 5}}, (uint16_t)type);
 
                         assert_int_equal(run_chain(&rules, "from-wire", &p),
                                          is_tag((uint16_t)type) ? DROPPED : to[guard.shape]);
@@ -385,7 +410,8 @@ static void test_from_wire(_unused_ void **state) {
         })
 }
 
-/* A frame of the guest's own that the wire reflects: dropped where that is wanted, and nothing else is. */
+/* A frame of the guest's own that the wire reflects: dropped where that is wanted, and nothing else
+ * is. */
 static void test_own_frames_from_wire(_unused_ void **state) {
         for_each_guard({
                 for (unsigned i = 0; i <= 48; i++) {
@@ -396,7 +422,8 @@ static void test_own_frames_from_wire(_unused_ void **state) {
                                 source.octet[i / 8] ^= (uint8_t)(1u << i % 8);
                         p = frame(own.octet, &source, 0x0800);
                         if (guard.shape != GUARD_DIRECT)
-                                assert_int_equal(run_chain(&rules, "from-wire", &p) == DROPPED, guard.drop_own && i == 48);
+                                assert_int_equal(run_chain(&rules, "from-wire", &p) == DROPPED,
+                                                 guard.drop_own && i == 48);
                 }
         })
 }
@@ -426,19 +453,23 @@ static void test_gate(_unused_ void **state) {
         })
 }
 
-/* Only what the guard lets out may take it, and no frame that is too long; the gate knows both by the same mark. */
+/* Only what the guard lets out may take it, and no frame that is too long; the gate knows both by
+ * the same mark. */
 static void test_shortcut(_unused_ void **state) {
-        static const uint16_t types[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300, 0x8808};
-        static const uint8_t to[][6] = {{0x52, 0x54, 0, 0, 0, 1},       {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
-                                        {1, 0x80, 0xc2, 0, 0, 0},       {1, 0x80, 0xc2, 0, 0, 0x21},
-                                        {1, 0, 0x0c, 0xcc, 0xcc, 0xcc}, {0x33, 0x33, 0, 0, 0, 1}};
+        static const uint16_t types[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8,
+                                         0x9100, 0x9200, 0x9300, 0x8808};
+        static const uint8_t to[][6] = {
+                {0x52, 0x54, 0, 0, 0, 1},       {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                {1, 0x80, 0xc2, 0, 0, 0},       {1, 0x80, 0xc2, 0, 0, 0x21},
+                {1, 0, 0x0c, 0xcc, 0xcc, 0xcc}, {0x33, 0x33, 0, 0, 0, 1}};
         static const uint32_t lengths[] = {60, SHORTCUT, SHORTCUT + 1, 65535, 65550};
         MacAddress other = own;
         unsigned taken = 0;
 
         other.octet[0] ^= 2;
         for_each_guard({
-                for (size_t i = 0; i < ARRAY_SIZE(types) * ARRAY_SIZE(to) * ARRAY_SIZE(lengths) * 2; i++) {
+                for (size_t i = 0; i < ARRAY_SIZE(types) * ARRAY_SIZE(to) * ARRAY_SIZE(lengths) * 2;
+                     i++) {
                         size_t k = i / 2;
                         Packet p = frame(to[k % ARRAY_SIZE(to)], i % 2 ? &own : &other,
                                          types[k / ARRAY_SIZE(to) % ARRAY_SIZE(types)]);
@@ -456,8 +487,7 @@ static void test_shortcut(_unused_ void **state) {
                         assert_int_equal(p.mark, GUARD_MARK);
                         assert_int_equal(run_chain(&rules, "from-guest", &q), UPLINK);
                 }
-        })
-        assert_true(taken > 0);
+        }) assert_true(taken > 0);
 }
 
 typedef struct ChainOf {
@@ -495,13 +525,15 @@ static void test_chains(_unused_ void **state) {
                         /* What does not take the shortcut goes on to the guard. */
                         assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY),
                                          strcmp(want->name, "shortcut") == 0 ? NF_ACCEPT : NF_DROP);
-                        assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY), NFPROTO_NETDEV);
+                        assert_int_equal(nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY),
+                                         NFPROTO_NETDEV);
                 }
                 assert_null(want->name);
         })
 }
 
-/* While learning nothing passes either way; then the rules that come are those of a guard that knew from the start. */
+/* While learning nothing passes either way; then the rules that come are those of a guard that knew
+ * from the start. */
 static void test_learning(_unused_ void **state) {
         for (GuardShape shape = GUARD_TAP; shape <= GUARD_TAP_CHECKED; shape++) {
                 Guard guard = guard_of(shape, true, false);
@@ -527,7 +559,8 @@ static void test_learning(_unused_ void **state) {
         }
 }
 
-/* Each allocation fails once: -ENOMEM, never a guard with a hole in it, nothing leaked (LeakSanitizer watches). */
+/* Each allocation fails once: -ENOMEM, never a guard with a hole in it, nothing leaked
+ * (LeakSanitizer watches). */
 static void test_faults(_unused_ void **state) {
         for (unsigned which = 0; which < 16; which++) {
                 Guard guard = guard_of((GuardShape)(which / 4), which & 1, which & 2);
@@ -548,10 +581,16 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_type),   cmocka_unit_test(test_every_source_octet),
-                cmocka_unit_test(test_control_destinations), cmocka_unit_test(test_short_frames),
-                cmocka_unit_test(test_from_wire),    cmocka_unit_test(test_own_frames_from_wire), cmocka_unit_test(test_gate),
-                cmocka_unit_test(test_shortcut),     cmocka_unit_test(test_chains),       cmocka_unit_test(test_learning),
+                cmocka_unit_test(test_every_type),
+                cmocka_unit_test(test_every_source_octet),
+                cmocka_unit_test(test_control_destinations),
+                cmocka_unit_test(test_short_frames),
+                cmocka_unit_test(test_from_wire),
+                cmocka_unit_test(test_own_frames_from_wire),
+                cmocka_unit_test(test_gate),
+                cmocka_unit_test(test_shortcut),
+                cmocka_unit_test(test_chains),
+                cmocka_unit_test(test_learning),
                 cmocka_unit_test(test_faults),
         };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What is done about the filter of a shared VLAN interface when the kernel does not say which filters it has.
+ * What is done about the filter of a shared VLAN interface when the kernel does not say which
+ * filters it has.
  */
 
 #include "helper/host.h"
@@ -12,9 +13,10 @@
 
 static unsigned n_checked;
 
-int __wrap_guard_host_filter_check(const char *device, const MacAddress *mac, bool *ret, Refusal *ret_refusal);
-int __wrap_guard_host_filter_check(_unused_ const char *device, _unused_ const MacAddress *mac, bool *ret,
-                                   _unused_ Refusal *ret_refusal) {
+int __wrap_guard_host_filter_check(const char *device, const MacAddress *mac, bool *ret,
+                                   Refusal *ret_refusal);
+int __wrap_guard_host_filter_check(_unused_ const char *device, _unused_ const MacAddress *mac,
+                                   bool *ret, _unused_ Refusal *ret_refusal) {
         n_checked++;
         *ret = true;
         return 0;
@@ -42,14 +44,16 @@ static void test_none(_unused_ void **state) {
         }
 }
 
-/* These say nothing: the interface is not brought up, and nothing is put in beside what may be there. */
+/* These say nothing: the interface is not brought up, and nothing is put in beside what may be
+ * there. */
 static void test_unknown(_unused_ void **state) {
         static const int unknown[] = {ENOBUFS, ENOMEM, EINTR, EPERM};
 
         for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
                 Refusal refusal = REFUSAL_UNTOUCHED;
 
-                assert_refused(filter_with(unknown[i], &refusal), RAWNET_KERNEL_REFUSED, &refusal, "tc filters");
+                assert_refused(filter_with(unknown[i], &refusal), RAWNET_KERNEL_REFUSED, &refusal,
+                               "tc filters");
                 assert_int_equal(n_checked, 0);
                 assert_int_equal(fake_kernel_requests(), 1);
         }

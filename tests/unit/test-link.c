@@ -9,13 +9,13 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
-
 #include "fake-kernel.h"
 #include "fault.h"
 #include "helper/link.h"
 #include "test.h"
 
-/* What was sent last, as words: "IFLA_X=hex" would not read well, so each attribute is looked up by its path. */
+/* What was sent last, as words: "IFLA_X=hex" would not read well, so each attribute is looked up by
+ * its path. */
 static const struct nlattr *find_in(const struct nlattr *first, size_t size, uint16_t type) {
         const struct nlattr *a = first;
 
@@ -30,7 +30,8 @@ static const struct nlattr *heard(uint16_t type) {
         const struct nlmsghdr *m = fake_kernel_heard(NULL);
         size_t header = MNL_ALIGN(sizeof(struct ifinfomsg));
 
-        return find_in(mnl_nlmsg_get_payload_offset(m, header), mnl_nlmsg_get_payload_len(m) - header, type);
+        return find_in(mnl_nlmsg_get_payload_offset(m, header),
+                       mnl_nlmsg_get_payload_len(m) - header, type);
 }
 
 static const struct nlattr *inside(const struct nlattr *a, uint16_t type) {
@@ -70,7 +71,10 @@ static Netlink obedient_kernel(void) {
         return netlink;
 }
 
-static const LinkPlan plan = {.name = "uplink", .lower = 3, .mac = {{0x52, 0x54, 0, 1, 2, 3}}, .mtu = 1400,
+static const LinkPlan plan = {.name = "uplink",
+                              .lower = 3,
+                              .mac = {{0x52, 0x54, 0, 1, 2, 3}},
+                              .mtu = 1400,
                               .namespace_of = 4711};
 
 static void test_add_macvlan(_unused_ void **state) {
@@ -105,7 +109,8 @@ static void test_add_least(_unused_ void **state) {
 }
 
 static void test_add_vlan(_unused_ void **state) {
-        for (uint16_t protocol = ETH_P_8021Q; protocol; protocol = protocol == ETH_P_8021Q ? ETH_P_8021AD : 0) {
+        for (uint16_t protocol = ETH_P_8021Q; protocol;
+             protocol = protocol == ETH_P_8021Q ? ETH_P_8021AD : 0) {
                 Netlink netlink = obedient_kernel();
                 const struct nlattr *data;
                 Refusal refusal;
@@ -115,7 +120,8 @@ static void test_add_vlan(_unused_ void **state) {
                 assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "vlan");
                 data = inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA);
                 assert_int_equal(mnl_attr_get_u16(inside(data, IFLA_VLAN_ID)), 4094);
-                assert_int_equal(mnl_attr_get_u16(inside(data, IFLA_VLAN_PROTOCOL)), htons(protocol));
+                assert_int_equal(mnl_attr_get_u16(inside(data, IFLA_VLAN_PROTOCOL)),
+                                 htons(protocol));
                 /* reorder_hdr stays on: off lets the sender choose the VID. */
                 assert_null(inside(data, IFLA_VLAN_FLAGS));
         }
@@ -141,8 +147,11 @@ static void test_add_veth(_unused_ void **state) {
 }
 
 static void test_change(_unused_ void **state) {
-        const LinkChange everything = {.mac = &plan.mac, .alias = "an alias", .mtu = 9000,
-                                       .flags_on = IFF_UP | IFF_ALLMULTI, .no_ipv6_address = true};
+        const LinkChange everything = {.mac = &plan.mac,
+                                       .alias = "an alias",
+                                       .mtu = 9000,
+                                       .flags_on = IFF_UP | IFF_ALLMULTI,
+                                       .no_ipv6_address = true};
         Netlink netlink = obedient_kernel();
         const struct ifinfomsg *i;
         const struct nlattr *mode;
@@ -167,7 +176,8 @@ static void test_change(_unused_ void **state) {
 
         netlink = obedient_kernel();
         assert_int_equal(link_change(&netlink, 7, &(LinkChange){0}, &refusal), 0);
-        assert_int_equal(fake_kernel_heard(NULL)->nlmsg_len, MNL_NLMSG_HDRLEN + sizeof(struct ifinfomsg));
+        assert_int_equal(fake_kernel_heard(NULL)->nlmsg_len,
+                         MNL_NLMSG_HDRLEN + sizeof(struct ifinfomsg));
 }
 
 /* A link without IPv6 is changed in all else; any other refusal stays one. */
@@ -214,7 +224,8 @@ static void test_change_refused(_unused_ void **state) {
                 Refusal refusal = {};
 
                 fake_kernel_acks(-EINVAL, "mtu greater than device maximum", 0);
-                assert_refused(link_change(&netlink, 7, &changes[i], &refusal), RAWNET_KERNEL_REFUSED, &refusal, texts[i]);
+                assert_refused(link_change(&netlink, 7, &changes[i], &refusal),
+                               RAWNET_KERNEL_REFUSED, &refusal, texts[i]);
         }
 }
 
@@ -310,7 +321,8 @@ static void test_get(_unused_ void **state) {
         assert_memory_equal(&link.statistics, &statistics, sizeof(statistics));
 }
 
-/* An index of another namespace is never seen as one of the link's own, whichever of the two attributes comes first. */
+/* An index of another namespace is never seen as one of the link's own, whichever of the two
+ * attributes comes first. */
 static void test_get_elsewhere(_unused_ void **state) {
         for (unsigned before = 0; before < 2; before++) {
                 LinkInfo link;
@@ -345,7 +357,8 @@ static void answer_nsid(int32_t nsid) {
 /* A link of a lease's namespace: which of the host's interfaces is it on? */
 static void test_lower_here(_unused_ void **state) {
         const LinkInfo inside = {.lower = 77}, ours = {.lower_elsewhere = 77, .lower_nsid = 5},
-                       foreign = {.lower_elsewhere = 77, .lower_nsid = 6}, unknown = {.lower_elsewhere = 77, .lower_nsid = -1};
+                       foreign = {.lower_elsewhere = 77, .lower_nsid = 6},
+                       unknown = {.lower_elsewhere = 77, .lower_nsid = -1};
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
         uint32_t lower = 99;
@@ -366,11 +379,13 @@ static void test_lower_here(_unused_ void **state) {
         assert_int_equal(link_lower_here(&netlink, &unknown, &lower, &refusal), -EAGAIN);
         netlink = fake_kernel();
         fake_kernel_acks(-ENOBUFS, NULL, 0);
-        assert_refused(link_lower_here(&netlink, &ours, &lower, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "namespace");
+        assert_refused(link_lower_here(&netlink, &ours, &lower, &refusal), RAWNET_KERNEL_REFUSED,
+                       &refusal, "namespace");
         assert_int_equal(lower, 99);
 }
 
-/* Attributes that are longer, shorter or not what they should be: refused, or left out, and never read or written beyond. */
+/* Attributes that are longer, shorter or not what they should be: refused, or left out, and never
+ * read or written beyond. */
 static void test_get_broken(_unused_ void **state) {
         static char long_text[300];
         static const struct {
@@ -378,14 +393,21 @@ static void test_get_broken(_unused_ void **state) {
                 size_t size;
                 int expected;
         } broken[] = {
-                {IFLA_IFNAME, IFNAMSIZ, -EBADMSG}, {IFLA_IFNAME, IFNAMSIZ + 1, -EBADMSG},
-                {IFLA_IFNAME, 0, -EBADMSG},        {IFLA_IFALIAS, 257, -EBADMSG},
-                {IFLA_IFALIAS, 256, -EBADMSG},     {IFLA_MTU, 2, -EBADMSG},
-                {IFLA_MTU, 8, -EBADMSG},           {IFLA_LINK, 0, -EBADMSG},
+                {IFLA_IFNAME, IFNAMSIZ, -EBADMSG},
+                {IFLA_IFNAME, IFNAMSIZ + 1, -EBADMSG},
+                {IFLA_IFNAME, 0, -EBADMSG},
+                {IFLA_IFALIAS, 257, -EBADMSG},
+                {IFLA_IFALIAS, 256, -EBADMSG},
+                {IFLA_MTU, 2, -EBADMSG},
+                {IFLA_MTU, 8, -EBADMSG},
+                {IFLA_LINK, 0, -EBADMSG},
                 {IFLA_LINK_NETNSID, 2, -EBADMSG},
-                {IFLA_MASTER, 3, -EBADMSG},        {IFLA_ADDRESS, 0, 0},
-                {IFLA_ADDRESS, 20, 0},             {IFLA_STATS64, 0, 0},
-                {IFLA_STATS64, 300, 0},            {IFLA_LINKINFO, 3, 0},
+                {IFLA_MASTER, 3, -EBADMSG},
+                {IFLA_ADDRESS, 0, 0},
+                {IFLA_ADDRESS, 20, 0},
+                {IFLA_STATS64, 0, 0},
+                {IFLA_STATS64, 300, 0},
+                {IFLA_LINKINFO, 3, 0},
                 {IFLA_LINKINFO, 300, 0},
         };
 
@@ -434,8 +456,9 @@ static int stop_at_two(const LinkInfo *info, _unused_ void *data) {
         return info->index == 2 ? 7 : 0;
 }
 
-/* A dump during which others' links come and go may leave out one that was there all the time: then it is asked for again, and nothing of the
- * first is told of. What would be left out is the host leg that a shared VLAN interface is kept for. */
+/* A dump during which others' links come and go may leave out one that was there all the time: then
+ * it is asked for again, and nothing of the first is told of. What would be left out is the host
+ * leg that a shared VLAN interface is kept for. */
 static void test_dump(_unused_ void **state) {
         Netlink netlink = fake_kernel();
         uint32_t seen = 0;
@@ -490,7 +513,8 @@ static void test_dump(_unused_ void **state) {
         assert_int_equal(seen, 0);
 }
 
-/* Each function on this page, with the answers that it waits for, and whether it left what it was to fill in alone. */
+/* Each function on this page, with the answers that it waits for, and whether it left what it was
+ * to fill in alone. */
 static void answer_link(void) {
         Answer a;
 
@@ -559,15 +583,15 @@ static int try_dump(Netlink *netlink, Refusal *refusal) {
         return r;
 }
 
-/* Sending, receiving or an allocation fails once, in each function at each place: that errno, nothing filled in, and no talk after it; so a link
- * is never half described to whoever goes on. */
+/* Sending, receiving or an allocation fails once, in each function at each place: that errno,
+ * nothing filled in, and no talk after it; so a link is never half described to whoever goes on. */
 static void test_faults(_unused_ void **state) {
         static const struct {
                 int (*try)(Netlink *netlink, Refusal *refusal);
                 unsigned calls; /* that can fail */
         } functions[] = {
-                {try_macvlan, 2}, {try_vlan, 2}, {try_veth, 2}, {try_change, 2},  {try_delete, 2},
-                {try_get, 3},     {try_dump, 5},
+                {try_macvlan, 2}, {try_vlan, 2}, {try_veth, 2}, {try_change, 2},
+                {try_delete, 2},  {try_get, 3},  {try_dump, 5},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
@@ -582,7 +606,9 @@ static void test_faults(_unused_ void **state) {
                         fault_arm(++n, ENOBUFS);
                         r = functions[i].try(&netlink, &refusal);
                         fired = fault_disarm();
-                        assert_int_equal(r, !fired ? 0 : strcmp(fault_what(), "reallocarray") == 0 ? -ENOMEM : -ENOBUFS);
+                        assert_int_equal(r, !fired                                      ? 0
+                                            : strcmp(fault_what(), "reallocarray") == 0 ? -ENOMEM
+                                                                                        : -ENOBUFS);
                         assert_string_equal(refusal.text, "untouched");
                 }
                 assert_int_equal(n - 1, functions[i].calls);
@@ -591,13 +617,13 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
-                cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
-                cmocka_unit_test(test_change),      cmocka_unit_test(test_change_refused),      cmocka_unit_test(test_delete),
-                cmocka_unit_test(test_change_without_ipv6),
-                cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
+                cmocka_unit_test(test_add_macvlan),   cmocka_unit_test(test_add_least),
+                cmocka_unit_test(test_add_vlan),      cmocka_unit_test(test_add_veth),
+                cmocka_unit_test(test_change),        cmocka_unit_test(test_change_refused),
+                cmocka_unit_test(test_delete),        cmocka_unit_test(test_change_without_ipv6),
+                cmocka_unit_test(test_get),           cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_get_elsewhere), cmocka_unit_test(test_lower_here),
-                cmocka_unit_test(test_dump),        cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_dump),          cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("link", tests, NULL, NULL);

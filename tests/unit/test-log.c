@@ -117,9 +117,14 @@ static void test_journal_stream(void **state) {
 
 static void test_event(void **state) {
         Capture *c = *state;
-        LogEvent event = {.level = LOG_NOTICE, .message_id = "0123456789abcdef0123456789abcdef",
-                          .network = "lab", .kind = "tap", .mac = "52:54:00:00:00:01",
-                          .error = "org.rawnet1.Error.NetworkBusy", .lease = 0x10000, .uid = 1000};
+        LogEvent event = {.level = LOG_NOTICE,
+                          .message_id = "0123456789abcdef0123456789abcdef",
+                          .network = "lab",
+                          .kind = "tap",
+                          .mac = "52:54:00:00:00:01",
+                          .error = "org.rawnet1.Error.NetworkBusy",
+                          .lease = 0x10000,
+                          .uid = 1000};
 
         log_event(&event, "lease %x opened", event.lease);
         assert_string_equal(captured(c), "test: lease 10000 opened\n");

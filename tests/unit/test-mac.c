@@ -34,12 +34,26 @@ static MacAddress mac_of(const char *text) {
 }
 
 static void test_parse(_unused_ void **state) {
-        static const char *const wrong[] = {
-                "", "52", "52:54:00:12:34", "52:54:00:12:34:", "52:54:00:12:34:56:", "52:54:00:12:34:56:78",
-                " 52:54:00:12:34:56", "52:54:00:12:34:56 ", "52-54-00-12-34-56", "525400123456",
-                "52:54:0:12:34:56", "52:54:000:12:34:56", "5g:54:00:12:34:56", "52:54:00:12:34:5",
-                "52:54:00:12:34:5\n", "52::54:00:12:34", ":52:54:00:12:34:56", "52:54:00:12:34:+6",
-                "0x:54:00:12:34:56", "learn"};
+        static const char *const wrong[] = {"",
+                                            "52",
+                                            "52:54:00:12:34",
+                                            "52:54:00:12:34:",
+                                            "52:54:00:12:34:56:",
+                                            "52:54:00:12:34:56:78",
+                                            " 52:54:00:12:34:56",
+                                            "52:54:00:12:34:56 ",
+                                            "52-54-00-12-34-56",
+                                            "525400123456",
+                                            "52:54:0:12:34:56",
+                                            "52:54:000:12:34:56",
+                                            "5g:54:00:12:34:56",
+                                            "52:54:00:12:34:5",
+                                            "52:54:00:12:34:5\n",
+                                            "52::54:00:12:34",
+                                            ":52:54:00:12:34:56",
+                                            "52:54:00:12:34:+6",
+                                            "0x:54:00:12:34:56",
+                                            "learn"};
         MacAddress mac, before = mac_of("01:02:03:04:05:06");
         char text[MAC_TEXT_SIZE];
 
@@ -59,12 +73,17 @@ static void test_parse(_unused_ void **state) {
 }
 
 static void test_prefix(_unused_ void **state) {
-        static const char *const wrong[] = {":",           "5",     "52:",      "52:54:00:",
-                                            "52:54:00:1",  "53:54:00", "00",    "00:0c",
-                                            "01",          "fc ",   " 52",      "52 54", "01:00:5e",
-                                            "52:54:00:12:34:56:78", "52-54-00"};
-        static const char *const good[] = {"",         "02",          "52:54",          "52:54:00",         "fe:ff:ff",
-                                           "00:16:3e", "bc:24:11:22", "00:0c:29:00:12", "08:00:27:00:00:01"};
+        static const char *const wrong[] = {":",          "5",
+                                            "52:",        "52:54:00:",
+                                            "52:54:00:1", "53:54:00",
+                                            "00",         "00:0c",
+                                            "01",         "fc ",
+                                            " 52",        "52 54",
+                                            "01:00:5e",   "52:54:00:12:34:56:78",
+                                            "52-54-00"};
+        static const char *const good[] = {
+                "",         "02",          "52:54",          "52:54:00",         "fe:ff:ff",
+                "00:16:3e", "bc:24:11:22", "00:0c:29:00:12", "08:00:27:00:00:01"};
         MacPrefix prefix = {.length = 2, .octet = {9, 9}};
         char text[MAC_TEXT_SIZE];
 
@@ -110,18 +129,26 @@ static void test_allowed(_unused_ void **state) {
                 const char *mac, *prefixes;
                 bool allowed;
         } samples[] = {
-                {"52:54:00:12:34:56", "52:54:00", true},  {"52:54:01:12:34:56", "52:54:00", false},
-                {"52:54:01:12:34:56", "52:54", true},     {"52:54:01:12:34:56", "52", true},
-                {"02:00:00:00:00:00", "52", false},       {"02:00:00:00:00:00", "", true},
-                {"fe:ff:ff:ff:ff:ff", "", true},          {"00:16:3e:00:00:01", "", false},
-                {"01:00:5e:00:00:01", "", false},         {"03:00:00:00:00:01", "", false},
-                {"ff:ff:ff:ff:ff:ff", "", false},         {"00:00:00:00:00:00", "", false},
-                {"53:54:00:12:34:56", "52:54:00", false}, {"00:16:3e:00:00:01", "00:16:3e", true},
+                {"52:54:00:12:34:56", "52:54:00", true},
+                {"52:54:01:12:34:56", "52:54:00", false},
+                {"52:54:01:12:34:56", "52:54", true},
+                {"52:54:01:12:34:56", "52", true},
+                {"02:00:00:00:00:00", "52", false},
+                {"02:00:00:00:00:00", "", true},
+                {"fe:ff:ff:ff:ff:ff", "", true},
+                {"00:16:3e:00:00:01", "", false},
+                {"01:00:5e:00:00:01", "", false},
+                {"03:00:00:00:00:01", "", false},
+                {"ff:ff:ff:ff:ff:ff", "", false},
+                {"00:00:00:00:00:00", "", false},
+                {"53:54:00:12:34:56", "52:54:00", false},
+                {"00:16:3e:00:00:01", "00:16:3e", true},
                 {"bc:24:11:00:00:01", "52:54:00 bc:24:11", true},
                 {"bc:24:12:00:00:01", "52:54:00 bc:24:11", false},
                 {"08:00:27:00:00:01", "08:00:27:00:00:01", true},
                 {"08:00:27:00:00:02", "08:00:27:00:00:01", false},
-                {"00:00:00:00:00:00", "00:00:00", false}, {"00:00:00:00:00:01", "00:00:00", true},
+                {"00:00:00:00:00:00", "00:00:00", false},
+                {"00:00:00:00:00:01", "00:00:00", true},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -136,8 +163,12 @@ static void test_allowed(_unused_ void **state) {
 static void test_choose(_unused_ void **state) {
         static const struct {
                 const char *prefixes, *chosen;
-        } samples[] = {{"52:54:00", "52:54:00"}, {"bc:24:11 52:54:00 02", "52:54:00"}, {"", ""},
-                       {"bc:24:11", NULL},       {"52:54:00:12:34", NULL},             {"52:54:00:12", "52:54:00:12"},
+        } samples[] = {{"52:54:00", "52:54:00"},
+                       {"bc:24:11 52:54:00 02", "52:54:00"},
+                       {"", ""},
+                       {"bc:24:11", NULL},
+                       {"52:54:00:12:34", NULL},
+                       {"52:54:00:12", "52:54:00:12"},
                        {"52:54:00:12:34:56 02:11", "02:11"}};
         char text[MAC_TEXT_SIZE];
 
@@ -156,11 +187,16 @@ static void test_reserved(_unused_ void **state) {
                 const char *mac, *prefix;
                 bool reserved;
         } samples[] = {
-                {"52:54:00:12:34:56", "52:54:00", false}, {"52:54:00:ef:ff:ff", "52:54:00", false},
-                {"52:54:00:f0:00:00", "52:54:00", true},  {"52:54:00:ff:ff:ff", "52:54:00", true},
-                {"52:54:01:f0:00:00", "52:54:00", false}, {"52:f4:00:00:00:00", "52", true},
-                {"52:54:f0:00:00:00", "52", false},       {"f2:00:00:00:00:00", "", true},
-                {"52:00:00:00:00:00", "", false},         {"f0:00:00:00:00:00", "", false},
+                {"52:54:00:12:34:56", "52:54:00", false},
+                {"52:54:00:ef:ff:ff", "52:54:00", false},
+                {"52:54:00:f0:00:00", "52:54:00", true},
+                {"52:54:00:ff:ff:ff", "52:54:00", true},
+                {"52:54:01:f0:00:00", "52:54:00", false},
+                {"52:f4:00:00:00:00", "52", true},
+                {"52:54:f0:00:00:00", "52", false},
+                {"f2:00:00:00:00:00", "", true},
+                {"52:00:00:00:00:00", "", false},
+                {"f0:00:00:00:00:00", "", false},
                 {"52:54:00:12:f4:56", "52:54:00:12", true},
                 {"52:54:00:12:34:f6", "52:54:00:12:34", false},
                 {"52:54:00:12:34:f6", "52:54:00:12:34:f6", false},
@@ -175,7 +211,9 @@ static void test_reserved(_unused_ void **state) {
 }
 
 static void test_random(_unused_ void **state) {
-        for (const char **text = (const char *[]){"", "02", "52:54", "52:54:00", "52:54:00:12", NULL}; *text; text++) {
+        for (const char **text =
+                     (const char *[]){"", "02", "52:54", "52:54:00", "52:54:00:12", NULL};
+             *text; text++) {
                 MacPrefix prefix = prefix_of(*text);
                 MacAddress a, b;
 
@@ -210,8 +248,8 @@ static void test_random_fails(_unused_ void **state) {
         assert_true(allowed(&mac, &prefix));
 }
 
-static void check_derived(const char *prefix_text, uint32_t uid, const char *network, const char *name,
-                          const char *expected) {
+static void check_derived(const char *prefix_text, uint32_t uid, const char *network,
+                          const char *name, const char *expected) {
         MacPrefix prefix = prefix_of(prefix_text);
         MacAddress mac;
         char text[MAC_TEXT_SIZE];
@@ -223,7 +261,8 @@ static void check_derived(const char *prefix_text, uint32_t uid, const char *net
 }
 
 /* The addresses are the contract: guests' DHCP leases hang on them over an upgrade. By
- * python3 -c 'import hashlib; print(hashlib.sha256(bytes(range(16)) + b"1000\0lab\0vm1\0").hexdigest())' */
+ * python3 -c 'import hashlib; print(hashlib.sha256(bytes(range(16)) +
+ * b"1000\0lab\0vm1\0").hexdigest())' */
 static void test_derive(_unused_ void **state) {
         check_derived("52:54:00", 1000, "lab", "vm1", "52:54:00:fb:ee:68");
         check_derived("52", 1000, "lab", "vm1", "52:f3:bf:fb:ee:68");
@@ -237,9 +276,10 @@ static void test_derive_differs(_unused_ void **state) {
         static const struct {
                 uint32_t uid;
                 const char *network, *name;
-        } who[] = {{1000, "lab", "vm1"}, {1001, "lab", "vm1"}, {1000, "lab2", "vm1"}, {1000, "lab", "vm2"},
-                   {1000, "la", "bvm1"}, {1000, "labvm1", ""}, {1000, "", "labvm1"}, {100, "0lab", "vm1"},
-                   {0, "lab", "vm1"},    {UINT32_MAX, "lab", "vm1"}};
+        } who[] = {{1000, "lab", "vm1"},      {1001, "lab", "vm1"}, {1000, "lab2", "vm1"},
+                   {1000, "lab", "vm2"},      {1000, "la", "bvm1"}, {1000, "labvm1", ""},
+                   {1000, "", "labvm1"},      {100, "0lab", "vm1"}, {0, "lab", "vm1"},
+                   {UINT32_MAX, "lab", "vm1"}};
         MacPrefix prefix = prefix_of("52");
         MacAddress mac[ARRAY_SIZE(who)], other;
         const uint8_t elsewhere[16] = {1};
@@ -257,12 +297,11 @@ static void test_derive_differs(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse),        cmocka_unit_test(test_prefix),
-                cmocka_unit_test(test_prefixes),     cmocka_unit_test(test_choose),
-                cmocka_unit_test(test_reserved),
-                cmocka_unit_test(test_allowed),      cmocka_unit_test(test_random),
-                cmocka_unit_test(test_random_fails), cmocka_unit_test(test_derive),
-                cmocka_unit_test(test_derive_differs),
+                cmocka_unit_test(test_parse),    cmocka_unit_test(test_prefix),
+                cmocka_unit_test(test_prefixes), cmocka_unit_test(test_choose),
+                cmocka_unit_test(test_reserved), cmocka_unit_test(test_allowed),
+                cmocka_unit_test(test_random),   cmocka_unit_test(test_random_fails),
+                cmocka_unit_test(test_derive),   cmocka_unit_test(test_derive_differs),
         };
 
         return cmocka_run_group_tests_name("mac", tests, NULL, NULL);

@@ -78,15 +78,18 @@ static void test_bad_files(void **state) {
                 if (size == MAC_KEY_SIZE)
                         (void)key_of(f);
                 else
-                        assert_refused(machine_key_load_at(f->directory, &key, &refusal), RAWNET_NOT_SUPPORTED, &refusal,
-                                       f->file, "16 bytes");
+                        assert_refused(machine_key_load_at(f->directory, &key, &refusal),
+                                       RAWNET_NOT_SUPPORTED, &refusal, f->file, "16 bytes");
         }
         write_file(f, bytes, MAC_KEY_SIZE, 0640);
-        assert_refused(machine_key_load_at(f->directory, &key, &refusal), RAWNET_NOT_SUPPORTED, &refusal, f->file);
+        assert_refused(machine_key_load_at(f->directory, &key, &refusal), RAWNET_NOT_SUPPORTED,
+                       &refusal, f->file);
         assert_int_equal(unlink(f->file), 0);
         assert_int_equal(symlink("/etc/hostname", f->file), 0);
-        assert_refused(machine_key_load_at(f->directory, &key, &refusal), RAWNET_NOT_SUPPORTED, &refusal, f->file);
-        assert_refused(machine_key_load_at("/nonexistent", &key, &refusal), RAWNET_NOT_SUPPORTED, &refusal, "/nonexistent");
+        assert_refused(machine_key_load_at(f->directory, &key, &refusal), RAWNET_NOT_SUPPORTED,
+                       &refusal, f->file);
+        assert_refused(machine_key_load_at("/nonexistent", &key, &refusal), RAWNET_NOT_SUPPORTED,
+                       &refusal, "/nonexistent");
         assert_false(key.known);
 }
 

@@ -16,7 +16,8 @@ struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
 int __real_mnl_socket_bind(struct mnl_socket *s, unsigned groups, pid_t pid);
 int __wrap_mnl_socket_bind(struct mnl_socket *s, unsigned groups, pid_t pid);
 int __wrap_mnl_socket_bind(struct mnl_socket *s, unsigned groups, pid_t pid) {
-        return fault_due("mnl_socket_bind", EADDRINUSE) ? -1 : __real_mnl_socket_bind(s, groups, pid);
+        return fault_due("mnl_socket_bind", EADDRINUSE) ? -1
+                                                        : __real_mnl_socket_bind(s, groups, pid);
 }
 
 /* Puts a bare message of that type (and payload) among the answers. */
@@ -124,8 +125,8 @@ static void test_extack(_unused_ void **state) {
         }
 }
 
-/* Attributes cut off, unterminated, lying about their length: no text then, the error all the same, nothing read beyond the
- * message (the sanitizers watch). */
+/* Attributes cut off, unterminated, lying about their length: no text then, the error all the same,
+ * nothing read beyond the message (the sanitizers watch). */
 static void test_broken_extack(_unused_ void **state) {
         for (unsigned kind = 0; kind < 4; kind++) {
                 struct {
@@ -182,8 +183,8 @@ static void test_dump(_unused_ void **state) {
         assert_string_equal(refusal.text, "untouched");
 }
 
-/* A dump that broke off ends with the error in its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()): what was read is
- * not all there is. */
+/* A dump that broke off ends with the error in its NLMSG_DONE (net/netlink/af_netlink.c,
+ * netlink_dump_done()): what was read is not all there is. */
 static void test_dump_fails(_unused_ void **state) {
         struct ifinfomsg link = {0};
         Netlink netlink = fake_kernel();
@@ -235,14 +236,16 @@ static void test_batch(_unused_ void **state) {
         fake_kernel_acks(0, NULL, 0);
         fake_kernel_acks(-EEXIST, "Chain exists", 0);
         fake_kernel_acks(-ENOENT, NULL, 0);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 2, &refusal, "guard of %s", "lab"),
+        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 2, &refusal,
+                                            "guard of %s", "lab"),
                          RAWNET_KERNEL_REFUSED);
         assert_string_equal(refusal.text, "guard of lab: Chain exists: File exists");
         assert_int_equal(refusal.kernel_errno, EEXIST);
 
         netlink = fake_kernel();
         fake_kernel_end_with(ENOBUFS);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 1, &refusal, "x"), -ENOBUFS);
+        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 1, &refusal, "x"),
+                         -ENOBUFS);
 }
 
 static int note_answer(const struct nlmsghdr *m, void *data) {
@@ -252,7 +255,8 @@ static int note_answer(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* Every question has one answer, errors included, however many messages carry them. Others' answers are nobody's. */
+/* Every question has one answer, errors included, however many messages carry them. Others' answers
+ * are nobody's. */
 static void test_ask(_unused_ void **state) {
         const struct nlmsghdr batch = {.nlmsg_len = sizeof(batch), .nlmsg_seq = 101};
         int error = -ENOENT;
@@ -271,17 +275,24 @@ static void test_ask(_unused_ void **state) {
         netlink = fake_kernel();
         answer(RTM_NEWNSID, 101, NULL, 0);
         fake_kernel_end_with(ENOBUFS);
-        assert_int_equal(netlink_ask(&netlink, &batch, sizeof(batch), 2, note_answer, &seen), -ENOBUFS);
+        assert_int_equal(netlink_ask(&netlink, &batch, sizeof(batch), 2, note_answer, &seen),
+                         -ENOBUFS);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_open),           cmocka_unit_test(test_start),
-                cmocka_unit_test(test_ack),            cmocka_unit_test(test_extack),
-                cmocka_unit_test(test_broken_extack),  cmocka_unit_test(test_short_error),
-                cmocka_unit_test(test_dump),           cmocka_unit_test(test_dump_fails),
-                cmocka_unit_test(test_callback_stops), cmocka_unit_test(test_socket_fails),
-                cmocka_unit_test(test_batch),          cmocka_unit_test(test_ask),
+                cmocka_unit_test(test_open),
+                cmocka_unit_test(test_start),
+                cmocka_unit_test(test_ack),
+                cmocka_unit_test(test_extack),
+                cmocka_unit_test(test_broken_extack),
+                cmocka_unit_test(test_short_error),
+                cmocka_unit_test(test_dump),
+                cmocka_unit_test(test_dump_fails),
+                cmocka_unit_test(test_callback_stops),
+                cmocka_unit_test(test_socket_fails),
+                cmocka_unit_test(test_batch),
+                cmocka_unit_test(test_ask),
         };
 
         return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);

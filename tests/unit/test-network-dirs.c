@@ -13,8 +13,9 @@
 #define GOOD "[Network]\nParent=eth0\nVLAN=100\n"
 #define NAME_32 "abcdefghijklmnopqrstuvwxyz012345"
 
-/* The clock that the code under test sees. now: CLOCK_REALTIME in µs; 0: the real one and ten seconds, so that what a test has
- * just written is an old file. A nap takes no time but its own, and calls on_nap. */
+/* The clock that the code under test sees. now: CLOCK_REALTIME in µs; 0: the real one and ten
+ * seconds, so that what a test has just written is an old file. A nap takes no time but its own,
+ * and calls on_nap. */
 static uint64_t now, naps;
 static void (*on_nap)(void);
 
@@ -24,11 +25,13 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ret) {
         int r = __real_clock_gettime(id, ret);
 
         if (id == CLOCK_MONOTONIC)
-                *ret = (struct timespec){.tv_sec = (time_t)(naps / 1000000), .tv_nsec = (long)(naps % 1000000) * 1000};
+                *ret = (struct timespec){.tv_sec = (time_t)(naps / 1000000),
+                                         .tv_nsec = (long)(naps % 1000000) * 1000};
         else if (now == 0)
                 ret->tv_sec += 10;
         else
-                *ret = (struct timespec){.tv_sec = (time_t)(now / 1000000), .tv_nsec = (long)(now % 1000000) * 1000};
+                *ret = (struct timespec){.tv_sec = (time_t)(now / 1000000),
+                                         .tv_nsec = (long)(now % 1000000) * 1000};
         return r;
 }
 
@@ -145,8 +148,8 @@ static void check_being_written(const Fixture *f, const char *name) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         unsigned fds = count_fds();
 
-        assert_refused(load(f, name, &network, &refusal), RAWNET_NETWORK_BUSY, &refusal, "network ", name,
-                       ".conf is being written");
+        assert_refused(load(f, name, &network, &refusal), RAWNET_NETWORK_BUSY, &refusal, "network ",
+                       name, ".conf is being written");
         assert_string_equal(network.name, "before");
         assert_int_equal(network.mtu, 77);
         assert_int_equal(count_fds(), fds);
@@ -269,7 +272,8 @@ static void test_wait(void **state) {
         put(&f->first, "lab.conf", "[Network]\nParent=eth0\nVLAN=10");
         now = changed(&f->first, "lab.conf");
         on_nap = finish;
-        assert_int_equal(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal), 0);
+        assert_int_equal(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal),
+                         0);
         assert_string_equal(refusal.text, "untouched");
         assert_int_equal(network.mtu, 1000);
         assert_int_equal(network.vlan_first, 100);
@@ -277,8 +281,8 @@ static void test_wait(void **state) {
         on_nap = NULL;
         naps = 0;
         now = changed(&f->first, "lab.conf");
-        assert_refused(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal), RAWNET_NETWORK_BUSY,
-                       &refusal, "lab.conf is being written");
+        assert_refused(network_file_load_wait_at(f->dirs, getuid(), "lab", &network, &refusal),
+                       RAWNET_NETWORK_BUSY, &refusal, "lab.conf is being written");
         assert_true(naps >= NETWORK_FILE_PATIENCE_USEC && naps < 2 * NETWORK_FILE_PATIENCE_USEC);
         /* Nothing to wait for. */
         naps = 0;
@@ -302,8 +306,9 @@ static void test_first_wins(void **state) {
 }
 
 static void test_none(void **state) {
-        static const char *const names[] = {"", ".", "..", "../lab", "/etc/passwd", "lab/", "lab.100",
-                                            "lab.conf", NAME_32 "6", "l b", "\xff", "lab\n"};
+        static const char *const names[] = {
+                "",        ".",        "..",        "../lab", "/etc/passwd", "lab/",
+                "lab.100", "lab.conf", NAME_32 "6", "l b",    "\xff",        "lab\n"};
         Fixture *f = *state;
 
         check_none(f, "lab", "no such network");
@@ -374,8 +379,8 @@ static void test_owner_and_mode(void **state) {
         static const struct {
                 mode_t mode;
                 bool good;
-        } modes[] = {{0644, true}, {0600, true}, {0444, true},  {0755, true},
-                     {0664, false}, {0646, false}, {0666, false}, {0620, false}, {0602, false}};
+        } modes[] = {{0644, true},  {0600, true},  {0444, true},  {0755, true}, {0664, false},
+                     {0646, false}, {0666, false}, {0620, false}, {0602, false}};
         Fixture *f = *state;
         char path[128];
 
@@ -500,7 +505,8 @@ static void test_list_many(void **state) {
         network_names_free(names, count);
 }
 
-/* Fatal trouble or a bad file, each n-th call failing once with each of these; outputs untouched, nothing left open. */
+/* Fatal trouble or a bad file, each n-th call failing once with each of these; outputs untouched,
+ * nothing left open. */
 static const int errors[] = {EIO, EACCES, EMFILE, ENFILE, ENOMEM, EINTR, ELOOP, EPERM};
 
 static void test_load_faults(void **state) {
@@ -532,10 +538,11 @@ static void test_load_faults(void **state) {
                         if (r < 0)
                                 assert_string_equal(refusal.text, "untouched");
                         else
-                                assert_refused(r, RAWNET_BAD_NETWORK_FILE, &refusal, "network lab: ",
-                                               "cannot be opened");
+                                assert_refused(r, RAWNET_BAD_NETWORK_FILE, &refusal,
+                                               "network lab: ", "cannot be opened");
                 }
-                /* open, open, open, fstat, malloc, read, read: more than a few were there to fail */
+                /* open, open, open, fstat, malloc, read, read: more than a few were there to fail
+                 */
                 assert_true(n > 5);
         }
 }
@@ -577,8 +584,10 @@ static void test_list_faults(void **state) {
                         fired = fault_disarm();
                         assert_int_equal(count_fds(), fds);
                         if (r == 0) {
-                                /* A file that cannot be opened is listed: its error is for load to tell. */
-                                assert_true(count == 3 || (fired && count == 4) || (fired && count == 2));
+                                /* A file that cannot be opened is listed: its error is for load to
+                                 * tell. */
+                                assert_true(count == 3 || (fired && count == 4) ||
+                                            (fired && count == 2));
                                 network_names_free(names, count);
                                 continue;
                         }
@@ -601,7 +610,8 @@ static void test_real_path(_unused_ void **state) {
         assert_int_equal(network_file_list(&names, &count), 0);
         network_names_free(names, count);
         assert_refused(network_file_load("no-such-network-here", &network, &refusal),
-                       RAWNET_NO_SUCH_NETWORK, &refusal, "/etc/rawnet/networks/no-such-network-here.conf");
+                       RAWNET_NO_SUCH_NETWORK, &refusal,
+                       "/etc/rawnet/networks/no-such-network-here.conf");
         assert_int_equal(count_fds(), fds);
 }
 
@@ -609,17 +619,26 @@ static void test_real_path(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                with_dirs(test_first_wins),   with_dirs(test_none),
+                with_dirs(test_first_wins),
+                with_dirs(test_none),
                 with_dirs(test_suffix_forgotten),
-                with_dirs(test_masks),        with_dirs(test_links),
-                with_dirs(test_owner_and_mode), with_dirs(test_not_a_file),
-                with_dirs(test_too_large),    cmocka_unit_test(test_long_path),
-                with_dirs(test_list),         with_dirs(test_list_many),
-                with_dirs(test_load_faults),  with_dirs(test_no_permission),
-                with_dirs(test_list_faults),  cmocka_unit_test(test_real_path),
-                with_dirs(test_just_written), with_dirs(test_cut_off),
+                with_dirs(test_masks),
+                with_dirs(test_links),
+                with_dirs(test_owner_and_mode),
+                with_dirs(test_not_a_file),
+                with_dirs(test_too_large),
+                cmocka_unit_test(test_long_path),
+                with_dirs(test_list),
+                with_dirs(test_list_many),
+                with_dirs(test_load_faults),
+                with_dirs(test_no_permission),
+                with_dirs(test_list_faults),
+                cmocka_unit_test(test_real_path),
+                with_dirs(test_just_written),
+                with_dirs(test_cut_off),
                 with_dirs(test_untrusted_is_not_waited_for),
-                with_dirs(test_changed_while_read), with_dirs(test_wait),
+                with_dirs(test_changed_while_read),
+                with_dirs(test_wait),
         };
 
         return cmocka_run_group_tests_name("network-dirs", tests, NULL, NULL);

@@ -103,7 +103,8 @@ static void test_everything(_unused_ void **state) {
         assert_int_equal(n.max_leases_per_user, 2);
 }
 
-/* python3 -c 'import hashlib; print(hashlib.sha256(b"[Network]\nParent=eth0\nVLAN=100\n").hexdigest())' */
+/* python3 -c 'import hashlib;
+ * print(hashlib.sha256(b"[Network]\nParent=eth0\nVLAN=100\n").hexdigest())' */
 static void test_digest(_unused_ void **state) {
         static const uint8_t expected[NETWORK_DIGEST_SIZE] = {
                 0x37, 0xf5, 0x3d, 0x61, 0xc0, 0x63, 0xd1, 0xc5, 0xf9, 0xf4, 0x64,
@@ -136,9 +137,13 @@ static void test_description(_unused_ void **state) {
         check_bad_text(text, 4, "longer than 255 bytes");
         check_bad_text(HEAD "Description=B\xfcro\n", 4, "UTF-8");
         check_bad_text(HEAD "Description=\xed\xa0\x80\n", 4, "UTF-8");
-        check_bad_text(HEAD "Description=\xc2\x9b" "31m\n", 4, "UTF-8");
+        check_bad_text(HEAD "Description=\xc2\x9b"
+                            "31m\n",
+                       4, "UTF-8");
         check_bad_text(HEAD "Description=a\tb\n", 4, "UTF-8");
-        check_bad_text(HEAD "Description=a\xe2\x80\xae" "b\n", 4, "invisible format character");
+        check_bad_text(HEAD "Description=a\xe2\x80\xae"
+                            "b\n",
+                       4, "invisible format character");
 }
 
 static void test_values(_unused_ void **state) {
@@ -152,7 +157,8 @@ static void test_values(_unused_ void **state) {
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
         assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefixes.prefix[0].length, 0);
-        assert_int_equal(parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
+        assert_int_equal(
+                parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
         assert_int_equal(parsed(HEAD "MACPrefix=fe").mac_prefixes.prefix[0].length, 1);
         assert_int_equal(parsed(HEAD "MTU=68").mtu, 68);
         assert_int_equal(parsed(HEAD "MTU=65535").mtu, 65535);
@@ -177,18 +183,22 @@ static void test_bad_values(_unused_ void **state) {
         } bad[] = {
                 {"Protocol", {"", "802.1q", "802.1AD", "802.1Q 802.1ad", "0x8100"}},
                 {"Mode", {"", "Bridge", "passthru", "bridge private", "0"}},
-                {"Kinds", {"", "tap,packet", "tap, packet", "Tap", "macvtap", "tap tap", "packet tap packet",
-                           "taptaptaptaptaptap", "none"}},
+                {"Kinds",
+                 {"", "tap,packet", "tap, packet", "Tap", "macvtap", "tap tap", "packet tap packet",
+                  "taptaptaptaptaptap", "none"}},
                 {"Isolation", {"", "Strict", "none", "directly"}},
                 {"AntiSpoof", {"", "true", "1", "YES", "on", "yes #", "yes no"}},
                 {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
-                {"MTU", {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo", "0x5dc",
-                         "1e3", "99999999999999999999", "1 500", "1500\\"}},
-                {"MACPrefix", {"00:16", "01:16:3e", "52:54:00 00", "52:54:00:12:34:56:78", "01", "53:54:00", "52-54-00", "525400", "5", ":",
-                               "52:", "52:54:00:", "zz"}},
+                {"MTU",
+                 {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo",
+                  "0x5dc", "1e3", "99999999999999999999", "1 500", "1500\\"}},
+                {"MACPrefix",
+                 {"00:16", "01:16:3e", "52:54:00 00", "52:54:00:12:34:56:78", "01", "53:54:00",
+                  "52-54-00", "525400", "5", ":", "52:", "52:54:00:", "zz"}},
                 {"MaxLeases", {"", "0", "65537", "-1", "all", "4294967297", "4096.0", "none"}},
-                {"HostInterface", {"", ".", "1234567890123456", "a/b", "a b", "a:b", "lab%d", "%", "rn", "rn0", "rnv64",
-                                   "rnh1", "lo", "all", "default", "ä"}},
+                {"HostInterface",
+                 {"", ".", "1234567890123456", "a/b", "a b", "a:b", "lab%d", "%", "rn", "rn0",
+                  "rnv64", "rnh1", "lo", "all", "default", "ä"}},
                 {"MaxLeasesPerUser", {"", "0", "65537", "-1", "infinity", "4294967360"}},
         };
 
@@ -203,7 +213,8 @@ static void test_bad_values(_unused_ void **state) {
 }
 
 static void test_bad_parent(_unused_ void **state) {
-        static const char *const values[] = {"", ".", "..", "1234567890123456", "a/b", "eth 0", "a:b", "ä",
+        static const char *const values[] = {"",        ".",          "..",    "1234567890123456",
+                                             "a/b",     "eth 0",      "a:b",   "ä",
                                              "../../x", "eth0 # wan", "eth\t0"};
 
         for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -215,10 +226,35 @@ static void test_bad_parent(_unused_ void **state) {
 }
 
 static void test_bad_vlan(_unused_ void **state) {
-        static const char *const values[] = {
-                "", "0", "4095", "65536", "-1", "+1", "01", "None", "any", "1,2", "1-", "-", "-5", "5-5",
-                "6-5", "0-5", "1-4095", "1-2-3", "1 - 2", "1- 2", "01-2", "1-02", "1--2", "none-5",
-                "100-200 300-400", "4294967396", "100000000000000000000000-5", "1..5", "1:5"};
+        static const char *const values[] = {"",
+                                             "0",
+                                             "4095",
+                                             "65536",
+                                             "-1",
+                                             "+1",
+                                             "01",
+                                             "None",
+                                             "any",
+                                             "1,2",
+                                             "1-",
+                                             "-",
+                                             "-5",
+                                             "5-5",
+                                             "6-5",
+                                             "0-5",
+                                             "1-4095",
+                                             "1-2-3",
+                                             "1 - 2",
+                                             "1- 2",
+                                             "01-2",
+                                             "1-02",
+                                             "1--2",
+                                             "none-5",
+                                             "100-200 300-400",
+                                             "4294967396",
+                                             "100000000000000000000000-5",
+                                             "1..5",
+                                             "1:5"};
 
         for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
                 char text[128];
@@ -244,14 +280,17 @@ static void test_bad_structure(_unused_ void **state) {
         check_bad_text(HEAD "[Other]\n", 4, "unknown section [Other]");
         check_bad_text(HEAD "[Network]\n", 4, "second [Network] (the first is in line 1)");
         check_bad_text(HEAD "Parent=eth1\n", 4, "Parent= a second time (the first is in line 2)");
-        check_bad_text(HEAD "MTU=1500\n\nMTU=1500\n", 6, "MTU= a second time (the first is in line 4)");
+        check_bad_text(HEAD "MTU=1500\n\nMTU=1500\n", 6,
+                       "MTU= a second time (the first is in line 4)");
         check_bad_text(HEAD "mtu=1500\n", 4, "unknown key mtu=");
         check_bad_text(HEAD "Color=red\n", 4, "unknown key Color=");
         check_bad_text(HEAD "=1500\n", 4, "unknown key =");
         check_bad_text(HEAD "VLAN 5=1500\n", 4, "unknown key VLAN 5=");
         check_bad_text(HEAD "MTU\n", 4, "write Key=value");
         check_bad_text(HEAD "MTU: 1500\n", 4, "write Key=value");
-        check_bad_text(HEAD "x\xff\xfe=1\n", 4, "unknown key x?" "?=");
+        check_bad_text(HEAD "x\xff\xfe=1\n", 4,
+                       "unknown key x?"
+                       "?=");
         check_bad_text(HEAD "%s%n=%s%n\n", 4, "unknown key %s%n=");
         check_bad_text(HEAD "MTU=%s%n\n", 4, "MTU=%s%n");
         /* The first mistake is the one that is told, whatever comes after it. */
@@ -263,15 +302,20 @@ static void test_usual_mistakes(_unused_ void **state) {
         check_bad_text("\xef\xbb\xbf" HEAD, 1, "byte order mark; save it as UTF-8 without BOM");
         check_bad_text("[network]\n", 1, "write [Network], case counts");
         check_bad_text("[NETWORK]\n", 1, "write [Network], case counts");
-        check_bad_text("[Network]\nparent=eth0\n", 2, "unknown key parent=; write Parent=, case counts");
+        check_bad_text("[Network]\nparent=eth0\n", 2,
+                       "unknown key parent=; write Parent=, case counts");
         check_bad_text("[Network]\nVlan=10\n", 2, "unknown key Vlan=; write VLAN=, case counts");
-        check_bad_text("[Network]\nParent=\"eth0\"\n", 2, "Parent=\"eth0\" is not allowed; remove the quotation marks");
+        check_bad_text("[Network]\nParent=\"eth0\"\n", 2,
+                       "Parent=\"eth0\" is not allowed; remove the quotation marks");
         check_bad_text("[Network]\nVLAN='none'\n", 2, "remove the quotation marks");
-        check_bad_text("[Network]\nVLAN=none # untagged\n", 2,
-                       "VLAN=none # untagged is not allowed; write the comment on a line of its own");
-        check_bad_text("[Network]\nParent=eth0\t; the trunk\n", 2, "write the comment on a line of its own");
+        check_bad_text(
+                "[Network]\nVLAN=none # untagged\n", 2,
+                "VLAN=none # untagged is not allowed; write the comment on a line of its own");
+        check_bad_text("[Network]\nParent=eth0\t; the trunk\n", 2,
+                       "write the comment on a line of its own");
         /* Text is text. */
-        assert_string_equal(parsed(HEAD "Description=\"Lab\" # 1; 2\n").description, "\"Lab\" # 1; 2");
+        assert_string_equal(parsed(HEAD "Description=\"Lab\" # 1; 2\n").description,
+                            "\"Lab\" # 1; 2");
         assert_string_equal(parsed("[Network]\nParent=eth#0;\nVLAN=1\n").parent, "eth#0;");
 }
 
@@ -280,18 +324,23 @@ static void test_cross_checks(_unused_ void **state) {
                        "would take eth0 away from the host");
         check_bad_text("[Network]\nParent=eth0\nIsolation=direct\nVLAN=none\nKinds=tap\n", 3,
                        "Isolation=direct is for packet");
-        check_bad_text("[Network]\nParent=eth0\nVLAN=none\nProtocol=802.1ad\n", 4, "Protocol=802.1ad");
+        check_bad_text("[Network]\nParent=eth0\nVLAN=none\nProtocol=802.1ad\n", 4,
+                       "Protocol=802.1ad");
 }
 
 static void test_host_interface(_unused_ void **state) {
         assert_string_equal(parsed(HEAD).host_interface, "");
         assert_string_equal(parsed(HEAD "HostInterface=lab0\n").host_interface, "lab0");
-        assert_string_equal(parsed(HEAD "HostInterface=123456789012345\nMode=bridge").host_interface,
-                            "123456789012345");
-        assert_string_equal(parsed("[Network]\nHostInterface=r\nParent=e\nVLAN=none").host_interface, "r");
-        check_bad_text(HEAD "HostInterface=lab0\nMode=private\n", 4, "HostInterface= with Mode=private");
+        assert_string_equal(
+                parsed(HEAD "HostInterface=123456789012345\nMode=bridge").host_interface,
+                "123456789012345");
+        assert_string_equal(
+                parsed("[Network]\nHostInterface=r\nParent=e\nVLAN=none").host_interface, "r");
+        check_bad_text(HEAD "HostInterface=lab0\nMode=private\n", 4,
+                       "HostInterface= with Mode=private");
         check_bad_text(HEAD "Mode=vepa\nHostInterface=lab0\n", 5, "HostInterface= with Mode=vepa");
-        check_bad_text(HEAD "Mode=exclusive\nHostInterface=lab0\n", 5, "HostInterface= with Mode=exclusive");
+        check_bad_text(HEAD "Mode=exclusive\nHostInterface=lab0\n", 5,
+                       "HostInterface= with Mode=exclusive");
         check_bad_text("[Network]\nParent=e\nHostInterface=lab0\nVLAN=1-2\n", 3, "range of VLANs");
         check_bad_text(HEAD "HostInterface=eth0\n", 4, "parent's own name");
         check_bad_text(HEAD "HostInterface=a\nHostInterface=b\n", 5, "a second time");
@@ -304,9 +353,12 @@ static void test_control_bytes(_unused_ void **state) {
                 if (c == '\n' || c == '\t' || (c >= ' ' && c != 0x7f))
                         continue;
                 *strchr(text, '?') = (char)c;
-                check_bad(text, sizeof(text) - 1, 5, c == '\r' ? "Unix line ends" : "control character");
+                check_bad(text, sizeof(text) - 1, 5,
+                          c == '\r' ? "Unix line ends" : "control character");
         }
-        check_bad(HEAD "MTU=15\0" "00\n", strlen(HEAD) + 10, 4, "control character (0x00)");
+        check_bad(HEAD "MTU=15\0"
+                       "00\n",
+                  strlen(HEAD) + 10, 4, "control character (0x00)");
         check_bad(HEAD "\0", strlen(HEAD) + 1, 4, "control character (0x00)");
         check_bad_text("[Network]\r\nParent=eth0\r\n", 1, "Unix line ends");
 }
@@ -341,25 +393,25 @@ static void test_long_file(_unused_ void **state) {
         assert_non_null(text);
         memset(text, '\n', NETWORK_FILE_SIZE_MAX + 1);
         memcpy(text, HEAD, strlen(HEAD));
-        assert_int_equal(network_file_parse("p", "lab", text, NETWORK_FILE_SIZE_MAX, &network, &refusal), 0);
+        assert_int_equal(
+                network_file_parse("p", "lab", text, NETWORK_FILE_SIZE_MAX, &network, &refusal), 0);
         check_bad(text, NETWORK_FILE_SIZE_MAX + 1, 1, "larger than 65536 bytes");
         /* The last line's number, counted through all of them. */
         memcpy(text + NETWORK_FILE_SIZE_MAX - 2, "x\n", 2);
-        check_bad(text, NETWORK_FILE_SIZE_MAX, 3 + NETWORK_FILE_SIZE_MAX - 2 - (unsigned)strlen(HEAD) + 1,
-                  "write Key=value");
+        check_bad(text, NETWORK_FILE_SIZE_MAX,
+                  3 + NETWORK_FILE_SIZE_MAX - 2 - (unsigned)strlen(HEAD) + 1, "write Key=value");
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),      cmocka_unit_test(test_everything),
-                cmocka_unit_test(test_digest),
-                cmocka_unit_test(test_description),   cmocka_unit_test(test_values),
-                cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_parent),
-                cmocka_unit_test(test_bad_vlan),      cmocka_unit_test(test_bad_structure),
-                cmocka_unit_test(test_usual_mistakes),
-                cmocka_unit_test(test_cross_checks),   cmocka_unit_test(test_host_interface),
-                cmocka_unit_test(test_control_bytes),
-                cmocka_unit_test(test_long_lines),    cmocka_unit_test(test_long_file),
+                cmocka_unit_test(test_digest),        cmocka_unit_test(test_description),
+                cmocka_unit_test(test_values),        cmocka_unit_test(test_bad_values),
+                cmocka_unit_test(test_bad_parent),    cmocka_unit_test(test_bad_vlan),
+                cmocka_unit_test(test_bad_structure), cmocka_unit_test(test_usual_mistakes),
+                cmocka_unit_test(test_cross_checks),  cmocka_unit_test(test_host_interface),
+                cmocka_unit_test(test_control_bytes), cmocka_unit_test(test_long_lines),
+                cmocka_unit_test(test_long_file),
         };
 
         return cmocka_run_group_tests_name("network-file", tests, NULL, NULL);

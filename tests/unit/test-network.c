@@ -12,9 +12,15 @@ static void test_name(_unused_ void **state) {
                 const char *text, *name;
                 uint16_t vlan;
         } good[] = {
-                {"a", "a", 0},           {"lab", "lab", 0},         {"L-a_b9", "L-a_b9", 0},
-                {"lab.1", "lab", 1},     {"lab.4094", "lab", 4094}, {"-", "-", 0},
-                {NAME_32, NAME_32, 0},   {NAME_32 ".4094", NAME_32, 4094}, {"0", "0", 0},
+                {"a", "a", 0},
+                {"lab", "lab", 0},
+                {"L-a_b9", "L-a_b9", 0},
+                {"lab.1", "lab", 1},
+                {"lab.4094", "lab", 4094},
+                {"-", "-", 0},
+                {NAME_32, NAME_32, 0},
+                {NAME_32 ".4094", NAME_32, 4094},
+                {"0", "0", 0},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -76,12 +82,13 @@ static void test_bad_name(_unused_ void **state) {
 }
 
 static void test_interface_name(_unused_ void **state) {
-        for (const char **good = (const char *[]){"e", "eth0", "enp1s0f0.100", "123456789012345", "...",
-                                                  "br-lan", "a@b", NULL};
+        for (const char **good = (const char *[]){"e", "eth0", "enp1s0f0.100", "123456789012345",
+                                                  "...", "br-lan", "a@b", NULL};
              *good; good++)
                 assert_true(interface_name_is_valid(*good));
-        for (const char **bad = (const char *[]){"", ".", "..", "1234567890123456", "a/b", "/", "a b",
-                                                 "a\tb", "a:1", "eth0\n", "\x01", "\x7f", "ä", NULL};
+        for (const char **bad =
+                     (const char *[]){"", ".", "..", "1234567890123456", "a/b", "/", "a b", "a\tb",
+                                      "a:1", "eth0\n", "\x01", "\x7f", "ä", NULL};
              *bad; bad++)
                 assert_false(interface_name_is_valid(*bad));
 }
@@ -145,8 +152,8 @@ static void test_offers(_unused_ void **state) {
                        &refusal, "network lab ", "tap leases only", "ask for tap", "/etc/lab.conf");
         network.kinds = KIND_BIT(KIND_PACKET);
         assert_int_equal(network_offers(&network, KIND_PACKET, &refusal), 0);
-        assert_refused(network_offers(&network, KIND_TAP, &refusal), RAWNET_KIND_NOT_OFFERED, &refusal,
-                       "network lab ", "packet leases only", "ask for packet");
+        assert_refused(network_offers(&network, KIND_TAP, &refusal), RAWNET_KIND_NOT_OFFERED,
+                       &refusal, "network lab ", "packet leases only", "ask for packet");
 }
 
 static void test_isolation(_unused_ void **state) {
@@ -176,7 +183,8 @@ static void test_words(_unused_ void **state) {
         assert_int_equal(kind, KIND_TAP);
         assert_int_equal(lease_kind_from_string("packet", &kind), 0);
         assert_int_equal(kind, KIND_PACKET);
-        for (const char **bad = (const char *[]){"", "TAP", "tap ", "taps", "raw", NULL}; *bad; bad++)
+        for (const char **bad = (const char *[]){"", "TAP", "tap ", "taps", "raw", NULL}; *bad;
+             bad++)
                 assert_int_equal(lease_kind_from_string(*bad, &kind), -EINVAL);
         assert_int_equal(kind, KIND_PACKET);
         assert_string_equal(isolation_to_string(ISOLATION_STRICT), "strict");

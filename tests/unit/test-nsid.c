@@ -178,21 +178,21 @@ static void test_dump(_unused_ void **state) {
                 size_t expected;
                 NsidList list;
         } cases[] = {
-                        {0, false, false, 0, NSID_LIST_WHOLE},
-                        {3, false, false, 3, NSID_LIST_WHOLE},
-                        {PAGE - 30, false, true, PAGE - 30, NSID_LIST_WHOLE},
-                        {PAGE + 1, false, false, PAGE + 1, NSID_LIST_WHOLE},
-                        {PAGE + 1, false, true, PAGE, NSID_LIST_CUT_OFF},
-                        {PAGE, false, true, PAGE, NSID_LIST_CUT_OFF},
-                        {1000, false, false, 1000, NSID_LIST_WHOLE},
-                        {1000, false, true, PAGE, NSID_LIST_CUT_OFF},
-                        {LONGEST, false, false, LONGEST, NSID_LIST_CUT_OFF},
-                        {LONGEST + 1, false, false, LONGEST, NSID_LIST_CUT_OFF},
-                        {4000, false, false, LONGEST, NSID_LIST_CUT_OFF},
-                        {1000, true, false, 1000, NSID_LIST_WHOLE},
-                        {1000, true, true, 1000, NSID_LIST_LONG},
-                        {LONGEST + 1, true, false, LONGEST + 1, NSID_LIST_LONG},
-                        {4000, true, false, 4000, NSID_LIST_LONG},
+                {0, false, false, 0, NSID_LIST_WHOLE},
+                {3, false, false, 3, NSID_LIST_WHOLE},
+                {PAGE - 30, false, true, PAGE - 30, NSID_LIST_WHOLE},
+                {PAGE + 1, false, false, PAGE + 1, NSID_LIST_WHOLE},
+                {PAGE + 1, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {PAGE, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {1000, false, false, 1000, NSID_LIST_WHOLE},
+                {1000, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {LONGEST, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {LONGEST + 1, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {4000, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {1000, true, false, 1000, NSID_LIST_WHOLE},
+                {1000, true, true, 1000, NSID_LIST_LONG},
+                {LONGEST + 1, true, false, LONGEST + 1, NSID_LIST_LONG},
+                {4000, true, false, 4000, NSID_LIST_LONG},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -357,11 +357,11 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_dump),        cmocka_unit_test(test_ask),
-                        cmocka_unit_test(test_ask_refused), cmocka_unit_test(test_set),
-                        cmocka_unit_test(test_of_message),  cmocka_unit_test(test_ids_move_forward),
-                        cmocka_unit_test(test_ids_in_use),  cmocka_unit_test(test_ids_used_up),
-                        cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_dump),        cmocka_unit_test(test_ask),
+                cmocka_unit_test(test_ask_refused), cmocka_unit_test(test_set),
+                cmocka_unit_test(test_of_message),  cmocka_unit_test(test_ids_move_forward),
+                cmocka_unit_test(test_ids_in_use),  cmocka_unit_test(test_ids_used_up),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("nsid", tests, NULL, NULL);

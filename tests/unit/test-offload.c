@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The features of a link, as ethtool shows them: which the helper turns off, and that each call which fails is a refusal. */
+/* The features of a link, as ethtool shows them: which the helper turns off, and that each call
+ * which fails is a refusal. */
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -12,13 +13,45 @@
 
 /* A link with more features than one word of 32 holds. */
 static const char *const names[] = {
-        "tx-scatter-gather", "tx-checksum-ip-generic", "tx-checksum-sctp", "tx-tcp-segmentation", "tx-tcp6-segmentation",
-        "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation", "tx-gso-list", "tx-vlan-hw-insert", "rx-gro",
-        "a10", "a11", "a12", "a13", "a14", "a15", "a16", "a17", "a18", "a19", "a20", "a21", "a22", "a23", "a24", "a25",
-        "a26", "a27", "a28", "a29", "a30", "tx-udp_tnl-csum-segmentation", "tx-udp-segmentation", "tx-esp-segmentation",
+        "tx-scatter-gather",
+        "tx-checksum-ip-generic",
+        "tx-checksum-sctp",
+        "tx-tcp-segmentation",
+        "tx-tcp6-segmentation",
+        "tx-tcp-ecn-segmentation",
+        "tx-tcp-mangleid-segmentation",
+        "tx-gso-list",
+        "tx-vlan-hw-insert",
+        "rx-gro",
+        "a10",
+        "a11",
+        "a12",
+        "a13",
+        "a14",
+        "a15",
+        "a16",
+        "a17",
+        "a18",
+        "a19",
+        "a20",
+        "a21",
+        "a22",
+        "a23",
+        "a24",
+        "a25",
+        "a26",
+        "a27",
+        "a28",
+        "a29",
+        "a30",
+        "tx-udp_tnl-csum-segmentation",
+        "tx-udp-segmentation",
+        "tx-esp-segmentation",
         "tx-future-segmentation",
 };
-enum { N = ARRAY_SIZE(names) };
+enum {
+        N = ARRAY_SIZE(names)
+};
 
 static bool active[N], fixed[N];
 static uint32_t commands[16];
@@ -104,11 +137,18 @@ static bool is_on(const char *name) {
 }
 
 static void test_describable(_unused_ void **state) {
-        static const char *const off[] = {"tx-checksum-sctp", "tx-gso-list", "tx-udp_tnl-csum-segmentation",
-                                          "tx-esp-segmentation", "tx-future-segmentation"};
-        static const char *const on[] = {"tx-scatter-gather", "tx-checksum-ip-generic", "tx-tcp-segmentation",
-                                         "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation",
-                                         "tx-tcp-mangleid-segmentation", "tx-vlan-hw-insert", "rx-gro", "a30"};
+        static const char *const off[] = {"tx-checksum-sctp", "tx-gso-list",
+                                          "tx-udp_tnl-csum-segmentation", "tx-esp-segmentation",
+                                          "tx-future-segmentation"};
+        static const char *const on[] = {"tx-scatter-gather",
+                                         "tx-checksum-ip-generic",
+                                         "tx-tcp-segmentation",
+                                         "tx-tcp6-segmentation",
+                                         "tx-tcp-ecn-segmentation",
+                                         "tx-tcp-mangleid-segmentation",
+                                         "tx-vlan-hw-insert",
+                                         "rx-gro",
+                                         "a30"};
         Refusal refusal = REFUSAL_UNTOUCHED;
 
         reset_link();
@@ -130,13 +170,14 @@ static void test_stuck(_unused_ void **state) {
 
         reset_link();
         fixed[2] = true;
-        assert_refused(offload_describable("rn12345", false, &refusal), RAWNET_NOT_SUPPORTED, &refusal, "tx-checksum-sctp",
-                       "ask for a tap");
+        assert_refused(offload_describable("rn12345", false, &refusal), RAWNET_NOT_SUPPORTED,
+                       &refusal, "tx-checksum-sctp", "ask for a tap");
         active[2] = false;
         assert_int_equal(offload_describable("rn12345", false, &refusal), 0);
 }
 
-/* A port with an offload left on would let the checksum trick through: each step must have worked. */
+/* A port with an offload left on would let the checksum trick through: each step must have worked.
+ */
 static void test_off_faults(_unused_ void **state) {
         static const uint32_t all[] = {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO};
         unsigned n = 0, fds = count_fds();

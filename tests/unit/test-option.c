@@ -13,12 +13,15 @@
         int __wrap_##name parameters {                                                             \
                 return fault_due(#name, 0) ? -errno : __real_##name arguments;                     \
         }
-WRAP(sd_bus_message_enter_container, (sd_bus_message * m, char type, const char *contents), (m, type, contents))
+WRAP(sd_bus_message_enter_container, (sd_bus_message * m, char type, const char *contents),
+     (m, type, contents))
 WRAP(sd_bus_message_exit_container, (sd_bus_message * m), (m))
-WRAP(sd_bus_message_peek_type, (sd_bus_message * m, char *type, const char **contents), (m, type, contents))
+WRAP(sd_bus_message_peek_type, (sd_bus_message * m, char *type, const char **contents),
+     (m, type, contents))
 WRAP(sd_bus_message_read_basic, (sd_bus_message * m, char type, void *p), (m, type, p))
 
-static int set(OpenOptions *options, LeaseKind kind, const char *key, OptionValue value, Refusal *refusal) {
+static int set(OpenOptions *options, LeaseKind kind, const char *key, OptionValue value,
+               Refusal *refusal) {
         return option_set(options, kind, "lab", key, value, refusal);
 }
 
@@ -47,12 +50,15 @@ static void test_types(_unused_ void **state) {
         assert_string_equal(option_type(KIND_TAP, "vhost"), "b");
         assert_null(option_type(KIND_PACKET, "vhost"));
         assert_string_equal(option_type(KIND_PACKET, "vnet-hdr"), "b");
-        for (const char **bad = (const char *[]){"", "Mac", "mac ", "vnet_hdr", "mtu", "network", NULL}; *bad; bad++)
+        for (const char **bad =
+                     (const char *[]){"", "Mac", "mac ", "vnet_hdr", "mtu", "network", NULL};
+             *bad; bad++)
                 assert_null(option_type(KIND_TAP, *bad));
 }
 
 static void test_mac(_unused_ void **state) {
-        static const char *const wrong[] = {"", "Learn", "learn ", "52:54:00:12:34", "random", "52-54-00-12-34-56"};
+        static const char *const wrong[] = {
+                "", "Learn", "learn ", "52:54:00:12:34", "random", "52-54-00-12-34-56"};
         Refusal refusal;
         OpenOptions o;
 
@@ -64,12 +70,12 @@ static void test_mac(_unused_ void **state) {
         assert_int_equal(set(&o, KIND_TAP, "mac", text("learn"), &refusal), 0);
         assert_int_equal(o.mac_mode, WIRE_MAC_LEARN);
         options_init(&o, KIND_PACKET);
-        assert_refused(set(&o, KIND_PACKET, "mac", text("learn"), &refusal), RAWNET_NOT_SUPPORTED, &refusal,
-                       "network lab", "learn");
+        assert_refused(set(&o, KIND_PACKET, "mac", text("learn"), &refusal), RAWNET_NOT_SUPPORTED,
+                       &refusal, "network lab", "learn");
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
                 options_init(&o, KIND_TAP);
-                assert_refused(set(&o, KIND_TAP, "mac", text(wrong[i]), &refusal), RAWNET_INVALID_ARGS, &refusal,
-                               "network lab", "mac");
+                assert_refused(set(&o, KIND_TAP, "mac", text(wrong[i]), &refusal),
+                               RAWNET_INVALID_ARGS, &refusal, "network lab", "mac");
                 assert_int_equal(o.mac_mode, WIRE_MAC_RANDOM);
         }
 }
@@ -82,11 +88,13 @@ static void test_name(_unused_ void **state) {
         memset(name, 'x', sizeof(name));
         name[RAWNET_LEASE_NAME_MAX + 1] = '\0';
         options_init(&o, KIND_TAP);
-        assert_refused(set(&o, KIND_TAP, "name", text(name), &refusal), RAWNET_INVALID_ARGS, &refusal, "65");
-        for (const char **bad = (const char *[]){"", "a\nb", "\x7f", "vm\xc3\xa4", "\t", NULL}; *bad; bad++) {
+        assert_refused(set(&o, KIND_TAP, "name", text(name), &refusal), RAWNET_INVALID_ARGS,
+                       &refusal, "65");
+        for (const char **bad = (const char *[]){"", "a\nb", "\x7f", "vm\xc3\xa4", "\t", NULL};
+             *bad; bad++) {
                 options_init(&o, KIND_TAP);
-                assert_refused(set(&o, KIND_TAP, "name", text(*bad), &refusal), RAWNET_INVALID_ARGS, &refusal,
-                               "network lab", "name");
+                assert_refused(set(&o, KIND_TAP, "name", text(*bad), &refusal), RAWNET_INVALID_ARGS,
+                               &refusal, "network lab", "name");
                 assert_string_equal(o.name, "");
         }
         name[RAWNET_LEASE_NAME_MAX] = '\0';
@@ -103,10 +111,12 @@ static void test_queues(_unused_ void **state) {
 
         for (uint32_t n = 1; n <= RAWNET_QUEUES_MAX; n++) {
                 options_init(&o, KIND_PACKET);
-                assert_int_equal(set(&o, KIND_PACKET, "queues", (OptionValue){.u = n}, &refusal), 0);
+                assert_int_equal(set(&o, KIND_PACKET, "queues", (OptionValue){.u = n}, &refusal),
+                                 0);
                 assert_int_equal(options_check(&o, "lab", &refusal), 0);
         }
-        for (const uint32_t *bad = (const uint32_t[]){0, 17, UINT32_C(0x80000001), UINT32_MAX}; ; bad++) {
+        for (const uint32_t *bad = (const uint32_t[]){0, 17, UINT32_C(0x80000001), UINT32_MAX};;
+             bad++) {
                 options_init(&o, KIND_TAP);
                 assert_refused(set(&o, KIND_TAP, "queues", (OptionValue){.u = *bad}, &refusal),
                                RAWNET_INVALID_ARGS, &refusal, "network lab", "queues");
@@ -131,7 +141,8 @@ static void test_descriptors(_unused_ void **state) {
                 if (n <= 8)
                         assert_int_equal(r, 0);
                 else
-                        assert_refused(r, RAWNET_INVALID_ARGS, &refusal, "network lab", "at most 16");
+                        assert_refused(r, RAWNET_INVALID_ARGS, &refusal, "network lab",
+                                       "at most 16");
         }
 }
 
@@ -145,8 +156,8 @@ static void test_vnet_hdr(_unused_ void **state) {
         options_init(&o, KIND_TAP);
         assert_int_equal(set(&o, KIND_TAP, "vnet-hdr", (OptionValue){.b = true}, &refusal), 0);
         options_init(&o, KIND_TAP);
-        assert_refused(set(&o, KIND_TAP, "vnet-hdr", (OptionValue){.b = false}, &refusal), RAWNET_NOT_SUPPORTED,
-                       &refusal, "network lab");
+        assert_refused(set(&o, KIND_TAP, "vnet-hdr", (OptionValue){.b = false}, &refusal),
+                       RAWNET_NOT_SUPPORTED, &refusal, "network lab");
 }
 
 static void test_unknown_and_twice(_unused_ void **state) {
@@ -154,13 +165,13 @@ static void test_unknown_and_twice(_unused_ void **state) {
         OpenOptions o;
 
         options_init(&o, KIND_PACKET);
-        assert_refused(set(&o, KIND_PACKET, "vhost", (OptionValue){.b = true}, &refusal), RAWNET_INVALID_ARGS,
-                       &refusal, "network lab", "vhost");
-        assert_refused(set(&o, KIND_PACKET, "mtu", (OptionValue){.u = 1}, &refusal), RAWNET_INVALID_ARGS, &refusal,
-                       "unknown option \"mtu\"");
+        assert_refused(set(&o, KIND_PACKET, "vhost", (OptionValue){.b = true}, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "network lab", "vhost");
+        assert_refused(set(&o, KIND_PACKET, "mtu", (OptionValue){.u = 1}, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "unknown option \"mtu\"");
         assert_int_equal(set(&o, KIND_PACKET, "queues", (OptionValue){.u = 2}, &refusal), 0);
-        assert_refused(set(&o, KIND_PACKET, "queues", (OptionValue){.u = 2}, &refusal), RAWNET_INVALID_ARGS,
-                       &refusal, "queues is given twice");
+        assert_refused(set(&o, KIND_PACKET, "queues", (OptionValue){.u = 2}, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "queues is given twice");
 }
 
 /* A call with options as it comes from the bus, to be read. */
@@ -168,8 +179,8 @@ static sd_bus_message *call_with(sd_bus *bus, const char *format, ...) {
         sd_bus_message *m = NULL;
         va_list ap;
 
-        assert_true(sd_bus_message_new_method_call(bus, &m, "org.rawnet1", "/org/rawnet1", "org.rawnet1.Manager",
-                                                   "OpenTap") >= 0);
+        assert_true(sd_bus_message_new_method_call(bus, &m, "org.rawnet1", "/org/rawnet1",
+                                                   "org.rawnet1.Manager", "OpenTap") >= 0);
         va_start(ap, format);
         assert_true(sd_bus_message_appendv(m, format, ap) >= 0);
         va_end(ap);
@@ -196,8 +207,9 @@ static int teardown_bus(void **state) {
         return 0;
 }
 
-#define EVERYTHING "a{sv}", 5, "mac", "s", "52:54:00:00:00:01", "name", "s", "vm", "queues", "u", UINT32_C(4), "vhost", \
-                "b", 1, "vnet-hdr", "b", 1
+#define EVERYTHING                                                                                 \
+        "a{sv}", 5, "mac", "s", "52:54:00:00:00:01", "name", "s", "vm", "queues", "u",             \
+                UINT32_C(4), "vhost", "b", 1, "vnet-hdr", "b", 1
 
 static void test_read(void **state) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = call_with(*state, EVERYTHING);
@@ -223,13 +235,13 @@ static void test_read_wrong_type(void **state) {
                 Refusal refusal;
                 OpenOptions o;
 
-                assert_refused(options_read(m, KIND_TAP, "lab", &o, &refusal), RAWNET_INVALID_ARGS, &refusal,
-                               "network lab", wrong[i], "type u");
+                assert_refused(options_read(m, KIND_TAP, "lab", &o, &refusal), RAWNET_INVALID_ARGS,
+                               &refusal, "network lab", wrong[i], "type u");
         }
 }
 
-/* Each step of reading fails once, without memory or on a message that is none: that errno, and no options, rather than those that were
- * read so far. */
+/* Each step of reading fails once, without memory or on a message that is none: that errno, and no
+ * options, rather than those that were read so far. */
 static void test_read_faults(void **state) {
         static const int errors[] = {ENOMEM, EBADMSG};
         OpenOptions before;
@@ -240,7 +252,8 @@ static void test_read_faults(void **state) {
                 unsigned n = 0;
 
                 while (fired) {
-                        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = call_with(*state, EVERYTHING);
+                        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m =
+                                call_with(*state, EVERYTHING);
                         Refusal refusal = REFUSAL_UNTOUCHED;
                         OpenOptions o = before;
                         int r;
@@ -253,7 +266,8 @@ static void test_read_faults(void **state) {
                         if (fired)
                                 assert_memory_equal(&o, &before, sizeof(o));
                 }
-                /* into and out of the array; into the entry, key, type, into the variant, value, out of both, five times; no sixth */
+                /* into and out of the array; into the entry, key, type, into the variant, value,
+                 * out of both, five times; no sixth */
                 assert_int_equal(n - 1, 2 + 5 * 7 + 1);
         }
 }
@@ -262,11 +276,16 @@ static void test_read_faults(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults), cmocka_unit_test(test_types),
-                cmocka_unit_test(test_mac),      cmocka_unit_test(test_name),
-                cmocka_unit_test(test_queues),   cmocka_unit_test(test_descriptors),
-                cmocka_unit_test(test_vnet_hdr), cmocka_unit_test(test_unknown_and_twice),
-                with_bus(test_read),             with_bus(test_read_wrong_type),
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_types),
+                cmocka_unit_test(test_mac),
+                cmocka_unit_test(test_name),
+                cmocka_unit_test(test_queues),
+                cmocka_unit_test(test_descriptors),
+                cmocka_unit_test(test_vnet_hdr),
+                cmocka_unit_test(test_unknown_and_twice),
+                with_bus(test_read),
+                with_bus(test_read_wrong_type),
                 with_bus(test_read_faults),
         };
 

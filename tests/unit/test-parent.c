@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The interface that a lease stands on: found or made, and why not. The kernel is played; each of its steps fails once.
+ * The interface that a lease stands on: found or made, and why not. The kernel is played; each of
+ * its steps fails once.
  */
 
 #include "helper/parent.h"
@@ -24,23 +25,37 @@ static struct {
         bool there, marked, hardened, up; /* the shared interface */
         bool ours;                        /* it is not an administrator's */
         bool no_parent;
-        bool elsewhere;           /* it is on an interface of another namespace, with the parent's index */
+        bool elsewhere; /* it is on an interface of another namespace, with the parent's index */
         const LinkInfo *impostor; /* answers to the shared interface's name instead of it */
         unsigned n_made;
         const char *no_vlan; /* what the kernel says to a new one */
         int refuses;         /* kernel_errno of the fault_arm()ed call; 0: the call itself fails */
 } host;
 
-static const Network network = {.name = "lab", .path = "/etc/lab.conf", .parent = "eth0", .protocol = ETH_P_8021Q,
-                                .vlan_first = VLAN, .vlan_last = VLAN, .mode = MODE_BRIDGE};
+static const Network network = {.name = "lab",
+                                .path = "/etc/lab.conf",
+                                .parent = "eth0",
+                                .protocol = ETH_P_8021Q,
+                                .vlan_first = VLAN,
+                                .vlan_last = VLAN,
+                                .mode = MODE_BRIDGE};
 
 static LinkInfo parent_link(void) {
-        return (LinkInfo){.index = PARENT, .name = "eth0", .mtu = 1500, .hardware = ARPHRD_ETHER, .flags = IFF_UP};
+        return (LinkInfo){.index = PARENT,
+                          .name = "eth0",
+                          .mtu = 1500,
+                          .hardware = ARPHRD_ETHER,
+                          .flags = IFF_UP};
 }
 
 static LinkInfo shared_link(void) {
-        LinkInfo link = {.index = SHARED, .vlan = VLAN, .vlan_protocol = ETH_P_8021Q, .mtu = 1500,
-                         .hardware = ARPHRD_ETHER, .flags = host.up ? IFF_UP : 0, .kind = "vlan"};
+        LinkInfo link = {.index = SHARED,
+                         .vlan = VLAN,
+                         .vlan_protocol = ETH_P_8021Q,
+                         .mtu = 1500,
+                         .hardware = ARPHRD_ETHER,
+                         .flags = host.up ? IFF_UP : 0,
+                         .kind = "vlan"};
 
         *(host.elsewhere ? &link.lower_elsewhere : &link.lower) = PARENT;
         if (host.ours)
@@ -57,8 +72,10 @@ static int fails(const char *name, Refusal *refusal) {
         return host.refuses ? refuse_errno(refusal, host.refuses, "%s", name) : -ENOBUFS;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
-int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
+                    Refusal *ret_refusal);
+int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
+                    Refusal *ret_refusal) {
         const LinkInfo shared = shared_link();
         int r = fails("link_get", ret_refusal);
 
@@ -83,9 +100,10 @@ int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, L
         return 0;
 }
 
-int __wrap_link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal);
-int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
-                         Refusal *ret_refusal) {
+int __wrap_link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
+                         Refusal *ret_refusal);
+int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, uint16_t vlan,
+                         uint16_t protocol, Refusal *ret_refusal) {
         int r = fails("link_add_vlan", ret_refusal);
 
         assert_int_equal(plan->lower, PARENT);
@@ -103,12 +121,15 @@ int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, uint16
         return 0;
 }
 
-int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
-int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal) {
+int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change,
+                       Refusal *ret_refusal);
+int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChange *change,
+                       Refusal *ret_refusal) {
         int r = fails("link_change", ret_refusal);
 
         assert_int_equal(index, SHARED);
-        assert_true(host.ours && !host.impostor && !host.elsewhere); /* an administrator's is used as found */
+        assert_true(host.ours && !host.impostor &&
+                    !host.elsewhere); /* an administrator's is used as found */
         if (r != 0)
                 return r;
         if (change->flags_on & IFF_UP) {
@@ -122,8 +143,10 @@ int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChan
         return 0;
 }
 
-int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
-int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal) {
+int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data,
+                     Refusal *ret_refusal);
+int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each, void *data,
+                     Refusal *ret_refusal) {
         const LinkInfo link = shared_link();
         int r = fails("link_dump", ret_refusal);
 
@@ -131,7 +154,8 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r != 0 || !host.there ? r : each(&link, data);
 }
 
-int __wrap_host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac, Refusal *ret_refusal);
+int __wrap_host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
+                       Refusal *ret_refusal);
 int __wrap_host_harden(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t index,
                        _unused_ const MacAddress *own_mac, Refusal *ret_refusal) {
         int r = fails("host_harden", ret_refusal);
@@ -184,10 +208,12 @@ static void test_found(_unused_ void **state) {
         host.there = host.up = true;
         assert_int_equal(try_lower(&refusal), 0);
         host.up = false;
-        assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'", "eth0.100", "is down");
+        assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'",
+                       "eth0.100", "is down");
 }
 
-/* What has the name that the shared interface would have, but is not that interface: not used, and not changed. */
+/* What has the name that the shared interface would have, but is not that interface: not used, and
+ * not changed. */
 static void test_impostor(_unused_ void **state) {
         LinkInfo right, wrong[7];
 
@@ -208,24 +234,28 @@ static void test_impostor(_unused_ void **state) {
 
         host.impostor = &right;
         host.elsewhere = false;
-        assert_int_equal(shared_check(&network, &(LinkInfo){.index = PARENT, .name = "eth0"}, VLAN, &right, &(Refusal){}), 0);
+        assert_int_equal(shared_check(&network, &(LinkInfo){.index = PARENT, .name = "eth0"}, VLAN,
+                                      &right, &(Refusal){}),
+                         0);
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
                 Refusal refusal = REFUSAL_UNTOUCHED;
 
                 host.impostor = &wrong[i];
-                assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'", "VLAN 100 of eth0",
-                               right.name);
+                assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
+                               "VLAN 100 of eth0", right.name);
                 assert_non_null(strstr(refusal.text, i == 0 ? "altname" : "ip link delete"));
         }
 }
 
-/* A VLAN interface of the host whose lower interface has the parent's index, in another namespace; the parent's own VLAN is taken. */
+/* A VLAN interface of the host whose lower interface has the parent's index, in another namespace;
+ * the parent's own VLAN is taken. */
 static void test_elsewhere(_unused_ void **state) {
         Refusal refusal;
 
         memset(&host, 0, sizeof(host));
         host.there = host.up = host.elsewhere = true;
-        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'", "VLAN 100 of eth0", "container");
+        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
+                       "VLAN 100 of eth0", "container");
         host.elsewhere = false;
         assert_int_equal(try_lower(&refusal), 0);
 }
@@ -236,13 +266,16 @@ static void test_no_vlan(_unused_ void **state) {
 
         memset(&host, 0, sizeof(host));
         host.no_vlan = "creating: Unknown device type";
-        assert_refused(try_lower(&refusal), RAWNET_NOT_SUPPORTED, &refusal, "network 'lab'", "no 802.1Q", "8021q");
+        assert_refused(try_lower(&refusal), RAWNET_NOT_SUPPORTED, &refusal, "network 'lab'",
+                       "no 802.1Q", "8021q");
         host.no_vlan = "creating: 8021q: VLANs not supported on device";
-        assert_refused(try_lower(&refusal), RAWNET_KERNEL_REFUSED, &refusal, "not supported on device");
+        assert_refused(try_lower(&refusal), RAWNET_KERNEL_REFUSED, &refusal,
+                       "not supported on device");
         assert_null(strstr(refusal.text, "no 802.1Q"));
 }
 
-/* Is a host leg on the interface that its network asks for? The sweep deletes the leg when the answer is no, so an error is no answer. */
+/* Is a host leg on the interface that its network asks for? The sweep deletes the leg when the
+ * answer is no, so an error is no answer. */
 static void test_is_lower(_unused_ void **state) {
         Netlink netlink = {};
 
@@ -280,8 +313,8 @@ static void test_is_lower_unknown(_unused_ void **state) {
         }
 }
 
-/* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is not hardened and up, never one that is up
- * and not hardened; and the next open mends what was left. */
+/* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is not
+ * hardened and up, never one that is up and not hardened; and the next open mends what was left. */
 static void test_faults(_unused_ void **state) {
         static const int answers[] = {0, EPERM, EBUSY, EOPNOTSUPP};
 

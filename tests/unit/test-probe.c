@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The probe of the kernel, each of whose steps fails once: an error is never reported as a feature that the kernel lacks.
+ * The probe of the kernel, each of whose steps fails once: an error is never reported as a feature
+ * that the kernel lacks.
  */
 
 #include "helper/probe.h"
@@ -28,7 +29,8 @@ static int fails(const char *name, Refusal *refusal) {
 }
 
 int __wrap_privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal);
-int __wrap_privilege_enter_lease(_unused_ const Privilege *privilege, _unused_ Refusal *ret_refusal) {
+int __wrap_privilege_enter_lease(_unused_ const Privilege *privilege,
+                                 _unused_ Refusal *ret_refusal) {
         return 0;
 }
 
@@ -38,17 +40,20 @@ int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
         return fault_due("netlink_open", ENOBUFS) ? -ENOBUFS : 0;
 }
 
-int __wrap_link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal);
-int __wrap_link_add_veth(_unused_ Netlink *netlink, _unused_ const LinkPlan *plan, _unused_ const char *peer,
-                         Refusal *ret_refusal) {
+int __wrap_link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer,
+                         Refusal *ret_refusal);
+int __wrap_link_add_veth(_unused_ Netlink *netlink, _unused_ const LinkPlan *plan,
+                         _unused_ const char *peer, Refusal *ret_refusal) {
         int r = fails("link_add_veth", ret_refusal);
 
         kernel.wire = r == 0;
         return r;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
-int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
+                    Refusal *ret_refusal);
+int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name,
+                    LinkInfo *ret, Refusal *ret_refusal) {
         int r = fails("link_get", ret_refusal);
 
         if (r == 0 && !kernel.wire)
@@ -62,19 +67,23 @@ int __wrap_offload_off(_unused_ const char *name, Refusal *ret_refusal) {
         return fails("offload_off", ret_refusal);
 }
 
-int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
-int __wrap_link_change(_unused_ Netlink *netlink, _unused_ uint32_t index, _unused_ const LinkChange *change,
-                       Refusal *ret_refusal) {
+int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change,
+                       Refusal *ret_refusal);
+int __wrap_link_change(_unused_ Netlink *netlink, _unused_ uint32_t index,
+                       _unused_ const LinkChange *change, Refusal *ret_refusal) {
         return fails("link_change", ret_refusal);
 }
 
-int __wrap_link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal);
-int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, _unused_ uint16_t vlan, _unused_ uint16_t protocol,
-                         Refusal *ret_refusal) {
+int __wrap_link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
+                         Refusal *ret_refusal);
+int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, _unused_ uint16_t vlan,
+                         _unused_ uint16_t protocol, Refusal *ret_refusal) {
         int r = fails("link_add_vlan", ret_refusal);
 
         assert_int_equal(plan->lower, 7);
-        return r == 0 && kernel.no_vlan ? refuse_errno(ret_refusal, EOPNOTSUPP, "%s", kernel.no_vlan) : r;
+        return r == 0 && kernel.no_vlan
+                       ? refuse_errno(ret_refusal, EOPNOTSUPP, "%s", kernel.no_vlan)
+                       : r;
 }
 
 int __wrap_guard_probe_egress(void);
@@ -83,7 +92,8 @@ int __wrap_guard_probe_egress(void) {
 }
 
 int __wrap_report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease, uint32_t value) {
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease,
+                       uint32_t value) {
         assert_int_equal(type, REPORT_PROBED);
         kernel.reported = true;
         kernel.features = value & ~WIRE_FEATURE_VHOST_NET;

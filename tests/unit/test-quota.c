@@ -15,7 +15,8 @@ static int setup(void **state) {
         Fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
-        f->network = (Network){.name = "lab", .path = "/etc/lab.conf", .max_leases = 4, .max_leases_per_user = 2};
+        f->network = (Network){
+                .name = "lab", .path = "/etc/lab.conf", .max_leases = 4, .max_leases_per_user = 2};
         f->next_id = RAWNET_ID_MIN;
         *state = f;
         return 0;
@@ -53,8 +54,8 @@ static void test_per_user(void **state) {
         assert_int_equal(check(f, 1000, &refusal), 0);
         add(f, "lab.100", 1000); /* another VLAN of the same */
         assert_string_equal(refusal.text, "untouched");
-        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab", "uid 1000",
-                       "at most 2", "/etc/lab.conf");
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab",
+                       "uid 1000", "at most 2", "/etc/lab.conf");
         assert_int_equal(check(f, 1001, &refusal), 0);
 }
 
@@ -66,7 +67,8 @@ static void test_per_network(void **state) {
                 assert_int_equal(check(f, 2000, &refusal), 0);
                 add(f, "lab", 1000 + i);
         }
-        assert_refused(check(f, 2000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab", "at most 4");
+        assert_refused(check(f, 2000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab",
+                       "at most 4");
         /* Root is a user like any other. */
         assert_refused(check(f, 0, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab");
 }
@@ -84,14 +86,17 @@ static void test_ended_counts(void **state) {
         assert_int_equal(check(f, 1000, &refusal), 0);
 }
 
-/* What the helper works on counts, what still waits for polkit does not, else a user blocks himself by asking. */
+/* What the helper works on counts, what still waits for polkit does not, else a user blocks himself
+ * by asking. */
 static void test_opens_under_way(void **state) {
         Fixture *f = *state;
         Request under_way[3] = {0};
         Refusal refusal;
 
         for (size_t i = 0; i < ARRAY_SIZE(under_way); i++) {
-                under_way[i] = (Request){.service = &f->service, .uid = 1000, .opens = true,
+                under_way[i] = (Request){.service = &f->service,
+                                         .uid = 1000,
+                                         .opens = true,
                                          .stage = i < 2 ? REQUEST_POLKIT : REQUEST_HELPER};
                 put_text(under_way[i].open.network, sizeof(under_way[i].open.network), "lab.7");
                 under_way[i].next = f->service.requests;
@@ -114,18 +119,21 @@ static void test_over_all_networks(void **state) {
                 add(f, "other", 1000);
         assert_int_equal(check(f, 1000, &refusal), 0);
         add(f, "another", 1000);
-        assert_refused(check(f, 1000, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab", "uid 1000");
+        assert_refused(check(f, 1000, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab",
+                       "uid 1000");
         assert_int_equal(check(f, 1001, &refusal), 0);
 }
 
-/* Without memory a lease is not in the table, and not half in it: what is counted is what is there. */
+/* Without memory a lease is not in the table, and not half in it: what is counted is what is there.
+ */
 static void test_faults(void **state) {
         Fixture *f = *state;
         unsigned n_leases = 0, failures = 0;
         Refusal refusal;
 
         f->network.max_leases = f->network.max_leases_per_user = 65536;
-        /* Through several sizes of the table: each lease is tried with each of its allocations failing. */
+        /* Through several sizes of the table: each lease is tried with each of its allocations
+         * failing. */
         while (n_leases < 100) {
                 bool fired = true;
 
@@ -139,13 +147,17 @@ static void test_faults(void **state) {
                         assert_true(fired == !lease);
                         n_leases += lease != NULL;
                         assert_int_equal(f->service.leases.n_leases, n_leases);
-                        assert_int_equal(lease_table_count(&f->service.leases, "lab", 1000, false), n_leases);
+                        assert_int_equal(lease_table_count(&f->service.leases, "lab", 1000, false),
+                                         n_leases);
                         if (lease)
-                                assert_ptr_equal(lease_table_find(&f->service.leases, lease->wire.id), lease);
+                                assert_ptr_equal(
+                                        lease_table_find(&f->service.leases, lease->wire.id),
+                                        lease);
                         f->network.max_leases_per_user = n_leases + 1;
                         assert_int_equal(check(f, 1000, &refusal), 0);
                         f->network.max_leases_per_user = n_leases ? n_leases : 1;
-                        assert_int_equal(check(f, 1000, &refusal), n_leases ? RAWNET_QUOTA_EXCEEDED : 0);
+                        assert_int_equal(check(f, 1000, &refusal),
+                                         n_leases ? RAWNET_QUOTA_EXCEEDED : 0);
                 }
         }
         assert_true(failures > 100);
@@ -156,11 +168,15 @@ static void test_faults(void **state) {
         assert_false(fault_disarm());
 }
 
-/* Ports that wait for their guest's first frame: of one user, of all, live ones and those being opened. */
+/* Ports that wait for their guest's first frame: of one user, of all, live ones and those being
+ * opened. */
 static void test_learning(void **state) {
         Fixture *f = *state;
         Request asks = {.service = &f->service, .uid = 1000, .open.mac_mode = WIRE_MAC_LEARN};
-        Request under_way = {.service = &f->service, .uid = 1000, .opens = true, .stage = REQUEST_HELPER,
+        Request under_way = {.service = &f->service,
+                             .uid = 1000,
+                             .opens = true,
+                             .stage = REQUEST_HELPER,
                              .open.mac_mode = WIRE_MAC_LEARN};
         Refusal refusal;
         Lease *lease;
@@ -170,13 +186,14 @@ static void test_learning(void **state) {
                 assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
                 lease = add(f, "other", 1000);
         }
-        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab",
-                       "uid 1000", "mac=");
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
+                       "network lab", "uid 1000", "mac=");
         assert_int_equal(check(f, 1000, &refusal), 0);
         lease->wire.mac.octet[0] = 0x52; /* learned */
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = &under_way;
-        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "uid 1000");
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
+                       "uid 1000");
         under_way.opens = false;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = NULL;
@@ -186,16 +203,20 @@ static void test_learning(void **state) {
         for (uint32_t i = RAWNET_LEARNING_PER_USER_MAX - 1; i < RAWNET_LEARNING_MAX; i++)
                 add(f, "other", 2000 + i);
         asks.uid = 1;
-        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "all users");
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
+                       "all users");
 }
 
 #define with_service(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                with_service(test_per_user),     with_service(test_per_network),
-                with_service(test_ended_counts), with_service(test_opens_under_way),
-                with_service(test_over_all_networks), with_service(test_learning),
+                with_service(test_per_user),
+                with_service(test_per_network),
+                with_service(test_ended_counts),
+                with_service(test_opens_under_way),
+                with_service(test_over_all_networks),
+                with_service(test_learning),
                 with_service(test_faults),
         };
 

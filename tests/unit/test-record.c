@@ -39,10 +39,16 @@ static void test_plain(_unused_ void **state) {
 
 /* There and back, the longest of everything included. */
 static void test_round_trip(_unused_ void **state) {
-        WireLease longest = {.uid = UINT32_MAX, .kind = KIND_PACKET, .isolation = ISOLATION_DIRECT,
-                             .vnet_hdr = 1, .vlan = 4094, .mtu = UINT32_MAX, .since = UINT64_MAX,
+        WireLease longest = {.uid = UINT32_MAX,
+                             .kind = KIND_PACKET,
+                             .isolation = ISOLATION_DIRECT,
+                             .vnet_hdr = 1,
+                             .vlan = 4094,
+                             .mtu = UINT32_MAX,
+                             .since = UINT64_MAX,
                              .mac = {{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}}};
-        static const char *const names[] = {"", "x", "my vm", " leading", "trailing ", "a  b", "-", "~"};
+        static const char *const names[] = {"",          "x",    "my vm", " leading",
+                                            "trailing ", "a  b", "-",     "~"};
         char text[LINK_ALIAS_SIZE];
         WireLease again;
 
@@ -70,44 +76,43 @@ static void test_round_trip(_unused_ void **state) {
 
 static void test_bad(_unused_ void **state) {
         static const char *const bad[] = {
-                        "",
-                        " ",
-                        "uplink to switch 7",
-                        "rawnet1",
-                        "rawnet 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet0 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet01 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet-2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet2x 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet4294967296 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet: host leg of lab",
-                        "Rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 veth strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
-                        " rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1  1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 -1 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 4294967296 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 100 4294967296 52:54:00:12:34:56 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 learn 1 lab eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 18446744073709551616 "
-                        "lab eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
-                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
-                        "eth0567890123456",
-                        "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
-                        PLAIN
-                        " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                        "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "",
+                " ",
+                "uplink to switch 7",
+                "rawnet1",
+                "rawnet 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet0 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet01 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet-2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet2x 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet4294967296 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet: host leg of lab",
+                "Rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 veth strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
+                " rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1  1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 -1 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 4294967296 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 4294967296 52:54:00:12:34:56 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 learn 1 lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 18446744073709551616 "
+                "lab eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                "eth0567890123456",
+                "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
+                PLAIN " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
         };
         char endless[1000];
 
@@ -154,35 +159,35 @@ static void test_later(_unused_ void **state) {
                 const char *text;
                 WireLease lease;
         } records[] = {
-                        {"rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
-                         {.uid = 1000,
-                          .vnet_hdr = 1,
-                          .vlan = 100,
-                          .mtu = 1500,
-                          .mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
-                          .since = 17,
-                          .network = "lab.100",
-                          .parent = "eth0"}},
-                        {"rawnet2 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
-                         "name=my vm name=x",
-                         {.uid = 1000,
-                          .kind = KIND_PACKET,
-                          .mtu = 9000,
-                          .since = 17,
-                          .network = "lab",
-                          .parent = "eth0",
-                          .lease_name = "my vm name=x"}},
-                        {"rawnet4294967295 0 veth fenced - 0 - - - lab eth0 x= =y  z name=",
-                         {.kind = KIND_UNKNOWN, .network = "lab", .parent = "eth0"}},
-                        {"rawnet3 0 tap direct 2 0 65536 53:54:00:12:34:56 x lab eth0 nickname=a",
-                         {.network = "lab", .parent = "eth0"}},
-                        {"rawnet3 0 tap strict 1 0 0 learn 1 lab eth0 name=\xc3\xa4",
-                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
-                        {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
-                         "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
-                        {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
-                         {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                {"rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                 {.uid = 1000,
+                  .vnet_hdr = 1,
+                  .vlan = 100,
+                  .mtu = 1500,
+                  .mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
+                  .since = 17,
+                  .network = "lab.100",
+                  .parent = "eth0"}},
+                {"rawnet2 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
+                 "name=my vm name=x",
+                 {.uid = 1000,
+                  .kind = KIND_PACKET,
+                  .mtu = 9000,
+                  .since = 17,
+                  .network = "lab",
+                  .parent = "eth0",
+                  .lease_name = "my vm name=x"}},
+                {"rawnet4294967295 0 veth fenced - 0 - - - lab eth0 x= =y  z name=",
+                 {.kind = KIND_UNKNOWN, .network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap direct 2 0 65536 53:54:00:12:34:56 x lab eth0 nickname=a",
+                 {.network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap strict 1 0 0 learn 1 lab eth0 name=\xc3\xa4",
+                 {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
+                 "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                 {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
+                 {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
@@ -199,27 +204,26 @@ static void test_later(_unused_ void **state) {
 
 /* These are no lease that can be shown, and yet somebody's. */
 static void test_later_unreadable(_unused_ void **state) {
-        static const char *const texts[] =
-                        {
-                                        "rawnet2",
-                                        "rawnet2 ",
-                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
-                                        "lab",
-                                        "rawnet2 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
-                                        "eth0",
-                                        "rawnet2 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
-                                        "lab eth0",
-                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
-                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
-                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
-                                        "lab eth0567890123456",
-                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
-                                        "eth0",
-                                        "rawnet2 4294967295 tap strict 1 100 1500 "
-                                        "52:54:00:12:34:56 1 lab eth0", /* by wire_lease_check() */
-                                        "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
-                                        "lab/x eth0",
-                        };
+        static const char *const texts[] = {
+                "rawnet2",
+                "rawnet2 ",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "lab",
+                "rawnet2 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                "eth0",
+                "rawnet2 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
+                "lab eth0",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "lab eth0567890123456",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
+                "eth0",
+                "rawnet2 4294967295 tap strict 1 100 1500 "
+                "52:54:00:12:34:56 1 lab eth0", /* by wire_lease_check() */
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "lab/x eth0",
+        };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 Netlink netlink = fake_kernel();
@@ -314,20 +318,27 @@ static void test_read_nothing(_unused_ void **state) {
         Netlink netlink = fake_kernel();
 
         fake_kernel_acks(-EINVAL, NULL, 0); /* no such nsid */
-        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
+                       "rn12345");
         netlink = fake_kernel();
-        fake_kernel_acks(-EACCES, NULL, 0); /* another user namespace's, into which the helper may not look */
-        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
+        fake_kernel_acks(-EACCES, NULL,
+                         0); /* another user namespace's, into which the helper may not look */
+        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
+                       "rn12345");
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
                 netlink = fake_kernel();
                 answer_link("lo", aliases[i]);
-                assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal, "rn12345");
+                assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE,
+                               &refusal, "rn12345");
         }
-        for (const uint32_t *id = (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};; id++) {
+        for (const uint32_t *id =
+                     (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};
+             ; id++) {
                 netlink = fake_kernel();
-                assert_refused(record_read(&netlink, *id, &lease, NULL, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
-                               "no lease");
-                assert_int_equal(fake_kernel_requests(), 0); /* somebody else's nsid is not even looked at */
+                assert_refused(record_read(&netlink, *id, &lease, NULL, &refusal),
+                               RAWNET_NO_SUCH_LEASE, &refusal, "no lease");
+                assert_int_equal(fake_kernel_requests(),
+                                 0); /* somebody else's nsid is not even looked at */
                 if (*id == 0)
                         break;
         }
@@ -337,8 +348,8 @@ static void test_read_nothing(_unused_ void **state) {
         assert_memory_equal(&lease, &before, sizeof(lease));
 }
 
-/* Only "no such link" and "no such namespace" mean that something ended: after any other refusal the lease may live, and a scan that took it
- * for gone would end it for rawnetd. */
+/* Only "no such link" and "no such namespace" mean that something ended: after any other refusal
+ * the lease may live, and a scan that took it for gone would end it for rawnetd. */
 static void test_read_refused(_unused_ void **state) {
         static const int refusals[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY};
         WireLease before;
@@ -355,14 +366,16 @@ static void test_read_refused(_unused_ void **state) {
                         if (step > 1)
                                 answer_link("rn12345", NULL);
                         fake_kernel_acks(-refusals[i], NULL, 0);
-                        assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface");
+                        assert_refused(read_lease(&netlink, &lease, &refusal),
+                                       RAWNET_KERNEL_REFUSED, &refusal, "interface");
                         assert_int_equal(refusal.kernel_errno, refusals[i]);
                         assert_memory_equal(&lease, &before, sizeof(lease));
                 }
         }
 }
 
-/* Each step of reading fails once: never "no such lease" (a scan would take the lease for ended), never half a record. */
+/* Each step of reading fails once: never "no such lease" (a scan would take the lease for ended),
+ * never half a record. */
 static void test_read_faults(_unused_ void **state) {
         WireLease before;
         bool fired = true;
@@ -392,17 +405,17 @@ static void test_read_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_plain),
-                        cmocka_unit_test(test_round_trip),
-                        cmocka_unit_test(test_bad),
-                        cmocka_unit_test(test_later),
-                        cmocka_unit_test(test_later_unreadable),
-                        cmocka_unit_test(test_read_later),
-                        cmocka_unit_test(test_names),
-                        cmocka_unit_test(test_read),
-                        cmocka_unit_test(test_read_nothing),
-                        cmocka_unit_test(test_read_refused),
-                        cmocka_unit_test(test_read_faults),
+                cmocka_unit_test(test_plain),
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_later),
+                cmocka_unit_test(test_later_unreadable),
+                cmocka_unit_test(test_read_later),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_read),
+                cmocka_unit_test(test_read_nothing),
+                cmocka_unit_test(test_read_refused),
+                cmocka_unit_test(test_read_faults),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -10,7 +10,8 @@
 
 #define SECOND UINT64_C(1000000)
 
-/* The time, µs, and what was logged. The event loop's own clock is far ahead of that time, so a timer is due in its next round. */
+/* The time, µs, and what was logged. The event loop's own clock is far ahead of that time, so a
+ * timer is due in its next round. */
 static struct {
         uint64_t now;
         unsigned n_lines;
@@ -20,7 +21,8 @@ static struct {
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
-        *ret = (struct timespec){.tv_sec = (time_t)(fake.now / SECOND), .tv_nsec = (long)(fake.now % SECOND) * 1000};
+        *ret = (struct timespec){.tv_sec = (time_t)(fake.now / SECOND),
+                                 .tv_nsec = (long)(fake.now % SECOND) * 1000};
         return 0;
 }
 
@@ -144,7 +146,8 @@ static void test_limit(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_first_then_a_count, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_users_and_the_kernel_by_themselves, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_users_and_the_kernel_by_themselves, setup,
+                                                teardown),
                 cmocka_unit_test_setup_teardown(test_many_users, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_the_end_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limit, setup, teardown),

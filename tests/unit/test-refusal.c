@@ -25,7 +25,8 @@ static void test_without_a_place(_unused_ void **state) {
 static void test_errno(_unused_ void **state) {
         Refusal r;
 
-        assert_int_equal(refuse_errno(&r, EPERM, "network %s: make it", "lab"), RAWNET_KERNEL_REFUSED);
+        assert_int_equal(refuse_errno(&r, EPERM, "network %s: make it", "lab"),
+                         RAWNET_KERNEL_REFUSED);
         assert_string_equal(r.text, "network lab: make it: Operation not permitted");
         assert_int_equal(r.kernel_errno, EPERM);
         refuse_errno(&r, -EBUSY, "x");

@@ -67,13 +67,19 @@ static void test_changes(_unused_ void **state) {
         registry_free(&r);
 }
 
-/* What a lease carries follows the interface below it, but no further than its own MTU, and a direct one's only falls. */
+/* What a lease carries follows the interface below it, but no further than its own MTU, and a
+ * direct one's only falls. */
 static void test_mtu(_unused_ void **state) {
         static const struct {
                 uint32_t mtu;
                 uint32_t follows, direct; /* what they carry then */
-        } steps[] = {{9000, 1500, 1500}, {1400, 1400, 1400}, {1300, 1300, 1300}, {1450, 1450, 1300}, {9000, 1500, 1300}};
-        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"), direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
+        } steps[] = {{9000, 1500, 1500},
+                     {1400, 1400, 1400},
+                     {1300, 1300, 1300},
+                     {1450, 1450, 1300},
+                     {9000, 1500, 1300}};
+        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"),
+                  direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
                   other = lease_of(RAWNET_ID_MIN + 2, "lab");
         Registry r = {0};
 
@@ -118,7 +124,8 @@ static void test_scan(_unused_ void **state) {
         assert_false(registry_remove(&r, RAWNET_ID_MIN + 20, &lost));
         assert_int_equal(put(&r, RAWNET_ID_MIN + 20), 0);
 
-        for (const uint32_t *id = (const uint32_t[]){0, 2, 4, UINT32_MAX}; *id != UINT32_MAX; id++) {
+        for (const uint32_t *id = (const uint32_t[]){0, 2, 4, UINT32_MAX}; *id != UINT32_MAX;
+             id++) {
                 assert_true(registry_next_lost(&r, &lost));
                 assert_int_equal(lost.id, RAWNET_ID_MIN + *id);
         }
@@ -131,7 +138,8 @@ static void test_scan(_unused_ void **state) {
 }
 
 static void test_count(_unused_ void **state) {
-        static const char *const networks[] = {"lab", "lab.100", "lab.4094", "lab2", "la", "LAB", "lab-x", "lab_1.5"};
+        static const char *const networks[] = {"lab", "lab.100", "lab.4094", "lab2",
+                                               "la",  "LAB",     "lab-x",    "lab_1.5"};
         Registry r = {0};
 
         for (uint32_t i = 0; i < ARRAY_SIZE(networks); i++) {
@@ -174,8 +182,9 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes), cmocka_unit_test(test_mtu), cmocka_unit_test(test_scan),
-                cmocka_unit_test(test_count), cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes),
+                cmocka_unit_test(test_mtu),          cmocka_unit_test(test_scan),
+                cmocka_unit_test(test_count),        cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -4,8 +4,9 @@
 #include "test.h"
 
 /*
- * The list of requests while sd-bus's queue is full: what waits and is to run again cannot, and ends, in the middle of a walk along
- * the list. Run with ASan as well, which notices any use of a freed request. Messages are numbers here, nothing looks into them.
+ * The list of requests while sd-bus's queue is full: what waits and is to run again cannot, and
+ * ends, in the middle of a walk along the list. Run with ASan as well, which notices any use of a
+ * freed request. Messages are numbers here, nothing looks into them.
  */
 
 #define N 8u
@@ -65,7 +66,8 @@ int __wrap_sd_bus_reply_method_errno(sd_bus_message *m, int error, const sd_bus_
 }
 
 int __wrap_sd_bus_reply_method_errorf(sd_bus_message *m, const char *name, const char *format, ...);
-int __wrap_sd_bus_reply_method_errorf(sd_bus_message *m, const char *name, const char *format, ...) {
+int __wrap_sd_bus_reply_method_errorf(sd_bus_message *m, const char *name, const char *format,
+                                      ...) {
         bus.n_refused[number(m)]++;
         return 0;
 }
@@ -126,7 +128,8 @@ static void assert_left(Service *service, unsigned n) {
         assert_int_equal(left, n);
 }
 
-/* All of them end with an error each, whose end passes a turn that the next in the list was to get. */
+/* All of them end with an error each, whose end passes a turn that the next in the list was to get.
+ */
 static void assert_each_failed_once(size_t n) {
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(bus.n_failed[i], 1);
@@ -201,7 +204,8 @@ static void test_caller_gone(void **state) {
         assert_left(service, 1);
 }
 
-/* What has ended is not found by its message: a call that comes by with the same address is a new one. */
+/* What has ended is not found by its message: a call that comes by with the same address is a new
+ * one. */
 static void test_ended_is_not_found(void **state) {
         Service *service = *state;
         Request *q = add(service, 0, REQUEST_SYNC);

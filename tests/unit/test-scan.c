@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What a scan finds where the kernel's list of namespace ids is not whole, and whether it knows. The kernel's answers are played.
+ * What a scan finds where the kernel's list of namespace ids is not whole, and whether it knows.
+ * The kernel's answers are played.
  */
 
 #include "helper/nsid.h"
@@ -13,10 +14,10 @@
 #define NEW RAWNET_ID_FIRST
 
 static const uint32_t *dumped, *alive; /* 0 ends both */
-static NsidList list; /* what the dump is */
+static NsidList list;                  /* what the dump is */
 static uint32_t of_the_future; /* a later version's lease, which cannot be understood at all */
-static uint32_t unreadable; /* the kernel refuses to say what this one is */
-static bool asked; /* for ids one by one */
+static uint32_t unreadable;    /* the kernel refuses to say what this one is */
+static bool asked;             /* for ids one by one */
 static struct {
         uint32_t leases[16];
         size_t n;
@@ -29,8 +30,10 @@ int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
         return 0;
 }
 
-int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list, Refusal *ret_refusal);
-int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, NsidList *ret_list, _unused_ Refusal *ret_refusal) {
+int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
+                     Refusal *ret_refusal);
+int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
+                     _unused_ Refusal *ret_refusal) {
         for (const uint32_t *id = dumped; *id; id++)
                 each(*id, data);
         *ret_list = list;
@@ -38,7 +41,8 @@ int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, NsidL
 }
 
 int __wrap_nsid_ask(Netlink *netlink, uint32_t first, uint32_t last, NsidEach each, void *data);
-int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, NsidEach each, void *data) {
+int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, NsidEach each,
+                    void *data) {
         asked = true;
         for (const uint32_t *id = alive; *id; id++)
                 if (*id >= first && *id <= last)
@@ -46,8 +50,10 @@ int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, Ns
         return 0;
 }
 
-int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower, Refusal *ret_refusal);
-int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower, Refusal *ret_refusal) {
+int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
+                       Refusal *ret_refusal);
+int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret,
+                       LeaseLower *ret_lower, Refusal *ret_refusal) {
         if (id == of_the_future)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "a later version of rawnet opened lease %u", id);
@@ -63,7 +69,8 @@ int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret, L
 }
 
 int __wrap_report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease, uint32_t value) {
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease,
+                       uint32_t value) {
         told.scanned = type == REPORT_SCANNED;
         told.whole = told.scanned && value == SCAN_WHOLE;
         return 0;
@@ -79,8 +86,10 @@ int __wrap_report_lease(_unused_ int fd, const WireLease *lease, uint32_t lower,
         return 0;
 }
 
-/* A scan by a helper that knows of the leases known (0 ends it) reports those of expected, in any order, each once. */
-static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uint32_t *living, const uint32_t *expected) {
+/* A scan by a helper that knows of the leases known (0 ends it) reports those of expected, in any
+ * order, each once. */
+static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uint32_t *living,
+                       const uint32_t *expected) {
         RegistryEntry entries[8] = {};
         Registry registry = {.entries = entries};
         const LeaseContext context = {.registry = &registry, .report_fd = -1};
@@ -117,7 +126,8 @@ static void test_whole(_unused_ void **state) {
         check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0));
         check_scan(IDS(OLD, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0));
         /* One ended, somebody else's is none of ours. */
-        check_scan(IDS(OLD, OLD + 1, 0), IDS(7, OLD + 1, OLD + 5, 0), IDS(7, OLD + 1, 0), IDS(OLD + 1, 0));
+        check_scan(IDS(OLD, OLD + 1, 0), IDS(7, OLD + 1, OLD + 5, 0), IDS(7, OLD + 1, 0),
+                   IDS(OLD + 1, 0));
         assert_true(told.whole);
         assert_false(asked);
 }
@@ -125,25 +135,30 @@ static void test_whole(_unused_ void **state) {
 /* The list ends before the ids of new leases, or among them. */
 static void test_cut_off(_unused_ void **state) {
         list = NSID_LIST_CUT_OFF;
-        check_scan(IDS(0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, NEW + 7, RAWNET_ID_MAX, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
+        check_scan(IDS(0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, NEW + 7, RAWNET_ID_MAX, 0),
+                   IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
         assert_false(told.whole); /* and indeed OLD + 1 was not found */
-        check_scan(IDS(OLD + 1, 0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, 0), IDS(OLD, OLD + 1, NEW, 0));
+        check_scan(IDS(OLD + 1, 0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, 0),
+                   IDS(OLD, OLD + 1, NEW, 0));
         assert_false(told.whole);
         check_scan(IDS(0), IDS(0), IDS(0), IDS(0));
         assert_false(told.whole);
         /* No lower id can be missing. */
-        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
+        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0),
+                   IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
         assert_true(told.whole);
 }
 
-/* One in the middle is left out, because another before it ended between two messages of the dump. */
+/* One in the middle is left out, because another before it ended between two messages of the dump.
+ */
 static void test_skipped(_unused_ void **state) {
         list = NSID_LIST_LONG;
-        check_scan(IDS(OLD, OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD, OLD + 1, OLD + 3, 0), IDS(OLD + 1, OLD + 2, OLD + 3, 0),
-                   IDS(OLD + 1, OLD + 2, OLD + 3, 0));
+        check_scan(IDS(OLD, OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD, OLD + 1, OLD + 3, 0),
+                   IDS(OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD + 1, OLD + 2, OLD + 3, 0));
         check_scan(IDS(OLD, OLD + 1, OLD + 2, 0), IDS(OLD + 2, 0), IDS(OLD, OLD + 1, OLD + 2, 0),
                    IDS(OLD, OLD + 1, OLD + 2, 0));
-        check_scan(IDS(0), IDS(OLD, NEW, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0));
+        check_scan(IDS(0), IDS(OLD, NEW, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0),
+                   IDS(OLD, NEW, NEW + 1, NEW + 2, 0));
         assert_true(told.whole);
 }
 
@@ -167,7 +182,8 @@ static void test_unreadable(_unused_ void **state) {
         unreadable = OLD + 1;
         list = NSID_LIST_WHOLE;
         memset(&told, 0, sizeof(told));
-        assert_refused(scan_leases(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal, "interface lo");
+        assert_refused(scan_leases(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal,
+                       "interface lo");
         assert_int_equal(told.n, 1);
         assert_false(told.scanned);
         unreadable = 0;
@@ -175,9 +191,9 @@ static void test_unreadable(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_later_version),
-                        cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut_off),
-                        cmocka_unit_test(test_skipped),
+                cmocka_unit_test(test_unreadable), cmocka_unit_test(test_later_version),
+                cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut_off),
+                cmocka_unit_test(test_skipped),
         };
 
         return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Standard input, output and error that the caller has closed, in every combination, each in a process of its own. */
+/* Standard input, output and error that the caller has closed, in every combination, each in a
+ * process of its own. */
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -12,7 +13,15 @@
 #include "test.h"
 
 /* The child's exit status: what went wrong first. */
-enum { GOOD, NOT_ENSURED, CHANGED, NOT_NULL, NOT_INHERITED, WRITABLE, NUMBER_TAKEN };
+enum {
+        GOOD,
+        NOT_ENSURED,
+        CHANGED,
+        NOT_NULL,
+        NOT_INHERITED,
+        WRITABLE,
+        NUMBER_TAKEN
+};
 
 static bool is_null(int fd) {
         struct stat st;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Which shared VLAN interfaces a sweep removes, and when the host's guard goes with them. The kernel's answers are played.
+ * Which shared VLAN interfaces a sweep removes, and when the host's guard goes with them. The
+ * kernel's answers are played.
  */
 
 #include <linux/if_ether.h>
@@ -16,29 +17,30 @@
 #define VLANS_MAX 1000u
 
 static struct {
-        unsigned n_vlans;            /* shared interfaces of VLAN 1 to that */
-        unsigned leg_on;             /* a host leg stands on that VLAN's */
-        unsigned lease_on;           /* the lease's uplink stands on that VLAN's */
-        bool lease_elsewhere;        /* or rather on an interface of another namespace with that index */
-        const char *unlisted;        /* of this kind there is no list: links come and go */
-        int unseen;                  /* the kernel refuses with this errno to show the lease's uplink */
-        bool later;                  /* the lease is a later version's */
-        const char *moved;           /* their parent is in another namespace by now; their alias */
-        bool other_kind;             /* they are no VLAN interfaces */
-        bool leg_elsewhere;          /* what the leg is on only has that index */
-        bool foreign;                /* and an administrator's own VLAN interface is there */
-        int undeletable;             /* with this errno */
+        unsigned n_vlans;     /* shared interfaces of VLAN 1 to that */
+        unsigned leg_on;      /* a host leg stands on that VLAN's */
+        unsigned lease_on;    /* the lease's uplink stands on that VLAN's */
+        bool lease_elsewhere; /* or rather on an interface of another namespace with that index */
+        const char *unlisted; /* of this kind there is no list: links come and go */
+        int unseen;           /* the kernel refuses with this errno to show the lease's uplink */
+        bool later;           /* the lease is a later version's */
+        const char *moved;    /* their parent is in another namespace by now; their alias */
+        bool other_kind;      /* they are no VLAN interfaces */
+        bool leg_elsewhere;   /* what the leg is on only has that index */
+        bool foreign;         /* and an administrator's own VLAN interface is there */
+        int undeletable;      /* with this errno */
         bool deleted[VLANS_MAX + 1];
         unsigned n_deleted;
         bool guard_removed;
-        uint64_t opening[64];        /* the VLANs of opens in progress */
+        uint64_t opening[64]; /* the VLANs of opens in progress */
 } host;
 
 static void name_of(unsigned vlan, char name[static IFNAMSIZ]) {
         snprintf(name, IFNAMSIZ, RAWNET_VLAN_NAME_FORMAT, (unsigned long long)PARENT << 13 | vlan);
 }
 
-int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);
+int __wrap_link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data,
+                     Refusal *ret_refusal);
 int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each, void *data,
                      _unused_ Refusal *ret_refusal) {
         LinkInfo info = {.lower = PARENT, .vlan_protocol = ETH_P_8021Q, .kind = "vlan"};
@@ -71,16 +73,22 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal);
-int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
+                    Refusal *ret_refusal);
+int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name,
+                    LinkInfo *ret, Refusal *ret_refusal) {
         if (host.unseen)
-                return host.unseen < 0 ? host.unseen : refuse_errno(ret_refusal, host.unseen, "interface %s", name);
-        *ret = (LinkInfo){.lower_elsewhere = INDEX(host.lease_on), .lower_nsid = host.lease_elsewhere ? 6 : 5};
+                return host.unseen < 0
+                               ? host.unseen
+                               : refuse_errno(ret_refusal, host.unseen, "interface %s", name);
+        *ret = (LinkInfo){.lower_elsewhere = INDEX(host.lease_on),
+                          .lower_nsid = host.lease_elsewhere ? 6 : 5};
         return 0;
 }
 
 int __wrap_link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal);
-int __wrap_link_delete(_unused_ Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal) {
+int __wrap_link_delete(_unused_ Netlink *netlink, int32_t nsid, const LinkInfo *link,
+                       Refusal *ret_refusal) {
         unsigned vlan = link->index - INDEX(0);
 
         assert_int_equal(nsid, LINK_HERE);
@@ -159,7 +167,8 @@ static void test_no_list(_unused_ void **state) {
         }
 }
 
-/* An index means nothing without its namespace: neither is a shared interface in use by what is on another, nor is it ours because of an index. */
+/* An index means nothing without its namespace: neither is a shared interface in use by what is on
+ * another, nor is it ours because of an index. */
 static void test_elsewhere(_unused_ void **state) {
         static const char *const aliases[] = {"", "somebody's", "rawnet: VLAN 1 of eth0"};
 
@@ -199,7 +208,8 @@ static void test_elsewhere(_unused_ void **state) {
         assert_int_equal(host.n_deleted, 0);
 }
 
-/* An open in progress may put its uplink on the interface of its VLAN at any moment; the others' are deleted all the same. */
+/* An open in progress may put its uplink on the interface of its VLAN at any moment; the others'
+ * are deleted all the same. */
 static void test_opening(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 70;
@@ -219,7 +229,8 @@ static void test_opening(_unused_ void **state) {
         assert_false(host.guard_removed);
 }
 
-/* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays. */
+/* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays.
+ */
 static void test_undeletable(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 3;
@@ -234,7 +245,8 @@ static void test_undeletable(_unused_ void **state) {
 
 /* An uplink that cannot be looked at may be there. */
 static void test_unseen(_unused_ void **state) {
-        static const int unknown[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY, -ENOBUFS}, gone[] = {ENODEV, EINVAL, EACCES};
+        static const int unknown[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY, -ENOBUFS},
+                         gone[] = {ENODEV, EINVAL, EACCES};
 
         for (size_t i = 0; i < ARRAY_SIZE(unknown) + ARRAY_SIZE(gone); i++) {
                 bool is_gone = i >= ARRAY_SIZE(unknown);
@@ -242,7 +254,9 @@ static void test_unseen(_unused_ void **state) {
                 memset(&host, 0, sizeof(host));
                 host.n_vlans = host.lease_on = 1;
                 host.unseen = is_gone ? gone[i - ARRAY_SIZE(unknown)] : unknown[i];
-                assert_int_equal(sweep(), is_gone ? 0 : host.unseen < 0 ? host.unseen : -host.unseen);
+                assert_int_equal(sweep(), is_gone           ? 0
+                                          : host.unseen < 0 ? host.unseen
+                                                            : -host.unseen);
                 assert_int_equal(host.n_deleted, is_gone);
                 assert_int_equal(host.guard_removed, is_gone);
         }
@@ -280,14 +294,10 @@ static void test_no_memory(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_few),
-                cmocka_unit_test(test_many),
-                cmocka_unit_test(test_no_list),
-                cmocka_unit_test(test_unseen),
-                cmocka_unit_test(test_elsewhere),
-                cmocka_unit_test(test_opening),
-                cmocka_unit_test(test_later_version),
-                cmocka_unit_test(test_undeletable),
+                cmocka_unit_test(test_few),           cmocka_unit_test(test_many),
+                cmocka_unit_test(test_no_list),       cmocka_unit_test(test_unseen),
+                cmocka_unit_test(test_elsewhere),     cmocka_unit_test(test_opening),
+                cmocka_unit_test(test_later_version), cmocka_unit_test(test_undeletable),
                 cmocka_unit_test(test_no_memory),
         };
 

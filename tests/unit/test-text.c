@@ -17,19 +17,21 @@ static const struct {
         {"a\tb", false, "a?b"},
         {"\x1b[31m", false, "?[31m"},
         {"\x7f", false, "?"},
-        {"\xc2\x9b", false, "??"},             /* U+009B, CSI of 8-bit terminals */
-        {"\xc0\xaf", false, "??"},             /* overlong '/' */
-        {"\xe0\x80\xaf", false, "???"},        /* overlong */
-        {"\xf0\x80\x80\xaf", false, "????"},   /* overlong */
-        {"\xed\xa0\x80", false, "???"},        /* surrogate */
-        {"\xf4\x90\x80\x80", false, "????"},   /* above U+10FFFF */
+        {"\xc2\x9b", false, "??"},           /* U+009B, CSI of 8-bit terminals */
+        {"\xc0\xaf", false, "??"},           /* overlong '/' */
+        {"\xe0\x80\xaf", false, "???"},      /* overlong */
+        {"\xf0\x80\x80\xaf", false, "????"}, /* overlong */
+        {"\xed\xa0\x80", false, "???"},      /* surrogate */
+        {"\xf4\x90\x80\x80", false, "????"}, /* above U+10FFFF */
         {"\xf8\x88\x80\x80\x80", false, "?????"},
         {"\xff", false, "?"},
         {"\x80", false, "?"},
-        {"\xc3", false, "?"},     /* cut off */
+        {"\xc3", false, "?"}, /* cut off */
         {"\xe2\x82", false, "??"},
         {"\xe2\x82x", false, "??x"},
-        {"\xc3" "A", false, "?A"},
+        {"\xc3"
+         "A",
+         false, "?A"},
 };
 
 /* UTF-8 of a code point above U+007F. */
@@ -46,18 +48,20 @@ static size_t encode(uint32_t code, char ret[static 5]) {
 /* What is not seen and changes what is: nothing of it reaches a terminal. */
 static void test_format_characters(_unused_ void **state) {
         static const uint32_t refused[] = {
-                0x80, 0x85, 0x9f,                               /* C1 */
-                0xad,                                           /* soft hyphen */
-                0x61c, 0x200e, 0x200f,                          /* marks of direction */
-                0x202a, 0x202b, 0x202c, 0x202d, 0x202e,         /* embeddings and overrides */
-                0x2066, 0x2067, 0x2068, 0x2069,                 /* isolates */
-                0x2028, 0x2029,                                 /* line and paragraph separator */
-                0x200b, 0x200c, 0x200d, 0x2060, 0xfeff, 0x180e, /* of no width */
-                0x2061, 0x2064, 0x206a, 0x206f, 0xfff9, 0xfffb, 0x600, 0x605, 0x6dd, 0x70f, 0x890, 0x891, 0x8e2, 0x110bd,
-                0x110cd, 0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0001, 0xe0020, 0xe007f};
-        static const uint32_t taken[] = {0xa0,   0xac,   0xae,   0x5ff,  0x606,  0x61b,   0x61d,   0x627,   0x180d,
-                                         0x200a, 0x2010, 0x2027, 0x202f, 0x205f, 0x2070,  0xfefe,  0xff00,  0xfffd,
-                                         0x5d0,  0x6de,  0x110bc, 0x1342f, 0x1d172, 0x1f600, 0xe0100};
+                0x80,    0x85,    0x9f,                     /* C1 */
+                0xad,                                       /* soft hyphen */
+                0x61c,   0x200e,  0x200f,                   /* marks of direction */
+                0x202a,  0x202b,  0x202c,  0x202d,  0x202e, /* embeddings and overrides */
+                0x2066,  0x2067,  0x2068,  0x2069,          /* isolates */
+                0x2028,  0x2029,                            /* line and paragraph separator */
+                0x200b,  0x200c,  0x200d,  0x2060,  0xfeff,  0x180e, /* of no width */
+                0x2061,  0x2064,  0x206a,  0x206f,  0xfff9,  0xfffb,  0x600,   0x605,
+                0x6dd,   0x70f,   0x890,   0x891,   0x8e2,   0x110bd, 0x110cd, 0x13430,
+                0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0001, 0xe0020, 0xe007f};
+        static const uint32_t taken[] = {0xa0,    0xac,    0xae,    0x5ff,  0x606,  0x61b,  0x61d,
+                                         0x627,   0x180d,  0x200a,  0x2010, 0x2027, 0x202f, 0x205f,
+                                         0x2070,  0xfefe,  0xff00,  0xfffd, 0x5d0,  0x6de,  0x110bc,
+                                         0x1342f, 0x1d172, 0x1f600, 0xe0100};
         char text[5];
 
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
@@ -112,15 +116,21 @@ static void test_shorten(_unused_ void **state) {
         check_shortened("abc", 16, "abc...");
         check_shortened("", 3, "...");
         /* Not in the middle of a character. */
-        check_shortened("ab\xe2\x82\xac" "cdefgh", 8, "ab\xe2\x82\xac...");
-        check_shortened("ab\xe2\x82\xac" "cdefgh", 7, "ab...");
-        check_shortened("ab\xe2\x82\xac" "cdefgh", 6, "ab...");
+        check_shortened("ab\xe2\x82\xac"
+                        "cdefgh",
+                        8, "ab\xe2\x82\xac...");
+        check_shortened("ab\xe2\x82\xac"
+                        "cdefgh",
+                        7, "ab...");
+        check_shortened("ab\xe2\x82\xac"
+                        "cdefgh",
+                        6, "ab...");
         check_shortened("\x80\x80\x80\x80\x80", 4, "...");
 }
 
 static void test_number(_unused_ void **state) {
-        static const char *const wrong[] = {"",   " 1",  "1 ",  "+1", "-1", "01", "00", "0x1",
-                                            "1a", "1.0", "1e3", "a",  "\n", "१"};
+        static const char *const wrong[] = {"",    " 1", "1 ",  "+1",  "-1", "01", "00",
+                                            "0x1", "1a", "1.0", "1e3", "a",  "\n", "१"};
         uint32_t n = 77;
 
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -166,11 +176,9 @@ static void test_hex_digit(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_printable_utf8), cmocka_unit_test(test_format_characters),
-                cmocka_unit_test(test_printable_ascii),
-                cmocka_unit_test(test_shorten),
-                cmocka_unit_test(test_number),
-                cmocka_unit_test(test_long_number),
+                cmocka_unit_test(test_printable_utf8),  cmocka_unit_test(test_format_characters),
+                cmocka_unit_test(test_printable_ascii), cmocka_unit_test(test_shorten),
+                cmocka_unit_test(test_number),          cmocka_unit_test(test_long_number),
                 cmocka_unit_test(test_hex_digit),
         };
 

@@ -13,17 +13,19 @@ static void test_paths(_unused_ void **state) {
         Refusal refusal = {};
         char path[200];
 
-        assert_refused(unix_address("", &address, &refusal), RAWNET_INVALID_ARGS, &refusal, "empty");
+        assert_refused(unix_address("", &address, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "empty");
         memset(path, 'x', sizeof(path));
         path[108] = '\0';
-        assert_refused(unix_address(path, &address, &refusal), RAWNET_INVALID_ARGS, &refusal, path, "108 bytes",
-                       "at most 107 bytes", "shorter path");
+        assert_refused(unix_address(path, &address, &refusal), RAWNET_INVALID_ARGS, &refusal, path,
+                       "108 bytes", "at most 107 bytes", "shorter path");
         path[107] = '\0';
         assert_int_equal(unix_address(path, &address, NULL), 0);
         assert_string_equal(address.sun_path, path);
 }
 
-/* The umask is the caller's: it neither adds to the mode nor takes from it, and is the same afterwards. */
+/* The umask is the caller's: it neither adds to the mode nor takes from it, and is the same
+ * afterwards. */
 static void test_modes(_unused_ void **state) {
         static const mode_t masks[] = {0, 022, 077, 0777}, modes[] = {0600, 0660, 0666};
         mode_t old = umask(0);
@@ -46,12 +48,13 @@ static void test_modes(_unused_ void **state) {
                         assert_int_equal(umask(0), masks[i]);
                         assert_int_equal(stat(path, &st), 0);
                         assert_int_equal(st.st_mode, S_IFSOCK | modes[k]);
-                        assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+                        assert_int_equal(
+                                connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
                         assert_int_equal(unix_peer_user(client, &user), 0);
                         assert_int_equal(user, geteuid());
                         /* Something is there already. */
-                        assert_refused(unix_listen(&address, 0600, 1, &(int){-1}, &refusal), RAWNET_KERNEL_REFUSED, &refusal,
-                                       "listening on", path);
+                        assert_refused(unix_listen(&address, 0600, 1, &(int){-1}, &refusal),
+                                       RAWNET_KERNEL_REFUSED, &refusal, "listening on", path);
                         close(client);
                         close(fd);
                         unlink(path);

@@ -26,8 +26,10 @@ int __wrap_sd_bus_get_unique_name(sd_bus *bus, const char **ret) {
         return 0;
 }
 
-int __wrap_bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer, void *userdata, sd_bus_slot **ret);
-int __wrap_bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer, void *userdata, sd_bus_slot **ret) {
+int __wrap_bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer,
+                         void *userdata, sd_bus_slot **ret);
+int __wrap_bus_stats_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answer,
+                         void *userdata, sd_bus_slot **ret) {
         put_text(question.name, sizeof(question.name), name);
         question.answer = answer;
         question.userdata = userdata;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The helper's own judgement: what a request may ask of a network file, whatever rawnetd says. The file is the test's.
+ * The helper's own judgement: what a request may ask of a network file, whatever rawnetd says. The
+ * file is the test's.
  */
 
 #include "helper/validate.h"
@@ -14,7 +15,8 @@ static Network file;
 int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
 int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal) {
         if (strcmp(name, file.name) != 0)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK, "network %s: there is no such network", name);
+                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                              "network %s: there is no such network", name);
         *ret = file;
         return 0;
 }
@@ -28,7 +30,9 @@ int __wrap_access(const char *path, int mode) {
         return has_vhost_net ? 0 : -1;
 }
 
-#define ALL_FEATURES (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS | WIRE_FEATURE_USER_NAMESPACE)
+#define ALL_FEATURES                                                                               \
+        (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
+         WIRE_FEATURE_USER_NAMESPACE)
 
 typedef struct Fixture {
         Registry registry;
@@ -43,16 +47,28 @@ static int setup(void **state) {
         Fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
-        file = (Network){.vlan_first = 100, .vlan_last = 199, .protocol = ETH_P_8021Q, .mode = MODE_PRIVATE,
-                         .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), .anti_spoof = true,
-                         .mac_prefixes = {{{{0x52, 0x54, 0x00}, 3}}, 1}, .max_leases = 2, .max_leases_per_user = 2};
+        file = (Network){.vlan_first = 100,
+                         .vlan_last = 199,
+                         .protocol = ETH_P_8021Q,
+                         .mode = MODE_PRIVATE,
+                         .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
+                         .anti_spoof = true,
+                         .mac_prefixes = {{{{0x52, 0x54, 0x00}, 3}}, 1},
+                         .max_leases = 2,
+                         .max_leases_per_user = 2};
         put_text(file.name, sizeof(file.name), "lab");
         put_text(file.path, sizeof(file.path), "/etc/rawnet/networks/lab.conf");
         put_text(file.parent, sizeof(file.parent), "eth1");
         f->context = (LeaseContext){.features = ALL_FEATURES, .registry = &f->registry};
-        f->request = (WireOpen){.uid = 1000, .kind = KIND_TAP, .queues = 2, .mac_mode = WIRE_MAC_GIVEN,
-                                .mac = {{0x52, 0x54, 0x00, 1, 2, 3}}, .vnet_hdr = 1, .vlan = 150,
-                                .protocol = ETH_P_8021Q, .mode = MODE_PRIVATE,
+        f->request = (WireOpen){.uid = 1000,
+                                .kind = KIND_TAP,
+                                .queues = 2,
+                                .mac_mode = WIRE_MAC_GIVEN,
+                                .mac = {{0x52, 0x54, 0x00, 1, 2, 3}},
+                                .vnet_hdr = 1,
+                                .vlan = 150,
+                                .protocol = ETH_P_8021Q,
+                                .mode = MODE_PRIVATE,
                                 .isolation = ISOLATION_STRICT};
         put_text(f->request.network, sizeof(f->request.network), "lab.150");
         put_text(f->request.parent, sizeof(f->request.parent), "eth1");
@@ -121,13 +137,15 @@ static void test_kind_not_offered(void **state) {
         assert_refused(judge(f), RAWNET_KIND_NOT_OFFERED, &f->refusal, "lab", "tap");
 }
 
-/* What the file said when polkit was asked must still be what it says, down to keys that have no member of their own. */
+/* What the file said when polkit was asked must still be what it says, down to keys that have no
+ * member of their own. */
 static void test_changed_since_asked(void **state) {
         Fixture *f = *state;
         WireOpen good = f->request;
 
         f->request.vlan = 151;
-        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "lab.150", "changed", "try again");
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "lab.150", "changed",
+                       "try again");
         f->request = good;
         f->request.mode = MODE_BRIDGE;
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
@@ -153,7 +171,8 @@ static void test_mac(void **state) {
         Fixture *f = *state;
 
         f->request.mac = (MacAddress){{0x52, 0x54, 0x01, 1, 2, 3}};
-        assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "52:54:01:01:02:03", "52:54:00", "MACPrefix=");
+        assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "52:54:01:01:02:03", "52:54:00",
+                       "MACPrefix=");
         f->request.mac = (MacAddress){{0x53, 0x54, 0x00, 1, 2, 3}};
         assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "53:54:00:01:02:03");
         f->request.mac = (MacAddress){};
@@ -190,7 +209,8 @@ static void test_direct_and_the_trick(void **state) {
         f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
         for (int anti_spoof = 0; anti_spoof <= 1; anti_spoof++) {
                 file.anti_spoof = anti_spoof;
-                assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "Isolation=direct", "Isolation=strict");
+                assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "Isolation=direct",
+                               "Isolation=strict");
         }
         f->request.vnet_hdr = 0;
         f->request.isolation = ISOLATION_STRICT;

@@ -10,21 +10,22 @@ static WireRequest good_open(void) {
                 .version = WIRE_VERSION,
                 .operation = WIRE_OPEN,
                 .serial = 1,
-                .open = {
-                        .network = "lab.100",
-                        .lease_name = "vm 1~",
-                        .uid = 1000,
-                        .kind = KIND_TAP,
-                        .queues = 1,
-                        .mac_mode = WIRE_MAC_GIVEN,
-                        .mac = {{0x52, 0x54, 0, 1, 2, 3}},
-                        .vnet_hdr = 1,
-                        .parent = "eth0",
-                        .vlan = 100,
-                        .protocol = ETH_P_8021Q,
-                        .mode = MODE_BRIDGE,
-                        .isolation = ISOLATION_STRICT,
-                },
+                .open =
+                        {
+                                .network = "lab.100",
+                                .lease_name = "vm 1~",
+                                .uid = 1000,
+                                .kind = KIND_TAP,
+                                .queues = 1,
+                                .mac_mode = WIRE_MAC_GIVEN,
+                                .mac = {{0x52, 0x54, 0, 1, 2, 3}},
+                                .vnet_hdr = 1,
+                                .parent = "eth0",
+                                .vlan = 100,
+                                .protocol = ETH_P_8021Q,
+                                .mode = MODE_BRIDGE,
+                                .isolation = ISOLATION_STRICT,
+                        },
         };
 }
 
@@ -305,7 +306,8 @@ static void test_host_down(_unused_ void **state) {
 }
 
 static WireReply good_reply(uint32_t type) {
-        WireReply reply = {.version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
+        WireReply reply = {
+                .version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
 
         switch (type) {
         case WIRE_OPENED:
@@ -360,7 +362,8 @@ static void test_reply_head(_unused_ void **state) {
                 }
                 assert_int_equal(wire_reply_check(&reply, sizeof(reply), SIZE_MAX), -EBADMSG);
                 for (size_t size = 0; size < sizeof(reply); size++)
-                        assert_int_equal(wire_reply_check(&reply, size, type == WIRE_OPENED), -EBADMSG);
+                        assert_int_equal(wire_reply_check(&reply, size, type == WIRE_OPENED),
+                                         -EBADMSG);
                 assert_int_equal(wire_reply_check(&reply, sizeof(reply) + 1, type == WIRE_OPENED),
                                  -EBADMSG);
                 bad(type, r.version++);
@@ -389,7 +392,8 @@ static void test_reply_unused(_unused_ void **state) {
                 bool has_lease = type == WIRE_OPENED || type == WIRE_LEASE;
 
                 for (size_t i = lease; i < sizeof(reply); i++) {
-                        bool used = i < body ? has_lease : type == WIRE_STATISTICS || type == WIRE_REFUSED;
+                        bool used = i < body ? has_lease
+                                             : type == WIRE_STATISTICS || type == WIRE_REFUSED;
 
                         if (type == WIRE_STATISTICS && i >= body + sizeof(reply.statistics))
                                 used = false;
@@ -521,24 +525,15 @@ static void test_statistics_names(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_request_head),
-                        cmocka_unit_test(test_open_strings),
-                        cmocka_unit_test(test_open_numbers),
-                        cmocka_unit_test(test_open_vlan),
-                        cmocka_unit_test(test_open_mac),
-                        cmocka_unit_test(test_other_requests),
-                        cmocka_unit_test(test_reply_head),
-                        cmocka_unit_test(test_reply_unused),
-                        cmocka_unit_test(test_reply_lease),
-                        cmocka_unit_test(test_reply_later),
-                        cmocka_unit_test(test_learns),
-                        cmocka_unit_test(test_reply_refusal),
-                        cmocka_unit_test(test_refusal_travels),
-                        cmocka_unit_test(test_reply_ended),
-                        cmocka_unit_test(test_statistics_names),
-                        cmocka_unit_test(test_host_up),
-                        cmocka_unit_test(test_bare_requests),
-                        cmocka_unit_test(test_host_down),
+                cmocka_unit_test(test_request_head),     cmocka_unit_test(test_open_strings),
+                cmocka_unit_test(test_open_numbers),     cmocka_unit_test(test_open_vlan),
+                cmocka_unit_test(test_open_mac),         cmocka_unit_test(test_other_requests),
+                cmocka_unit_test(test_reply_head),       cmocka_unit_test(test_reply_unused),
+                cmocka_unit_test(test_reply_lease),      cmocka_unit_test(test_reply_later),
+                cmocka_unit_test(test_learns),           cmocka_unit_test(test_reply_refusal),
+                cmocka_unit_test(test_refusal_travels),  cmocka_unit_test(test_reply_ended),
+                cmocka_unit_test(test_statistics_names), cmocka_unit_test(test_host_up),
+                cmocka_unit_test(test_bare_requests),    cmocka_unit_test(test_host_down),
         };
 
         return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

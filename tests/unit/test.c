@@ -53,7 +53,8 @@ unsigned count_fds(void) {
         return n - 3; /* ".", ".." and the directory itself */
 }
 
-void check_between(uintmax_t value, uintmax_t min, uintmax_t max, const char *what, const char *file, int line) {
+void check_between(uintmax_t value, uintmax_t min, uintmax_t max, const char *what,
+                   const char *file, int line) {
         if (value >= min && value <= max)
                 return;
         print_error("%s is %ju, not from %ju to %ju\n", what, value, min, max);

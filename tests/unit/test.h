@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What every unit test needs: cmocka with the headers that it wants before it, refusals looked at, descriptors counted,
- * files made in a directory of the test's own.
+ * What every unit test needs: cmocka with the headers that it wants before it, refusals looked at,
+ * descriptors counted, files made in a directory of the test's own.
  */
 
 #include <setjmp.h>
@@ -35,13 +35,18 @@ void put_text(char *buffer, size_t size, const char *text);
 /* Open descriptors of this process. */
 unsigned count_fds(void);
 
-/* min <= value <= max, all unsigned. cmocka 2 deprecates its assert_in_range(), and cmocka 1 has no other. */
-#define assert_between(value, min, max) check_between((value), (min), (max), #value, __FILE__, __LINE__)
-void check_between(uintmax_t value, uintmax_t min, uintmax_t max, const char *what, const char *file, int line);
+/* min <= value <= max, all unsigned. cmocka 2 deprecates its assert_in_range(), and cmocka 1 has no
+ * other. */
+#define assert_between(value, min, max)                                                            \
+        check_between((value), (min), (max), #value, __FILE__, __LINE__)
+void check_between(uintmax_t value, uintmax_t min, uintmax_t max, const char *what,
+                   const char *file, int line);
 
-/* r is code, so is the refusal, and its sentence contains every one of the words (NULL-terminated list). */
+/* r is code, so is the refusal, and its sentence contains every one of the words (NULL-terminated
+ * list). */
 #define assert_refused(r, code, refusal, ...)                                                      \
-        check_refused(r, code, refusal, (const char *const[]){__VA_ARGS__, NULL}, __FILE__, __LINE__)
+        check_refused(r, code, refusal, (const char *const[]){__VA_ARGS__, NULL}, __FILE__,        \
+                      __LINE__)
 void check_refused(int r, RawnetError code, const Refusal *refusal, const char *const *words,
                    const char *file, int line);
 
