@@ -2,7 +2,8 @@
 
 /*
  * rawnetctl check: the host's own leg on a network. Ports are served without it, so what is said
- * here are notes. The conditions are those of the helper's find_leg() (helper/host-leg.c).
+ * here are notes. The conditions are those of the helper's find_leg()
+ * (helper/worker/host-interface.c).
  */
 
 #include <string.h>

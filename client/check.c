@@ -104,7 +104,7 @@ static void check_parent(const Network *network, uint16_t vlan, json_object *pro
                              network->mtu, info.mtu, parent);
 }
 
-/* What a port gets is limited by its kind, too (helper/lease.c). */
+/* What a port gets is limited by its kind, too (helper/worker/lease.c). */
 static void note_mtu(const Network *network, json_object *notes) {
         HostLink info;
 

@@ -20,7 +20,8 @@ typedef enum NetworkMode {
         MODE_VEPA,
         MODE_EXCLUSIVE
 } NetworkMode;
-/* KIND_UNKNOWN: of a lease that a later version opened (helper/record.c); nobody can ask for one.
+/* KIND_UNKNOWN: of a lease that a later version opened (helper/kernel/record.c); nobody can ask for
+ * one.
  */
 typedef enum LeaseKind {
         KIND_TAP,

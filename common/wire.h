@@ -101,8 +101,8 @@ typedef struct WireRequest {
         };
 } WireRequest;
 
-/* A lease as the kernel holds it (alias of its namespace's lo; helper/record.c is the only reader
- * and writer of that text). */
+/* A lease as the kernel holds it (alias of its namespace's lo; helper/kernel/record.c is the only
+ * reader and writer of that text). */
 typedef struct WireLease {
         uint32_t id;
         uint32_t uid;
@@ -118,8 +118,8 @@ typedef struct WireLease {
         char network[RAWNET_FULL_NAME_MAX + 1];
         char parent[IFNAMSIZ];
         char lease_name[RAWNET_LEASE_NAME_MAX + 1];
-        /* 1: a later version of rawnet opened it (helper/record.c). What this version did not
-         * understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
+        /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
+         * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
         uint8_t later;
         uint8_t reserved[2];
 } WireLease;

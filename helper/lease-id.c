@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include "helper/nsid.h"
+#include "helper/kernel/nsid.h"
 
 #define N_IDS (RAWNET_ID_MAX - RAWNET_ID_FIRST + 1)
 

@@ -10,7 +10,7 @@
  */
 
 #include "common/names.h"
-#include "helper/netlink.h"
+#include "helper/kernel/netlink.h"
 
 typedef struct LeaseIds LeaseIds;
 

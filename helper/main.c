@@ -15,7 +15,7 @@
 #include "common/log.h"
 #include "common/streams.h"
 #include "common/text.h"
-#include "helper/server.h"
+#include "helper/daemon/server.h"
 
 #define IDLE_SECONDS_MAX 86400u
 

@@ -195,7 +195,7 @@ static void list_done(Helper *h, const WireReply *reply) {
 }
 
 /* Where namespaces could not be made, the helper looks again whenever it is asked for something
- * (helper/server.c). */
+ * (helper/daemon/server.c). */
 static void take_features(Helper *h, uint32_t features) {
         bool news = features != h->features || !(features & WIRE_FEATURE_USER_NAMESPACE);
 

@@ -239,7 +239,7 @@ def set_mark(lease):
 
 
 def marked_message(lease):
-    """The mark of the guard's gate (helper/guard-rules.h) on each interface, by a control message."""
+    """The mark of the guard's gate (helper/child/guard-rules.h) on each interface, by a control message."""
     results = {}
     with socket.socket(fileno=os.dup(lease.fd)) as sock:
         for index, name in attacker.interfaces(lease.fd).items():

@@ -192,7 +192,7 @@ def unit_value(name, key):
 
 def test_the_units_limits_fit_the_bounds():
     """What all bounds together allow: 128 workers with a child each, their spare pair, and the learning children."""
-    workers = 128  # helper/server.h
+    workers = 128  # helper/daemon/server.h
     assert int(unit_value("rawnet-helper.service.in", "TasksMax")) >= 1 + 2 * workers + 2 + ALL
     assert int(unit_value("rawnet-helper.service.in", "LimitNOFILE")) >= 4 * max(ALL, 2 * workers)
 

@@ -15,7 +15,7 @@ import frames
 import lab
 import tap
 
-FRAMES, QUEUE_FRAMES_MIN = 512, 128  # of a tap, and of each of its queues at least: helper/port.h
+FRAMES, QUEUE_FRAMES_MIN = 512, 128  # of a tap, and of each of its queues at least: helper/child/port.h
 LONGEST = 65_000
 TUNATTACHFILTER, TUNDETACHFILTER, SIOCSIFTXQLEN = 0x401054D5, 0x401054D6, 0x8943
 BPF_LD_IMM, BPF_RET_K = 0x00, 0x06  # linux/bpf_common.h

@@ -69,7 +69,7 @@ def test_a_guest_that_wants_an_address_in_use():
     mac = "52:54:00:00:77:01"
     with bus.connect("member") as member, member.open_tap("lab", mac=mac), member.open_tap("lab", mac="learn") as lease:
         start = len(lab.log_of("rawnet-helper"))
-        deadline = time.monotonic() + 1.5  # a refused guest is heard again after 0.1 s (helper/learn.c)
+        deadline = time.monotonic() + 1.5  # a refused guest is heard again after 0.1 s (helper/child/learn.c)
         with as_guest(lease, mac) as send:
             while time.monotonic() < deadline:
                 send()

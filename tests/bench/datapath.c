@@ -37,7 +37,7 @@
 
 #include "common/mac.h"
 #include "common/text.h"
-#include "helper/link.h"
+#include "helper/kernel/link.h"
 
 #define FRAME_LENGTH 60u
 #define HEADER_MAX 12u

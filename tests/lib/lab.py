@@ -346,7 +346,7 @@ def run_far(command, **options):
 def lease_ids():
     """Ids of all leases alive, as the kernel has them (nsids of the host's namespace).
 
-    Not by `ip netns list-id`: kernel 6.18 ends the dump after its first message (helper/nsid.c), so that has to be as long as the
+    Not by `ip netns list-id`: kernel 6.18 ends the dump after its first message (helper/kernel/nsid.c), so that has to be as long as the
     kernel makes one, 32 KiB for 1,158 ids, which it does for a socket whose owner was seen to read that much. Where it may have
     been too short all the same, every id that a lease can have is asked for."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:

@@ -23,9 +23,9 @@ FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
-RULES, NAMESPACE, PORT, LEARN = "helper/guard-rules.c", "helper/namespace.c", "helper/port.c", "helper/learn.c"
+RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
-SERVER, VALIDATE, PRIVILEGE = "helper/server.c", "helper/validate.c", "helper/privilege.c"
+SERVER, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
 POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE_C = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
 
@@ -226,7 +226,7 @@ MUTATIONS = [
              MAC, "way_around", WRONG),
     Mutation("mac: a reserved address may be learned",
              [(LEARN, "if (mac_is_reserved(mac, &plan->reserving.prefix[i]))", "if (!plan)")], MAC, "is_not_learned way_around", WRONG),
-    Mutation("mac: the host's own addresses may be taken", [("helper/host-mac.c", "if (mac_equal(&link->mac, search->mac))", "if (link->index == 0)")],
+    Mutation("mac: the host's own addresses may be taken", [("helper/child/host-mac.c", "if (mac_equal(&link->mac, search->mac))", "if (link->index == 0)")],
              MAC, "hosts_own", "but it succeeded"),
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "return check_learning(request, network, ret);", "return 0;")],
@@ -234,10 +234,10 @@ MUTATIONS = [
     Mutation("learn: the helper counts nothing", [(SERVER, "if (request->open.mac_mode == WIRE_MAC_LEARN &&", "if (!connection &&")],
              LEARNING, "counts_by_itself", WRONG),
     Mutation("learn: a helper that starts anew counts its own only",
-             [("helper/learning.c", "worker_count_learning(server) + count_unheard(server) < max", "worker_count_learning(server) < max")],
+             [("helper/daemon/learning.c", "worker_count_learning(server) + count_unheard(server) < max", "worker_count_learning(server) < max")],
              LEARNING, "starts_anew", WRONG),
     Mutation("learn: what earlier children learned is not seen",
-             [("helper/worker.c", "        server->sweep_wanted = true;\n        learning_watch(server);\n",
+             [("helper/daemon/pool.c", "        server->sweep_wanted = true;\n        learning_watch(server);\n",
                "        server->sweep_wanted = true;\n")], LEARNING, "outlives_the_daemons", "did not come"),
     # -- the host leg
     Mutation("leg: polkit is not asked",
@@ -247,12 +247,12 @@ MUTATIONS = [
         yes = true;
 """)], LEG, "only_administrators", "but it succeeded"),
     Mutation("leg: the request may differ from the file",
-             [("helper/host-leg.c", "if (memcmp(&terms, request, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
+             [("helper/worker/host-interface.c", "if (memcmp(&terms, request, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
              FORGED_LEG, "legs_of_the_files", WRONG),
     Mutation("leg: somebody else's interface is taken for it",
-             [("helper/host-leg.c", "strcmp(link.alias, alias) != 0 || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
+             [("helper/worker/host-interface.c", "strcmp(link.alias, alias) != 0 || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
     Mutation("leg: it takes what guests advertise",
-             [("helper/host-leg.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
+             [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
              LEG, "cannot_give_it_addresses", WRONG),
     # -- network files that are being written
     Mutation("file: half a file is believed",
@@ -264,7 +264,7 @@ MUTATIONS = [
              [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
              HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
     Mutation("sweep: a refusal of the kernel is taken for a no",
-             [("helper/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
+             [("helper/worker/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
              FORGED_LEG, "refusal_of_the_kernel", WRONG),
     # -- rawnet-vhost and its front end
@@ -291,37 +291,37 @@ MUTATIONS = [
     # Not here: a packet port whose offload is left on. A veth makes a checksum that starts inside the Ethernet header none (__dev_forward_skb(),
     # skb_postpull_rcsum()), so that such a mutant plays no trick: tried on 6.1.
     Mutation("offload: the port's sender leaves everything to the reader",
-             [("helper/offload.c", 'return !name_ends(name, "-segmentation")', 'return true || !name_ends(name, "-segmentation")')],
+             [("helper/kernel/offload.c", 'return !name_ends(name, "-segmentation")', 'return true || !name_ends(name, "-segmentation")')],
              "tests/netns/test_segments.py", "tunnel", "is said to be gso_type"),
-    Mutation("parent: a shared interface grows while it is up", [("helper/shared.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
+    Mutation("parent: a shared interface grows while it is up", [("helper/worker/shared.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
              "tests/vm/test_vlan.py", "grows", "AssertionError", vm=True),
     Mutation("link: IPv6's attributes are sent to a link without IPv6",
-             [("helper/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
+             [("helper/kernel/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
              "tests/netns/test_no_ipv6.py", "mtu", "Address family not supported"),
     # -- a new helper knows every lease
     Mutation("scan: ids are not asked for one by one",
-             [("helper/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
+             [("helper/worker/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
              "tests/attack/test_many.py", "finds_every_lease", "leases were forgotten"),
     Mutation("record: a later version is none",
-             [("helper/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
+             [("helper/kernel/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
              "tests/netns/test_versions.py", "test_downgrade", "KeyError"),
     Mutation("sweep: what a later version's lease needs is deleted",
-             [("helper/shared.c", "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
+             [("helper/worker/shared.c", "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
              "tests/netns/test_versions.py", "not_swept", "AssertionError: ", vm=True),
     Mutation("lease: a later version's lease is closed",
-             [("helper/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
+             [("helper/worker/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
              "tests/netns/test_versions.py", "test_downgrade", "expected org.rawnet1.Error.NotSupported"),
     Mutation("guard: what the wire reflects comes in", [(NAMESPACE, ".drop_own = plan->network.mode == MODE_PRIVATE,", ".drop_own = false,")],
              "tests/netns/test_modes.py", "reflects", WRONG),
-    Mutation("scan: the port stays without its wire", [("helper/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
+    Mutation("scan: the port stays without its wire", [("helper/worker/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
              "tests/netns/test_parents.py", "deleted_under", "the port's end"),
     Mutation("shared: a name alone makes an interface ours",
-             [("helper/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
+             [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),
     Mutation("link: an index of another namespace is one of here",
-             [("helper/link.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
+             [("helper/kernel/link.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
     Mutation("sweep: one look is enough", [("helper/doubt.h", "#define DOUBT_USEC UINT64_C(1000000)", "#define DOUBT_USEC UINT64_C(0)"),
-                                            ("helper/host-leg.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
+                                            ("helper/worker/host-interface.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
              "tests/attack/test_sweep.py", "away", "was deleted"),
     Mutation("sweep: it waits for every open", [(SERVER, "server->n_host_jobs == 0 && !server->sweeping", "server->n_opens == 0 && !server->sweeping")],
              "tests/attack/test_sweep.py", "waiting", "still there after"),

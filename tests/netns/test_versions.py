@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Leases that another version of rawnet opened: their records under a new helper.
 
-A record is stored as the alias of lo; its rules are at the head of helper/record.c. Each test plays the
+A record is stored as the alias of lo; its rules are at the head of helper/kernel/record.c. Each test plays the
 other version by writing what that would write."""
 
 import contextlib

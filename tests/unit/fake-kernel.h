@@ -13,7 +13,7 @@
 
 #include <libmnl/libmnl.h>
 
-#include "helper/netlink.h"
+#include "helper/kernel/netlink.h"
 
 /* A talk with it: no request so far, no answers. */
 Netlink fake_kernel(void);

@@ -15,7 +15,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "fault.h"
-#include "helper/guard-rules.h"
+#include "helper/child/guard-rules.h"
 #include "test.h"
 
 #define DROPPED 0

@@ -5,10 +5,10 @@
  * filters it has.
  */
 
-#include "helper/host.h"
+#include "helper/worker/vlan-harden.h"
 
 #include "fake-kernel.h"
-#include "helper/guard.h"
+#include "helper/child/guard.h"
 #include "test.h"
 
 static unsigned n_checked;

@@ -11,7 +11,7 @@
 
 #include "fake-kernel.h"
 #include "fault.h"
-#include "helper/link.h"
+#include "helper/kernel/link.h"
 #include "test.h"
 
 /* What was sent last, as words: "IFLA_X=hex" would not read well, so each attribute is looked up by

@@ -11,7 +11,7 @@
 
 #include "fault.h"
 #include "helper/lease-id.h"
-#include "helper/nsid.h"
+#include "helper/kernel/nsid.h"
 #include "test.h"
 
 #define PAGE 134u     /* ids in a message of a page */

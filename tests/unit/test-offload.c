@@ -8,7 +8,7 @@
 #include <net/if.h>
 
 #include "fault.h"
-#include "helper/offload.h"
+#include "helper/kernel/offload.h"
 #include "test.h"
 
 /* A link with more features than one word of 32 holds. */

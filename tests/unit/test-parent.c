@@ -5,14 +5,14 @@
  * its steps fails once.
  */
 
-#include "helper/parent.h"
+#include "helper/worker/parent.h"
 
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 
 #include "fault.h"
-#include "helper/host.h"
-#include "helper/shared.h"
+#include "helper/worker/vlan-harden.h"
+#include "helper/worker/shared.h"
 #include "test.h"
 
 #define PARENT 2u

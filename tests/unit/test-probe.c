@@ -5,11 +5,11 @@
  * that the kernel lacks.
  */
 
-#include "helper/probe.h"
+#include "helper/worker/probe.h"
 
 #include "fault.h"
-#include "helper/link.h"
-#include "helper/offload.h"
+#include "helper/kernel/link.h"
+#include "helper/kernel/offload.h"
 #include "test.h"
 
 static struct {

@@ -4,7 +4,7 @@
 
 #include "fake-kernel.h"
 #include "fault.h"
-#include "helper/record.h"
+#include "helper/kernel/record.h"
 #include "test.h"
 
 #define PLAIN "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1700000000000000 lab.100 eth0"

@@ -5,9 +5,9 @@
  * The kernel's answers are played.
  */
 
-#include "helper/nsid.h"
-#include "helper/record.h"
-#include "helper/scan.h"
+#include "helper/kernel/nsid.h"
+#include "helper/kernel/record.h"
+#include "helper/worker/scan.h"
 #include "test.h"
 
 #define OLD UINT32_C(0x10000) /* ids as earlier versions gave them */

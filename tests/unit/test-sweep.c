@@ -8,8 +8,8 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
-#include "helper/guard.h"
-#include "helper/shared.h"
+#include "helper/child/guard.h"
+#include "helper/worker/shared.h"
 #include "test.h"
 
 #define PARENT 2u

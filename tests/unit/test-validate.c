@@ -5,7 +5,7 @@
  * file is the test's.
  */
 
-#include "helper/validate.h"
+#include "helper/worker/validate.h"
 #include "test.h"
 
 #include <linux/if_ether.h>

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * mac=learn: nobody said the guest's MAC, so the child stays in the namespace until the guest's
+ * first frame says it. Until then the uplink is down and the guard passes nothing. The child holds
+ * the namespace, so it must end with the port at the latest; it must not end with the daemon, whose
+ * restart no lease may notice.
+ */
+
+#include "helper/child/namespace.h"
+
+/* Hands message and fds up (and closes fds), waits for the port's first acceptable source address,
+ * makes it the lease's, tells the daemon by report_fd and exits (host_fd: a netlink socket of the
+ * host's namespace, which it takes); or exits when the port is gone. */
+_Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, const Guard *guard,
+                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message,
+                         int *fds, size_t n_fds);

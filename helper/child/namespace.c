@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/child/namespace.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/fd-pass.h"
+#include "helper/child/learn.h"
+#include "helper/kernel/offload.h"
+#include "helper/child/port.h"
+#include "helper/kernel/record.h"
+
+/* Links of the namespace, by index. */
+typedef struct Links {
+        char port_name[IFNAMSIZ];
+        char uplink_name[IFNAMSIZ];
+        LinkInfo uplink, port, inner, check;
+} Links;
+
+static int find(Netlink *netlink, const char *name, LinkInfo *ret, Refusal *ret_refusal) {
+        return link_get(netlink, LINK_HERE, name, ret, ret_refusal);
+}
+
+/* Before it is up: an IPv6 link-local address would speak with the guest's MAC and collide with the
+ * guest's own. */
+static int hush(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange change = {.link = link->name, .no_ipv6_address = true};
+
+        return link_change(netlink, link->index, &change, ret_refusal);
+}
+
+static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange change = {.link = link->name, .flags_on = IFF_UP};
+
+        return link_change(netlink, link->index, &change, ret_refusal);
+}
+
+static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const char *peer,
+                     LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal) {
+        const LinkPlan plan = {.name = name, .mtu = mtu};
+        int r;
+
+        r = link_add_veth(netlink, &plan, peer, ret_refusal);
+        if (r == 0)
+                r = find(netlink, name, ret, ret_refusal);
+        if (r == 0)
+                r = find(netlink, peer, ret_peer, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, ret, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, ret_peer, ret_refusal);
+        return r;
+}
+
+static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
+                    Refusal *ret_refusal) {
+        const LinkChange quiet = {
+                .link = links->port_name,
+                .mtu = plan->lease.mtu,
+                .queue_length = port_queue_length(plan->queues),
+                .no_ipv6_address = true,
+        };
+        int r;
+
+        r = port_open_tap(links->port_name, plan->queues, fds, ret_refusal);
+        if (r != 0)
+                return r;
+        r = find(netlink, links->port_name, &links->port, ret_refusal);
+        if (r == 0)
+                r = link_change(netlink, links->port.index, &quiet, ret_refusal);
+        if (r != 0 || plan->shape != GUARD_TAP_CHECKED)
+                goto finish;
+        r = make_pair(netlink, plan->lease.mtu, LINK_NAME_CHECK, LINK_NAME_CHECKED, &links->check,
+                      &links->inner, ret_refusal);
+        if (r == 0)
+                r = offload_off(LINK_NAME_CHECK, ret_refusal);
+finish:
+        if (r != 0)
+                fd_pass_close_all(fds, plan->queues);
+        return r;
+}
+
+static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
+                       Refusal *ret_refusal) {
+        int r;
+
+        r = make_pair(netlink, plan->lease.mtu, links->port_name, LINK_NAME_INNER, &links->port,
+                      &links->inner, ret_refusal);
+        /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is
+         * complete and fits the MTU. */
+        if (r == 0 && !plan->lease.vnet_hdr)
+                r = offload_off(LINK_NAME_INNER, ret_refusal);
+        /* Others arrive as virtio_net_hdr can describe them. What it cannot, the socket would lose
+         * or describe as something else. */
+        if (r == 0 && plan->lease.vnet_hdr)
+                r = offload_describable(LINK_NAME_INNER, false, ret_refusal);
+        /* The sender's checksums are completed on the way to the guard, not after it. */
+        if (r == 0 && plan->checksum_trick)
+                r = offload_off(links->port_name, ret_refusal);
+        return r;
+}
+
+static Guard describe_guard(const LeasePlan *plan, const Links *links) {
+        return (Guard){
+                .shape = plan->shape,
+                .uplink = {links->uplink_name, links->uplink.index},
+                .port = {links->port_name, links->port.index},
+                .inner = {links->inner.name, links->inner.index},
+                .check = {links->check.name, links->check.index},
+                .shortcut = plan->shape == GUARD_PACKET && !plan->checksum_trick
+                                    ? plan->lease.mtu + ETH_HLEN
+                                    : 0,
+                .anti_spoof = plan->network.anti_spoof,
+                .pass_control = plan->network.pass_control,
+                /* A macvlan in this mode takes a group frame with its own source for its own
+                 * (drivers/net/macvlan.c, macvlan_handle_frame()); the others do not. Reflected, it
+                 * breaks IPv6's duplicate address detection (RFC 4862). */
+                .drop_own = plan->network.mode == MODE_PRIVATE,
+                .learning = plan->mac_mode == WIRE_MAC_LEARN,
+                .mac = plan->lease.mac,
+        };
+}
+
+int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink,
+                           Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+
+        for (;;) {
+                /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest
+                 * would get no IPv6 neighbour discovery. */
+                const LinkChange up = {.link = record_uplink_name(&plan->lease, name),
+                                       .mac = &plan->lease.mac,
+                                       .flags_on = IFF_UP | IFF_ALLMULTI};
+                Refusal refusal = {};
+                char mac[MAC_TEXT_SIZE];
+                int r = link_change(netlink, uplink, &up, &refusal);
+
+                if (r <= 0)
+                        return r;
+                if (refusal.kernel_errno != EADDRINUSE) {
+                        *ret_refusal = refusal;
+                        return r;
+                }
+                /* Another random address needs another guard: the worker starts over. */
+                if (plan->mac_mode == WIRE_MAC_RANDOM ||
+                    clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
+                        return refuse(
+                                ret_refusal, RAWNET_ADDRESS_IN_USE,
+                                "network '%s': MAC address %s is in use on its wire by another "
+                                "lease or by the host; choose another%s",
+                                plan->lease.network, mac_format(&plan->lease.mac, mac),
+                                plan->lease.lease_name[0] ? ", or another lease name" : "");
+                clock_pause(PLAN_PAUSE_USEC);
+        }
+}
+
+int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
+        char alias[LINK_ALIAS_SIZE];
+        const LinkChange change = {.link = "lo", .alias = alias};
+        LinkInfo lo;
+        int r;
+
+        record_format(&plan->lease, alias);
+        r = find(netlink, "lo", &lo, ret_refusal);
+        return r != 0 ? r : link_change(netlink, lo.index, &change, ret_refusal);
+}
+
+#define ACTIVE_PATIENCE_USEC UINT64_C(1000000)
+#define ACTIVE_PAUSE_USEC UINT64_C(300)
+
+/*
+ * Of a veth pair, the end that is raised first has no carrier yet. It gets it from the other's, but
+ * its queue is activated later, by a work of the kernel's own that waits for RTNL
+ * (net/core/link_watch.c); until then all that is sent there is lost, the first frames of a new
+ * port. The same step makes it operational. Kernels from about 6.8 take it when asked for the link,
+ * others soon.
+ */
+static int wait_operational(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        uint64_t deadline = clock_usec(CLOCK_MONOTONIC) + ACTIVE_PATIENCE_USEC;
+        LinkInfo now;
+        int r;
+
+        for (;;) {
+                r = find(netlink, link->name, &now, ret_refusal);
+                /* A late port is a port: the kernel catches up. */
+                if (r != 0 || now.operational || clock_usec(CLOCK_MONOTONIC) >= deadline)
+                        return r;
+                clock_pause(ACTIVE_PAUSE_USEC);
+        }
+}
+
+/* Everything is down until the guard is in; the uplink comes last. */
+static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *links,
+                       Refusal *ret_refusal) {
+        const LinkInfo *inside[] = {&links->check, &links->inner, &links->port};
+
+        for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
+                if (inside[i]->index > 0) {
+                        int r = raise_link(netlink, inside[i], ret_refusal);
+
+                        if (r != 0)
+                                return r;
+                }
+        }
+        if (links->check.index > 0 || links->inner.index > 0) {
+                const LinkInfo *first = links->check.index > 0 ? &links->check : &links->inner;
+                int r = wait_operational(netlink, first, ret_refusal);
+
+                if (r != 0)
+                        return r;
+        }
+        if (plan->mac_mode == WIRE_MAC_LEARN)
+                return 0;
+        return namespace_raise_uplink(plan, netlink, links->uplink.index, ret_refusal);
+}
+
+/* fds: plan->queues of the port, then as many of vhost-net. All are closed on failure. */
+static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *ret_guard, int *fds,
+                 Refusal *ret_refusal) {
+        bool tap = plan->lease.kind == KIND_TAP;
+        size_t opened = 0;
+        int r;
+
+        record_port_name(plan->lease.id, links->port_name);
+        record_uplink_name(&plan->lease, links->uplink_name);
+        r = find(netlink, links->uplink_name, &links->uplink, ret_refusal);
+        if (r == 0)
+                r = hush(netlink, &links->uplink, ret_refusal);
+        if (r != 0)
+                return r;
+        port_limit_filters();
+        if (tap) {
+                r = make_tap(plan, netlink, links, fds, ret_refusal);
+                opened = r == 0 ? plan->queues : 0;
+        } else if (plan->shape == GUARD_PACKET) {
+                r = make_packet(plan, netlink, links, ret_refusal);
+        }
+        if (r == 0) {
+                *ret_guard = describe_guard(plan, links);
+                r = guard_install(ret_guard, ret_refusal);
+        }
+        if (r == 0)
+                r = raise_links(plan, netlink, links, ret_refusal);
+        if (r == 0 && !tap) {
+                r = port_open_packet(plan->shape == GUARD_DIRECT ? links->uplink.index
+                                                                 : links->port.index,
+                                     plan->lease.vnet_hdr, plan->queues, fds, ret_refusal);
+                opened = r == 0 ? plan->queues : 0;
+        }
+        if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr &&
+            port_describes_udp(fds[0]))
+                r = offload_describable(LINK_NAME_INNER, true, ret_refusal);
+        if (r == 0 && plan->vhost) {
+                r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
+                opened += r == 0 ? plan->queues : 0;
+        }
+        if (r == 0)
+                r = namespace_write_record(plan, netlink, ret_refusal);
+        if (r != 0)
+                fd_pass_close_all(fds, opened);
+        return r;
+}
+
+/* Keeps stdio and the socket, drops whatever else was open where it was forked: other leases'
+ * descriptors and connections above all. */
+static int close_strays(int *socket_fd) {
+        if (*socket_fd != 3 && dup3(*socket_fd, 3, O_CLOEXEC) < 0)
+                return -errno;
+        *socket_fd = 3;
+        return close_range(4, UINT_MAX, 0) < 0 ? -errno : 0;
+}
+
+/* The child made the namespace and may do everything there, unless a security module let it make a
+ * user namespace and then took its capabilities away, as AppArmor does on Ubuntu 24.04. */
+static int explain_powerless(int r, Refusal *refusal) {
+        Refusal kernel = *refusal;
+
+        if (r != RAWNET_KERNEL_REFUSED || kernel.kernel_errno != EPERM)
+                return r;
+        return refuse(
+                refusal, RAWNET_NOT_SUPPORTED,
+                "this system lets rawnet-helper make a user namespace but not use it (%s); allow it "
+                "userns (AppArmor: kernel.apparmor_restrict_unprivileged_userns), or see the "
+                "CAP_SYS_ADMIN drop-in in rawnet-helper(8)",
+                kernel.text);
+}
+
+static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {
+        return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
+}
+
+static int enter(const Privilege *privilege, int socket_fd, pid_t parent, Refusal *ret_refusal) {
+        const ChildMessage message = {.step = CHILD_READY};
+        int r;
+
+        r = privilege_enter_lease(privilege, ret_refusal);
+        if (r == 0)
+                r = privilege_die_with(parent);
+        return r == 0 ? tell(socket_fd, &message, NULL, 0) : r;
+}
+
+/* The plan, and for learn.c the report socket, and a netlink socket of the host's namespace. */
+static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd, int *ret_host_fd) {
+        int fds[RAWNET_FDS_MAX];
+        size_t n_fds;
+        ssize_t n;
+
+        n = fd_pass_receive(socket_fd, ret, sizeof(*ret), fds, &n_fds, 0);
+        if (n < 0)
+                return (int)n;
+        /* A child made ahead that nobody wanted. */
+        if (n == 0)
+                _exit(EXIT_SUCCESS);
+        if (n != sizeof(*ret) || n_fds != (ret->mac_mode == WIRE_MAC_LEARN ? 2 : 1)) {
+                fd_pass_close_all(fds, n_fds);
+                return -EBADMSG;
+        }
+        *ret_report_fd = fds[0];
+        *ret_host_fd = n_fds > 1 ? fds[1] : -1;
+        return 0;
+}
+
+_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent) {
+        ChildMessage message = {.step = CHILD_FAILED};
+        int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, host_fd = -1, r;
+        Netlink netlink = {};
+        Links links = {};
+        LeasePlan plan;
+        sigset_t none;
+        size_t n_fds;
+        Guard guard;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        r = privilege_die_with(parent);
+        if (r == 0)
+                r = close_strays(&socket_fd);
+        if (r == 0)
+                r = enter(privilege, socket_fd, parent, &message.refusal);
+        if (r == 0)
+                r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = receive_plan(socket_fd, &plan, &report_fd, &host_fd);
+        if (r == 0)
+                r = explain_powerless(build(&plan, &netlink, &links, &guard, fds, &message.refusal),
+                                      &message.refusal);
+        if (r != 0) {
+                message.fatal = r < 0 ? r : 0;
+                (void)tell(socket_fd, &message, NULL, 0);
+                _exit(EXIT_FAILURE);
+        }
+        n_fds = plan.queues * (plan.vhost ? 2 : 1);
+        message.step = CHILD_DONE;
+        message.lease = plan.lease;
+        if (plan.mac_mode == WIRE_MAC_LEARN)
+                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd,
+                          host_fd, &message, fds, n_fds);
+        r = tell(socket_fd, &message, fds, n_fds);
+        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/daemon/learning.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/log.h"
+#include "helper/daemon/pool.h"
+
+#define PAUSE_FIRST_USEC UINT64_C(1000000)
+#define PAUSE_LAST_USEC UINT64_C(60000000)
+
+/* Each keeps one descriptor: at most a quarter of what this process may have. */
+static unsigned learning_max(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return RAWNET_LEARNING_MAX;
+        return (unsigned)MIN_OF((rlim_t)RAWNET_LEARNING_MAX, limit.rlim_cur / 4);
+}
+
+/* Learning leases that no child of this daemon reports. */
+static unsigned count_unheard(const Server *server) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < server->registry.n_entries; i++) {
+                const WireLease *lease = &server->registry.entries[i].lease;
+
+                n += wire_lease_learns(lease) && !worker_learns(server, lease->id);
+        }
+        return n;
+}
+
+int learning_check(const Server *server, const char *network, Refusal *ret_refusal) {
+        const unsigned max = learning_max();
+
+        if (worker_count_learning(server) + count_unheard(server) < max)
+                return 0;
+        return refuse(
+                ret_refusal, RAWNET_LIMITS_EXCEEDED,
+                "network %s: %u ports of all users wait for their guest's first frame (mac=learn), which is "
+                "the most that rawnet-helper allows; give the guest's address by mac=, or try later",
+                network, max);
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
+
+        server->learning_timer = sd_event_source_disable_unref(server->learning_timer);
+        if (count_unheard(server) > 0 && worker_start(server, JOB_LEARNING, NULL, NULL) < 0)
+                learning_watch(server);
+        return 0;
+}
+
+void learning_watch(Server *server) {
+        if (server->learning_timer)
+                return;
+        if (count_unheard(server) == 0) {
+                server->learning_pause = 0;
+                return;
+        }
+        server->learning_pause = server->learning_pause > 0
+                                         ? MIN_OF(server->learning_pause * 2, PAUSE_LAST_USEC)
+                                         : PAUSE_FIRST_USEC;
+        if (sd_event_add_time_relative(server->event, &server->learning_timer, CLOCK_MONOTONIC,
+                                       server->learning_pause, 0, on_look, server) < 0)
+                log_error("cannot look again at the leases that learn");
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/kernel/netlink.h"
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int netlink_open(Netlink *ret, int protocol) {
+        struct mnl_socket *s;
+        int on = 1;
+
+        s = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+        if (!s)
+                return -errno;
+        if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
+                int r = -errno;
+
+                mnl_socket_close(s);
+                return r;
+        }
+        /* Both only make answers better; a kernel without them still answers. */
+        (void)mnl_socket_setsockopt(s, NETLINK_EXT_ACK, &on, sizeof(on));
+        (void)mnl_socket_setsockopt(s, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+        /* An ack need not carry the request back: error replies stay small. */
+        (void)mnl_socket_setsockopt(s, NETLINK_CAP_ACK, &on, sizeof(on));
+        *ret = (Netlink){.socket = s, .port_id = mnl_socket_get_portid(s)};
+        return 0;
+}
+
+int netlink_take(Netlink *ret, int fd) {
+        struct mnl_socket *s = mnl_socket_fdopen(fd);
+
+        if (!s) {
+                int r = -errno;
+
+                safe_close(fd);
+                return r;
+        }
+        *ret = (Netlink){.socket = s, .port_id = mnl_socket_get_portid(s)};
+        return 0;
+}
+
+void netlink_close(Netlink *netlink) {
+        if (netlink->socket)
+                mnl_socket_close(netlink->socket);
+        netlink->socket = NULL;
+}
+
+struct nlmsghdr *netlink_start(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags) {
+        struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
+
+        m->nlmsg_type = type;
+        m->nlmsg_flags = NLM_F_REQUEST | flags;
+        if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
+                m->nlmsg_flags |= NLM_F_ACK;
+        m->nlmsg_seq = ++netlink->sequence;
+        return m;
+}
+
+/* The extack text of an error message, NULL where the kernel gave none. linux/netlink.h,
+ * NLMSGERR_ATTR_MSG: the attributes follow the error and, unless NLM_F_CAPPED, the request's
+ * payload. */
+static const char *extack_text(const struct nlmsghdr *m) {
+        const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+        const struct nlattr *a;
+        size_t skip = sizeof(*e);
+
+        if (!(m->nlmsg_flags & NLM_F_ACK_TLVS) || m->nlmsg_type != NLMSG_ERROR)
+                return NULL;
+        if (!(m->nlmsg_flags & NLM_F_CAPPED))
+                skip += MNL_ALIGN(e->msg.nlmsg_len - sizeof(struct nlmsghdr));
+        if (skip >= mnl_nlmsg_get_payload_len(m))
+                return NULL;
+        mnl_attr_for_each(a, m, skip) {
+                if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
+                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                        return mnl_attr_get_str(a);
+        }
+        return NULL;
+}
+
+_printf_(4, 0) static int kernel_refused(Refusal *ret, int errnum, const char *extack,
+                                         const char *what, va_list ap) {
+        char sentence[512];
+
+        vsnprintf(sentence, sizeof(sentence), what, ap);
+        if (extack && extack[0])
+                return refuse_errno(ret, errnum, "%s: %s", sentence, extack);
+        return refuse_errno(ret, errnum, "%s", sentence);
+}
+
+int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
+                 Refusal *ret_refusal, const char *what, ...) {
+        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        va_list ap;
+
+        netlink->interrupted = false;
+        netlink->n_received = 0;
+        if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
+                return -errno;
+        for (;;) {
+                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
+                int left = (int)n;
+
+                if (n < 0)
+                        return -errno;
+                netlink->n_received++;
+                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+                        if (m->nlmsg_seq != message->nlmsg_seq)
+                                continue;
+                        if (m->nlmsg_flags & NLM_F_DUMP_INTR)
+                                netlink->interrupted = true;
+                        /* Both begin with the error, 0 for none: a dump that broke off says so in
+                         * its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
+                        if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
+                                const int *error = mnl_nlmsg_get_payload(m);
+                                int r;
+
+                                if (mnl_nlmsg_get_payload_len(m) < sizeof(*error))
+                                        return m->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+                                if (*error == 0)
+                                        return 0;
+                                va_start(ap, what);
+                                r = kernel_refused(ret_refusal, *error, extack_text(m), what, ap);
+                                va_end(ap);
+                                return r;
+                        }
+                        if (callback && callback(m, data) < 0)
+                                return errno > 0 ? -errno : -EBADMSG;
+                }
+        }
+}
+
+int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
+                       Refusal *ret_refusal, const char *what, ...) {
+        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        va_list ap;
+
+        if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
+                return -errno;
+        while (n_acks > 0) {
+                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
+                int left = (int)n;
+
+                if (n < 0)
+                        return -errno;
+                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+                        const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+                        int r;
+
+                        if (m->nlmsg_type != NLMSG_ERROR)
+                                continue;
+                        if (mnl_nlmsg_get_payload_len(m) < sizeof(e->error))
+                                return -EBADMSG;
+                        if (e->error == 0) {
+                                if (n_acks > 0)
+                                        n_acks--;
+                                continue;
+                        }
+                        va_start(ap, what);
+                        r = kernel_refused(ret_refusal, e->error, extack_text(m), what, ap);
+                        va_end(ap);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
+                void *data) {
+        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        const uint32_t first = ((const struct nlmsghdr *)batch)->nlmsg_seq;
+        unsigned left_to_come = n;
+
+        if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
+                return -errno;
+        while (left_to_come > 0) {
+                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                ssize_t received = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
+                int left = (int)received;
+
+                if (received < 0)
+                        return -errno;
+                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+                        if (m->nlmsg_seq - first >= n)
+                                continue;
+                        if (callback(m, data) < 0)
+                                return -errno;
+                        if (--left_to_come == 0)
+                                return 0;
+                }
+        }
+        return 0;
+}

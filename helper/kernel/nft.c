@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/kernel/nft.h"
+
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+
+static void chain_freep(struct nftnl_chain **chain) {
+        if (*chain)
+                nftnl_chain_free(*chain);
+}
+
+static void table_freep(struct nftnl_table **table) {
+        if (*table)
+                nftnl_table_free(*table);
+}
+
+static void rule_freep(struct nftnl_rule **rule) {
+        if (*rule)
+                nftnl_rule_free(*rule);
+}
+
+/* Where the next message goes; NULL after an error or where not enough room is left. */
+static char *batch_room(NftBatch *batch) {
+        if (batch->error < 0)
+                return NULL;
+        if (sizeof(batch->data) - batch->size < NFT_MESSAGE_MAX) {
+                batch->error = -ENOBUFS;
+                return NULL;
+        }
+        return batch->data + batch->size;
+}
+
+static void batch_put(NftBatch *batch, const struct nlmsghdr *message) {
+        batch->last = batch->size;
+        batch->size += NLMSG_ALIGN(message->nlmsg_len);
+        batch->sequence++;
+}
+
+void nft_batch_begin(NftBatch *batch, uint32_t sequence) {
+        batch->size = 0;
+        batch->error = 0;
+        batch->sequence = sequence;
+        batch_put(batch, nftnl_batch_begin(batch->data, batch->sequence));
+}
+
+void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *name) {
+        _cleanup_(table_freep) struct nftnl_table *table = NULL;
+        struct nlmsghdr *m;
+        char *room = batch_room(batch);
+
+        if (!room)
+                return;
+        table = nftnl_table_alloc();
+        if (!table || nftnl_table_set_str(table, NFTNL_TABLE_NAME, name) < 0) {
+                batch->error = -ENOMEM;
+                return;
+        }
+        m = nftnl_nlmsg_build_hdr(room, message, family,
+                                  message == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, batch->sequence);
+        nftnl_table_nlmsg_build_payload(m, table);
+        batch_put(batch, m);
+}
+
+static void put_chain(NftBatch *batch, uint16_t message, uint16_t flags, const NftChain *chain) {
+        _cleanup_(chain_freep) struct nftnl_chain *c = NULL;
+        struct nlmsghdr *m;
+        char *room = batch_room(batch);
+
+        if (!room)
+                return;
+        c = nftnl_chain_alloc();
+        if (!c || nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, chain->table) < 0 ||
+            nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, chain->name) < 0 ||
+            nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, "filter") < 0 ||
+            (chain->device && nftnl_chain_set_str(c, NFTNL_CHAIN_DEV, chain->device) < 0)) {
+                batch->error = -ENOMEM;
+                return;
+        }
+        if (message == NFT_MSG_NEWCHAIN) {
+                nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, chain->hook);
+                nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, chain->priority);
+                nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, chain->policy);
+        } else {
+                /* A hook in DELCHAIN would take only devices away (nf_tables_delchain()). */
+                nftnl_chain_unset(c, NFTNL_CHAIN_TYPE);
+                nftnl_chain_unset(c, NFTNL_CHAIN_DEV);
+        }
+        m = nftnl_nlmsg_build_hdr(room, message, chain->family, flags, batch->sequence);
+        nftnl_chain_nlmsg_build_payload(m, c);
+        batch_put(batch, m);
+}
+
+void nft_batch_chain(NftBatch *batch, const NftChain *chain) {
+        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, chain);
+}
+
+void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain) {
+        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain);
+        put_chain(batch, NFT_MSG_DELCHAIN, 0, chain);
+        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain);
+}
+
+void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule) {
+        struct nlmsghdr *m;
+        char *room = batch_room(batch);
+
+        if (!room)
+                return;
+        if (!rule || nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, chain->table) < 0 ||
+            nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain->name) < 0) {
+                batch->error = -ENOMEM;
+                return;
+        }
+        nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, chain->family);
+        m = nftnl_nlmsg_build_hdr(room, NFT_MSG_NEWRULE, chain->family, NLM_F_CREATE | NLM_F_APPEND,
+                                  batch->sequence);
+        nftnl_rule_nlmsg_build_payload(m, rule);
+        batch_put(batch, m);
+}
+
+void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *taken) {
+        _cleanup_(rule_freep) struct nftnl_rule *rule = taken;
+
+        nft_batch_rule_of(batch, chain, rule);
+}
+
+int nft_batch_end(NftBatch *batch) {
+        struct nlmsghdr *ack;
+        char *room = batch_room(batch);
+
+        if (!room)
+                return batch->error;
+        ack = (struct nlmsghdr *)(void *)(batch->data + batch->last);
+        ack->nlmsg_flags |= NLM_F_ACK;
+        batch_put(batch, nftnl_batch_end(room, batch->sequence));
+        return 0;
+}
+
+struct nftnl_rule *nft_rule_new(void) {
+        return nftnl_rule_alloc();
+}
+
+/* A new expression at the end of *rule; NULL, and the rule given up, where memory ran out. */
+static struct nftnl_expr *rule_add(struct nftnl_rule **rule, const char *name) {
+        struct nftnl_expr *e;
+
+        if (!*rule)
+                return NULL;
+        e = nftnl_expr_alloc(name);
+        if (!e) {
+                nftnl_rule_free(TAKE_PTR(*rule));
+                return NULL;
+        }
+        nftnl_rule_add_expr(*rule, e);
+        return e;
+}
+
+/* As rule_add()'s failure, for a value that could not be stored. */
+static void rule_set(struct nftnl_rule **rule, struct nftnl_expr *e, uint16_t attribute,
+                     const void *data, uint32_t length) {
+        if (*rule && nftnl_expr_set(e, attribute, data, length) < 0)
+                nftnl_rule_free(TAKE_PTR(*rule));
+}
+
+static uint32_t register_number(NftRegister reg) {
+        return NFT_REG32_00 + reg;
+}
+
+void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t offset,
+                          uint32_t length) {
+        struct nftnl_expr *e = rule_add(rule, "payload");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, register_number(reg));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, length);
+}
+
+static void rule_compare(struct nftnl_rule **rule, NftRegister reg, uint32_t operation,
+                         const void *data, uint32_t length) {
+        struct nftnl_expr *e = rule_add(rule, "cmp");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, register_number(reg));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, operation);
+        rule_set(rule, e, NFTNL_EXPR_CMP_DATA, data, length);
+}
+
+void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
+                      uint32_t length) {
+        rule_compare(rule, reg, negate ? NFT_CMP_NEQ : NFT_CMP_EQ, data, length);
+}
+
+void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
+                   const uint8_t mask[static 4]) {
+        static const uint8_t zero[4];
+        struct nftnl_expr *e = rule_add(rule, "bitwise");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, register_number(from));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, register_number(to));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(zero));
+        rule_set(rule, e, NFTNL_EXPR_BITWISE_MASK, mask, sizeof(zero));
+        rule_set(rule, e, NFTNL_EXPR_BITWISE_XOR, zero, sizeof(zero));
+}
+
+void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key) {
+        struct nftnl_expr *e = rule_add(rule, "meta");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_number(reg));
+}
+
+/* The kernel compares bytes from left to right, so the number is turned round first. */
+void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length) {
+        const uint32_t most = htobe32(length);
+        struct nftnl_expr *e;
+
+        nft_rule_load_meta(rule, scratch, NFT_META_LEN);
+        e = rule_add(rule, "byteorder");
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, register_number(scratch));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, register_number(scratch));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, sizeof(most));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(most));
+        rule_compare(rule, scratch, NFT_CMP_LTE, &most, sizeof(most));
+}
+
+static void rule_immediate(struct nftnl_rule **rule, NftRegister reg, uint32_t value) {
+        struct nftnl_expr *e = rule_add(rule, "immediate");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, register_number(reg));
+        rule_set(rule, e, NFTNL_EXPR_IMM_DATA, &value, sizeof(value));
+}
+
+void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t mark) {
+        struct nftnl_expr *e;
+
+        rule_immediate(rule, scratch, mark);
+        e = rule_add(rule, "meta");
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, register_number(scratch));
+}
+
+void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index) {
+        struct nftnl_expr *e;
+
+        rule_immediate(rule, scratch, index);
+        e = rule_add(rule, "fwd");
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_FWD_SREG_DEV, register_number(scratch));
+}
+
+void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict) {
+        struct nftnl_expr *e = rule_add(rule, "immediate");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, verdict);
+}
+
+static void iter_freep(struct nftnl_expr_iter **iter) {
+        if (*iter)
+                nftnl_expr_iter_destroy(*iter);
+}
+
+static bool same_data(const struct nftnl_expr *a, const struct nftnl_expr *b, uint16_t attribute) {
+        uint32_t length_a = 0, length_b = 0;
+        const void *data_a, *data_b;
+
+        if (nftnl_expr_is_set(a, attribute) != nftnl_expr_is_set(b, attribute))
+                return false;
+        if (!nftnl_expr_is_set(a, attribute))
+                return true;
+        data_a = nftnl_expr_get(a, attribute, &length_a);
+        data_b = nftnl_expr_get(b, attribute, &length_b);
+        return data_a && data_b && length_a == length_b && memcmp(data_a, data_b, length_a) == 0;
+}
+
+static bool same_expr(const struct nftnl_expr *a, const struct nftnl_expr *b) {
+        /* What matters of each expression; Short lists name one twice. */
+        static const struct {
+                const char *name;
+                uint16_t attributes[3];
+        } known[] = {
+                {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY}},
+                {"payload",
+                 {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET, NFTNL_EXPR_PAYLOAD_LEN}},
+                {"cmp", {NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA, NFTNL_EXPR_CMP_DATA}},
+                {"immediate", {NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
+        };
+        const char *name = nftnl_expr_get_str(a, NFTNL_EXPR_NAME);
+
+        if (strcmp(name, nftnl_expr_get_str(b, NFTNL_EXPR_NAME)) != 0)
+                return false;
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+                if (strcmp(name, known[i].name) != 0)
+                        continue;
+                for (size_t n = 0; n < ARRAY_SIZE(known[i].attributes); n++)
+                        if (!same_data(a, b, known[i].attributes[n]))
+                                return false;
+                return true;
+        }
+        return false;
+}
+
+bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b) {
+        _cleanup_(iter_freep) struct nftnl_expr_iter *iter_a = nftnl_expr_iter_create(a);
+        _cleanup_(iter_freep) struct nftnl_expr_iter *iter_b = nftnl_expr_iter_create(b);
+
+        if (!iter_a || !iter_b)
+                return false;
+        for (;;) {
+                struct nftnl_expr *expr_a = nftnl_expr_iter_next(iter_a);
+                struct nftnl_expr *expr_b = nftnl_expr_iter_next(iter_b);
+
+                if (!expr_a || !expr_b)
+                        return expr_a == expr_b;
+                if (!same_expr(expr_a, expr_b))
+                        return false;
+        }
+}

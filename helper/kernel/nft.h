@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * nftables batches (one transaction each), built into a buffer by libnftnl. Nothing here talks to
+ * the kernel and nothing knows what rawnet filters: guard.c says that, netlink_talk_batch() sends
+ * it.
+ *
+ * Building never fails half-way: the first error is kept in the batch, everything after it does
+ * nothing, nft_batch_end() returns it.
+ */
+
+#include <libnftnl/rule.h>
+
+#include "helper/kernel/netlink.h"
+
+/* Enough for every table, chain or rule that is built here; a message is only begun where this much
+ * is left. */
+#define NFT_MESSAGE_MAX 4096u
+
+typedef struct NftBatch {
+        _Alignas(struct nlmsghdr) char data[NETLINK_BUFFER_SIZE];
+        size_t size;
+        size_t last; /* offset of the last message that can carry the ack */
+        uint32_t sequence;
+        int error; /* 0 or -errno */
+} NftBatch;
+
+/* A base chain (nft(8), CHAINS). */
+typedef struct NftChain {
+        uint8_t family; /* NFPROTO_* */
+        const char *table;
+        const char *name;
+        const char *device; /* netdev family only, else NULL */
+        uint32_t hook;      /* NF_NETDEV_INGRESS, NF_INET_PRE_ROUTING … */
+        int32_t priority;
+        uint32_t policy; /* NF_DROP or NF_ACCEPT */
+} NftChain;
+
+/* The sixteen 32-bit registers of linux/netfilter/nf_tables.h, by number 0..15. A load of more than
+ * 4 bytes fills the ones after it. */
+typedef uint32_t NftRegister;
+
+/* sequence: of the first message; the following ones count up. */
+void nft_batch_begin(NftBatch *batch, uint32_t sequence);
+/* message: NFT_MSG_NEWTABLE or NFT_MSG_DELTABLE. NEWTABLE of one that exists is no error. */
+void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *table);
+/* A chain that must not exist yet. */
+void nft_batch_chain(NftBatch *batch, const NftChain *chain);
+/* The same in place of one that may exist, with its rules. */
+void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain);
+/* Appends rule to the end of chain; takes rule, which may be NULL (no memory). */
+void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
+/* The same; rule stays the caller's. */
+void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
+/* Closes the batch; its last message asks for the one ack (netlink_talk_batch(), n_acks = 1). 0 or
+ * the first -errno. */
+int nft_batch_end(NftBatch *batch);
+
+/* A rule, expression by expression; each is left out when rule is NULL. A rule that ran out of
+ * memory is freed and *rule becomes NULL. */
+struct nftnl_rule *nft_rule_new(void);
+/* reg = length bytes of the link-layer header from offset. The kernel's answer has an accelerated
+ * VLAN tag put back in (net/netfilter/nft_payload.c, nft_payload_copy_vlan()); a frame too short
+ * ends the rule. */
+void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t offset,
+                          uint32_t length);
+/* Go on only if the first length bytes from reg are (or, with negate, are not) data. */
+void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
+                      uint32_t length);
+/* to = from & mask, 32 bits in the order in which they stand in memory. */
+void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
+                   const uint8_t mask[static 4]);
+/* key: NFT_META_* */
+void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key);
+/* Go on only with a frame of at most that many bytes, its header among them (NFT_META_LEN). */
+void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length);
+void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t mark);
+/* The end of a rule: out of that interface, without its own namespace's stack (nft(8), FWD
+ * STATEMENT). */
+void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index);
+/* verdict: NF_ACCEPT, NF_DROP */
+void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);
+
+/* Do two rules say the same? Only for what is built above without registers of their own meaning:
+ * register numbers are not compared, since the kernel answers with other ones than it was given
+ * (nft_dump_register()), nor are masks known. */
+bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);

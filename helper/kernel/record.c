@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/kernel/record.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/text.h"
+
+/*
+ * The record's text, in every version:
+ *
+ *   rawnetVERSION UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT …
+ *
+ * VERSION is a number from 1. These eleven fields are the core. In version 1 the lease's name may
+ * follow, up to the end. A lease may live longer than the helper that opened it, so helpers of
+ * other versions read its record, and keep these rules:
+ *
+ * 1. Whatever changes the text makes a new version: another field, and another word in a field as
+ *    well.
+ * 2. The core stays: its order, what its fields mean and how long they may be. KIND and ISOLATION
+ *    may get new words. A field that has no meaning for a lease is "-", but every lease has a UID,
+ *    VLAN (0: none), NETWORK and PARENT.
+ * 3. From version 2 on, words KEY=VALUE follow the core. The name comes last, as name=NAME, and
+ *    only its value may contain blanks. The whole fits into an alias.
+ * 4. A helper writes the oldest version that can say what is to be said, and reads all older ones.
+ * 5. A text of its own version or an older one is a record only to the letter.
+ * 6. Of a later version it takes what it understands of the core and the name, and skips the rest.
+ *    It lists and counts such a lease and leaves it alone: only its holder ends it, and as long as
+ *    it lives no shared VLAN interface is deleted. Its port is called record_port_name() in every
+ *    version.
+ * 7. A text of a later version in which it cannot read what every lease has is a lease that it does
+ *    not know: a scan that meets one is not whole (scan.h).
+ */
+
+#define RECORD_PREFIX "rawnet"
+#define RECORD_VERSION 1u /* the latest that is understood here */
+#define RECORD_VERSION_TEXT "1"
+#define RECORD_NAME_KEY "name="
+#define RECORD_FIELDS 11u /* the core */
+
+/* 7 version, 10 uid, 6 kind, 6 isolation, 1 vnet-hdr, 4 vlan, 10 mtu, 17 mac, 20 since, 37 network,
+ * 15 parent, 64 name, 11 blanks */
+static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + 17 + 20 + RAWNET_FULL_NAME_MAX + (IFNAMSIZ - 1) +
+                              RAWNET_LEASE_NAME_MAX + 11 <
+                      LINK_ALIAS_SIZE,
+              "a record fits into an alias");
+
+void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
+        char mac[MAC_TEXT_SIZE];
+        int n;
+
+        n = snprintf(ret, LINK_ALIAS_SIZE,
+                     RECORD_PREFIX RECORD_VERSION_TEXT " %" PRIu32 " %s %s %u %u %" PRIu32
+                                                       " %s %" PRIu64 " %s %s%s%s",
+                     lease->uid, lease_kind_to_string((LeaseKind)lease->kind),
+                     isolation_to_string((Isolation)lease->isolation), lease->vnet_hdr, lease->vlan,
+                     lease->mtu, mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac),
+                     lease->since, lease->network, lease->parent, lease->lease_name[0] ? " " : "",
+                     lease->lease_name);
+        assert(n > 0 && (size_t)n < LINK_ALIAS_SIZE);
+}
+
+static int parse_text(const char *text, char *ret, size_t size) {
+        size_t n = strlen(text);
+
+        if (n == 0 || n >= size)
+                return -EBADMSG;
+        memcpy(ret, text, n + 1);
+        return 0;
+}
+
+static int parse_isolation(const char *text, uint32_t *ret) {
+        for (Isolation i = ISOLATION_STRICT; i <= ISOLATION_DIRECT; i++) {
+                if (strcmp(text, isolation_to_string(i)) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        }
+        return -EBADMSG;
+}
+
+/* Which version is the record? 0: it is none. */
+static uint32_t parse_version(const char *text) {
+        const size_t prefix = sizeof(RECORD_PREFIX) - 1;
+        uint32_t version;
+
+        if (strncmp(text, RECORD_PREFIX, prefix) != 0 ||
+            text_parse_u32(text + prefix, 1, UINT32_MAX, &version) < 0)
+                return 0;
+        return version;
+}
+
+/* The fields without which a lease can neither be shown nor counted. */
+static int parse_essentials(char *const field[RECORD_FIELDS], WireLease *ret) {
+        uint32_t vlan;
+
+        if (text_parse_u32(field[1], 0, UINT32_MAX, &ret->uid) < 0 ||
+            text_parse_u32(field[5], 0, VLAN_ID_MAX, &vlan) < 0 ||
+            parse_text(field[9], ret->network, sizeof(ret->network)) < 0 ||
+            parse_text(field[10], ret->parent, sizeof(ret->parent)) < 0)
+                return -EBADMSG;
+        ret->vlan = (uint16_t)vlan;
+        return 0;
+}
+
+static int parse_vnet_hdr(const char *text, uint8_t *ret) {
+        uint32_t value;
+
+        if (text_parse_u32(text, 0, 1, &value) < 0)
+                return -EBADMSG;
+        *ret = (uint8_t)value;
+        return 0;
+}
+
+static int parse_kind(const char *text, uint32_t *ret) {
+        LeaseKind kind;
+
+        if (lease_kind_from_string(text, &kind) < 0)
+                return -EBADMSG;
+        *ret = kind;
+        return 0;
+}
+
+/* rest: what follows the core, NULL for nothing. */
+static int parse_known(char *const field[RECORD_FIELDS], const char *rest, WireLease *ret) {
+        if (parse_essentials(field, ret) < 0 || parse_kind(field[2], &ret->kind) < 0 ||
+            parse_isolation(field[3], &ret->isolation) < 0 ||
+            parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
+            text_parse_u32(field[6], 0, UINT32_MAX, &ret->mtu) < 0 ||
+            (strcmp(field[7], "-") != 0 && mac_parse(field[7], &ret->mac) < 0) ||
+            text_parse_u64(field[8], 0, UINT64_MAX, &ret->since) < 0)
+                return -EBADMSG;
+        return rest ? parse_text(rest, ret->lease_name, sizeof(ret->lease_name)) : 0;
+}
+
+/* The value of name= among the words of a later version, "" where there is none that can be shown.
+ */
+static void parse_later_name(char *rest, WireLease *ret) {
+        while (rest) {
+                if (strncmp(rest, RECORD_NAME_KEY, sizeof(RECORD_NAME_KEY) - 1) == 0) {
+                        rest += sizeof(RECORD_NAME_KEY) - 1;
+                        if (text_is_printable_ascii(rest))
+                                (void)parse_text(rest, ret->lease_name, sizeof(ret->lease_name));
+                        return;
+                }
+                (void)strsep(&rest, " ");
+        }
+}
+
+static int parse_later(char *const field[RECORD_FIELDS], char *rest, WireLease *ret) {
+        if (parse_essentials(field, ret) < 0)
+                return -EBADMSG;
+        ret->later = 1;
+        /* What these do not understand stays zero. */
+        if (parse_kind(field[2], &ret->kind) < 0)
+                ret->kind = KIND_UNKNOWN;
+        (void)parse_vnet_hdr(field[4], &ret->vnet_hdr);
+        (void)text_parse_u32(field[6], 0, NETWORK_MTU_MAX, &ret->mtu);
+        if (mac_parse(field[7], &ret->mac) < 0 || (ret->mac.octet[0] & 1))
+                ret->mac = (MacAddress){};
+        (void)text_parse_u64(field[8], 0, UINT64_MAX, &ret->since);
+        parse_later_name(rest, ret);
+        return 0;
+}
+
+int record_parse(const char *text, WireLease *ret) {
+        char copy[LINK_ALIAS_SIZE], *field[RECORD_FIELDS], *rest = copy;
+        WireLease lease = {.id = ret->id, .gone = ret->gone};
+        uint32_t version;
+        int r;
+
+        if (parse_text(text, copy, sizeof(copy)) < 0)
+                return -EBADMSG;
+        field[0] = strsep(&rest, " ");
+        version = parse_version(field[0]);
+        if (version == 0)
+                return -EBADMSG;
+        for (size_t i = 1; i < RECORD_FIELDS; i++) {
+                if (!rest)
+                        return version > RECORD_VERSION ? -EOPNOTSUPP : -EBADMSG;
+                field[i] = strsep(&rest, " ");
+        }
+        r = version > RECORD_VERSION ? parse_later(field, rest, &lease)
+                                     : parse_known(field, rest, &lease);
+        if (r < 0)
+                return version > RECORD_VERSION ? -EOPNOTSUPP : r;
+        *ret = lease;
+        return 0;
+}
+
+const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]) {
+        snprintf(ret, IFNAMSIZ, RAWNET_PORT_NAME_FORMAT, id);
+        return ret;
+}
+
+const char *record_uplink_name(const WireLease *lease, char ret[static IFNAMSIZ]) {
+        if (lease->isolation == ISOLATION_DIRECT)
+                return record_port_name(lease->id, ret);
+        snprintf(ret, IFNAMSIZ, "%s", LINK_NAME_UPLINK);
+        return ret;
+}
+
+/* *ret: is the link there, and *ret_info if so. Any refusal but that it is missing is an error: a
+ * lease that was once seen gone stays gone (registry.c). */
+static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret, LinkInfo *ret_info,
+                     Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r = link_get(netlink, (int32_t)id, name, ret_info, &refusal);
+
+        if (r == 0 || link_is_missing_in_lease(r, &refusal)) {
+                *ret = r == 0;
+                return 0;
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *uplink,
+                      LeaseLower *ret, Refusal *ret_refusal) {
+        Refusal refusal = {};
+        uint32_t index;
+        LinkInfo link;
+        int r;
+
+        r = link_lower_here(netlink, uplink, &index, ret_refusal);
+        if (r != 0)
+                return r;
+        *ret = (LeaseLower){.index = index};
+        if (lease->isolation == ISOLATION_DIRECT) {
+                ret->mtu = uplink->mtu;
+                return 0;
+        }
+        if (index == 0)
+                return 0;
+        r = link_get_index(netlink, index, &link, &refusal);
+        if (r == 0)
+                ret->mtu = link.mtu;
+        /* Deleted just now, and the lease with it. */
+        if (link_is_missing(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
+                Refusal *ret_refusal) {
+        WireLease lease = {.id = id};
+        char name[IFNAMSIZ];
+        LinkInfo lo, uplink;
+        LeaseLower lower = {};
+        bool alive;
+        int r;
+
+        if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
+        r = find_link(netlink, id, "lo", &alive, &lo, ret_refusal);
+        if (r != 0)
+                return r;
+        r = alive ? record_parse(lo.alias, &lease) : -EBADMSG;
+        /* A text that is nearly a record must not get as far as rawnetd. */
+        if (r == 0 && wire_lease_check(&lease) < 0)
+                r = lease.later ? -EOPNOTSUPP : -EBADMSG;
+        if (r == -EOPNOTSUPP)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT
+                              ", and this version cannot "
+                              "read "
+                              "its record",
+                              id);
+        if (r < 0)
+                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
+                              "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
+        /* The port is the uplink of a direct lease. */
+        r = find_link(netlink, id, record_port_name(id, name), &alive, &uplink, ret_refusal);
+        if (r == 0 && alive && !lease.later && lease.isolation != ISOLATION_DIRECT)
+                r = find_link(netlink, id, record_uplink_name(&lease, name), &alive, &uplink,
+                              ret_refusal);
+        if (r != 0)
+                return r;
+        lease.gone = !alive;
+        if (ret_lower && alive && !lease.later) {
+                r = find_lower(netlink, &lease, &uplink, &lower, ret_refusal);
+                if (r != 0)
+                        return r;
+        }
+        *ret = lease;
+        if (ret_lower)
+                *ret_lower = lower;
+        return 0;
+}

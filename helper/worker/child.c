@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/child.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "common/fd-pass.h"
+
+int child_start(const Privilege *privilege, Child *ret) {
+        _cleanup_close_ int ours = -1, theirs = -1;
+        pid_t parent = getpid(), pid;
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = pair[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                namespace_run(privilege, theirs, parent);
+        *ret = (Child){pid, TAKE_FD(ours)};
+        return 0;
+}
+
+void child_drop_if_gone(Child *child) {
+        struct pollfd p = {child->socket_fd, 0, 0};
+
+        if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR)))
+                return;
+        child->socket_fd = safe_close(child->socket_fd);
+        (void)waitpid(child->pid, NULL, 0);
+}
+
+int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
+        ChildMessage message;
+        ssize_t n =
+                fd_pass_receive(child->socket_fd, &message, sizeof(message), ret_fds, ret_n_fds, 0);
+
+        if (n < 0)
+                return (int)n;
+        if (n == 0)
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "the process in the port's namespace ended before it was done; try again");
+        if (n == sizeof(message) && message.step == expected) {
+                *ret_lease = message.lease;
+                return 0;
+        }
+        fd_pass_close_all(ret_fds, *ret_n_fds);
+        *ret_n_fds = 0;
+        if (n == sizeof(message) && message.step == CHILD_FAILED &&
+            message.refusal.error != RAWNET_OK) {
+                *ret_refusal = message.refusal;
+                return (int)message.refusal.error;
+        }
+        return n == sizeof(message) && message.fatal < 0 ? message.fatal : -EBADMSG;
+}
+
+int child_go(const Child *child, const LeasePlan *plan, int report_fd, int host_fd) {
+        const int fds[] = {report_fd, host_fd};
+
+        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), fds, host_fd >= 0 ? 2 : 1, 0);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/job.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/fd-pass.h"
+#include "common/log.h"
+#include "helper/worker/host-interface.h"
+#include "helper/worker/probe.h"
+#include "helper/worker/scan.h"
+#include "helper/worker/shared.h"
+
+/* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
+#define JOB_SEND_TIMEOUT_MSEC 10000
+
+static int send_reply(int fd, const WireReply *reply, const int *fds, size_t n_fds) {
+        for (;;) {
+                struct pollfd p = {fd, POLLOUT, 0};
+                int r = fd_pass_send(fd, reply, sizeof(*reply), fds, n_fds, MSG_DONTWAIT);
+
+                if (r != -EAGAIN)
+                        return r;
+                r = poll(&p, 1, JOB_SEND_TIMEOUT_MSEC);
+                if (r == 0)
+                        return -ETIMEDOUT;
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+        }
+}
+
+/* A fatal error is told to the caller too: it names the step that a person can look at. */
+static void set_refusal(WireReply *reply, int r, const Refusal *refusal) {
+        Refusal fatal = {};
+
+        if (r < 0) {
+                refuse_errno(&fatal, r, "rawnet-helper could not do it");
+                refusal = &fatal;
+        }
+        reply->type = WIRE_REFUSED;
+        reply->lease = (WireLease){};
+        reply->refusal.error = refusal->error;
+        reply->refusal.kernel_errno = refusal->kernel_errno;
+        memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
+}
+
+static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request,
+                      int fd) {
+        WireReply reply = {.version = WIRE_VERSION, .type = WIRE_DONE, .serial = request->serial};
+        int fds[RAWNET_FDS_MAX], r;
+        Refusal refusal = {};
+        size_t n_fds = 0;
+
+        switch (kind) {
+        case JOB_OPEN:
+                reply.type = WIRE_OPENED;
+                r = lease_open(context, &request->open, &reply.lease, fds, &n_fds, &refusal);
+                break;
+        case JOB_CLOSE:
+                r = lease_close(context, request->lease, &refusal);
+                break;
+        case JOB_STATISTICS:
+                reply.type = WIRE_STATISTICS;
+                r = lease_statistics(context, request->lease, reply.statistics, &refusal);
+                break;
+        case JOB_HOST_UP:
+                r = host_leg_up(&request->host, &refusal);
+                break;
+        case JOB_HOST_DOWN:
+                r = host_leg_down(&request->host, &refusal);
+                break;
+        default:
+                r = -EINVAL;
+                break;
+        }
+        if (r != 0)
+                set_refusal(&reply, r, &refusal);
+        r = send_reply(fd, &reply, fds, n_fds);
+        if (r == 0)
+                r = report_send(context->report_fd, REPORT_ANSWERED, NULL, 0);
+        return r;
+}
+
+static int do_own(const LeaseContext *context, JobKind kind) {
+        _cleanup_netlink_ Netlink netlink = {};
+        Refusal refusal = {};
+        int r;
+
+        if (kind == JOB_PROBE) {
+                r = probe_run(context);
+        } else if (kind == JOB_SCAN) {
+                r = scan_leases(context, &refusal);
+        } else if (kind == JOB_LEARNING) {
+                r = scan_learning(context, &refusal);
+        } else {
+                r = netlink_open(&netlink, NETLINK_ROUTE);
+                if (r == 0) {
+                        const SweepScope *scope = context->sweep;
+                        int legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd,
+                                                  &refusal);
+
+                        /* A leg that stays keeps what is below it: the one sweep needs nothing of
+                         * the other. A lease that no scan found may need an interface that no known
+                         * one needs. */
+                        if (context->registry->whole)
+                                r = shared_sweep(&netlink, context->registry, scope->opening,
+                                                 &refusal);
+                        r = r != 0 ? r : legs;
+                }
+        }
+        if (r > 0)
+                log_warning("%s", refusal.text);
+        return r;
+}
+
+/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not
+ * -1), from 3 up. */
+static int keep_only(int *const keep[], size_t n) {
+        int next = 3;
+
+        /* Out of the way first: what is kept may stand where another is going to. */
+        for (size_t i = 0; i < n; i++) {
+                if (*keep[i] >= 0) {
+                        *keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, 3 + (int)n);
+                        if (*keep[i] < 0)
+                                return -errno;
+                }
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (*keep[i] >= 0) {
+                        *keep[i] = dup3(*keep[i], next, O_CLOEXEC);
+                        if (*keep[i] < 0)
+                                return -errno;
+                        next++;
+                }
+        }
+        return close_range((unsigned)next, UINT_MAX, 0) < 0 ? -errno : 0;
+}
+
+static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
+        int fds[RAWNET_FDS_MAX];
+        size_t n_fds;
+        ssize_t n;
+
+        n = fd_pass_receive(order_fd, ret, sizeof(*ret), fds, &n_fds, 0);
+        if (n < 0)
+                return (int)n;
+        /* The daemon ended. */
+        if (n == 0)
+                _exit(EXIT_SUCCESS);
+        if (n != sizeof(*ret) || n_fds != 1) {
+                fd_pass_close_all(fds, n_fds);
+                return -EBADMSG;
+        }
+        *ret_connection_fd = fds[0];
+        return 0;
+}
+
+static int do_ahead(LeaseContext *context, int order_fd) {
+        int connection_fd = -1, r;
+        JobOrder order;
+
+        r = child_start(&context->privilege, &context->spare);
+        if (r == 0)
+                r = receive_order(order_fd, &order, &connection_fd);
+        if (r < 0)
+                return r;
+        /* It may have died while it waited, or failed for a reason of long ago. */
+        child_drop_if_gone(&context->spare);
+        context->n_leases = order.n_leases;
+        context->features = order.features;
+        return do_request(context, JOB_OPEN, &order.request, connection_fd);
+}
+
+_Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent) {
+        int connection_fd = job->connection_fd, report_fd = job->report_fd,
+            order_fd = job->order_fd, r;
+        int *const keep[] = {&connection_fd, &report_fd, &order_fd};
+        LeaseContext context = *of_daemon;
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        r = privilege_die_with(parent);
+        if (r == 0)
+                r = keep_only(keep, ARRAY_SIZE(keep));
+        if (r == 0) {
+                context.report_fd = report_fd;
+                context.spare.socket_fd = -1;
+                if (order_fd >= 0) {
+                        r = do_ahead(&context, order_fd);
+                } else if (job->order) {
+                        context.n_leases = job->order->n_leases;
+                        r = do_request(&context, job->kind, &job->order->request, connection_fd);
+                } else {
+                        r = do_own(&context, job->kind);
+                }
+        }
+        if (r < 0)
+                log_warning("worker: %s", strerror(-r));
+        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}

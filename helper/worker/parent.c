@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/parent.h"
+
+#include <linux/if_arp.h>
+#include <string.h>
+
+#include "common/obstacle.h"
+#include "helper/worker/shared.h"
+
+/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or
+ * -errno. Where /sys is hidden from the helper or shows another namespace, there is no such file.
+ */
+static int is_wireless(const char *name) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64], line[64];
+
+        snprintf(path, sizeof(path), "/sys/class/net/%s/uevent", name);
+        f = fopen(path, "re");
+        if (!f)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+        while (fgets(line, sizeof(line), f)) {
+                if (strcmp(line, "DEVTYPE=wlan\n") == 0)
+                        return 1;
+        }
+        return ferror(f) ? -EIO : 0;
+}
+
+/* Can frames of several addresses pass here? what: "parent" or "VLAN interface". */
+static int check_usable(const Network *network, const LinkInfo *link, const char *what,
+                        Refusal *ret_refusal) {
+        int r;
+
+        if (link->master > 0 && !link->master_routes)
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is a port of another interface (a bridge or bond); "
+                        "name the bridge or bond itself in Parent=, or take %s out of it",
+                        network->name, what, link->name, link->name);
+        if (link->hardware != ARPHRD_ETHER)
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is not an Ethernet interface; name a wired one "
+                        "in Parent=",
+                        network->name, what, link->name);
+        r = is_wireless(link->name);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': its %s %s is a wireless station, which carries one MAC "
+                        "address only; name a wired interface in Parent=",
+                        network->name, what, link->name);
+        if (!(link->flags & IFF_UP))
+                return refuse(ret_refusal, RAWNET_PARENT_MISSING,
+                              "network '%s': its %s %s is down; bring it up (ip link set %s up)",
+                              network->name, what, link->name, link->name);
+        return 0;
+}
+
+static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_refusal) {
+        if (network->mtu <= link->mtu)
+                return 0;
+        return refuse(ret_refusal, RAWNET_BAD_NETWORK_FILE,
+                      "%s: MTU=%u is more than the %u that %s carries; lower it or raise the "
+                      "interface's",
+                      network->path, network->mtu, link->mtu, link->name);
+}
+
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
+                Refusal *ret_refusal) {
+        Refusal refusal = {};
+        LinkInfo parent;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        if (link_is_missing(r, &refusal))
+                return refuse(
+                        ret_refusal, RAWNET_PARENT_MISSING,
+                        "network '%s': there is no interface %s; plug it in or mend Parent= in %s",
+                        network->name, network->parent, network->path);
+        if (r > 0)
+                *ret_refusal = refusal;
+        if (r != 0)
+                return r;
+        r = check_usable(network, &parent, "parent", ret_refusal);
+        if (r == 0)
+                r = check_mtu(network, &parent, ret_refusal);
+        if (r == 0 && strcmp(parent.kind, "bridge") == 0)
+                r = obstacle_bridge(parent.name, parent.index, vlan, vlan, network->protocol,
+                                    ret_refusal);
+        if (r == 0)
+                *ret = parent;
+        return r;
+}
+
+int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
+                       Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r = link_add_macvlan(netlink, plan, mode, &refusal), found;
+
+        /* net/core/dev.c, netdev_rx_handler_register(); drivers/net/macvlan.c,
+         * macvlan_common_newlink() */
+        if (r == RAWNET_KERNEL_REFUSED &&
+            (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
+                found = obstacle_upper(plan->lower, 0, 0, ret_refusal);
+                if (found != 0)
+                        return found;
+                if (refusal.kernel_errno == EBUSY)
+                        return refuse(
+                                ret_refusal, RAWNET_NOT_SUPPORTED,
+                                "another interface takes all frames of the parent, perhaps an ipvlan of a container: "
+                                "delete that, or name another interface in Parent=");
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+typedef struct VlanSearch {
+        uint32_t parent;
+        uint16_t vlan, protocol;
+        LinkInfo found;
+} VlanSearch;
+
+static int match_vlan(const LinkInfo *info, void *data) {
+        VlanSearch *search = data;
+
+        if (strcmp(info->kind, "vlan") != 0 || info->lower != search->parent ||
+            info->vlan != search->vlan || info->vlan_protocol != search->protocol)
+                return 0;
+        search->found = *info;
+        return 1;
+}
+
+/* 1 and *ret: the host's namespace has an interface for this VLAN, whoever made it; 0: it has none;
+ * or an error. */
+static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                     uint16_t vlan, LinkInfo *ret) {
+        VlanSearch search = {parent->index, vlan, network->protocol, {}};
+        Refusal refusal = {};
+        int r = link_dump(netlink, "vlan", match_vlan, &search, &refusal);
+
+        if (search.found.index != 0) {
+                *ret = search.found;
+                return 1;
+        }
+        /* Without a list it is not known. */
+        return r > 0 ? -refusal.kernel_errno : r;
+}
+
+int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
+        Refusal refusal = {};
+        LinkInfo parent, link;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        if (link_is_missing(r, &refusal))
+                return 0;
+        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */
+        if (r != 0)
+                return r > 0 ? -refusal.kernel_errno : r;
+        link = parent;
+        if (network->vlan_first != 0) {
+                r = find_vlan(netlink, network, &parent, network->vlan_first, &link);
+                if (r <= 0)
+                        return r;
+        }
+        return link.index == index;
+}
+
+int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, Refusal *ret_refusal) {
+        LinkInfo other;
+        int r = find_vlan(netlink, network, parent, vlan, &other);
+
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': VLAN %u of %s belongs to another lease (Mode=exclusive) or to a "
+                        "container; wait until the lease ends, see rawnetctl list, or delete the "
+                        "container's VLAN interface",
+                        network->name, vlan, parent->name);
+        return refuse(
+                ret_refusal, RAWNET_NETWORK_BUSY,
+                "network '%s': VLAN %u of %s is in use by the host's interface %s; delete that, or "
+                "choose another Mode= than exclusive",
+                network->name, vlan, parent->name, other.name);
+}
+
+int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network '%s': this kernel has no 802.1Q, so VLAN %u cannot be served; load "
+                      "the 8021q module or use VLAN=none",
+                      network->name, vlan);
+}
+
+/* Hardened before it is up. */
+static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                       LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
+        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
+        int r;
+
+        r = shared_harden(netlink, parent, link, ret_refusal);
+        if (r == 0)
+                r = check_mtu(network, link, ret_refusal);
+        if (r == 0 && !(link->flags & IFF_UP))
+                r = link_change(netlink, link->index, &up, ret_refusal);
+        if (r == 0)
+                *ret = *link;
+        return r;
+}
+
+/* The administrator's own, used as found. */
+static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret,
+                     Refusal *ret_refusal) {
+        int r;
+
+        r = check_usable(network, link, "VLAN interface", ret_refusal);
+        if (r == 0)
+                r = check_mtu(network, link, ret_refusal);
+        if (r == 0)
+                *ret = *link;
+        return r;
+}
+
+static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        Refusal refusal = {};
+        LinkInfo link;
+        int r;
+
+        shared_name(parent->index, network->protocol, vlan, name);
+        r = link_get(netlink, LINK_HERE, name, &link, &refusal);
+        if (link_is_missing(r, &refusal)) {
+                r = shared_make(netlink, network, parent, vlan, &refusal);
+                if (link_kind_is_missing(r, &refusal))
+                        return parent_no_vlan(network, vlan, ret_refusal);
+                if (r > 0 && refusal.kernel_errno == EEXIST) {
+                        /* The administrator's own, or another open made it just now, or another
+                         * namespace has it. */
+                        r = find_vlan(netlink, network, parent, vlan, &link);
+                        if (r < 0)
+                                return r;
+                        if (r == 0)
+                                return parent_vlan_taken(netlink, network, parent, vlan,
+                                                         ret_refusal);
+                        if (strcmp(link.name, name) != 0)
+                                return use_found(network, &link, ret, ret_refusal);
+                        r = 0;
+                }
+                if (r == 0)
+                        r = link_get(netlink, LINK_HERE, name, &link, &refusal);
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        if (r == 0)
+                r = shared_check(network, parent, vlan, &link, ret_refusal);
+        return r != 0 ? r : open_shared(netlink, network, parent, &link, ret, ret_refusal);
+}
+
+int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
+                 LinkInfo *ret, Refusal *ret_refusal) {
+        if (vlan == 0) {
+                *ret = *parent;
+                return 0;
+        }
+        return lower_vlan(netlink, network, parent, vlan, ret, ret_refusal);
+}

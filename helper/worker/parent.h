@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a lease's uplink is on, in the host's namespace: the parent itself, an administrator's VLAN
+ * interface (used as found, never changed), or rawnet's own shared VLAN interface (shared.c).
+ * Called by workers.
+ */
+
+#include "common/network-file.h"
+#include "helper/kernel/link.h"
+#include "helper/plan.h"
+
+/* The network's parent, fit to carry leases on this VLAN (0: untagged). RAWNET_PARENT_MISSING
+ * (missing, down), RAWNET_NOT_SUPPORTED (not wired Ethernet, port of a bridge or bond, VLAN-aware
+ * bridge without this VLAN). */
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
+                Refusal *ret_refusal);
+
+/* link_add_macvlan(). RAWNET_NOT_SUPPORTED where another interface keeps macvlans off plan->lower,
+ * naming that if it is in this namespace. */
+int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode, Refusal *ret_refusal);
+
+/* The interface that a macvlan of this VLAN (0: untagged) goes on. RAWNET_NETWORK_BUSY where an
+ * exclusive lease or another namespace has the VLAN, or where another interface has the name that
+ * rawnet's own needs. */
+int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
+                 LinkInfo *ret, Refusal *ret_refusal);
+
+/* Who else has (parent, vlan), for an exclusive lease that met EEXIST: always RAWNET_NETWORK_BUSY,
+ * naming it. */
+int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, Refusal *ret_refusal);
+
+/* RAWNET_NOT_SUPPORTED: this kernel has no 802.1Q. */
+int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal);
+
+/* Is the host's interface with this index what a leg of the network stands on? 1, 0, or -errno.
+ * Makes nothing. */
+int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index);

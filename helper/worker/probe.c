@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/probe.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "common/log.h"
+#include "helper/kernel/link.h"
+#include "helper/kernel/offload.h"
+
+#define PROBE_NEAR "near"
+#define PROBE_FAR "far"
+#define PROBE_PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
+#define PROBE_WAIT_MSEC 1000
+
+static int open_bound(uint32_t index, bool vnet_hdr, int *ret) {
+        struct sockaddr_ll address = {
+                .sll_family = AF_PACKET,
+                .sll_protocol = htons(ETH_P_ALL),
+                .sll_ifindex = (int)index,
+        };
+        _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+        int on = 1;
+
+        if (fd < 0 ||
+            (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0) ||
+            bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
+        const LinkPlan plan = {.name = PROBE_NEAR};
+        const LinkChange up = {.flags_on = IFF_UP, .no_ipv6_address = true};
+        Refusal refusal;
+        int r;
+
+        r = link_add_veth(netlink, &plan, PROBE_FAR, &refusal);
+        if (r == 0)
+                r = link_get(netlink, LINK_HERE, PROBE_NEAR, ret_near, &refusal);
+        if (r == 0)
+                r = link_get(netlink, LINK_HERE, PROBE_FAR, ret_far, &refusal);
+        if (r == 0)
+                r = offload_off(PROBE_NEAR, &refusal);
+        if (r == 0)
+                r = link_change(netlink, ret_near->index, &up, &refusal);
+        if (r == 0)
+                r = link_change(netlink, ret_far->index, &up, &refusal);
+        if (r > 0)
+                log_warning("probe: %s", refusal.text);
+        return r > 0 ? -EIO : r;
+}
+
+/*
+ * A frame whose virtio_net_hdr asks for a checksum over everything, to be put where the source
+ * address is. A kernel that takes such a header (before about 6.12, virtio_net_hdr_to_skb())
+ * rewrites the source when the sending device completes the checksum.
+ */
+static int send_crafted(int fd, const uint8_t *frame, size_t size) {
+        struct virtio_net_hdr header = {
+                .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                .csum_start = 0,
+                .csum_offset = offsetof(struct ethhdr, h_source),
+        };
+        struct iovec iov[] = {{&header, sizeof(header)}, {(void *)frame, size}};
+
+        return writev(fd, iov, ARRAY_SIZE(iov)) < 0 ? -errno : 0;
+}
+
+/* 0: the kernel refuses such a header, or the frame came through as it was sent. 1: rewritten, or
+ * it cannot be told. */
+static bool has_checksum_trick(Netlink *netlink) {
+        _cleanup_close_ int near_fd = -1, far_fd = -1;
+        uint8_t frame[ETH_ZLEN] = {0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0xff,
+                                   0x02,
+                                   0,
+                                   0,
+                                   0x11,
+                                   0x22,
+                                   0x33,
+                                   PROBE_PROTOCOL >> 8,
+                                   PROBE_PROTOCOL & 0xff};
+        uint8_t seen[ETH_FRAME_LEN];
+        LinkInfo near, far;
+        int r;
+
+        if (make_wire(netlink, &near, &far) < 0 || open_bound(near.index, true, &near_fd) < 0 ||
+            open_bound(far.index, false, &far_fd) < 0)
+                return true;
+        r = send_crafted(near_fd, frame, sizeof(frame));
+        if (r == -EINVAL)
+                return false;
+        for (;;) {
+                struct pollfd p = {far_fd, POLLIN, 0};
+                ssize_t n;
+
+                if (r < 0 || poll(&p, 1, PROBE_WAIT_MSEC) <= 0)
+                        return true;
+                n = recv(far_fd, seen, sizeof(seen), 0);
+                if (n == sizeof(frame) && memcmp(seen + ETH_ALEN * 2, frame + ETH_ALEN * 2, 2) == 0)
+                        return memcmp(seen, frame, sizeof(frame)) != 0;
+        }
+}
+
+/* 1: this kernel has 802.1Q; 0: it has not; or -errno. */
+static int has_vlan(Netlink *netlink) {
+        LinkPlan plan = {.name = "vlan"};
+        Refusal refusal = {};
+        LinkInfo near, far;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
+        /* With --assume-checksum-trick nothing was made yet. */
+        if (link_is_missing(r, &refusal)) {
+                r = make_wire(netlink, &near, &far);
+                if (r < 0)
+                        return r;
+        }
+        if (r == 0) {
+                plan.lower = near.index;
+                r = link_add_vlan(netlink, &plan, 1, ETH_P_8021Q, &refusal);
+        }
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return link_kind_is_missing(r, &refusal) ? 0 : -refusal.kernel_errno;
+}
+
+/* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
+ * worst and probes again. */
+static int probe_namespace(const LeaseContext *context, uint32_t *features) {
+        _cleanup_netlink_ Netlink netlink = {};
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
+                *features &= ~WIRE_FEATURE_CHECKSUM_TRICK;
+        r = has_vlan(&netlink);
+        if (r < 0)
+                return r;
+        *features |= r > 0 ? WIRE_FEATURE_VLAN : 0;
+        r = guard_probe_egress();
+        if (r < 0)
+                return r;
+        *features |= r > 0 ? WIRE_FEATURE_EGRESS : 0;
+        return 0;
+}
+
+int probe_run(const LeaseContext *context) {
+        uint32_t features = WIRE_FEATURE_CHECKSUM_TRICK;
+        Refusal refusal = {};
+        int r;
+
+        if (access("/dev/vhost-net", R_OK | W_OK) == 0)
+                features |= WIRE_FEATURE_VHOST_NET;
+        r = privilege_enter_lease(&context->privilege, &refusal);
+        if (r < 0)
+                return r;
+        if (r > 0 && !context->quiet_probe)
+                log_warning("%s", refusal.text);
+        if (r == 0) {
+                features |= WIRE_FEATURE_USER_NAMESPACE;
+                r = probe_namespace(context, &features);
+                if (r < 0)
+                        return r;
+        }
+        return report_send(context->report_fd, REPORT_PROBED, NULL, features);
+}

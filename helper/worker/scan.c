@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/scan.h"
+
+#include "helper/kernel/link.h"
+#include "helper/kernel/nsid.h"
+#include "helper/kernel/record.h"
+
+typedef struct IdList {
+        uint32_t *ids;
+        size_t n, n_allocated;
+        int failed;
+} IdList;
+
+static void id_list_done(IdList *list) {
+        free(list->ids);
+}
+
+static void add_id(IdList *list, uint32_t id) {
+        if (list->n == list->n_allocated) {
+                size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
+                uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
+
+                if (!ids) {
+                        list->failed = -ENOMEM;
+                        return;
+                }
+                list->ids = ids;
+                list->n_allocated = n;
+        }
+        list->ids[list->n++] = id;
+}
+
+static void collect(uint32_t nsid, void *data) {
+        if (nsid >= RAWNET_ID_MIN)
+                add_id(data, nsid);
+}
+
+/* Takes the ids that new leases have off the end of the list. Returns whether there were any. */
+static bool drop_new(IdList *list) {
+        const size_t n = list->n;
+
+        while (list->n > 0 && list->ids[list->n - 1] >= RAWNET_ID_FIRST)
+                list->n--;
+        return list->n < n;
+}
+
+/* All ids in use, ascending, as far as the kernel gives them. A list that reaches the ids of new
+ * leases has passed all lower ones. */
+static int list_ids(Netlink *netlink, IdList *list, bool *ret_whole, Refusal *ret_refusal) {
+        NsidList dumped;
+        int r;
+
+        r = nsid_dump(netlink, collect, list, &dumped, ret_refusal);
+        if (r != 0)
+                return r;
+        *ret_whole = dumped != NSID_LIST_CUT_OFF;
+        if (dumped != NSID_LIST_WHOLE) {
+                *ret_whole = drop_new(list) || *ret_whole;
+                r = nsid_ask(netlink, RAWNET_ID_FIRST, RAWNET_ID_MAX, collect, list);
+        }
+        return r == 0 ? list->failed : r;
+}
+
+static int compare_ids(const void *a, const void *b) {
+        const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+/* A known lease that is not reported counts as ended. So each is asked for, whatever the kernel's
+ * list says: that is cut off on newer kernels, and where it takes several messages the kernel goes
+ * on after so many entries rather than after an id (net/core/net_namespace.c,
+ * rtnl_net_dumpid_one()), and skips one for each that ended in between. */
+static int add_known(IdList *list, const Registry *registry) {
+        const size_t n = list->n;
+
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const uint32_t id = registry->entries[i].lease.id;
+
+                if (n == 0 || !bsearch(&id, list->ids, n, sizeof(*list->ids), compare_ids))
+                        add_id(list, id);
+        }
+        return list->failed;
+}
+
+/* The uplink went with its parent, and only a process inside the namespace could put a guard on a
+ * new one. So the port goes as well: whoever holds its descriptor learns that the lease has ended,
+ * and a back end does not run on without a wire. */
+static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        Refusal refusal = {};
+        LinkInfo port;
+        int r;
+
+        r = link_get(netlink, (int32_t)id, record_port_name(id, name), &port, &refusal);
+        if (r == 0)
+                r = link_delete(netlink, (int32_t)id, &port, &refusal);
+        if (link_is_missing_in_lease(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+/* *whole becomes false where there is a lease that cannot be reported. */
+static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
+                   Refusal *ret_refusal) {
+        Refusal refusal = {};
+        WireLease lease;
+        LeaseLower lower;
+        int r;
+
+        r = record_read(netlink, id, &lease, &lower, &refusal);
+        /* Another program's namespace, one being made, or one that is ending. */
+        if (r == RAWNET_NO_SUCH_LEASE)
+                return 0;
+        if (r == RAWNET_NOT_SUPPORTED) {
+                *whole = false;
+                return 0;
+        }
+        if (r == 0 && lease.gone && !lease.later)
+                r = delete_port(netlink, id, &refusal);
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r == 0 ? report_lease(context->report_fd, &lease, lower.index, lower.mtu) : r;
+}
+
+int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
+        _cleanup_(id_list_done) IdList list = {};
+        _cleanup_netlink_ Netlink netlink = {};
+        bool whole;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = list_ids(&netlink, &list, &whole, ret_refusal);
+        if (r == 0)
+                r = add_known(&list, context->registry);
+        for (size_t i = 0; r == 0 && i < list.n; i++)
+                r = look_at(context, &netlink, list.ids[i], &whole, ret_refusal);
+        return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL,
+                                    whole ? SCAN_WHOLE : 0)
+                      : r;
+}
+
+int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        bool whole = true; /* of no interest: these were readable before */
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
+                const WireLease *lease = &context->registry->entries[i].lease;
+
+                if (wire_lease_learns(lease))
+                        r = look_at(context, &netlink, lease->id, &whole, ret_refusal);
+        }
+        return r;
+}

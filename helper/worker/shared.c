@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/shared.h"
+
+#include <linux/if_ether.h>
+#include <linux/ipv6.h>
+#include <string.h>
+
+#include "helper/child/guard.h"
+#include "helper/worker/vlan-harden.h"
+#include "helper/kernel/record.h"
+
+#define ALIAS_PREFIX "rawnet: VLAN "
+
+const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
+                        char ret[static IFNAMSIZ]) {
+        unsigned long long key =
+                (unsigned long long)parent << 13 | (protocol == ETH_P_8021AD ? 1u << 12 : 0) | vlan;
+
+        /* At most 11 hex digits for a 31-bit ifindex: "rnv" and they are 14. */
+        snprintf(ret, IFNAMSIZ, RAWNET_VLAN_NAME_FORMAT, key);
+        return ret;
+}
+
+int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
+                 const LinkInfo *link, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+
+        shared_name(parent->index, network->protocol, vlan, name);
+        if (strcmp(link->name, name) != 0)
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': the host's interface %s has the alternative name %s, which rawnet "
+                        "needs for VLAN %u of %s; remove that name (ip link property del dev %s altname %s)",
+                        network->name, link->name, name, vlan, parent->name, link->name, name);
+        if (strcmp(link->kind, "vlan") != 0 || link->vlan != vlan ||
+            link->vlan_protocol != network->protocol)
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': the host has an interface %s, a name that rawnet needs for VLAN %u of "
+                        "%s, and it is not that VLAN's; rename or delete it (ip link delete %s)",
+                        network->name, name, vlan, parent->name, name);
+        if (link->lower != parent->index)
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': %s, the interface for VLAN %u of %s, is on another interface, perhaps "
+                        "because %s was moved to a container; end the leases on it (rawnetctl list), then "
+                        "delete it (ip link delete %s)",
+                        network->name, name, vlan, parent->name, parent->name, name);
+        return 0;
+}
+
+int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
+                Refusal *ret_refusal) {
+        char alias[LINK_ALIAS_SIZE], name[IFNAMSIZ];
+        const LinkPlan plan = {.name = shared_name(parent->index, network->protocol, vlan, name),
+                               .lower = parent->index};
+        const LinkChange change = {.link = name, .alias = alias, .no_ipv6_address = true};
+        LinkInfo link;
+        int r;
+
+        r = link_add_vlan(netlink, &plan, vlan, network->protocol, ret_refusal);
+        if (r == 0)
+                r = link_get(netlink, LINK_HERE, name, &link, ret_refusal);
+        if (r == 0)
+                r = shared_check(network, parent, vlan, &link, ret_refusal);
+        if (r != 0)
+                return r;
+        snprintf(alias, sizeof(alias), ALIAS_PREFIX "%u of %s", vlan, parent->name);
+        return link_change(netlink, link.index, &change, ret_refusal);
+}
+
+/* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but
+ * does not raise it (net/8021q/vlan.c); some parents leave a VLAN less than they have themselves,
+ * and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a link-local address if it
+ * is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is
+ * hardened. */
+static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
+        const LinkChange change = {.link = link->name, .mtu = parent->mtu},
+                         down = {.link = link->name, .flags_off = IFF_UP};
+        Refusal refusal;
+        int r = 0;
+
+        if (link->mtu >= parent->mtu)
+                return 0;
+        if (link->mtu < IPV6_MIN_MTU && parent->mtu >= IPV6_MIN_MTU && (link->flags & IFF_UP)) {
+                r = link_change(netlink, link->index, &down, &refusal);
+                if (r == 0)
+                        link->flags &= ~(unsigned)IFF_UP;
+        }
+        if (r == 0)
+                r = link_change(netlink, link->index, &change, &refusal);
+        if (r == 0)
+                link->mtu = parent->mtu;
+        return r < 0 ? r : 0;
+}
+
+int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal) {
+        int r = follow_parent(netlink, parent, link);
+
+        return r != 0 ? r : host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+}
+
+typedef struct Shared {
+        LinkInfo link;
+        bool stays; /* a host leg is on it, or what an administrator put there; or it is not certain
+                       that it is ours */
+} Shared;
+
+/* All of them: what is not looked at would lose the host's guard with the last that is. */
+typedef struct Sweep {
+        Shared *shared;
+        size_t n, n_allocated;
+} Sweep;
+
+static void sweep_done(Sweep *sweep) {
+        free(sweep->shared);
+}
+
+/* Its parent has moved to another namespace since. The name now speaks of an interface that is not
+ * here, so the alias must confirm it. */
+static bool was_ours(const LinkInfo *link) {
+        return link->lower == 0 && strncmp(link->alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0;
+}
+
+static int collect_shared(const LinkInfo *info, void *data) {
+        uint32_t lower = info->lower ? info->lower : info->lower_elsewhere;
+        Sweep *sweep = data;
+        char name[IFNAMSIZ];
+
+        shared_name(lower, info->vlan_protocol, info->vlan, name);
+        if (strcmp(info->kind, "vlan") != 0 || strcmp(info->name, name) != 0)
+                return 0;
+        if (sweep->n == sweep->n_allocated) {
+                size_t n = sweep->n_allocated ? sweep->n_allocated * 2 : 16;
+                Shared *shared = reallocarray(sweep->shared, n, sizeof(*shared));
+
+                if (!shared)
+                        return -ENOMEM;
+                sweep->shared = shared;
+                sweep->n_allocated = n;
+        }
+        sweep->shared[sweep->n++] = (Shared){*info, .stays = info->lower == 0 && !was_ours(info)};
+        return 0;
+}
+
+static int note_stood_on(const LinkInfo *info, void *data) {
+        Sweep *sweep = data;
+
+        for (size_t i = 0; i < sweep->n; i++) {
+                if (info->lower == sweep->shared[i].link.index)
+                        sweep->shared[i].stays = true;
+        }
+        return 0;
+}
+
+/* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface
+ * ends every lease on it. 1, 0, or -errno. */
+static int is_used_by(Netlink *netlink, const WireLease *lease, const LinkInfo *shared) {
+        char name[IFNAMSIZ];
+        Refusal refusal = {};
+        LinkInfo uplink;
+        uint32_t lower;
+        int r;
+
+        r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
+                     &refusal);
+        if (link_is_missing_in_lease(r, &refusal))
+                return 0;
+        if (r == 0)
+                r = link_lower_here(netlink, &uplink, &lower, &refusal);
+        if (r != 0)
+                return r > 0 ? -refusal.kernel_errno : r;
+        return lower == shared->index;
+}
+
+/* 1, 0, or -errno. */
+static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo *shared) {
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const WireLease *lease = &registry->entries[i].lease;
+                int r = 0;
+
+                /* What a later version's lease needs is not known. */
+                if (lease->later)
+                        return 1;
+                if (lease->vlan == shared->vlan)
+                        r = is_used_by(netlink, lease, shared);
+
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* 1: it is gone; 0: it stays; an error: it stays, too. */
+static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening,
+                     const Shared *shared, Refusal *ret_refusal) {
+        const uint16_t vlan = shared->link.vlan;
+        Refusal refusal = {};
+        int r;
+
+        /* The open's uplink may be put on it at any moment. */
+        if (shared->stays || opening[vlan / 64] >> vlan % 64 & 1)
+                return 0;
+        r = is_in_use(netlink, registry, &shared->link);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
+        if (r == 0 || link_is_missing(r, &refusal))
+                return 1;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+static bool is_opening(const uint64_t *opening) {
+        for (size_t i = 0; i < (VLAN_ID_MAX + 64) / 64; i++)
+                if (opening[i] != 0)
+                        return true;
+        return false;
+}
+
+int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,
+                 Refusal *ret_refusal) {
+        _cleanup_(sweep_done) Sweep sweep = {};
+        size_t left;
+        int r;
+
+        r = link_dump(netlink, "vlan", collect_shared, &sweep, ret_refusal);
+        if (r == 0 && sweep.n > 0)
+                r = link_dump(netlink, "macvlan", note_stood_on, &sweep, ret_refusal);
+        if (r != 0)
+                return r;
+        left = sweep.n;
+        for (size_t i = 0; i < sweep.n; i++) {
+                int one = sweep_one(netlink, registry, opening, &sweep.shared[i], ret_refusal);
+
+                if (one == 1)
+                        left--;
+                else if (r == 0)
+                        r = one;
+        }
+        /* An open that came after the list may need the host's guard for an interface of its own.
+         */
+        if (r == 0 && left == 0 && sweep.n > 0 && !is_opening(opening))
+                r = guard_host_remove(ret_refusal);
+        return r;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * rawnet's own VLAN interfaces in the host's namespace, each shared by all leases on one VLAN of
+ * one parent: made here, hardened by host.c, deleted when nothing is on them. Called by workers.
+ *
+ * The name says what the interface is: "rnv" and, in hex, the parent's ifindex, the protocol and
+ * the VID. The name alone proves nothing: any interface can be given it as an alternative name
+ * (ip-link(8), altname), and a parent can move to another namespace while another takes its
+ * ifindex. So an interface is ours only if all that the name says is true of it here and now.
+ * Nothing else is ever changed, brought up, used or deleted.
+ */
+
+#include "common/network-file.h"
+#include "helper/kernel/link.h"
+#include "helper/registry.h"
+
+const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
+                        char ret[static IFNAMSIZ]);
+
+/* Is link, which answers to the name, the shared interface of this VLAN of this parent? 0, or
+ * RAWNET_NETWORK_BUSY with what it is instead. */
+int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
+                 const LinkInfo *link, Refusal *ret_refusal);
+
+/* Makes it, down. kernel_errno EEXIST: the name or the VLAN is taken. */
+int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
+                Refusal *ret_refusal);
+
+/* Closes it to the host and gives it its parent's MTU (link->mtu is what it has then). Only after
+ * shared_check(). */
+int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal);
+
+/* Deletes those that no lease and no other interface of the host is on, and the host's guard with
+ * the last. One of which that cannot be found out stays; the first such error is returned. opening:
+ * bit VID of word VID / 64 is set for the VLANs of opens that are in progress, whose interfaces
+ * stay; no open may begin meanwhile. */
+int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,
+                 Refusal *ret_refusal);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/validate.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/terms.h"
+
+/* rawnetd says what polkit was asked about; the file may have been edited since. */
+static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refusal) {
+        WireOpen terms = *request;
+        int r;
+
+        r = terms_open(network_file_load_wait, &terms, ret, ret_refusal);
+        if (r != 0)
+                return r;
+        if (memcmp(&terms, request, sizeof(terms)) == 0)
+                return 0;
+        return refuse(
+                ret_refusal, RAWNET_ACCESS_DENIED,
+                "network '%s': %s was changed while the request was being authorized; try again",
+                request->network, ret->path);
+}
+
+static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
+        for (size_t i = 0; i < prefixes->n; i++)
+                if (memcmp(&prefixes->prefix[i], prefix, sizeof(*prefix)) == 0)
+                        return true;
+        return false;
+}
+
+/* The prefixes under which addresses are reserved on the wire of the request, by whatever network.
+ * A file that cannot be read reserves nothing. */
+static int find_reserving(const WireOpen *request, MacPrefixes *ret, Refusal *ret_refusal) {
+        char **names = NULL;
+        size_t n = 0;
+        int r;
+
+        r = network_file_list(&names, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const MacPrefix *prefix;
+                Refusal ignored;
+                Network other;
+
+                if (network_file_load(names[i], &other, &ignored) != 0)
+                        continue;
+                prefix = network_reserving(&other, request->parent, request->vlan);
+                if (!prefix || has_prefix(ret, prefix))
+                        continue;
+                if (ret->n == MAC_PREFIXES_MAX)
+                        r = refuse(
+                                ret_refusal, RAWNET_NOT_SUPPORTED,
+                                "network %s: the networks on VLAN %u of %s choose addresses under more than %u "
+                                "prefixes; give them fewer different ones by MACPrefix=",
+                                request->network, request->vlan, request->parent, MAC_PREFIXES_MAX);
+                else
+                        ret->prefix[ret->n++] = *prefix;
+        }
+        network_names_free(names, n);
+        return r;
+}
+
+static bool is_reserved(const MacAddress *mac, const MacPrefixes *reserving) {
+        for (size_t i = 0; i < reserving->n; i++)
+                if (mac_is_reserved(mac, &reserving->prefix[i]))
+                        return true;
+        return false;
+}
+
+static int check_mac(const Network *network, const WireOpen *request, MacPrefixes *ret_reserving,
+                     Refusal *ret_refusal) {
+        const MacPrefix *prefix;
+        char mac[MAC_TEXT_SIZE];
+        int r;
+
+        switch ((WireMacMode)request->mac_mode) {
+        case WIRE_MAC_LEARN:
+                if (request->kind == KIND_TAP)
+                        return find_reserving(request, ret_reserving, ret_refusal);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': mac=learn needs kind tap; a program that takes a packet "
+                        "lease gives its MAC address or lets rawnet choose",
+                        request->network);
+        case WIRE_MAC_RANDOM:
+                return network_choose_mac(network, request->network, &prefix, ret_refusal);
+        default:
+                break;
+        }
+        r = network_allows_mac(network, request->network, &request->mac, ret_refusal);
+        if (r == 0 && request->mac_mode == WIRE_MAC_GIVEN)
+                r = find_reserving(request, ret_reserving, ret_refusal);
+        if (r != 0 || !is_reserved(&request->mac, ret_reserving))
+                return r;
+        return refuse(
+                ret_refusal, RAWNET_ACCESS_DENIED,
+                "network %s: MAC address %s is reserved for an address that rawnet derives from a user and "
+                "a lease name; choose another",
+                request->network, mac_format(&request->mac, mac));
+}
+
+static int check_kernel(const LeaseContext *context, const Network *network,
+                        const WireOpen *request, Isolation isolation, Refusal *ret_refusal) {
+        /* What was missing at the start a module may have brought since: a device is looked at once
+         * more, and that a hook of nf_tables is missing the child will say (guard.c). */
+        if (request->vhost && !(context->features & WIRE_FEATURE_VHOST_NET) &&
+            access("/dev/vhost-net", R_OK | W_OK) < 0)
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': there is no /dev/vhost-net that rawnet-helper can open; load "
+                        "the vhost_net module, or ask for no vhost",
+                        request->network);
+        /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
+         * tag. */
+        if (isolation == ISOLATION_DIRECT && (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "network '%s': Isolation=direct needs a kernel that does not complete "
+                        "checksums where the sender says, after the guard has looked (mended in "
+                        "Linux 6.12); this one does, so use Isolation=strict in %s, or ask for "
+                        "vnet-hdr=false, which is strict",
+                        request->network, network->path);
+        return 0;
+}
+
+static GuardShape shape_of(const LeaseContext *context, const WireOpen *request,
+                           Isolation isolation) {
+        if (request->kind == KIND_PACKET)
+                return isolation == ISOLATION_DIRECT ? GUARD_DIRECT : GUARD_PACKET;
+        return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+}
+
+int validate_open(const LeaseContext *context, const WireOpen *request, LeasePlan *ret,
+                  Refusal *ret_refusal) {
+        LeasePlan plan = {
+                .mac_mode = (WireMacMode)request->mac_mode,
+                .queues = request->queues,
+                .vhost = request->vhost,
+                .checksum_trick = context->features & WIRE_FEATURE_CHECKSUM_TRICK,
+                .privilege = context->privilege,
+                .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
+        };
+        LeaseKind kind = (LeaseKind)request->kind;
+        Isolation isolation = (Isolation)request->isolation;
+        int r;
+
+        r = read_network(request, &plan.network, ret_refusal);
+        if (r == 0)
+                r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
+        if (r == 0)
+                r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
+        if (r != 0)
+                return r;
+        if (context->n_leases >= plan.network.max_leases)
+                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                              "network '%s': all %u leases (MaxLeases= in %s) are taken",
+                              request->network, plan.network.max_leases, plan.network.path);
+        plan.shape = shape_of(context, request, isolation);
+        plan.lease = (WireLease){.uid = request->uid,
+                                 .kind = kind,
+                                 .isolation = isolation,
+                                 .vlan = request->vlan,
+                                 .vnet_hdr = request->vnet_hdr};
+        if (plan.mac_mode == WIRE_MAC_LEARN)
+                plan.own_mac = request->mac;
+        else
+                plan.lease.mac = request->mac;
+        memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
+        memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));
+        memcpy(plan.lease.lease_name, request->lease_name, sizeof(plan.lease.lease_name));
+        *ret = plan;
+        return 0;
+}

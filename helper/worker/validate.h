@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The helper's own judgement of a request, against the network file as it is at this moment.
+ * Nothing has been made yet.
+ */
+
+#include "helper/worker/lease.h"
+
+/* Fills in the plan but for what only the kernel knows (id, lower, mtu). Returns 0, a refusal, or
+ * -errno. */
+int validate_open(const LeaseContext *context, const WireOpen *request, LeasePlan *ret,
+                  Refusal *ret_refusal);

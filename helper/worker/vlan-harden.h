@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The hardening of a shared VLAN interface in the host's namespace: it carries guests' frames and
+ * nothing of the host's, so the host must not answer, listen or speak on it. Called by a worker at
+ * every open, because an administrator's tools may have undone any of it: each measure is looked at
+ * first and put in only where it is missing.
+ *
+ *   flags       IFF_NOARP, rp_filter=1            (answers no ARP, takes no strange unicast)
+ *   IPv6        addr_gen_mode none, disable_ipv6  (no address; the latter where /proc/sys may be
+ * written) tc ingress  frames to the interface's own address are dropped; survives `nft flush
+ * ruleset` nftables    guard_host_install(): all that still comes up to the host's IP stack is
+ * dropped
+ *
+ * Never called for an interface that rawnet did not make.
+ */
+
+#include "common/mac.h"
+#include "common/refusal.h"
+#include "helper/kernel/netlink.h"
+
+/* rtnl: NETLINK_ROUTE in the host's namespace. own_mac: the interface's address. Returns 0;
+ * RAWNET_NOT_SUPPORTED; RAWNET_KERNEL_REFUSED; or -errno. After a failure the interface must not be
+ * brought up. */
+int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
+                Refusal *ret_refusal);
+
+/* host-filter.c: drops what arrives on the interface for mac, by a tc filter or, on a kernel
+ * without u32 and gact, by an nftables chain. */
+int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *mac,
+                            Refusal *ret_refusal);
