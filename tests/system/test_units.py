@@ -52,6 +52,17 @@ def test_units_are_well_written():
     debian.run("systemd-analyze", "verify", "--man=no", *debian.UNITS)
 
 
+def test_the_host_s_network_comes_first():
+    """At boot a port must not make the VLAN interface that networkd or ifupdown is about to make."""
+    after = debian.show("rawnet-helper.service", "After")["After"].split()
+    assert {"network-pre.target", "network.target", "rawnet-helper.socket"} <= set(after), after
+    # The socket does not wait: a port that is opened before is served when the network is there.
+    early = debian.show("rawnet-helper.socket", "After")["After"].split()
+    assert "network.target" not in early, early
+    cycles = [entry["MESSAGE"] for entry in debian.journal("_PID=1") if "ordering cycle" in str(entry.get("MESSAGE"))]
+    assert not cycles, cycles
+
+
 def test_memory_and_tasks_are_bounded():
     for unit in EXPOSURE:
         limits = dict(line.split("=", 1) for line in debian.run("systemctl", "show", "-p", "MemoryMax,TasksMax,LimitNOFILE", unit).split())
