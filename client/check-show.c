@@ -5,6 +5,7 @@
  */
 
 #include "client/check.h"
+#include "client/table.h"
 
 static const char *item(json_object *list, size_t i) {
         return json_object_get_string(json_object_array_get_idx(list, i));
@@ -49,39 +50,34 @@ static int add_network(Table *table, json_object *network, bool known) {
 
                 r = vlans_format(pair, &vlan_text);
         }
-        if (r >= 0)
-                r = table_add(table,
-                              json_object_get_string(json_object_object_get(network, "name")));
-        if (r >= 0)
-                r = table_add(table, vlan_text);
-        if (r >= 0)
-                r = table_add(table,
-                              json_object_get_string(json_object_object_get(network, "parent")));
-        if (r >= 0)
-                r = table_add(table, may_open(network, "tap"));
-        if (r >= 0)
-                r = table_add(table, may_open(network, "packet"));
-        if (r >= 0)
-                r = table_add(table, n_problems > 0 ? "cannot serve, see below"
-                                     : !known       ? "unknown, see below"
-                                                    : "ok");
+        table_add(table, json_object_get_string(json_object_object_get(network, "name")));
+        table_add(table, vlan_text);
+        table_add(table, json_object_get_string(json_object_object_get(network, "parent")));
+        table_add(table, may_open(network, "tap"));
+        table_add(table, may_open(network, "packet"));
+        if (n_problems > 0)
+                table_add_toned(table, TONE_BAD, "cannot serve, see below");
+        else if (!known)
+                table_add_toned(table, TONE_WARN, "unknown, see below");
+        else
+                table_add(table, "ok");
         return r;
 }
 
-/* known: nothing stands in the way of all of them. */
+/* known: nothing stands in the way of all of them. The headings belong to the report, in a pipe
+ * too. */
 static int print_networks(json_object *networks, bool known) {
-        static const char *const headings[] = {"NETWORK", "VLAN",   "PARENT",
-                                               "TAP",     "PACKET", "STATE"};
-        _cleanup_(table_done) Table table = {.columns = ARRAY_SIZE(headings)};
+        static const TableColumn columns[] = {{"NETWORK"}, {"VLAN"},   {"PARENT"},
+                                              {"TAP"},     {"PACKET"}, {"STATE"}};
+        _cleanup_(table_done) Table table = TABLE_OF(columns);
+        Screen screen;
         int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(headings) && r >= 0; i++)
-                r = table_add(&table, headings[i]);
         for (size_t i = 0; i < json_object_array_length(networks) && r >= 0; i++)
                 r = add_network(&table, json_object_array_get_idx(networks, i), known);
-        if (r >= 0)
-                table_print(&table);
-        return r;
+        screen_look(STDOUT_FILENO, true, &screen);
+        screen.legend = true;
+        return r < 0 ? r : table_print(&table, stdout, &screen);
 }
 
 int check_show(json_object *root) {

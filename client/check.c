@@ -311,10 +311,12 @@ static bool all_good(json_object *root) {
 int verb_check(int argc, char **argv) {
         Check check = {.features = json_object_new_array(), .root = json_object_new_object()};
         json_object *own_features = check.features, *problems, *notes;
-        bool json, good;
+        static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {}};
+        Listing listing;
+        bool good;
         int r;
 
-        r = parse_listing_options(argc, argv, 0, 1, &json);
+        r = parse_listing_options(argc, argv, options, 0, 1, &listing);
         if (r != 0)
                 return r;
         if (!check.features || !check.root)
@@ -333,7 +335,7 @@ int verb_check(int argc, char **argv) {
                 add_sentence(problems, "no network is set up: write one, "
                                        "/etc/rawnet/networks/NAME.conf, see rawnet.network(5)");
         good = all_good(check.root);
-        r = json ? json_print(json_object_get(check.root)) : check_show(check.root);
+        r = listing.json ? json_print(json_object_get(check.root)) : check_show(check.root);
         json_object_put(check.root);
         json_object_put(own_features);
         objects_done(&check.objects);

@@ -29,19 +29,29 @@ int say_bad_option(int c, char **argv) {
         return EXIT_USAGE;
 }
 
-int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_json) {
-        static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {}};
+int parse_listing_options(int argc, char **argv, const struct option *options, int min, int max,
+                          Listing *ret) {
         int c;
 
-        *ret_json = false;
-        while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
-                if (c != 'j')
+        *ret = (Listing){};
+        while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0)
+                switch (c) {
+                case 'j':
+                        ret->json = true;
+                        break;
+                case 'l':
+                        ret->no_legend = true;
+                        break;
+                case 'a':
+                        ret->all = true;
+                        break;
+                default:
                         return say_bad_option(c, argv);
-                *ret_json = true;
-        }
+                }
         if (argc - optind < min || argc - optind > max) {
-                log_error("%s: %s (see rawnetctl --help)", argv[0],
-                          argc - optind < min ? "an argument is missing" : "too many arguments");
+                log_error("%s: %s (see rawnetctl help %s)", argv[0],
+                          argc - optind < min ? "an argument is missing" : "too many arguments",
+                          argv[0]);
                 return EXIT_USAGE;
         }
         return 0;

@@ -39,9 +39,17 @@ int say_failure(int r, const Refusal *refusal);
  * EXIT_USAGE. */
 int say_bad_option(int c, char **argv);
 
-/* Parses the only option of the listing verbs, --json; then at least min and at most max arguments,
- * the first at argv[optind]. Returns 0 or EXIT_USAGE. */
-int parse_listing_options(int argc, char **argv, int min, int max, bool *ret_json);
+/* What the verbs that print something take. */
+typedef struct Listing {
+        bool json;      /* 'j' */
+        bool no_legend; /* 'l' */
+        bool all;       /* 'a' */
+} Listing;
+
+/* Parses options, a verb's table with the letters above; then at least min and at most max
+ * arguments, the first at argv[optind]. Returns 0 or EXIT_USAGE. */
+int parse_listing_options(int argc, char **argv, const struct option *options, int min, int max,
+                          Listing *ret);
 
 /* Would run_program() find the program? Asked before anything is opened or anybody is asked for a
  * password. 0, or the exit status that env(1) has for it, after one line on stderr. */

@@ -6,7 +6,7 @@
 _rawnetctl_names() {
         local line
         while read -r line _; do
-                [[ $line == NETWORK || $line == ID ]] || printf '%s\n' "$line"
+                printf '%s\n' "$line"
         done < <(rawnetctl "$1" 2>/dev/null)
 }
 
@@ -90,8 +90,8 @@ _rawnetctl() {
                 return
         fi
         case $verb in
-        networks | list) _rawnetctl_complete "--json" ;;
-        stat) _rawnetctl_complete "--json $(_rawnetctl_names list)" ;;
+        networks | list) _rawnetctl_complete "--json --no-legend" ;;
+        stat) _rawnetctl_complete "--json --all $(_rawnetctl_names list)" ;;
         close) _rawnetctl_complete "$(_rawnetctl_names list)" ;;
         check) _rawnetctl_complete "--json $(_rawnetctl_names networks)" ;;
         run) _rawnetctl_run ;;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The counters of a lease, seen from the guest: what it received is rx. org.rawnet1(5) has the
+ * names.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "common/util.h"
+
+#define STATISTICS_DROPPED_PREFIX "guard_dropped_" /* and the reason */
+
+typedef struct Counter {
+        char *name; /* printable ASCII */
+        uint64_t value;
+} Counter;
+
+typedef struct Statistics {
+        Counter *counters; /* in the service's order */
+        size_t n;
+} Statistics;
+
+/* GetStatistics's reply, a{st} at m's position. 0 or -errno; the caller frees with
+ * statistics_done(). */
+int statistics_read(sd_bus_message *m, Statistics *ret);
+void statistics_done(Statistics *statistics);
+
+/* 0 for a counter that the service does not have. */
+uint64_t statistics_get(const Statistics *statistics, const char *name);
+/* All that was dropped, either way, for whatever reason. */
+uint64_t statistics_dropped(const Statistics *statistics);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "client/units.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#define SECOND UINT64_C(1000000) /* µs */
+
+/* One decimal below 100: three or four digits in all. */
+static void format_bytes(uint64_t bytes, const char *blank, const char *unit, char *buffer) {
+        static const char prefixes[] = "KMGTPE"; /* IEC 80000-13: Ki, Mi … */
+        unsigned shift = 0;
+
+        while (shift < 60 && bytes >> shift >= 1024)
+                shift += 10;
+        if (shift == 0)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "%s%s", bytes, blank, unit);
+        else if (bytes >> shift >= 100)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "%s%ci%s", bytes >> shift, blank,
+                         prefixes[shift / 10 - 1], unit);
+        else
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 ".%" PRIu64 "%s%ci%s", bytes >> shift,
+                         (bytes & ((UINT64_C(1) << shift) - 1)) * 10 >> shift, blank,
+                         prefixes[shift / 10 - 1], unit);
+}
+
+const char *units_bytes(uint64_t bytes, char buffer[static UNITS_SIZE]) {
+        format_bytes(bytes, " ", "B", buffer);
+        return buffer;
+}
+
+const char *units_short(uint64_t bytes, char buffer[static UNITS_SIZE]) {
+        format_bytes(bytes, "", "", buffer);
+        return buffer;
+}
+
+const char *units_age(uint64_t since, uint64_t now, char buffer[static UNITS_SIZE]) {
+        uint64_t seconds = now > since ? (now - since) / SECOND : 0;
+
+        if (seconds < 60)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "s", seconds);
+        else if (seconds < 3600)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "min", seconds / 60);
+        else if (seconds < UINT64_C(48) * 3600)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "h", seconds / 3600);
+        else
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "d", seconds / (UINT64_C(24) * 3600));
+        return buffer;
+}
+
+const char *units_time(uint64_t usec, bool day, char buffer[static UNITS_SIZE]) {
+        time_t seconds = (time_t)(usec / SECOND);
+        struct tm tm;
+
+        if (usec == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(buffer, UNITS_SIZE, day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", &tm) == 0)
+                buffer[0] = '\0';
+        return buffer;
+}
+
+uint64_t units_rate(uint64_t n, uint64_t elapsed) {
+        /* In double: n times a million may be more than 64 bits hold, and so may the result. */
+        double rate = elapsed > 0 ? (double)n * (double)SECOND / (double)elapsed + 0.5 : 0;
+
+        return rate < 0x1p64 ? (uint64_t)rate : UINT64_MAX;
+}
