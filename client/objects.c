@@ -45,6 +45,7 @@ const BusField lease_fields[] = {
         FIELD(LeaseObject, "Owner", "owner", "u", owner),
         FIELD(LeaseObject, "MAC", "mac", "s", mac),
         FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
+        FIELD(LeaseObject, "Queues", "queues", "u", queues),
         FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),
         FIELD(LeaseObject, "Parent", "parent", "s", parent),
         FIELD(LeaseObject, "Name", "name", "s", name),

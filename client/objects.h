@@ -17,7 +17,7 @@ typedef struct NetworkObject {
 
 typedef struct LeaseObject {
         char *network, *kind, *mac, *parent, *interface, *name, *state;
-        uint32_t id, owner, mtu, vlan;
+        uint32_t id, owner, mtu, queues, vlan;
         uint64_t since; /* µs, CLOCK_REALTIME */
 } LeaseObject;
 

@@ -32,6 +32,7 @@ static void print_lease(const LeaseObject *lease) {
         printf("kind      %s\n", lease->kind);
         printf("MAC       %s\n", *lease->mac ? lease->mac : "(learning)");
         printf("MTU       %" PRIu32 " bytes\n", lease->mtu);
+        printf("queues    %" PRIu32 "\n", lease->queues);
         printf("owner     %s\n", user_name(&user, lease->owner));
         printf("state     %s, opened %s (%s ago)\n", lease->state,
                units_time(lease->since, true, since),

@@ -65,6 +65,11 @@
 #define NETWORK_MTU_MIN 68u       /* RFC 791, and linux/if_ether.h: ETH_MIN_MTU */
 #define NETWORK_MTU_MAX 65535u    /* linux/if_ether.h: ETH_MAX_MTU */
 #define RAWNET_QUEUES_MAX 16u
+/* Queues of one user's ports over all networks, unless rawnetd's --queues-per-user= says otherwise;
+ * and the most that it may say, which is where rawnet-helper refuses by itself: one queue in each
+ * of the most leases that a user may have. */
+#define RAWNET_QUEUES_PER_USER 128u
+#define RAWNET_QUEUES_PER_USER_MAX 4096u
 /* Leases with mac=learn whose guest has not sent its first frame yet. Each keeps a process and a
  * descriptor of rawnet-helper; TasksMax= and LimitNOFILE= of rawnet-helper.service leave room for
  * all of them beside the workers. */

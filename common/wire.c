@@ -154,7 +154,9 @@ static bool lease_is_valid(const WireLease *l) {
                 return false;
         if (l->mtu > NETWORK_MTU_MAX || l->gone > 1 || l->later > 1)
                 return false;
-        return (l->mac.octet[0] & 1) == 0 && is_zero(l->reserved, sizeof(l->reserved));
+        if (l->queues < 1 || (l->queues > RAWNET_QUEUES_MAX && !l->later))
+                return false;
+        return (l->mac.octet[0] & 1) == 0 && l->reserved == 0;
 }
 
 int wire_lease_check(const WireLease *lease) {

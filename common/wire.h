@@ -25,7 +25,7 @@
 #include "network-file.h"
 #include "refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0008)
+#define WIRE_VERSION UINT32_C(0x726e0009)
 #define WIRE_STATISTICS_COUNT                                                                      \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -121,7 +121,8 @@ typedef struct WireLease {
         /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
          * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
         uint8_t later;
-        uint8_t reserved[2];
+        uint8_t queues; /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
+        uint8_t reserved;
 } WireLease;
 
 typedef enum WireReplyType {

@@ -62,6 +62,9 @@ static int update(RegistryEntry *known, const WireLease *lease, uint32_t lower, 
         known->lease = *lease;
         known->lease.mtu = effective_mtu(known);
         known->lease.gone = before.gone | lease->gone;
+        /* An old record's is what the kernel says (record.c), which falls when the holder closes
+         * one. */
+        known->lease.queues = before.queues;
         return known->lease.gone != before.gone || known->lease.mtu != before.mtu ||
                                !mac_equal(&known->lease.mac, &before.mac)
                        ? 2
@@ -180,6 +183,15 @@ size_t registry_count_learning(const Registry *registry) {
 
         for (size_t i = 0; i < registry->n_entries; i++)
                 n += wire_lease_learns(&registry->entries[i].lease);
+        return n;
+}
+
+unsigned registry_count_queues(const Registry *registry, uint32_t uid) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < registry->n_entries; i++)
+                if (registry->entries[i].lease.uid == uid)
+                        n += registry->entries[i].lease.queues;
         return n;
 }
 

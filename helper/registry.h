@@ -50,6 +50,8 @@ bool registry_next_lost(Registry *registry, WireLease *ret);
 size_t registry_count(const Registry *registry, const char *network_name);
 /* Leases that wait for their guest's first frame. */
 size_t registry_count_learning(const Registry *registry);
+/* Queues of all leases of uid, gone ones included. */
+unsigned registry_count_queues(const Registry *registry, uint32_t uid);
 /* Does any lease stand on the host's interface with this index? */
 bool registry_stands_on(const Registry *registry, uint32_t lower);
 void registry_free(Registry *registry);

@@ -58,6 +58,13 @@ static int get_vlan(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.vlan);
 }
 
+static int get_queues(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const Lease *lease = userdata;
+
+        return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.queues);
+}
+
 static int close_question(Request *request, const WireLease *wire, bool *ret_yes, Refusal *ret) {
         PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
         char number[16], label[LEASE_LABEL_SIZE], what[32 + LEASE_LABEL_SIZE];
@@ -197,6 +204,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu),
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Queues", "u", get_queues, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -111,3 +111,12 @@ unsigned lease_table_count_learning(const LeaseTable *table, uint32_t uid, bool 
                 n += (any_uid || l->wire.uid == uid) && wire_lease_learns(&l->wire);
         return n;
 }
+
+unsigned lease_table_count_queues(const LeaseTable *table, uint32_t uid) {
+        unsigned n = 0;
+
+        for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
+                if (l->wire.uid == uid)
+                        n += l->wire.queues;
+        return n;
+}

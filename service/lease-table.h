@@ -40,6 +40,9 @@ bool lease_table_same_network(const char *full_name, const char *name);
 unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_t uid,
                            bool any_uid);
 
+/* Queues of one owner's leases, closed ones included. */
+unsigned lease_table_count_queues(const LeaseTable *table, uint32_t uid);
+
 /* Leases that still wait for their guest's first frame (mac=learn), of one owner or, with any_uid,
  * of all. */
 unsigned lease_table_count_learning(const LeaseTable *table, uint32_t uid, bool any_uid);

@@ -26,6 +26,7 @@
 
 static uint32_t arg_idle_seconds = IDLE_SECONDS;
 static uint32_t arg_opens_per_second = OPENS_PER_SECOND;
+static uint32_t arg_queues_per_user = RAWNET_QUEUES_PER_USER;
 
 /* Running out of descriptors would cost us the bus connection. Calls bring none
  * (dbus/org.rawnet1.conf); each open has up to 32 of its port while it is answered, and what waits
@@ -45,6 +46,7 @@ static int parse_arguments(int argc, char **argv) {
         static const struct option options[] = {
                 {"idle-seconds", required_argument, NULL, 'i'},
                 {"opens-per-second", required_argument, NULL, 'o'},
+                {"queues-per-user", required_argument, NULL, 'q'},
                 {"version", no_argument, NULL, 'v'},
                 {"help", no_argument, NULL, 'h'},
                 {},
@@ -69,15 +71,25 @@ static int parse_arguments(int argc, char **argv) {
                                 return -EINVAL;
                         }
                         break;
+                case 'q':
+                        if (text_parse_u32(optarg, 1, RAWNET_QUEUES_PER_USER_MAX,
+                                           &arg_queues_per_user) < 0) {
+                                log_error("--queues-per-user= takes 1 to %u, not \"%s\"",
+                                          RAWNET_QUEUES_PER_USER_MAX, optarg);
+                                return -EINVAL;
+                        }
+                        break;
                 case 'v':
                         printf("rawnetd %s\n", RAWNET_VERSION);
                         return 1;
                 case 'h':
-                        printf("rawnetd [--idle-seconds=N] [--opens-per-second=N] [--version] [--help]\n\n"
+                        printf("rawnetd [--idle-seconds=N] [--opens-per-second=N] [--queues-per-user=N] [--version] [--help]\n\n"
                                "Gives unprivileged users ports on LANs and VLANs, over D-Bus. Started by the bus.\n"
                                "  --idle-seconds=N  leave after N seconds without leases and calls (%u); 0: never\n"
-                               "  --opens-per-second=N  ports that a user may open each second after the first %u (%u); 0: no limit\n",
-                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND);
+                               "  --opens-per-second=N  ports that a user may open each second after the first %u (%u); 0: no limit\n"
+                               "  --queues-per-user=N  queues of all ports that a user may have (%u), at most %u\n",
+                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND, RAWNET_QUEUES_PER_USER,
+                               RAWNET_QUEUES_PER_USER_MAX);
                         return 1;
                 default:
                         return -EINVAL;
@@ -90,6 +102,7 @@ static int parse_arguments(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+        ServiceOptions chosen;
         Service service;
         Refusal refusal = {};
         int r;
@@ -107,7 +120,12 @@ int main(int argc, char **argv) {
         }
         raise_descriptor_limit();
         (void)signal(SIGPIPE, SIG_IGN);
-        r = service_start(&service, arg_idle_seconds * UINT64_C(1000000), arg_opens_per_second);
+        chosen = (ServiceOptions){
+                .idle_usec = arg_idle_seconds * UINT64_C(1000000),
+                .opens_per_second = arg_opens_per_second,
+                .queues_per_user = arg_queues_per_user,
+        };
+        r = service_start(&service, &chosen);
         if (r >= 0)
                 r = service_run(&service);
         service_done(&service);

@@ -247,7 +247,8 @@ static bool answer_fits(const WireOpen *open, const WireReply *reply, size_t n_f
         return reply->type == WIRE_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
                strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
                lease->uid == open->uid && lease->vlan == open->vlan &&
-               lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr;
+               lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr &&
+               lease->queues == open->queues;
 }
 
 /* The bus has the reply, or the lease ends with our copies. */

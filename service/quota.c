@@ -36,8 +36,25 @@ static int check_learning(const Request *request, const Network *network, Refusa
         return 0;
 }
 
+/* Each queue holds frames that nobody reads, in kernel memory that is charged to nobody. */
+static int check_queues(const Request *request, const Network *network, Refusal *ret) {
+        const Service *service = request->service;
+        const unsigned n = lease_table_count_queues(&service->leases, request->uid) +
+                           requests_count_queues(service, request->uid);
+
+        if (n + request->open.queues <= service->queues_per_user)
+                return 0;
+        return refuse(
+                ret, RAWNET_QUOTA_EXCEEDED,
+                "network %s: the ports of uid %u on all networks have %u queues and this one would have %u more, "
+                "of at most %u; end one of them (rawnetctl list), ask for fewer queues, or the administrator "
+                "raises --queues-per-user= of rawnetd(8)",
+                network->name, request->uid, n, request->open.queues, service->queues_per_user);
+}
+
 int quota_check(const Request *request, const Network *network, Refusal *ret) {
         unsigned n;
+        int r;
 
         n = count(request, network->name, true);
         if (n >= network->max_leases)
@@ -61,5 +78,6 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
                         "network %s: uid %u has %u leases over all networks, which is the most that one "
                         "user may have; end one of them (rawnetctl list)",
                         network->name, request->uid, n);
-        return check_learning(request, network, ret);
+        r = check_queues(request, network, ret);
+        return r != 0 ? r : check_learning(request, network, ret);
 }

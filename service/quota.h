@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * How many leases a network and a user may have. Counted anew each time, over what the kernel holds
- * (as the helper told) and the opens that the helper is working on; uid 0 is a user like any other.
+ * How many leases a network and a user may have, and queues a user over all networks. Counted anew
+ * each time, over what the kernel holds (as the helper told) and the opens that the helper is
+ * working on; uid 0 is a user like any other.
  */
 
 #include "service/request.h"

@@ -319,3 +319,12 @@ unsigned requests_count_learning(const Service *service, uint32_t uid, bool any_
                      q->open.mac_mode == WIRE_MAC_LEARN;
         return n;
 }
+
+unsigned requests_count_queues(const Service *service, uint32_t uid) {
+        unsigned n = 0;
+
+        for (const Request *q = service->requests; q; q = q->next)
+                if (q->opens && q->stage == REQUEST_HELPER && q->uid == uid)
+                        n += q->open.queues;
+        return n;
+}

@@ -107,3 +107,5 @@ unsigned requests_count_opens(const Service *service, const char *network, uint3
                               bool any_uid);
 /* The same for opens with mac=learn, on all networks. */
 unsigned requests_count_learning(const Service *service, uint32_t uid, bool any_uid);
+/* The queues of uid's opens, on all networks. */
+unsigned requests_count_queues(const Service *service, uint32_t uid);

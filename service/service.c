@@ -375,11 +375,12 @@ static int start_idle_timer(Service *service) {
         return sd_event_source_set_priority(service->idle_source, SD_EVENT_PRIORITY_IDLE);
 }
 
-int service_start(Service *service, uint64_t idle_usec, uint32_t opens_per_second) {
+int service_start(Service *service, const ServiceOptions *options) {
         int r;
 
-        *service = (Service){.idle_usec = idle_usec};
-        r = start_loop(service, opens_per_second);
+        *service = (Service){.idle_usec = options->idle_usec,
+                             .queues_per_user = options->queues_per_user};
+        r = start_loop(service, options->opens_per_second);
         if (r < 0) {
                 log_error("cannot start: %s", strerror(-r));
                 return r;

@@ -30,7 +30,8 @@ typedef struct Service {
         DeliveryTable *deliveries;
         BusWatch *bus_watch;
         UnreadTable *unread;
-        RateTable *opens; /* of each user, by time */
+        RateTable *opens;         /* of each user, by time */
+        uint32_t queues_per_user; /* over all networks */
         Helper *helper;
         LeaseTable leases;
         NetworkTable networks;
@@ -52,9 +53,16 @@ typedef struct Service {
         bool released;   /* and is given back */
 } Service;
 
+/* What the administrator chose. */
+typedef struct ServiceOptions {
+        uint64_t idle_usec;        /* 0: never leave */
+        uint32_t opens_per_second; /* 0: no limit */
+        uint32_t queues_per_user;  /* 1..RAWNET_QUEUES_PER_USER_MAX */
+} ServiceOptions;
+
 /* Connects to the helper (waiting at most 5 s for its list of leases, and starting without it where
  * it cannot be reached), then to the system bus, and takes the name. 0 or -errno, logged. */
-int service_start(Service *service, uint64_t idle_usec, uint32_t opens_per_second);
+int service_start(Service *service, const ServiceOptions *options);
 /* Until idle or told to stop. Returns the exit status or -errno. */
 int service_run(Service *service);
 void service_done(Service *service);

@@ -23,10 +23,11 @@ struct Worker {
         uint64_t serial;
         bool busy; /* it has a job, and counts */
         bool answered;
-        bool learns;    /* an open with mac=learn: its child keeps report_fd */
-        uint32_t lease; /* what its open has made; 0: nothing yet */
-        uint16_t vlan;  /* of its open; 0: none */
-        int order_fd;   /* made ahead: its open goes in here; -1: it has its job */
+        bool learns;          /* an open with mac=learn: its child keeps report_fd */
+        uint32_t lease;       /* what its open has made; 0: nothing yet */
+        uint16_t vlan;        /* of its open; 0: none */
+        uint32_t uid, queues; /* of its open */
+        int order_fd;         /* made ahead: its open goes in here; -1: it has its job */
         sd_event_source *report_source, *exit_source;
 };
 
@@ -86,6 +87,15 @@ bool worker_learns(const Server *server, uint32_t lease) {
                         return true;
         }
         return false;
+}
+
+unsigned worker_count_queues(const Server *server, uint32_t uid) {
+        unsigned n = 0;
+
+        for (const Worker *w = server->workers; w; w = w->next)
+                if (w->busy && w->kind == JOB_OPEN && w->pid > 0 && !w->lease && w->uid == uid)
+                        n += w->queues;
+        return n;
 }
 
 static void take_lease(Worker *worker, const Report *report) {
@@ -370,7 +380,11 @@ int worker_start(Server *server, JobKind kind, Connection *connection, const Wir
         worker->busy = true;
         worker->learns = kind == JOB_OPEN && request->open.mac_mode == WIRE_MAC_LEARN;
         server->n_workers++;
-        worker->vlan = kind == JOB_OPEN ? request->open.vlan : 0;
+        if (kind == JOB_OPEN) {
+                worker->vlan = request->open.vlan;
+                worker->uid = request->open.uid;
+                worker->queues = request->open.queues;
+        }
         server->n_host_jobs += is_host_job(kind);
         server->n_opens += kind == JOB_OPEN;
         return 0;

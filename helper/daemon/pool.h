@@ -28,6 +28,9 @@ unsigned worker_count_learning(const Server *server);
 /* Is there one of them for this lease? */
 bool worker_learns(const Server *server, uint32_t lease);
 
+/* Queues of uid's opens that are under way and have not reported their lease yet. */
+unsigned worker_count_queues(const Server *server, uint32_t uid);
+
 /* Forks one for an open that is still to come: it has its child make a namespace, and waits. 0 or
  * -errno. For spare.c. */
 int worker_start_ahead(Server *server, Worker **ret);

@@ -9,6 +9,7 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/daemon/learning.h"
+#include "helper/daemon/queues.h"
 #include "helper/daemon/spare.h"
 #include "helper/daemon/watch.h"
 #include "helper/daemon/pool.h"
@@ -125,9 +126,12 @@ static bool start(Connection *connection, JobKind kind, const WireRequest *reque
 
 static bool do_open(Connection *connection, const WireRequest *request) {
         Refusal refusal = {};
+        int r;
 
-        if (request->open.mac_mode == WIRE_MAC_LEARN &&
-            learning_check(connection->server, request->open.network, &refusal) != 0) {
+        r = queues_check(connection->server, &request->open, &refusal);
+        if (r == 0 && request->open.mac_mode == WIRE_MAC_LEARN)
+                r = learning_check(connection->server, request->open.network, &refusal);
+        if (r != 0) {
                 server_answer_refusal(connection, request->serial, &refusal);
                 return false;
         }

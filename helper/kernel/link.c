@@ -61,6 +61,23 @@ static void parse_vlan(const struct nlattr *data, LinkInfo *info) {
         }
 }
 
+/* drivers/net/tun.c, tun_fill_info(): only a link with several queues says how many. The holder may
+ * disable one, which stays his. */
+static void parse_tun(const struct nlattr *data, LinkInfo *info) {
+        uint32_t queues = 0, disabled = 0;
+        const struct nlattr *a;
+
+        mnl_attr_for_each_nested(a, data) {
+                if (mnl_attr_get_payload_len(a) < sizeof(uint32_t))
+                        continue;
+                if (mnl_attr_get_type(a) == IFLA_TUN_NUM_QUEUES)
+                        queues = mnl_attr_get_u32(a);
+                if (mnl_attr_get_type(a) == IFLA_TUN_NUM_DISABLED_QUEUES)
+                        disabled = mnl_attr_get_u32(a);
+        }
+        info->queues = MAX_OF(queues + disabled, 1u);
+}
+
 static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
         const struct nlattr *a, *data = NULL;
 
@@ -76,6 +93,8 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
         }
         if (data && strcmp(info->kind, "vlan") == 0)
                 parse_vlan(data, info);
+        if (data && strcmp(info->kind, "tun") == 0)
+                parse_tun(data, info);
         return 0;
 }
 

@@ -39,6 +39,7 @@ typedef struct LinkInfo {
         uint16_t hardware; /* ARPHRD_* */
         uint16_t vlan;     /* kind "vlan": VID */
         uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */
+        uint32_t queues; /* kind "tun": the queues that have a descriptor; else 0: not known */
         MacAddress mac;
         char name[IFNAMSIZ];
         char kind[64]; /* IFLA_INFO_KIND, "" for a plain NIC; linux/moduleparam.h, MODULE_NAME_LEN

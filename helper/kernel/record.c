@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -14,8 +15,9 @@
  *   rawnetVERSION UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT …
  *
  * VERSION is a number from 1. These eleven fields are the core. In version 1 the lease's name may
- * follow, up to the end. A lease may live longer than the helper that opened it, so helpers of
- * other versions read its record, and keep these rules:
+ * follow, up to the end. In version 2 the word queues=N follows (2 to RAWNET_QUEUES_MAX), and then
+ * name=NAME where the lease has a name. A lease may live longer than the helper that opened it, so
+ * helpers of other versions read its record, and keep these rules:
  *
  * 1. Whatever changes the text makes a new version: another field, and another word in a field as
  *    well.
@@ -30,36 +32,56 @@
  *    It lists and counts such a lease and leaves it alone: only its holder ends it, and as long as
  *    it lives no shared VLAN interface is deleted. Its port is called record_port_name() in every
  *    version.
- * 7. A text of a later version in which it cannot read what every lease has is a lease that it does
+ * 7. Where the record says no number of queues, a tap has what the kernel says. (The first release
+ *    wrote version 1 for ports with several queues as well.) The kernel does not say it of packet
+ *    sockets, so such a port counts as one queue. Were it the most, a user with nine packet ports
+ *    could open none after an upgrade. As it is, he may have his whole budget of queues beside
+ * them, once, until they end.
+ * 8. A text of a later version in which it cannot read what every lease has is a lease that it does
  *    not know: a scan that meets one is not whole (scan.h).
  */
 
 #define RECORD_PREFIX "rawnet"
-#define RECORD_VERSION 1u /* the latest that is understood here */
-#define RECORD_VERSION_TEXT "1"
+#define RECORD_VERSION 2u /* the latest that is understood here */
+#define RECORD_QUEUES_KEY "queues="
 #define RECORD_NAME_KEY "name="
 #define RECORD_FIELDS 11u /* the core */
 
 /* 7 version, 10 uid, 6 kind, 6 isolation, 1 vnet-hdr, 4 vlan, 10 mtu, 17 mac, 20 since, 37 network,
- * 15 parent, 64 name, 11 blanks */
-static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + 17 + 20 + RAWNET_FULL_NAME_MAX + (IFNAMSIZ - 1) +
-                              RAWNET_LEASE_NAME_MAX + 11 <
+ * 15 parent, 10 blanks; " queues=16", " name=" and 64 */
+static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + 17 + 20 + RAWNET_FULL_NAME_MAX + (IFNAMSIZ - 1) + 10 +
+                              10 + 6 + RAWNET_LEASE_NAME_MAX <
                       LINK_ALIAS_SIZE,
               "a record fits into an alias");
 
-void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
-        char mac[MAC_TEXT_SIZE];
-        int n;
+_printf_(3, 4) static size_t
+        append(char text[static LINK_ALIAS_SIZE], size_t n, const char *format, ...) {
+        va_list ap;
+        int added;
 
-        n = snprintf(ret, LINK_ALIAS_SIZE,
-                     RECORD_PREFIX RECORD_VERSION_TEXT " %" PRIu32 " %s %s %u %u %" PRIu32
-                                                       " %s %" PRIu64 " %s %s%s%s",
-                     lease->uid, lease_kind_to_string((LeaseKind)lease->kind),
-                     isolation_to_string((Isolation)lease->isolation), lease->vnet_hdr, lease->vlan,
-                     lease->mtu, mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac),
-                     lease->since, lease->network, lease->parent, lease->lease_name[0] ? " " : "",
-                     lease->lease_name);
-        assert(n > 0 && (size_t)n < LINK_ALIAS_SIZE);
+        va_start(ap, format);
+        added = vsnprintf(text + n, LINK_ALIAS_SIZE - n, format, ap);
+        va_end(ap);
+        assert(added > 0 && n + (size_t)added < LINK_ALIAS_SIZE);
+        return n + (size_t)added;
+}
+
+void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
+        const unsigned version = lease->queues > 1 ? 2 : 1;
+        char mac[MAC_TEXT_SIZE];
+        size_t n;
+
+        n = append(ret, 0,
+                   RECORD_PREFIX "%u %" PRIu32 " %s %s %u %u %" PRIu32 " %s %" PRIu64 " %s %s",
+                   version, lease->uid, lease_kind_to_string((LeaseKind)lease->kind),
+                   isolation_to_string((Isolation)lease->isolation), lease->vnet_hdr, lease->vlan,
+                   lease->mtu, mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac),
+                   lease->since, lease->network, lease->parent);
+        if (lease->queues > 1)
+                n = append(ret, n, " " RECORD_QUEUES_KEY "%u", lease->queues);
+        if (lease->lease_name[0])
+                (void)append(ret, n, " %s%s", version > 1 ? RECORD_NAME_KEY : "",
+                             lease->lease_name);
 }
 
 static int parse_text(const char *text, char *ret, size_t size) {
@@ -123,8 +145,30 @@ static int parse_kind(const char *text, uint32_t *ret) {
         return 0;
 }
 
+/* Behind the core from version 2 on: what is understood of the words. */
+static void parse_words(char *rest, WireLease *ret) {
+        const size_t queues_key = sizeof(RECORD_QUEUES_KEY) - 1,
+                     name_key = sizeof(RECORD_NAME_KEY) - 1;
+        uint32_t queues;
+
+        while (rest) {
+                const char *word;
+
+                if (strncmp(rest, RECORD_NAME_KEY, name_key) == 0) {
+                        rest += name_key;
+                        if (text_is_printable_ascii(rest))
+                                (void)parse_text(rest, ret->lease_name, sizeof(ret->lease_name));
+                        return;
+                }
+                word = strsep(&rest, " ");
+                if (strncmp(word, RECORD_QUEUES_KEY, queues_key) == 0 &&
+                    text_parse_u32(word + queues_key, 1, UINT32_MAX, &queues) == 0)
+                        ret->queues = (uint8_t)MIN_OF(queues, UINT8_MAX);
+        }
+}
+
 /* rest: what follows the core, NULL for nothing. */
-static int parse_known(char *const field[RECORD_FIELDS], const char *rest, WireLease *ret) {
+static int parse_first(char *const field[RECORD_FIELDS], const char *rest, WireLease *ret) {
         if (parse_essentials(field, ret) < 0 || parse_kind(field[2], &ret->kind) < 0 ||
             parse_isolation(field[3], &ret->isolation) < 0 ||
             parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
@@ -135,18 +179,17 @@ static int parse_known(char *const field[RECORD_FIELDS], const char *rest, WireL
         return rest ? parse_text(rest, ret->lease_name, sizeof(ret->lease_name)) : 0;
 }
 
-/* The value of name= among the words of a later version, "" where there is none that can be shown.
- */
-static void parse_later_name(char *rest, WireLease *ret) {
-        while (rest) {
-                if (strncmp(rest, RECORD_NAME_KEY, sizeof(RECORD_NAME_KEY) - 1) == 0) {
-                        rest += sizeof(RECORD_NAME_KEY) - 1;
-                        if (text_is_printable_ascii(rest))
-                                (void)parse_text(rest, ret->lease_name, sizeof(ret->lease_name));
-                        return;
-                }
-                (void)strsep(&rest, " ");
-        }
+static int parse_second(const char *text, char *const field[RECORD_FIELDS], char *rest,
+                        WireLease *ret) {
+        char again[LINK_ALIAS_SIZE];
+
+        if (parse_first(field, NULL, ret) < 0)
+                return -EBADMSG;
+        parse_words(rest, ret);
+        if (ret->queues > RAWNET_QUEUES_MAX)
+                return -EBADMSG;
+        record_format(ret, again);
+        return strcmp(again, text) == 0 ? 0 : -EBADMSG;
 }
 
 static int parse_later(char *const field[RECORD_FIELDS], char *rest, WireLease *ret) {
@@ -161,7 +204,7 @@ static int parse_later(char *const field[RECORD_FIELDS], char *rest, WireLease *
         if (mac_parse(field[7], &ret->mac) < 0 || (ret->mac.octet[0] & 1))
                 ret->mac = (MacAddress){};
         (void)text_parse_u64(field[8], 0, UINT64_MAX, &ret->since);
-        parse_later_name(rest, ret);
+        parse_words(rest, ret);
         return 0;
 }
 
@@ -183,7 +226,8 @@ int record_parse(const char *text, WireLease *ret) {
                 field[i] = strsep(&rest, " ");
         }
         r = version > RECORD_VERSION ? parse_later(field, rest, &lease)
-                                     : parse_known(field, rest, &lease);
+            : version == 2           ? parse_second(text, field, rest, &lease)
+                                     : parse_first(field, rest, &lease);
         if (r < 0)
                 return version > RECORD_VERSION ? -EOPNOTSUPP : r;
         *ret = lease;
@@ -250,9 +294,9 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
                 Refusal *ret_refusal) {
         WireLease lease = {.id = id};
         char name[IFNAMSIZ];
-        LinkInfo lo, uplink;
+        LinkInfo lo, port, uplink;
         LeaseLower lower = {};
-        bool alive;
+        bool alive, says_queues;
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
@@ -262,6 +306,8 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
         if (r != 0)
                 return r;
         r = alive ? record_parse(lo.alias, &lease) : -EBADMSG;
+        says_queues = lease.queues > 0;
+        lease.queues = MAX_OF(lease.queues, 1);
         /* A text that is nearly a record must not get as far as rawnetd. */
         if (r == 0 && wire_lease_check(&lease) < 0)
                 r = lease.later ? -EOPNOTSUPP : -EBADMSG;
@@ -276,7 +322,12 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
         /* The port is the uplink of a direct lease. */
-        r = find_link(netlink, id, record_port_name(id, name), &alive, &uplink, ret_refusal);
+        r = find_link(netlink, id, record_port_name(id, name), &alive, &port, ret_refusal);
+        if (r == 0 && alive) {
+                uplink = port;
+                if (!says_queues && port.queues > 0)
+                        lease.queues = (uint8_t)MIN_OF(port.queues, RAWNET_QUEUES_MAX);
+        }
         if (r == 0 && alive && !lease.later && lease.isolation != ISOLATION_DIRECT)
                 r = find_link(netlink, id, record_uplink_name(&lease, name), &alive, &uplink,
                               ret_refusal);

@@ -6,8 +6,10 @@
  * nobody can delete, and that every later look at the lease reads. It is the only state rawnet has,
  * and the kernel holds it. Helpers of other versions read it too: record.c has the rules.
  *
- *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]      MAC is "-"
- * while learning
+ *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]
+ *   rawnet2 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT queues=N [name=NAME]
+ *
+ * MAC is "-" while learning.
  */
 
 #include "common/wire.h"
@@ -17,7 +19,8 @@
 void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]);
 
 /* Returns 0; -EBADMSG where text is not a record; or -EOPNOTSUPP where it is one of a later version
- * that cannot be understood. id and gone are not in the text: they stay as they are. */
+ * that cannot be understood. id and gone are not in the text: they stay as they are. queues is 0
+ * where the text does not say it. */
 int record_parse(const char *text, WireLease *ret);
 
 /* What a lease's uplink is on, in the host's namespace. */

@@ -162,7 +162,8 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                                  .kind = kind,
                                  .isolation = isolation,
                                  .vlan = request->vlan,
-                                 .vnet_hdr = request->vnet_hdr};
+                                 .vnet_hdr = request->vnet_hdr,
+                                 .queues = (uint8_t)request->queues};
         if (plan.mac_mode == WIRE_MAC_LEARN)
                 plan.own_mac = request->mac;
         else

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the holder of a tap can make the kernel hold and do: frames that nobody reads, and filters that each frame runs through."""
 
+import concurrent.futures
 import contextlib
 import ctypes
 import errno
 import fcntl
 import os
+import resource
 import struct
 import subprocess
 
@@ -14,9 +16,11 @@ import bus
 import frames
 import lab
 import tap
+import wire
 
 FRAMES, QUEUE_FRAMES_MIN = 512, 128  # of a tap, and of each of its queues at least: helper/child/port.h
 LONGEST = 65_000
+QUEUES, QUEUES_OF_THE_HELPER = 128, 4096  # of one user: common/names.h
 TUNATTACHFILTER, TUNDETACHFILTER, SIOCSIFTXQLEN = 0x401054D5, 0x401054D6, 0x8943
 BPF_LD_IMM, BPF_RET_K = 0x00, 0x06  # linux/bpf_common.h
 
@@ -88,6 +92,82 @@ def test_the_holder_cannot_lengthen_the_queues():
                 refused = attacker.as_user("member", try_to_lengthen, lease.fd, lease.info["interface"])
                 assert refused[0] and refused[1] == errno.EPERM, refused
                 assert queue_length(lease) == queue_frames(queues)
+
+
+# -- queues of one user
+
+
+def most_frames(leases):
+    """How many unread frames the taps of these leases hold together."""
+    return sum(queue_length(lease) * len(lease.fds) for lease in leases)
+
+
+def open_all(stack, connection, networks, **options):
+    """Opens ports on each network until it is refused: the leases."""
+    leases = []
+    for network in networks:
+        try:
+            while True:
+                leases.append(stack.enter_context(connection.open_tap(network, **options)))
+        except bus.BusError as error:
+            assert error.name == bus.ERROR + "QuotaExceeded" and network in error.text, error
+    return leases
+
+
+@tap.limit(120)
+def test_a_users_taps_hold_few_unread_frames_together():
+    """Whatever he opens, on however many networks: SECURITY.md has what that is in memory."""
+    networks = ["lab", "load1", "load2"]
+    with contextlib.ExitStack() as outer, bus.connect("member") as connection:
+        for network in networks[1:]:
+            outer.enter_context(lab.network(network))
+        for queues, most in ((1, QUEUES * FRAMES), (4, QUEUES // 4 * FRAMES), (16, QUEUES * QUEUE_FRAMES_MIN)):
+            with contextlib.ExitStack() as stack:
+                leases = open_all(stack, connection, networks, queues=queues)
+                number = most_frames(leases)
+                tap.diag(f"{len(leases)} taps of {queues} queues: {number} frames, {number * LONGEST / 1e9:.2f} GB")
+                assert len(leases) == QUEUES // queues and number == most, (len(leases), number)
+            lab.wait_no_leases(30)
+
+
+def close_all(replies):
+    """The kernel takes some 16 ms for a last close, but closes several at a time."""
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda reply: reply.close_fds(), replies))
+
+
+@tap.limit(180)
+def test_the_helper_bounds_a_users_queues_by_itself():
+    """A rawnetd that counts nothing gets no further than the most that its option may say, with leases of an earlier helper included."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * QUEUES_OF_THE_HELPER, max(hard, 2 * QUEUES_OF_THE_HELPER)))
+    opened = []
+    try:
+        for number in range(QUEUES_OF_THE_HELPER // 16):
+            if number == 40:
+                lab.kill_helper()
+            if number in (0, 40):
+                helper = wire.Helper()
+            reply = helper.call(wire.open_request(kind=wire.PACKET, queues=16, uid=20000))
+            assert reply.type == wire.OPENED, reply
+            opened.append(reply)
+        refused = helper.call(wire.open_request(uid=20000))
+        assert refused.error == "QuotaExceeded" and "20000" in refused.text and "lab" in refused.text, refused
+        assert len(lab.lease_ids()) == len(opened), "the refused one left something"
+        other = helper.call(wire.open_request(uid=20001, queues=16))
+        assert other.type == wire.OPENED, other
+        other.close_fds()
+        # Two at once where one fits.
+        opened.pop().close_fds()
+        lab.wait_for(lambda: len(lab.lease_ids()) == len(opened), 10, "the end of one")
+        for serial in (7, 8):
+            helper.send(wire.open_request(kind=wire.PACKET, queues=16, uid=20000, serial=serial))
+        replies = [helper.reply(), helper.reply()]
+        opened += [reply for reply in replies if reply.type == wire.OPENED]
+        assert sorted(reply.error for reply in replies) == ["", "QuotaExceeded"], replies
+    finally:
+        close_all(opened)
+        lab.wait_no_leases(60)
 
 
 # -- filters

@@ -135,7 +135,7 @@ def main():
     parser.add_argument("--leases", type=int, default=4000)
     parser.add_argument("--cycles", type=int, default=10000)
     arguments = parser.parse_args()
-    lab.service_arguments("--opens-per-second=0")  # what a user may ask for is not what is measured
+    lab.service_arguments("--opens-per-second=0", "--queues-per-user=4096")  # what a user may ask for is not what is measured
     with lab.network(NETWORK, Parent=PARENT, MaxLeases="4096", MaxLeasesPerUser="4096"):
         result = measure(arguments)
     print(json.dumps(result, indent=2) if arguments.json else "", end="")

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """MaxLeases=, MaxLeasesPerUser= and the caps of one user: counted before and after polkit, over all that is held."""
 
+import contextlib
+
 import bus
 import lab
 import tap
 
 EXCEEDED = "QuotaExceeded"
+QUEUES = 128  # of one user: common/names.h
 
 
 def full(connection, network, *words, kind="tap"):
@@ -116,9 +119,88 @@ def test_default_per_user_quota_is_64():
         lab.wait_no_leases(30)
 
 
+def open_queues(stack, connection, network, kinds, count=QUEUES):
+    """Ports of 16 queues, of these kinds in turn, that have so many together."""
+    return [stack.enter_context(connection.open(kinds[n % len(kinds)], network, queues=16)) for n in range(count // 16)]
+
+
+def test_queues_per_user():
+    """Over all networks and kinds, whoever of his connections asked; refused before polkit is asked."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lab.network("other"))
+        one, same, two = (stack.enter_context(bus.connect(user)) for user in ("member", "member", "member2"))
+        leases = open_queues(stack, one, "lab", ["tap", "packet"], QUEUES // 2) + open_queues(stack, same, "other", ["packet"], QUEUES // 2)
+        assert {properties["Queues"] for properties in one.leases().values()} == {16}, one.leases()
+        asked = len(lab.questions())
+        for kind in ("tap", "packet"):
+            for connection in (one, same):
+                full(connection, "lab", str(lab.uid_of("member")), f"{QUEUES} queues", f"at most {QUEUES}", "--queues-per-user=", kind=kind)
+        assert len(lab.questions()) == asked, "polkit was asked first"
+        with two.open_tap("lab", queues=16):
+            pass
+        leases.pop().close_fds()
+        lab.wait_for(lambda: lease_count(one, "member") == 7, 10, "the end of one")
+        with one.open_tap("lab", queues=10), same.open_packet("lab", queues=6):
+            full(one, "lab", "1 more")
+        lab.wait_for(lambda: lease_count(one, "member") == 7, 10, "the end of two")
+        with one.open_tap("lab", queues=9):
+            text = bus.expect_error(EXCEEDED, one.open_tap, "lab", queues=8)
+            assert "121 queues" in text and "8 more" in text and "fewer" in text, text
+
+
+def lease_count(connection, user):
+    return sum(properties["Owner"] == lab.uid_of(user) for properties in connection.leases().values())
+
+
+def test_queues_of_closed_leases_count_across_restarts():
+    """Until the holder lets go, and new daemons count the same."""
+    with contextlib.ExitStack() as stack, bus.connect("member") as connection:
+        leases = open_queues(stack, connection, "lab", ["tap", "packet"])
+        for lease in leases[:2]:
+            connection.close_lease(lease.path)
+        full(connection, "lab", f"{QUEUES} queues")
+        lab.kill_service()
+        full(connection, "lab", f"{QUEUES} queues")
+        lab.kill_helper()
+        lab.kill_service()
+        full(connection, "lab", f"{QUEUES} queues")
+        for lease in leases[:2]:
+            lease.close_fds()
+        lab.wait_for(lambda: len(connection.leases()) == 6, 10, "the end of two")
+        connection.open_tap("lab", queues=16).close_fds()
+
+
+def test_calls_at_once_do_not_pass_the_budget_of_queues():
+    with bus.connect("member") as connection:
+        serials = [connection.send_open(("tap", "packet")[n % 2], "lab", queues=16) for n in range(20)]
+        opened, refused = [], 0
+        for number, serial in enumerate(serials):
+            try:
+                opened.append(connection.opened(("tap", "packet")[number % 2], serial))
+            except bus.BusError as error:
+                assert error.name == bus.ERROR + EXCEEDED and "queues" in error.text, error
+                refused += 1
+        assert len(opened) == QUEUES // 16 and refused == 20 - QUEUES // 16, (len(opened), refused)
+        for lease in opened:
+            lease.close_fds()
+
+
+def test_the_administrator_sets_the_budget_of_queues():
+    lab.service_arguments("--queues-per-user=3")
+    try:
+        with bus.connect("member") as connection:
+            text = bus.expect_error(EXCEEDED, connection.open_tap, "lab", queues=4)
+            assert "0 queues" in text and "at most 3" in text, text
+            with connection.open_tap("lab", queues=2), connection.open_packet("lab"):
+                full(connection, "lab", "3 queues", "at most 3")
+    finally:
+        lab.service_arguments()
+
+
 @tap.limit(120)
 def test_one_users_requests_are_bounded_and_all_are_answered():
     """Promise 6: LimitsExceeded, not silence, and others are served."""
+    lab.service_arguments("--queues-per-user=4000")
     with bus.connect("member") as greedy, bus.connect("member2") as other, lab.network("wide", MaxLeases="4000", MaxLeasesPerUser="4000"):
         other.can_open("wide", "tap")
         serials = [greedy.send_open("tap", "wide") for _ in range(300)]

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (lease.later) {
                 /* Only these can make it one that cannot be shown. */
                 lease.uid = lease.vlan = 0;
+                lease.queues = MAX_OF(lease.queues, 1);
                 memset(lease.network, 0, sizeof(lease.network));
                 memset(lease.parent, 0, sizeof(lease.parent));
                 lease.network[0] = lease.parent[0] = 'x';

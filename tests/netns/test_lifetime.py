@@ -14,7 +14,7 @@ import shapes
 import tap
 
 SECONDS = 20
-NO_RATE = "--opens-per-second=0"  # a user may open 128 at once
+NO_RATE = ("--opens-per-second=0", "--queues-per-user=4000")  # a user may open 128 at once, and have 128 queues
 HOLDER = """
 import json, os, signal, sys
 sys.path.insert(0, "/run/lab/src/tests/lib")
@@ -203,7 +203,7 @@ def moments(connection):
 
 @tap.limit(300)
 def test_a_thousand_end_together():
-    lab.service_arguments(NO_RATE)
+    lab.service_arguments(*NO_RATE)
     with bystander(), lab.network("wide", MaxLeasesPerUser="4000"), bus.connect("member") as connection:
         connection.subscribe()
         half = as_many_as_fit(500, connection)
@@ -230,7 +230,7 @@ def test_a_thousand_end_together():
 @tap.limit(200)
 def test_resync_after_lost_messages():
     """The helper is stopped while more ends than its socket's buffer holds: what the kernel did not report is found by a scan."""
-    lab.service_arguments(NO_RATE)
+    lab.service_arguments(*NO_RATE)
     with bystander(), lab.network("wide", MaxLeasesPerUser="4000"), bus.connect("member") as connection:
         connection.subscribe()
         with holder("tap", "wide", as_many_as_fit(300, connection)) as (process, infos):

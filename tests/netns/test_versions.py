@@ -51,6 +51,21 @@ def test_the_first_version_is_what_it_was():
             assert record_of(lease.fd) == expected
 
 
+def test_the_second_version_has_the_queues():
+    uid = lab.uid_of("member")
+    with bus.connect("member") as connection:
+        for kind, name, words in (("tap", "my vm", "queues=4 name=my vm"), ("packet", "", "queues=4")):
+            named = {"name": name} if name else {}
+            with connection.open(kind, "lab", queues=4, vnet_hdr=True, **named) as lease:
+                since, mac = connection.leases()[lease.path]["Since"], lease.info["mac"]
+                expected = f"rawnet2 {uid} {kind} strict 1 0 1500 {mac} {since} lab wire0 {words}"
+                assert record_of(lease.fd) == expected, record_of(lease.fd)
+                before = connection.leases()[lease.path]
+                assert before["Queues"] == 4, before
+                new_daemons()
+                assert connection.leases()[lease.path] == before
+
+
 def test_upgrade():
     """What the first release stored is read to the letter, and the lease is as good as a new one."""
     uid, since = lab.uid_of("member"), 1700000000000000
@@ -69,13 +84,39 @@ def test_upgrade():
         connection.close_lease(lease.path)
 
 
+def queues_of(connection, lease):
+    return connection.leases()[lease.path]["Queues"]
+
+
+def test_upgrade_of_ports_with_several_queues():
+    """The first release did not write the number down: the kernel has it of a tap, and nobody of packet sockets, which count as one."""
+    uid, since = lab.uid_of("member"), 1700000000000000
+    with bus.connect("member") as connection, contextlib.ExitStack() as stack:
+        leases = [stack.enter_context(connection.open(kind, "lab", queues=queues, vnet_hdr=True))
+                  for kind, queues in (("tap", 1), ("tap", 4), ("tap", 16), ("packet", 4))]  # fmt: skip
+        for lease in leases:
+            kind = connection.leases()[lease.path]["Kind"]
+            write_record(lease.fd, f"rawnet1 {uid} {kind} strict 1 0 1500 {lease.info['mac']} {since} lab wire0")
+        new_daemons()
+        assert [queues_of(connection, lease) for lease in leases] == [1, 4, 16, 1], connection.leases()
+        # They count: 22 of 128, so 106 are left.
+        for _ in range(6):
+            stack.enter_context(connection.open_packet("lab", queues=16))
+        text = bus.expect_error("QuotaExceeded", connection.open_tap, "lab", queues=11)
+        assert "118 queues" in text, text
+        stack.enter_context(connection.open_tap("lab", queues=10))
+        bus.expect_error("QuotaExceeded", connection.open_tap, "lab")
+        for lease in leases:
+            connection.close_lease(lease.path)
+
+
 LATER = 1800000000000000
 
 
 def later_record(lease, kind="tap", words="rate=1000 queues=2 name=new vm", network="lab", vlan=0):
     """As a version might write it that knows more, under rules 2 and 3."""
     uid, mac = lab.uid_of("member"), lease.info["mac"]
-    return f"rawnet2 {uid} {kind} fenced 1 {vlan} 1500 {mac} {LATER} {network} wire0 {words}"
+    return f"rawnet3 {uid} {kind} fenced 1 {vlan} 1500 {mac} {LATER} {network} wire0 {words}"
 
 
 def test_downgrade():
@@ -90,7 +131,7 @@ def test_downgrade():
         new_daemons()
         properties = connection.leases()[later.path]
         expected = {"Id": later.id, "Network": "few", "Kind": "tap", "Owner": lab.uid_of("member"),
-                    "MAC": later.info["mac"], "MTU": 1500, "VLAN": 0, "Parent": "wire0",
+                    "MAC": later.info["mac"], "MTU": 1500, "Queues": 2, "VLAN": 0, "Parent": "wire0",
                     "Name": "new vm", "Since": LATER}  # fmt: skip
         assert {key: properties[key] for key in expected} == expected, properties
         stack.enter_context(connection.open_tap("few"))
@@ -104,6 +145,22 @@ def test_downgrade():
         later.close_fds()
         assert connection.wait_signal("Ended", path=later.path)[1] == ("last-fd",)
         connection.open_tap("few").close_fds()
+
+
+def test_queues_of_later_leases_count():
+    """Those that the record has, more than this version gives to a port included; else those that the kernel has."""
+    with bus.connect("member") as connection, contextlib.ExitStack() as stack:
+        leases = [stack.enter_context(connection.open_tap("lab", queues=queues)) for queues in (1, 4, 1)]
+        for lease, words in zip(leases, ("rate=1000 queues=120 name=x", "rate=1000", "queues=many")):
+            write_record(lease.fd, later_record(lease, words=words))
+        new_daemons()
+        assert [queues_of(connection, lease) for lease in leases] == [120, 4, 1], connection.leases()
+        text = bus.expect_error("QuotaExceeded", connection.open_tap, "lab", queues=4)
+        assert "125 queues" in text, text
+        stack.enter_context(connection.open_tap("lab", queues=3))
+        leases[0].close_fds()
+        lab.wait_for(lambda: leases[0].path not in connection.leases(), 10, "the end of one")
+        connection.open_tap("lab", queues=16).close_fds()
 
 
 def test_downgrade_below_a_new_kind():

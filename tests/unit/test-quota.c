@@ -17,6 +17,7 @@ static int setup(void **state) {
         assert_non_null(f);
         f->network = (Network){
                 .name = "lab", .path = "/etc/lab.conf", .max_leases = 4, .max_leases_per_user = 2};
+        f->service.queues_per_user = 8;
         f->next_id = RAWNET_ID_MIN;
         *state = f;
         return 0;
@@ -207,6 +208,45 @@ static void test_learning(void **state) {
                        "all users");
 }
 
+/* Of one user, over all networks: closed ones, and those that the helper is working on, count. */
+static void test_queues(void **state) {
+        Fixture *f = *state;
+        Request asks = {.service = &f->service, .uid = 1000, .open.queues = 2};
+        Request under_way = {.service = &f->service,
+                             .uid = 1000,
+                             .opens = true,
+                             .stage = REQUEST_HELPER,
+                             .open.queues = 3};
+        Refusal refusal;
+        Lease *lease;
+
+        put_text(under_way.open.network, sizeof(under_way.open.network), "other");
+        add(f, "other", 1000)->wire.queues = 2;
+        lease = add(f, "another.7", 1000);
+        lease->wire.queues = 1;
+        lease->wire.gone = lease->ended = 1;
+        add(f, "other", 1001)->wire.queues = 8;
+        f->service.requests = &under_way;
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        asks.open.queues = 3;
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "network lab", "uid 1000", "6 queues", "3 more", "at most 8",
+                       "--queues-per-user=", "rawnetctl list");
+        under_way.stage = REQUEST_POLKIT;
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        asks.open.queues = 6;
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "3 queues", "6 more");
+        f->service.queues_per_user = 9;
+        assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
+        /* Root is a user like any other. */
+        asks.uid = 0;
+        asks.open.queues = 10;
+        assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "uid 0");
+        f->service.requests = NULL;
+}
+
 #define with_service(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -217,6 +257,7 @@ int main(void) {
                 with_service(test_opens_under_way),
                 with_service(test_over_all_networks),
                 with_service(test_learning),
+                with_service(test_queues),
                 with_service(test_faults),
         };
 

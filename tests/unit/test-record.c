@@ -33,6 +33,7 @@ static void test_plain(_unused_ void **state) {
         assert_string_equal(l.network, "lab.100");
         assert_string_equal(l.parent, "eth0");
         assert_string_equal(l.lease_name, "");
+        assert_int_equal(l.queues, 0); /* it does not say */
         record_format(&l, text);
         assert_string_equal(text, PLAIN);
 }
@@ -57,6 +58,7 @@ static void test_round_trip(_unused_ void **state) {
         memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
         longest.id = 0x12345;
         longest.gone = 1;
+        longest.queues = RAWNET_QUEUES_MAX;
         record_format(&longest, text);
         assert_true(strlen(text) < LINK_ALIAS_SIZE);
         again = parsed(text);
@@ -67,12 +69,48 @@ static void test_round_trip(_unused_ void **state) {
 
                 put_text(lease.lease_name, sizeof(lease.lease_name), names[i]);
                 lease.mac = (MacAddress){{0}};
-                record_format(&lease, text);
-                again = parsed(text);
-                assert_memory_equal(&again, &lease, sizeof(again));
+                for (uint8_t queues = 0; queues <= RAWNET_QUEUES_MAX; queues++) {
+                        lease.queues = queues;
+                        record_format(&lease, text);
+                        assert_int_equal(text[6], queues > 1 ? '2' : '1');
+                        again = parsed(text);
+                        lease.queues = queues > 1 ? queues : 0;
+                        assert_memory_equal(&again, &lease, sizeof(again));
+                }
         }
         assert_true(mac_is_zero(&again.mac));
 }
+
+/* A port with several queues; with one, the oldest version says it. */
+static void test_second(_unused_ void **state) {
+        static const char text[] =
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 "
+                "eth0 queues=4 name=my queues=3 vm";
+        char again[LINK_ALIAS_SIZE];
+        WireLease l = parsed(text);
+
+        assert_int_equal(l.queues, 4);
+        assert_int_equal(l.later, 0);
+        assert_int_equal(l.vlan, 100);
+        assert_string_equal(l.parent, "eth0");
+        assert_string_equal(l.lease_name, "my queues=3 vm");
+        record_format(&l, again);
+        assert_string_equal(again, text);
+        put_text(l.lease_name, sizeof(l.lease_name), "");
+        record_format(&l, again);
+        assert_string_equal(again,
+                            "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 "
+                            "eth0 queues=4");
+        assert_int_equal(parsed(again).queues, 4);
+        l.queues = 1;
+        put_text(l.lease_name, sizeof(l.lease_name), "vm");
+        record_format(&l, again);
+        assert_string_equal(again,
+                            "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 "
+                            "eth0 vm");
+}
+
+#define SECOND "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0"
 
 static void test_bad(_unused_ void **state) {
         static const char *const bad[] = {
@@ -87,7 +125,7 @@ static void test_bad(_unused_ void **state) {
                 "rawnet2x 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet4294967296 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet: host leg of lab",
-                "Rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                "Rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 veth strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab",
                 "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab ",
@@ -113,6 +151,28 @@ static void test_bad(_unused_ void **state) {
                 "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0 ",
                 PLAIN " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                 "rawnet1\t1000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
+                SECOND,
+                SECOND " ",
+                SECOND " vm",
+                SECOND " name=vm",
+                SECOND " queues=1",
+                SECOND " queues=0",
+                SECOND " queues=17",
+                SECOND " queues=272",
+                SECOND " queues=04",
+                SECOND " queues=",
+                SECOND " queues=4 ",
+                SECOND "  queues=4",
+                SECOND " queues=4 queues=4",
+                SECOND " queues=4 rate=1000",
+                SECOND " queues=4 name=",
+                SECOND " name=vm queues=4",
+                SECOND " queues=4 name=\xc3\xa4",
+                SECOND
+                " queues=4 name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "rawnet2 1000 tap fenced 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0 queues=4",
+                "rawnet2 1000 veth strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0 queues=4",
+                "rawnet2 1000 tap strict 1 100 1500 52:54:00:AB:34:56 17 lab.100 eth0 queues=4",
         };
         char endless[1000];
 
@@ -128,6 +188,18 @@ static void test_bad(_unused_ void **state) {
         memset(endless, 'x', sizeof(endless) - 1);
         endless[sizeof(endless) - 1] = '\0';
         assert_int_equal(record_parse(endless, &(WireLease){0}), -EBADMSG);
+}
+
+static uint32_t tap_queues; /* that the kernel says of the port; 0: none */
+
+static void put_tap(struct nlmsghdr *m) {
+        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO), *data;
+
+        mnl_attr_put_strz(m, IFLA_INFO_KIND, "tun");
+        data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+        mnl_attr_put_u32(m, IFLA_TUN_NUM_QUEUES, tap_queues);
+        mnl_attr_nest_end(m, data);
+        mnl_attr_nest_end(m, info);
 }
 
 static void answer_link(const char *name, const char *alias) {
@@ -147,6 +219,8 @@ static void answer_link(const char *name, const char *alias) {
                 mnl_attr_put_u32(m, IFLA_LINK, 33);
                 mnl_attr_put_u32(m, IFLA_LINK_NETNSID, 5);
         }
+        if (strcmp(name, "rn12345") == 0 && tap_queues > 0)
+                put_tap(m);
         if (alias)
                 mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
         fake_kernel_answers(m, m->nlmsg_len);
@@ -159,7 +233,7 @@ static void test_later(_unused_ void **state) {
                 const char *text;
                 WireLease lease;
         } records[] = {
-                {"rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                {"rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
                  {.uid = 1000,
                   .vnet_hdr = 1,
                   .vlan = 100,
@@ -168,7 +242,7 @@ static void test_later(_unused_ void **state) {
                   .since = 17,
                   .network = "lab.100",
                   .parent = "eth0"}},
-                {"rawnet2 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
+                {"rawnet3 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
                  "name=my vm name=x",
                  {.uid = 1000,
                   .kind = KIND_PACKET,
@@ -176,6 +250,7 @@ static void test_later(_unused_ void **state) {
                   .since = 17,
                   .network = "lab",
                   .parent = "eth0",
+                  .queues = 4,
                   .lease_name = "my vm name=x"}},
                 {"rawnet4294967295 0 veth fenced - 0 - - - lab eth0 x= =y  z name=",
                  {.kind = KIND_UNKNOWN, .network = "lab", .parent = "eth0"}},
@@ -186,6 +261,8 @@ static void test_later(_unused_ void **state) {
                 {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
                  "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 queues=300 x queues=y",
+                 {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0", .queues = 255}},
                 {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
         };
@@ -198,6 +275,7 @@ static void test_later(_unused_ void **state) {
                 expected.later = 1;
                 if (memcmp(&lease, &expected, sizeof(lease)) != 0)
                         fail_msg("wrong: \"%s\"", records[i].text);
+                lease.queues = MAX_OF(lease.queues, 1);
                 assert_int_equal(wire_lease_check(&lease), 0);
         }
 }
@@ -205,23 +283,23 @@ static void test_later(_unused_ void **state) {
 /* These are no lease that can be shown, and yet somebody's. */
 static void test_later_unreadable(_unused_ void **state) {
         static const char *const texts[] = {
-                "rawnet2",
-                "rawnet2 ",
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet3",
+                "rawnet3 ",
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab",
-                "rawnet2 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                "rawnet3 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
                 "eth0",
-                "rawnet2 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
+                "rawnet3 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
                 "lab eth0",
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab eth0567890123456",
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
                 "eth0",
-                "rawnet2 4294967295 tap strict 1 100 1500 "
+                "rawnet3 4294967295 tap strict 1 100 1500 "
                 "52:54:00:12:34:56 1 lab eth0", /* by wire_lease_check() */
-                "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab/x eth0",
         };
 
@@ -239,7 +317,7 @@ static void test_later_unreadable(_unused_ void **state) {
 
 /* It lives while its port is there; what else belongs to it is not known. */
 static void test_read_later(_unused_ void **state) {
-        static const char text[] = "rawnet2 1000 veth fenced 1 100 1500 52:54:00:12:34:56 1 "
+        static const char text[] = "rawnet3 1000 veth fenced 1 100 1500 52:54:00:12:34:56 1 "
                                    "lab.100 eth0 name=vm";
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
@@ -309,6 +387,45 @@ static void test_read(_unused_ void **state) {
         assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
         assert_int_equal(lease.gone, 1);
         assert_string_equal(refusal.text, "untouched");
+}
+
+/* What the record says counts, else what the kernel says of a tap, else one. */
+static void test_read_queues(_unused_ void **state) {
+        static const struct {
+                const char *text;
+                uint32_t tap;
+                uint8_t expected;
+        } cases[] = {
+                {PLAIN, 4, 4},
+                {PLAIN, 1, 1},
+                {PLAIN, 0, 1}, /* packet sockets */
+                {PLAIN, 300, RAWNET_QUEUES_MAX},
+                {SECOND " queues=4", 2, 4}, /* the holder closed two */
+                {"rawnet3 1000 tap strict 1 100 1500 - 1 lab.100 eth0 queues=32", 2, 32},
+                {"rawnet3 1000 tap strict 1 100 1500 - 1 lab.100 eth0", 3, 3},
+                {"rawnet3 1000 veth strict 1 100 1500 - 1 lab.100 eth0", 0, 1},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Netlink netlink = fake_kernel();
+                Refusal refusal = {};
+                WireLease lease;
+
+                tap_queues = cases[i].tap;
+                answer_link("lo", cases[i].text);
+                answer_link("rn12345", NULL);
+                answer_link("uplink", NULL);
+                assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+                assert_int_equal(lease.queues, cases[i].expected);
+                /* Its port is gone: nothing but the record says it. */
+                netlink = fake_kernel();
+                answer_link("lo", cases[i].text);
+                fake_kernel_acks(-ENODEV, NULL, 0);
+                assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+                assert_int_equal(lease.queues,
+                                 strstr(cases[i].text, "queues=") ? cases[i].expected : 1);
+        }
+        tap_queues = 0;
 }
 
 static void test_read_nothing(_unused_ void **state) {
@@ -405,16 +522,12 @@ static void test_read_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_plain),
-                cmocka_unit_test(test_round_trip),
-                cmocka_unit_test(test_bad),
-                cmocka_unit_test(test_later),
-                cmocka_unit_test(test_later_unreadable),
-                cmocka_unit_test(test_read_later),
-                cmocka_unit_test(test_names),
-                cmocka_unit_test(test_read),
-                cmocka_unit_test(test_read_nothing),
-                cmocka_unit_test(test_read_refused),
+                cmocka_unit_test(test_plain),        cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_second),       cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_later),        cmocka_unit_test(test_later_unreadable),
+                cmocka_unit_test(test_read_later),   cmocka_unit_test(test_names),
+                cmocka_unit_test(test_read),         cmocka_unit_test(test_read_queues),
+                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_refused),
                 cmocka_unit_test(test_read_faults),
         };
 

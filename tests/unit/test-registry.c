@@ -5,7 +5,7 @@
 #include "test.h"
 
 static WireLease lease_of(uint32_t id, const char *network) {
-        WireLease lease = {.id = id, .uid = 1000, .mtu = 1500};
+        WireLease lease = {.id = id, .uid = 1000, .mtu = 1500, .queues = 1};
 
         put_text(lease.network, sizeof(lease.network), network);
         return lease;
@@ -156,6 +156,31 @@ static void test_count(_unused_ void **state) {
         registry_free(&r);
 }
 
+/* A user's, over all networks; closed ones count until their holder lets go. */
+static void test_count_queues(_unused_ void **state) {
+        Registry r = {0};
+        WireLease lease;
+
+        assert_int_equal(registry_count_queues(&r, 1000), 0);
+        for (uint32_t i = 0; i < 4; i++) {
+                lease = lease_of(RAWNET_ID_MIN + i, i % 2 ? "lab" : "other");
+                lease.queues = (uint8_t)(i + 1);
+                lease.gone = i == 1;
+                lease.uid = i == 3 ? 1001 : 1000;
+                assert_int_equal(registry_put(&r, &lease, 1, 0), 1);
+        }
+        assert_int_equal(registry_count_queues(&r, 1000), 6);
+        assert_int_equal(registry_count_queues(&r, 1001), 4);
+        assert_int_equal(registry_count_queues(&r, 0), 0);
+        /* It stays what it was when the lease became known. */
+        lease.queues = 1;
+        assert_int_equal(registry_put(&r, &lease, 1, 0), 0);
+        assert_int_equal(registry_count_queues(&r, 1001), 4);
+        assert_true(registry_remove(&r, lease.id, &lease));
+        assert_int_equal(registry_count_queues(&r, 1001), 0);
+        registry_free(&r);
+}
+
 static void test_faults(_unused_ void **state) {
         Registry r = {0};
         WireLease lost;
@@ -184,7 +209,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_mtu),          cmocka_unit_test(test_scan),
-                cmocka_unit_test(test_count),        cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_count),        cmocka_unit_test(test_count_queues),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -38,6 +38,7 @@ static WireLease good_lease(void) {
                 .mtu = 1500,
                 .vlan = 100,
                 .vnet_hdr = 1,
+                .queues = 2,
                 .since = 1,
                 .mac = {{0x52, 0x54, 0, 1, 2, 3}},
                 .network = "lab.100",
@@ -434,8 +435,10 @@ static void test_reply_lease(_unused_ void **state) {
                 bad(type, l->parent[15] = 'x');
                 bad(type, l->lease_name[64] = 'x');
                 bad(type, l->lease_name[0] = '\t');
-                bad(type, l->reserved[0] = 1);
-                bad(type, l->reserved[1] = 1);
+                bad(type, l->queues = 0);
+                good(type, l->queues = 16);
+                bad(type, l->queues = 17);
+                bad(type, l->reserved = 1);
         }
 }
 
@@ -451,6 +454,8 @@ static void test_reply_later(_unused_ void **state) {
         bad(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->isolation = ISOLATION_STRICT);
         bad(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_DIRECT);
         bad(WIRE_LEASE, l->later = 1, l->network[0] = '\0');
+        good(WIRE_LEASE, l->later = 1, l->queues = 255);
+        bad(WIRE_LEASE, l->later = 1, l->queues = 0);
 }
 
 static void test_learns(_unused_ void **state) {
