@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
-#include "helper/daemon/pool.h"
 
 #define PAUSE_FIRST_USEC UINT64_C(1000000)
 #define PAUSE_LAST_USEC UINT64_C(60000000)
@@ -21,21 +20,21 @@ static unsigned learning_max(void) {
 }
 
 /* Learning leases that no child of this daemon reports. */
-static unsigned count_unheard(const Server *server) {
+static unsigned count_unheard(const Learning *learning) {
         unsigned n = 0;
 
-        for (size_t i = 0; i < server->registry.n_entries; i++) {
-                const WireLease *lease = &server->registry.entries[i].lease;
+        for (size_t i = 0; i < learning->registry->n_entries; i++) {
+                const WireLease *lease = &learning->registry->entries[i].lease;
 
-                n += wire_lease_learns(lease) && !worker_learns(server, lease->id);
+                n += wire_lease_learns(lease) && !pool_learns(learning->pool, lease->id);
         }
         return n;
 }
 
-int learning_check(const Server *server, const char *network, Refusal *ret_refusal) {
+int learning_check(const Learning *learning, const char *network, Refusal *ret_refusal) {
         const unsigned max = learning_max();
 
-        if (worker_count_learning(server) + count_unheard(server) < max)
+        if (pool_count_learning(learning->pool) + count_unheard(learning) < max)
                 return 0;
         return refuse(
                 ret_refusal, RAWNET_LIMITS_EXCEEDED,
@@ -45,25 +44,24 @@ int learning_check(const Server *server, const char *network, Refusal *ret_refus
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data) {
-        Server *server = data;
+        Learning *learning = data;
 
-        server->learning_timer = sd_event_source_disable_unref(server->learning_timer);
-        if (count_unheard(server) > 0 && worker_start(server, JOB_LEARNING, NULL, NULL) < 0)
-                learning_watch(server);
+        learning->timer = sd_event_source_disable_unref(learning->timer);
+        if (count_unheard(learning) > 0 && pool_start(learning->pool, JOB_LEARNING, NULL, NULL) < 0)
+                learning_watch(learning);
         return 0;
 }
 
-void learning_watch(Server *server) {
-        if (server->learning_timer)
+void learning_watch(Learning *learning) {
+        if (learning->timer)
                 return;
-        if (count_unheard(server) == 0) {
-                server->learning_pause = 0;
+        if (count_unheard(learning) == 0) {
+                learning->pause = 0;
                 return;
         }
-        server->learning_pause = server->learning_pause > 0
-                                         ? MIN_OF(server->learning_pause * 2, PAUSE_LAST_USEC)
-                                         : PAUSE_FIRST_USEC;
-        if (sd_event_add_time_relative(server->event, &server->learning_timer, CLOCK_MONOTONIC,
-                                       server->learning_pause, 0, on_look, server) < 0)
+        learning->pause = learning->pause > 0 ? MIN_OF(learning->pause * 2, PAUSE_LAST_USEC)
+                                              : PAUSE_FIRST_USEC;
+        if (sd_event_add_time_relative(learning->event, &learning->timer, CLOCK_MONOTONIC,
+                                       learning->pause, 0, on_look, learning) < 0)
                 log_error("cannot look again at the leases that learn");
 }

@@ -7,39 +7,18 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
-#include "helper/daemon/learning.h"
-#include "helper/daemon/spare.h"
-
-struct Worker {
-        Server *server;
-        Worker *next;
-        JobKind kind;
-        pid_t pid;              /* 0: reaped; a learning child may still report */
-        int report_fd;          /* -1: all writers are gone */
-        Connection *connection; /* NULL: none, or it is gone */
-        uint64_t serial;
-        bool busy; /* it has a job, and counts */
-        bool answered;
-        bool learns;          /* an open with mac=learn: its child keeps report_fd */
-        uint32_t lease;       /* what its open has made; 0: nothing yet */
-        uint16_t vlan;        /* of its open; 0: none */
-        uint32_t uid, queues; /* of its open */
-        int order_fd;         /* made ahead: its open goes in here; -1: it has its job */
-        sd_event_source *report_source, *exit_source;
-};
 
 static bool is_host_job(JobKind kind) {
         return kind == JOB_HOST_UP || kind == JOB_HOST_DOWN;
 }
 
-bool worker_opening_vlans(const Server *server, uint64_t ret[static WORKER_VLAN_WORDS]) {
+bool pool_opening_vlans(const Pool *pool, uint64_t ret[static POOL_VLAN_WORDS]) {
         bool any = false;
 
-        memset(ret, 0, WORKER_VLAN_WORDS * sizeof(*ret));
-        for (const Worker *w = server->workers; w; w = w->next) {
+        memset(ret, 0, POOL_VLAN_WORDS * sizeof(*ret));
+        for (const Worker *w = pool->workers; w; w = w->next) {
                 if (!w->busy || w->pid == 0 || w->vlan == 0)
                         continue;
                 ret[w->vlan / 64] |= UINT64_C(1) << w->vlan % 64;
@@ -49,9 +28,9 @@ bool worker_opening_vlans(const Server *server, uint64_t ret[static WORKER_VLAN_
 }
 
 static void forget(Worker *worker) {
-        Server *server = worker->server;
+        Pool *pool = worker->pool;
 
-        for (Worker **w = &server->workers; *w; w = &(*w)->next) {
+        for (Worker **w = &pool->workers; *w; w = &(*w)->next) {
                 if (*w == worker) {
                         *w = worker->next;
                         break;
@@ -61,125 +40,41 @@ static void forget(Worker *worker) {
         sd_event_source_disable_unref(worker->exit_source);
         safe_close(worker->report_fd);
         safe_close(worker->order_fd);
-        if (server->spare == worker)
-                spare_lost(server);
+        if (pool->spare == worker)
+                pool->spare = NULL;
         free(worker);
 }
 
-void worker_forget_connection(Server *server, const Connection *connection) {
-        for (Worker *w = server->workers; w; w = w->next) {
+void pool_forget_connection(Pool *pool, const Connection *connection) {
+        for (Worker *w = pool->workers; w; w = w->next) {
                 if (w->connection == connection)
                         w->connection = NULL;
         }
 }
 
-unsigned worker_count_learning(const Server *server) {
+unsigned pool_count_learning(const Pool *pool) {
         unsigned n = 0;
 
-        for (const Worker *w = server->workers; w; w = w->next)
+        for (const Worker *w = pool->workers; w; w = w->next)
                 n += w->learns;
         return n;
 }
 
-bool worker_learns(const Server *server, uint32_t lease) {
-        for (const Worker *w = server->workers; w; w = w->next) {
+bool pool_learns(const Pool *pool, uint32_t lease) {
+        for (const Worker *w = pool->workers; w; w = w->next) {
                 if (w->learns && w->lease == lease)
                         return true;
         }
         return false;
 }
 
-unsigned worker_count_queues(const Server *server, uint32_t uid) {
+unsigned pool_count_queues(const Pool *pool, uint32_t uid) {
         unsigned n = 0;
 
-        for (const Worker *w = server->workers; w; w = w->next)
+        for (const Worker *w = pool->workers; w; w = w->next)
                 if (w->busy && w->kind == JOB_OPEN && w->pid > 0 && !w->lease && w->uid == uid)
                         n += w->queues;
         return n;
-}
-
-static void take_lease(Worker *worker, const Report *report) {
-        Server *server = worker->server;
-        int r = registry_put(&server->registry, &report->lease, report->value, report->carries);
-        const RegistryEntry *entry = registry_find(&server->registry, report->lease.id);
-
-        if (r < 0) {
-                log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
-                          report->lease.id);
-                server->scan_wanted = true;
-        }
-        /* An open's lease is news to others, after its answer: rawnetd would count both the lease
-         * and the open it waits for. */
-        if (worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0) {
-                worker->lease = report->lease.id;
-                return;
-        }
-        if (r <= 0 || !entry)
-                return;
-        if (!entry->lease.gone)
-                server_publish_lease(server, &entry->lease);
-        else if (r == 2)
-                server_publish_end(server, &entry->lease,
-                                   report->type == REPORT_CLOSED ? WIRE_END_CLOSED
-                                                                 : WIRE_END_LINK_GONE);
-}
-
-/* As it is by now: its MAC may have been learnt, its parent may have gone. */
-static void take_answered(Worker *worker) {
-        Server *server = worker->server;
-        const RegistryEntry *entry;
-
-        worker->answered = true;
-        entry = worker->lease ? registry_find(&server->registry, worker->lease) : NULL;
-        if (!entry)
-                return;
-        if (entry->lease.gone)
-                server_publish_end(server, &entry->lease, WIRE_END_LINK_GONE);
-        else
-                server_publish_lease(server, &entry->lease);
-}
-
-static void end_scan(Server *server, bool whole) {
-        WireLease lost;
-
-        while (registry_next_lost(&server->registry, &lost))
-                server_publish_end(server, &lost,
-                                   lost.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
-        server->registry.whole = server->registry.whole || whole;
-        if (!server->registry.whole)
-                log_notice("leases that another version of rawnet opened may be missing: the "
-                           "kernel did not "
-                           "list all of its namespaces, or their records cannot be read");
-        server->scanned = true;
-        server->sweep_wanted = true;
-        learning_watch(server);
-}
-
-static void take_report(Worker *worker, const Report *report) {
-        Server *server = worker->server;
-
-        switch (report->type) {
-        case REPORT_LEASE:
-        case REPORT_CLOSED:
-                take_lease(worker, report);
-                break;
-        case REPORT_ANSWERED:
-                take_answered(worker);
-                break;
-        case REPORT_SCANNED:
-                end_scan(server, report->value & SCAN_WHOLE);
-                break;
-        case REPORT_DOUBTED:
-                doubts_note(&server->sweep.doubts, report->value, report->file,
-                            clock_usec(CLOCK_MONOTONIC));
-                break;
-        case REPORT_PROBED:
-                server->context.features = report->value;
-                server->probed = true;
-                break;
-        default:
-                break;
-        }
 }
 
 /* Reads all reports that are there. */
@@ -190,7 +85,7 @@ static void drain(Worker *worker) {
         if (worker->report_fd < 0)
                 return;
         while ((r = report_receive(worker->report_fd, &report)) > 0)
-                take_report(worker, &report);
+                worker->pool->events->report(worker->pool->data, worker, &report);
         if (r == -EAGAIN)
                 return;
         worker->report_source = sd_event_source_disable_unref(worker->report_source);
@@ -199,7 +94,7 @@ static void drain(Worker *worker) {
 
 static int on_report(sd_event_source *source, int fd, uint32_t events, void *data) {
         Worker *worker = data;
-        Server *server = worker->server;
+        Pool *pool = worker->pool;
 
         drain(worker);
         if (worker->report_fd < 0 && worker->pid == 0) {
@@ -207,63 +102,34 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *dat
 
                 forget(worker);
                 if (learnt)
-                        learning_watch(server);
+                        pool->events->learned(pool->data);
         }
-        server_settle(server);
+        pool->events->settle(pool->data);
         return 0;
-}
-
-static void note_exit(Worker *worker) {
-        Server *server = worker->server;
-
-        worker->pid = 0;
-        worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
-        if (!worker->busy)
-                return;
-        server->n_workers--;
-        if (is_host_job(worker->kind))
-                server->sweep_wanted = true;
-        server->n_host_jobs -= is_host_job(worker->kind);
-        server->n_opens -= worker->kind == JOB_OPEN;
-        if (worker->kind == JOB_OPEN) {
-                /* It may have made a shared VLAN interface for nothing. */
-                if (!worker->answered || (worker->vlan != 0 && server->sweep_after_open))
-                        server->sweep_wanted = true;
-        }
-        if (worker->kind == JOB_LEARNING)
-                learning_watch(server);
-        if (worker->kind == JOB_SWEEP)
-                server_end_sweep(server);
-        if (worker->kind == JOB_SCAN && server->registry.scanning) {
-                server->registry.scanning = false;
-                server_scan_later(server);
-        }
-        if (worker->kind == JOB_PROBE && !server->probed) {
-                if (!server->context.quiet_probe)
-                        log_warning("the kernel could not be probed; assuming the worst");
-                server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
-                server->probed = true;
-        }
-        if (worker->serial != 0 && !worker->answered && worker->connection)
-                server_answer_failure(worker->connection, worker->serial,
-                                      "its worker ended before it was done");
 }
 
 static int on_exit_(sd_event_source *source, const siginfo_t *si, void *data) {
         Worker *worker = data;
-        Server *server = worker->server;
+        Pool *pool = worker->pool;
 
         /* What it said before it ended comes first. */
         drain(worker);
-        note_exit(worker);
+        worker->pid = 0;
+        worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
+        if (worker->busy) {
+                pool->n_workers--;
+                pool->n_host_jobs -= is_host_job(worker->kind);
+                pool->n_opens -= worker->kind == JOB_OPEN;
+                pool->events->ended(pool->data, worker);
+        }
         if (worker->report_fd < 0)
                 forget(worker);
-        server_settle(server);
+        pool->events->settle(pool->data);
         return 0;
 }
 
 static int watch(Worker *worker) {
-        sd_event *event = worker->server->event;
+        sd_event *event = worker->pool->event;
         int r;
 
         r = sd_event_add_io(event, &worker->report_source, worker->report_fd, EPOLLIN, on_report,
@@ -279,18 +145,8 @@ static int watch(Worker *worker) {
         return r < 0 ? r : 0;
 }
 
-static JobOrder make_order(const Server *server, const WireRequest *request) {
-        JobOrder order = {.request = *request, .features = server->context.features};
-        NetworkName name;
-
-        if (request->operation == WIRE_OPEN &&
-            network_name_parse(request->open.network, &name, NULL) == 0)
-                order.n_leases = registry_count(&server->registry, name.name);
-        return order;
-}
-
 /* Forks a worker and watches it. */
-static int start(Server *server, Job *job, int order_fd, Worker **ret) {
+static int start(Pool *pool, Job *job, int order_fd, Worker **ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
         _cleanup_free_ Worker *worker = calloc(1, sizeof(*worker));
         pid_t parent = getpid(), pid;
@@ -306,16 +162,16 @@ static int start(Server *server, Job *job, int order_fd, Worker **ret) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                job_run(&server->context, job, parent);
+                job_run(pool->context, job, parent);
         *worker = (Worker){
-                .server = server,
-                .next = server->workers,
+                .pool = pool,
+                .next = pool->workers,
                 .kind = job->kind,
                 .pid = pid,
                 .report_fd = TAKE_FD(ours),
                 .order_fd = order_fd,
         };
-        server->workers = worker;
+        pool->workers = worker;
         r = watch(worker);
         if (r < 0) {
                 /* Unwatched it would never be reaped: it ends now. */
@@ -329,7 +185,7 @@ static int start(Server *server, Job *job, int order_fd, Worker **ret) {
         return 0;
 }
 
-int worker_start_ahead(Server *server, Worker **ret) {
+static int start_ahead(Pool *pool, Worker **ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
         Job job = {.kind = JOB_OPEN, .connection_fd = -1};
         int pair[2], r;
@@ -338,7 +194,7 @@ int worker_start_ahead(Server *server, Worker **ret) {
                 return -errno;
         ours = pair[0];
         theirs = job.order_fd = pair[1];
-        r = start(server, &job, ours, ret);
+        r = start(pool, &job, ours, ret);
         if (r == 0)
                 (void)TAKE_FD(ours);
         return r;
@@ -346,46 +202,68 @@ int worker_start_ahead(Server *server, Worker **ret) {
 
 /* False: it has just died. */
 static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
-        int r = fd_pass_send(worker->order_fd, order, sizeof(*order), &connection->fd, 1,
-                             MSG_DONTWAIT);
+        int r = fd_pass_send(worker->order_fd, order, sizeof(*order),
+                             &(int){connection_fd(connection)}, 1, MSG_DONTWAIT);
 
         worker->order_fd = safe_close(worker->order_fd);
         return r == 0;
 }
 
-static int start_now(Server *server, JobKind kind, const Connection *connection,
-                     const JobOrder *order, Worker **ret) {
+static int start_now(Pool *pool, JobKind kind, const Connection *connection, const JobOrder *order,
+                     Worker **ret) {
         Job job = {
                 .kind = kind,
                 .order = order,
-                .connection_fd = connection ? connection->fd : -1,
+                .connection_fd = connection ? connection_fd(connection) : -1,
                 .order_fd = -1,
         };
 
-        return start(server, &job, -1, ret);
+        return start(pool, &job, -1, ret);
 }
 
-int worker_start(Server *server, JobKind kind, Connection *connection, const WireRequest *request) {
-        const JobOrder order = request ? make_order(server, request) : (JobOrder){};
-        Worker *worker = kind == JOB_OPEN ? spare_take(server) : NULL;
+void pool_refill(Pool *pool) {
         int r;
 
-        if (!worker || !give_order(worker, connection, &order)) {
-                r = start_now(server, kind, connection, request ? &order : NULL, &worker);
-                if (r < 0)
+        if (!pool->spare_due || pool->spare || pool->n_opens > 0)
+                return;
+        pool->spare_due = false;
+        r = start_ahead(pool, &pool->spare);
+        if (r < 0)
+                log_limited(&pool->failures, LOG_WARNING, "no worker can be made ahead: %s",
+                            strerror(-r));
+}
+
+/* The spare worker, for good, or NULL. The next one is due. */
+static Worker *take_spare(Pool *pool) {
+        Worker *worker = TAKE_PTR(pool->spare);
+
+        pool->spare_due = true;
+        return worker;
+}
+
+int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order) {
+        Worker *worker = kind == JOB_OPEN ? take_spare(pool) : NULL;
+        int r;
+
+        if (!worker || !give_order(worker, connection, order)) {
+                r = start_now(pool, kind, connection, order, &worker);
+                if (r < 0) {
+                        log_limited(&pool->failures, LOG_ERR, "cannot start a worker: %s",
+                                    strerror(-r));
                         return r;
+                }
         }
         worker->connection = connection;
-        worker->serial = request ? request->serial : 0;
+        worker->serial = order ? order->request.serial : 0;
         worker->busy = true;
-        worker->learns = kind == JOB_OPEN && request->open.mac_mode == WIRE_MAC_LEARN;
-        server->n_workers++;
+        worker->learns = kind == JOB_OPEN && order->request.open.mac_mode == WIRE_MAC_LEARN;
         if (kind == JOB_OPEN) {
-                worker->vlan = request->open.vlan;
-                worker->uid = request->open.uid;
-                worker->queues = request->open.queues;
+                worker->vlan = order->request.open.vlan;
+                worker->uid = order->request.open.uid;
+                worker->queues = order->request.open.queues;
         }
-        server->n_host_jobs += is_host_job(kind);
-        server->n_opens += kind == JOB_OPEN;
+        pool->n_workers++;
+        pool->n_host_jobs += is_host_job(kind);
+        pool->n_opens += kind == JOB_OPEN;
         return 0;
 }

@@ -4,11 +4,10 @@
 
 #include <inttypes.h>
 
-#include "helper/daemon/pool.h"
-
-int queues_check(const Server *server, const WireOpen *open, Refusal *ret_refusal) {
-        const unsigned n = registry_count_queues(&server->registry, open->uid) +
-                           worker_count_queues(server, open->uid);
+int queues_check(const Pool *pool, const Registry *registry, const WireOpen *open,
+                 Refusal *ret_refusal) {
+        const unsigned n = registry_count_queues(registry, open->uid) +
+                           pool_count_queues(pool, open->uid);
 
         if (n + open->queues <= RAWNET_QUEUES_PER_USER_MAX)
                 return 0;

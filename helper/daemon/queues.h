@@ -7,7 +7,9 @@
  * that holds whatever rawnetd does. Whose a port is, is rawnetd's word.
  */
 
-#include "helper/daemon/server.h"
+#include "helper/daemon/pool.h"
+#include "helper/registry.h"
 
 /* May the open begin? 0 or RAWNET_QUOTA_EXCEEDED. */
-int queues_check(const Server *server, const WireOpen *open, Refusal *ret_refusal);
+int queues_check(const Pool *pool, const Registry *registry, const WireOpen *open,
+                 Refusal *ret_refusal);

@@ -3,176 +3,191 @@
 #include "helper/daemon/server.h"
 
 #include <string.h>
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-#include "common/fd-pass.h"
+#include "common/clock.h"
 #include "common/log.h"
-#include "helper/daemon/learning.h"
 #include "helper/daemon/queues.h"
-#include "helper/daemon/spare.h"
-#include "helper/daemon/watch.h"
-#include "helper/daemon/pool.h"
 
-/* Twice this counts (socket(7), SO_SNDBUF), some 2.3 KiB a message: 14,000 leases and their ends.
- * Taken only while they are on their way. */
-#define SEND_BUFFER (16 * 1024 * 1024)
+/* --- what is due --- */
 
-WireReply server_reply(uint64_t serial, WireReplyType type) {
-        return (WireReply){.version = WIRE_VERSION, .type = type, .serial = serial};
+static void settle(Server *server);
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
+
+        log_debug("idle, no lease alive: leaving");
+        return sd_event_exit(server->event, 0);
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* An interface that a sweep doubts is looked at again before the helper leaves. */
+static void arm_idle_timer(Server *server) {
+        bool idle = server->ready && server->idle_seconds > 0 && server->pool.n_workers == 0 &&
+                    server->registry.n_entries == 0 && !server->sweep_timer &&
+                    !connections_any(&server->connections);
 
-static void connection_close(Connection *connection) {
-        Server *server = connection->server;
-
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
-                if (server->connections[i] == connection)
-                        server->connections[i] = NULL;
+        if (!idle) {
+                server->idle_timer = sd_event_source_disable_unref(server->idle_timer);
+                return;
         }
-        worker_forget_connection(server, connection);
-        sd_event_source_disable_unref(connection->source);
-        /* Workers have copies, one that was forked just now even of every descriptor: without this
-         * rawnetd would see the end when the last of them is gone, and till then send requests that
-         * nobody reads. */
-        (void)shutdown(connection->fd, SHUT_RDWR);
-        safe_close(connection->fd);
-        free(connection);
+        if (!server->idle_timer)
+                (void)sd_event_add_time_relative(
+                        server->event, &server->idle_timer, CLOCK_MONOTONIC,
+                        server->idle_seconds * UINT64_C(1000000), 0, on_idle, server);
 }
 
-/* False: the connection is gone. The loop never waits for a reader. */
-static bool send_to(Connection *connection, const WireReply *reply) {
-        int r = fd_pass_send(connection->fd, reply, sizeof(*reply), NULL, 0, MSG_DONTWAIT);
+static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
 
-        if (r == 0)
-                return true;
-        log_notice("rawnetd does not take its messages (%s); closing its connection", strerror(-r));
-        connection_close(connection);
-        return false;
+        server->scan_timer = sd_event_source_disable_unref(server->scan_timer);
+        server->scan_wanted = true;
+        settle(server);
+        return 0;
 }
 
-void server_publish(Server *server, const WireReply *reply) {
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
-                if (server->connections[i] && server->connections[i]->subscribed)
-                        (void)send_to(server->connections[i], reply);
+/* A scan failed: another in a second, not at once and for ever. */
+static void scan_later(Server *server) {
+        if (!server->scan_timer &&
+            sd_event_add_time_relative(server->event, &server->scan_timer, CLOCK_MONOTONIC, 1000000,
+                                       0, on_scan_due, server) < 0)
+                log_error("cannot look at the leases again");
+}
+
+static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
+        Server *server = data;
+
+        server->sweep_timer = sd_event_source_disable_unref(server->sweep_timer);
+        server->sweep_wanted = true;
+        settle(server);
+        return 0;
+}
+
+/* Another one is due where this one doubted an interface. */
+static void end_sweep(Server *server) {
+        server->sweeping = false;
+        if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
+            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC,
+                                       DOUBT_USEC, 0, on_sweep_due, server) < 0)
+                log_error("cannot sweep again");
+}
+
+static void start_due(Server *server) {
+        if (server->scan_wanted && !server->registry.scanning) {
+                registry_begin_scan(&server->registry);
+                server->scan_wanted = false;
+                if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0) {
+                        server->registry.scanning = false;
+                        scan_later(server);
+                }
+        }
+        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
+         * them may be about to use. */
+        if (server->sweep_wanted && server->ready && server->pool.n_host_jobs == 0 &&
+            !server->sweeping) {
+                server->sweep_wanted = false;
+                server->sweep_after_open = pool_opening_vlans(&server->pool, server->sweep.opening);
+                doubts_begin(&server->sweep.doubts);
+                server->sweeping = pool_start(&server->pool, JOB_SWEEP, NULL, NULL) == 0;
         }
 }
 
-void server_publish_lease(Server *server, const WireLease *lease) {
-        WireReply reply = server_reply(0, WIRE_LEASE);
-
-        reply.lease = *lease;
-        server_publish(server, &reply);
-}
-
-void server_publish_end(Server *server, const WireLease *lease, WireEndReason reason) {
-        WireReply reply = server_reply(0, WIRE_ENDED);
-
-        reply.lease.id = lease->id;
-        reply.reason = reason;
-        server_publish(server, &reply);
-}
-
-void server_answer_refusal(Connection *connection, uint64_t serial, const Refusal *refusal) {
-        WireReply reply = server_reply(serial, WIRE_REFUSED);
-
-        reply.refusal.error = refusal->error;
-        reply.refusal.kernel_errno = refusal->kernel_errno;
-        memcpy(reply.refusal.text, refusal->text, sizeof(reply.refusal.text));
-        (void)send_to(connection, &reply);
-}
-
-void server_answer_failure(Connection *connection, uint64_t serial, const char *why) {
-        Refusal refusal = {};
-
-        refuse(&refusal, RAWNET_HELPER_UNAVAILABLE, "rawnet-helper: %s; try again", why);
-        server_answer_refusal(connection, serial, &refusal);
-}
-
-/* --- the table of operations
- * ---------------------------------------------------------------------------------------------------
- */
-
-static bool do_list(Connection *connection, const WireRequest *request) {
-        const Server *server = connection->server;
-        WireReply done = server_reply(request->serial, WIRE_DONE);
-
-        connection->subscribed = true;
-        for (size_t i = 0; i < server->registry.n_entries; i++) {
-                WireReply reply = server_reply(request->serial, WIRE_LEASE);
-
-                reply.lease = server->registry.entries[i].lease;
-                if (!send_to(connection, &reply))
-                        return false;
+/* Something changed: starts what was waiting, pauses or resumes reading, arms or stops the idle
+ * timer. */
+static void settle(Server *server) {
+        start_due(server);
+        if (!server->ready && server->probed && server->scanned) {
+                server->ready = server->pool.spare_due = true;
+                (void)sd_notify(false, "READY=1");
+                start_due(server);
         }
-        done.features = server->context.features;
-        return send_to(connection, &done);
+        if (server->ready)
+                pool_refill(&server->pool);
+        connections_pause(&server->connections,
+                          !server->ready || server->sweeping ||
+                                  server->pool.n_workers >= SERVER_WORKERS_MAX);
+        arm_idle_timer(server);
 }
 
-static bool start(Connection *connection, JobKind kind, const WireRequest *request) {
-        int r = worker_start(connection->server, kind, connection, request);
-
-        if (r < 0) {
-                log_limited(&connection->server->failures, LOG_ERR, "cannot start a worker: %s",
-                            strerror(-r));
-                server_answer_failure(connection, request->serial, "it cannot start a process");
-                return false;
-        }
-        return true;
+static void on_settle(void *data) {
+        settle(data);
 }
 
-static bool do_open(Connection *connection, const WireRequest *request) {
+/* --- what rawnetd asks for --- */
+
+static void start(Server *server, Connection *connection, JobKind kind,
+                  const WireRequest *request) {
+        JobOrder order = {.request = *request, .features = server->context.features};
+        NetworkName name;
+
+        if (kind == JOB_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
+                order.n_leases = registry_count(&server->registry, name.name);
+        if (pool_start(&server->pool, kind, connection, &order) < 0)
+                connection_fail(connection, request->serial, "it cannot start a process");
+}
+
+static void do_open(Server *server, Connection *connection, const WireRequest *request) {
         Refusal refusal = {};
         int r;
 
-        r = queues_check(connection->server, &request->open, &refusal);
+        r = queues_check(&server->pool, &server->registry, &request->open, &refusal);
         if (r == 0 && request->open.mac_mode == WIRE_MAC_LEARN)
-                r = learning_check(connection->server, request->open.network, &refusal);
-        if (r != 0) {
-                server_answer_refusal(connection, request->serial, &refusal);
-                return false;
+                r = learning_check(&server->learning, request->open.network, &refusal);
+        if (r != 0)
+                connection_refuse(connection, request->serial, &refusal);
+        else
+                start(server, connection, JOB_OPEN, request);
+}
+
+static void do_close(Server *server, Connection *connection, const WireRequest *request) {
+        start(server, connection, JOB_CLOSE, request);
+}
+
+static void do_statistics(Server *server, Connection *connection, const WireRequest *request) {
+        start(server, connection, JOB_STATISTICS, request);
+}
+
+static void do_host_up(Server *server, Connection *connection, const WireRequest *request) {
+        start(server, connection, JOB_HOST_UP, request);
+}
+
+static void do_host_down(Server *server, Connection *connection, const WireRequest *request) {
+        start(server, connection, JOB_HOST_DOWN, request);
+}
+
+static void do_list(Server *server, Connection *connection, const WireRequest *request) {
+        WireReply done = connection_reply(request->serial, WIRE_DONE);
+
+        connection_subscribe(connection);
+        for (size_t i = 0; i < server->registry.n_entries; i++) {
+                WireReply reply = connection_reply(request->serial, WIRE_LEASE);
+
+                reply.lease = server->registry.entries[i].lease;
+                if (!connection_send(connection, &reply))
+                        return;
         }
-        return start(connection, JOB_OPEN, request);
+        done.features = server->context.features;
+        (void)connection_send(connection, &done);
 }
 
 /* What the kernel can do; looked at again before, where it is worth it (look_again()). */
-static bool do_look(Connection *connection, const WireRequest *request) {
-        WireReply done = server_reply(request->serial, WIRE_DONE);
+static void do_look(Server *server, Connection *connection, const WireRequest *request) {
+        WireReply done = connection_reply(request->serial, WIRE_DONE);
 
-        done.features = connection->server->context.features;
-        return send_to(connection, &done);
+        done.features = server->context.features;
+        (void)connection_send(connection, &done);
 }
 
-static bool do_close(Connection *connection, const WireRequest *request) {
-        return start(connection, JOB_CLOSE, request);
+/* The answer does not wait for the sweep, which runs once no host interface is being made. */
+static void do_host_sweep(Server *server, Connection *connection, const WireRequest *request) {
+        const WireReply done = connection_reply(request->serial, WIRE_DONE);
+
+        server->sweep_wanted = true;
+        (void)connection_send(connection, &done);
 }
 
-static bool do_statistics(Connection *connection, const WireRequest *request) {
-        return start(connection, JOB_STATISTICS, request);
-}
-
-static bool do_host_up(Connection *connection, const WireRequest *request) {
-        return start(connection, JOB_HOST_UP, request);
-}
-
-static bool do_host_down(Connection *connection, const WireRequest *request) {
-        return start(connection, JOB_HOST_DOWN, request);
-}
-
-/* When nothing is being made, and it judges by itself. */
-static bool do_host_sweep(Connection *connection, const WireRequest *request) {
-        const WireReply done = server_reply(request->serial, WIRE_DONE);
-
-        connection->server->sweep_wanted = true;
-        return send_to(connection, &done);
-}
-
-/* Closed: what is not here is not done. wire_request_check() has seen to sizes, strings and ranges.
- */
-static bool (*const operations[])(Connection *, const WireRequest *) = {
+/* Closed: what is not here is not done. wire_request_check() has checked sizes, strings, ranges and
+ * the operation. */
+static void (*const operations[])(Server *, Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
         [WIRE_LOOK] = do_look,
         [WIRE_CLOSE] = do_close,
@@ -183,10 +198,18 @@ static bool (*const operations[])(Connection *, const WireRequest *) = {
         [WIRE_HOST_SWEEP] = do_host_sweep,
 };
 
+static void on_request(void *data, Connection *connection, const WireRequest *request) {
+        if (request->operation < ARRAY_SIZE(operations) && operations[request->operation])
+                operations[request->operation](data, connection, request);
+        else
+                connection_fail(connection, request->serial, "it has no such operation");
+}
+
 /* Where no namespace could be made nothing else could be probed either, and a limit may have been
  * raised since: then the kernel is looked at once more before a request is read. True: that has
  * begun, and the request waits in its socket. */
-static bool look_again(Server *server) {
+static bool look_again(void *data) {
+        Server *server = data;
         unsigned n;
 
         if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->looked) {
@@ -196,224 +219,213 @@ static bool look_again(Server *server) {
         /* Any user causes this, by reading a property: what the probe says each time is said from
          * time to time. */
         server->context.quiet_probe = !log_limit_pass(&server->probes, &n);
-        if (worker_start(server, JOB_PROBE, NULL, NULL) < 0)
+        if (pool_start(&server->pool, JOB_PROBE, NULL, NULL) < 0)
                 return false;
         server->looked = true;
         server->probed = server->ready = false;
-        server_settle(server);
+        settle(server);
         return true;
 }
 
-static int on_request(sd_event_source *source, int fd, uint32_t events, void *data) {
-        Connection *connection = data;
-        Server *server = connection->server;
-        int fds[RAWNET_FDS_MAX];
-        WireRequest request;
-        size_t n_fds = 0;
-        ssize_t n;
-
-        if (look_again(server))
-                return 0;
-        n = fd_pass_receive(fd, &request, sizeof(request), fds, &n_fds, MSG_DONTWAIT);
-        if (n == -EAGAIN || n == -EINTR)
-                return 0;
-        if (n > 0)
-                fd_pass_close_all(fds, n_fds);
-        if (n <= 0 || n_fds > 0 || wire_request_check(&request, (size_t)n) < 0 ||
-            request.operation >= ARRAY_SIZE(operations) || !operations[request.operation]) {
-                /* 0, ECONNRESET: it went, perhaps with something unread. */
-                if (n > 0 || n == -EBADMSG)
-                        log_warning("a malformed request; closing the connection");
-                connection_close(connection);
-        } else {
-                (void)operations[request.operation](connection, &request);
-        }
-        server_settle(server);
-        return 0;
-}
-
-/* Only rawnetd's user speaks here, whatever the socket's mode says (SO_PEERCRED, unix(7)). */
-static bool is_rawnetd(const Server *server, int fd) {
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return false;
-        if (peer.uid == server->peer_uid)
-                return true;
-        log_warning("refused a connection of uid %u (pid %d): only " RAWNET_USER_SERVICE
-                    " may speak here",
-                    peer.uid, peer.pid);
-        return false;
-}
-
-static int on_connect(sd_event_source *source, int fd, uint32_t events, void *data) {
+static void on_connection_gone(void *data, const Connection *connection) {
         Server *server = data;
-        _cleanup_close_ int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        Connection *connection;
-        size_t i = 0;
 
-        if (peer < 0 || !is_rawnetd(server, peer))
-                return 0;
-        while (i < SERVER_CONNECTIONS_MAX && server->connections[i])
-                i++;
-        connection = i < SERVER_CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
-        if (!connection) {
-                log_warning("too many connections; refused one");
-                return 0;
-        }
-        /* A list of leases goes out in one go, without waiting for the reader: room for all of
-         * them. The default holds about 90. */
-        (void)setsockopt(peer, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SEND_BUFFER}, sizeof(int));
-        *connection = (Connection){.server = server, .fd = peer};
-        if (sd_event_add_io(server->event, &connection->source, peer, EPOLLIN, on_request,
-                            connection) < 0 ||
-            (server->paused && sd_event_source_set_enabled(connection->source, SD_EVENT_OFF) < 0)) {
-                sd_event_source_disable_unref(connection->source);
-                free(connection);
-                return 0;
-        }
-        (void)TAKE_FD(peer);
-        server->connections[i] = connection;
-        server_settle(server);
-        return 0;
+        pool_forget_connection(&server->pool, connection);
 }
 
-/* --- what is due
- * ---------------------------------------------------------------------------------------------------------------
- */
+static const ConnectionEvents connection_events = {
+        .hold = look_again,
+        .request = on_request,
+        .gone = on_connection_gone,
+        .settle = on_settle,
+};
 
-static void pause_reading(Server *server, bool pause) {
-        if (server->paused == pause)
+/* --- what workers report --- */
+
+static void on_lease(Server *server, Worker *worker, const Report *report) {
+        bool opening = worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0;
+
+        if (opening)
+                worker->lease = report->lease.id;
+        if (news_lease(&server->news, report, opening) < 0) {
+                log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
+                          report->lease.id);
+                server->scan_wanted = true;
+        }
+}
+
+static void on_report(void *data, Worker *worker, const Report *report) {
+        Server *server = data;
+
+        switch (report->type) {
+        case REPORT_LEASE:
+        case REPORT_CLOSED:
+                on_lease(server, worker, report);
+                break;
+        case REPORT_ANSWERED:
+                worker->answered = true;
+                news_opened(&server->news, worker->lease);
+                break;
+        case REPORT_SCANNED:
+                news_scanned(&server->news, report->value & SCAN_WHOLE);
+                server->scanned = server->sweep_wanted = true;
+                learning_watch(&server->learning);
+                break;
+        case REPORT_DOUBTED:
+                doubts_note(&server->sweep.doubts, report->value, report->file,
+                            clock_usec(CLOCK_MONOTONIC));
+                break;
+        case REPORT_PROBED:
+                server->context.features = report->value;
+                server->probed = true;
+                break;
+        default:
+                break;
+        }
+}
+
+static void end_probe(Server *server) {
+        if (server->probed)
                 return;
-        server->paused = pause;
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
-                if (server->connections[i])
-                        (void)sd_event_source_set_enabled(server->connections[i]->source,
-                                                          pause ? SD_EVENT_OFF : SD_EVENT_ON);
-        }
+        if (!server->context.quiet_probe)
+                log_warning("the kernel could not be probed; assuming the worst");
+        server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
+        server->probed = true;
 }
 
-static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
+static void on_ended(void *data, const Worker *worker) {
         Server *server = data;
 
-        log_debug("idle, no lease alive: leaving");
-        return sd_event_exit(server->event, 0);
-}
-
-static void arm_idle_timer(Server *server) {
-        bool idle = server->ready && server->idle_seconds > 0 && server->n_workers == 0 &&
-                    server->registry.n_entries == 0;
-        uint64_t usec = server->idle_seconds * UINT64_C(1000000);
-
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++)
-                idle = idle && !server->connections[i];
-        if (!idle) {
-                server->idle_timer = sd_event_source_disable_unref(server->idle_timer);
-                return;
-        }
-        if (!server->idle_timer)
-                (void)sd_event_add_time_relative(server->event, &server->idle_timer,
-                                                 CLOCK_MONOTONIC, usec, 0, on_idle, server);
-}
-
-static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
-        Server *server = data;
-
-        server->scan_timer = sd_event_source_disable_unref(server->scan_timer);
-        server->scan_wanted = true;
-        server_settle(server);
-        return 0;
-}
-
-void server_scan_later(Server *server) {
-        if (!server->scan_timer &&
-            sd_event_add_time_relative(server->event, &server->scan_timer, CLOCK_MONOTONIC, 1000000,
-                                       0, on_scan_due, server) < 0)
-                log_error("cannot look at the leases again");
-}
-
-static void start_due(Server *server) {
-        if (server->scan_wanted && !server->registry.scanning) {
-                registry_begin_scan(&server->registry);
-                server->scan_wanted = false;
-                if (worker_start(server, JOB_SCAN, NULL, NULL) < 0) {
-                        log_error("cannot start a scan of the leases");
+        switch (worker->kind) {
+        case JOB_OPEN:
+                /* It may have made a shared VLAN interface for nothing. */
+                if (!worker->answered || (worker->vlan != 0 && server->sweep_after_open))
+                        server->sweep_wanted = true;
+                break;
+        case JOB_HOST_UP:
+        case JOB_HOST_DOWN:
+                server->sweep_wanted = true;
+                break;
+        case JOB_LEARNING:
+                learning_watch(&server->learning);
+                break;
+        case JOB_SWEEP:
+                end_sweep(server);
+                break;
+        case JOB_SCAN:
+                if (server->registry.scanning) {
                         server->registry.scanning = false;
-                        server_scan_later(server);
+                        scan_later(server);
                 }
+                break;
+        case JOB_PROBE:
+                end_probe(server);
+                break;
+        default:
+                break;
         }
-        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
-         * them may be about to use. */
-        if (server->sweep_wanted && server->ready && server->n_host_jobs == 0 &&
-            !server->sweeping) {
-                server->sweep_wanted = false;
-                server->sweep_after_open = worker_opening_vlans(server, server->sweep.opening);
-                doubts_begin(&server->sweep.doubts);
-                server->sweeping = worker_start(server, JOB_SWEEP, NULL, NULL) == 0;
-        }
+        if (worker->serial != 0 && !worker->answered && worker->connection)
+                connection_fail(worker->connection, worker->serial,
+                                "its worker ended before it was done");
 }
 
-static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
+static void on_learned(void *data) {
         Server *server = data;
 
-        server->sweep_timer = sd_event_source_disable_unref(server->sweep_timer);
+        learning_watch(&server->learning);
+}
+
+static const PoolEvents pool_events = {
+        .report = on_report,
+        .ended = on_ended,
+        .learned = on_learned,
+        .settle = on_settle,
+};
+
+/* --- what the kernel says --- */
+
+static void on_lease_gone(void *data, uint32_t id) {
+        Server *server = data;
+
+        if (news_ended(&server->news, id))
+                server->sweep_wanted = true;
+}
+
+/* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the
+ * open, whatever the reason, is seen to now. */
+static void on_vlan_made(void *data) {
+        Server *server = data;
+
         server->sweep_wanted = true;
-        server_settle(server);
-        return 0;
 }
 
-void server_end_sweep(Server *server) {
-        server->sweeping = false;
-        if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
-            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC,
-                                       DOUBT_USEC, 0, on_sweep_due, server) < 0)
-                log_error("cannot sweep again");
+static void on_link_changed(void *data, uint32_t index, const char *name, uint32_t mtu) {
+        Server *server = data;
+
+        news_mtu(&server->news, index, name, mtu);
 }
 
-void server_settle(Server *server) {
-        start_due(server);
-        if (!server->ready && server->probed && server->scanned) {
-                server->ready = server->spare_due = true;
-                (void)sd_notify(false, "READY=1");
-                start_due(server);
-        }
-        if (server->ready)
-                spare_refill(server);
-        pause_reading(server, !server->ready || server->sweeping ||
-                                      server->n_workers >= SERVER_WORKERS_MAX);
-        arm_idle_timer(server);
+static void on_link_gone(void *data, uint32_t index, bool is_macvlan) {
+        Server *server = data;
+
+        if (registry_stands_on(&server->registry, index))
+                server->scan_wanted = true;
+        /* Of the host's own macvlans some are host interfaces, which keep a shared VLAN interface.
+         */
+        if (is_macvlan)
+                server->sweep_wanted = true;
 }
+
+static void on_lost(void *data) {
+        Server *server = data;
+
+        log_debug("messages of the kernel were lost; looking at all leases");
+        server->scan_wanted = true;
+}
+
+static const WatchEvents watch_events = {
+        .lease_gone = on_lease_gone,
+        .vlan_made = on_vlan_made,
+        .link_changed = on_link_changed,
+        .link_gone = on_link_gone,
+        .lost = on_lost,
+        .settle = on_settle,
+};
 
 int server_start(Server *server, int listen_fd) {
         int r;
 
         server->context.registry = &server->registry;
         server->context.sweep = &server->sweep;
-        server->paused = true;
+        server->connections = (Connections){.event = server->event,
+                                            .peer_uid = server->peer_uid,
+                                            .events = &connection_events,
+                                            .data = server,
+                                            .paused = true};
+        server->pool = (Pool){.event = server->event,
+                              .context = &server->context,
+                              .events = &pool_events,
+                              .data = server};
+        server->watch = (Watch){.events = &watch_events, .data = server};
+        server->learning = (Learning){
+                .event = server->event, .pool = &server->pool, .registry = &server->registry};
+        server->news = (News){&server->registry, &server->connections};
         r = lease_ids_new(&server->context.ids);
         if (r == 0)
-                r = watch_start(server);
+                r = watch_start(&server->watch, server->event);
+        if (r == 0)
+                r = pool_start(&server->pool, JOB_PROBE, NULL, NULL);
         if (r < 0)
                 return r;
-        if (!server->probed) {
-                r = worker_start(server, JOB_PROBE, NULL, NULL);
-                if (r < 0)
-                        return r;
-        }
         server->scan_wanted = true;
-        r = sd_event_add_io(server->event, NULL, listen_fd, EPOLLIN, on_connect, server);
-        if (r < 0)
-                return r;
-        server_settle(server);
-        return 0;
+        r = connections_listen(&server->connections, listen_fd);
+        if (r == 0)
+                settle(server);
+        return r;
 }
 
 void server_stop(Server *server) {
-        for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
-                if (server->connections[i])
-                        connection_close(server->connections[i]);
-        }
-        watch_stop(server);
+        connections_close(&server->connections);
+        watch_stop(&server->watch);
         registry_free(&server->registry);
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "common/names.h"
 #include "helper/kernel/nsid.h"
 
 /* Room for the burst of a thousand leases that end together; what is lost all the same is found by
@@ -15,18 +16,11 @@
 #define WATCH_BUFFER_BYTES (1024 * 1024)
 
 static int nsid_gone(const struct nlmsghdr *m, void *data) {
-        Server *server = data;
+        const Watch *watch = data;
         int32_t nsid = nsid_of_message(m);
-        WireLease lease;
 
-        if (m->nlmsg_type != RTM_DELNSID || nsid < (int32_t)RAWNET_ID_MIN)
-                return MNL_CB_OK;
-        if (registry_remove(&server->registry, (uint32_t)nsid, &lease)) {
-                server_publish_end(server, &lease,
-                                   lease.gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD);
-                if (lease.vlan != 0)
-                        server->sweep_wanted = true;
-        }
+        if (m->nlmsg_type == RTM_DELNSID && nsid >= (int32_t)RAWNET_ID_MIN)
+                watch->events->lease_gone(watch->data, (uint32_t)nsid);
         return MNL_CB_OK;
 }
 
@@ -65,53 +59,27 @@ static void read_mtu(const struct nlmsghdr *m, const char **ret_name, uint32_t *
         }
 }
 
-/* A lease carries what the interface below its uplink carries, and never more than its port's own
- * MTU. */
-static void follow_mtu(Server *server, const struct nlmsghdr *m, uint32_t index) {
-        size_t n = 0, n_direct = 0, position = 0;
-        const RegistryEntry *entry;
+static int link_came_or_went(const struct nlmsghdr *m, void *data) {
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        const Watch *watch = data;
         const char *name;
         uint32_t mtu;
 
-        read_mtu(m, &name, &mtu);
-        while ((entry = registry_follow_mtu(&server->registry, index, mtu, &position))) {
-                server_publish_lease(server, &entry->lease);
-                n++;
-                n_direct += entry->lease.isolation == ISOLATION_DIRECT;
-        }
-        if (n > 0)
-                log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
-                           name, mtu, n, n == 1 ? "" : "s");
-        if (n_direct > 0)
-                log_notice(
-                        "%zu of them have Isolation=direct and keep that MTU if %s gets a larger one: open them "
-                        "anew then",
-                        n_direct, name);
-}
-
-static int link_came_or_went(const struct nlmsghdr *m, void *data) {
-        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
-        Server *server = data;
-
         if (mnl_nlmsg_get_payload_len(m) < sizeof(*i))
                 return MNL_CB_OK;
-        /* A shared one is made at the beginning of an open. That it is swept away when nothing
-         * comes of the open, whatever the reason, is seen to now. */
-        if (m->nlmsg_type == RTM_NEWLINK && i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
-                server->sweep_wanted = true;
-        if (m->nlmsg_type == RTM_NEWLINK)
-                follow_mtu(server, m, (uint32_t)i->ifi_index);
-        if (m->nlmsg_type != RTM_DELLINK)
-                return MNL_CB_OK;
-        if (registry_stands_on(&server->registry, (uint32_t)i->ifi_index))
-                server->scan_wanted = true;
-        /* Of the host's own macvlans some are host legs, which keep a shared VLAN interface. */
-        if (is_of_kind(m, "macvlan"))
-                server->sweep_wanted = true;
+        if (m->nlmsg_type == RTM_NEWLINK) {
+                if (i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
+                        watch->events->vlan_made(watch->data);
+                read_mtu(m, &name, &mtu);
+                watch->events->link_changed(watch->data, (uint32_t)i->ifi_index, name, mtu);
+        } else if (m->nlmsg_type == RTM_DELLINK) {
+                watch->events->link_gone(watch->data, (uint32_t)i->ifi_index,
+                                         is_of_kind(m, "macvlan"));
+        }
         return MNL_CB_OK;
 }
 
-static int receive(Server *server, Netlink *netlink, mnl_cb_t callback) {
+static int receive(Watch *watch, Netlink *netlink, mnl_cb_t callback) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         ssize_t n = recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer),
                          MSG_DONTWAIT | MSG_TRUNC);
@@ -121,27 +89,28 @@ static int receive(Server *server, Netlink *netlink, mnl_cb_t callback) {
         /* Something was lost: ENOBUFS when messages come too fast, or one was longer than the
          * buffer, or cannot be read. What did not arrive is no sign that nothing happened. */
         if (n < 0 || (size_t)n > sizeof(buffer) ||
-            mnl_cb_run(buffer, (size_t)n, 0, 0, callback, server) < 0) {
+            mnl_cb_run(buffer, (size_t)n, 0, 0, callback, watch) < 0) {
                 log_debug("messages of the kernel were lost; looking at all leases");
-                server->scan_wanted = true;
+                watch->events->lost(watch->data);
         }
-        server_settle(server);
+        watch->events->settle(watch->data);
         return 0;
 }
 
 static int on_nsid(sd_event_source *source, int fd, uint32_t events, void *data) {
-        Server *server = data;
+        Watch *watch = data;
 
-        return receive(server, &server->nsids, nsid_gone);
+        return receive(watch, &watch->nsids, nsid_gone);
 }
 
 static int on_link(sd_event_source *source, int fd, uint32_t events, void *data) {
-        Server *server = data;
+        Watch *watch = data;
 
-        return receive(server, &server->links, link_came_or_went);
+        return receive(watch, &watch->links, link_came_or_went);
 }
 
-static int subscribe(Server *server, Netlink *netlink, int group, sd_event_io_handler_t handler) {
+static int subscribe(Watch *watch, sd_event *event, Netlink *netlink, int group,
+                     sd_event_io_handler_t handler) {
         int size = WATCH_BUFFER_BYTES, r;
 
         r = netlink_open(netlink, NETLINK_ROUTE);
@@ -155,18 +124,18 @@ static int subscribe(Server *server, Netlink *netlink, int group, sd_event_io_ha
         if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
                        sizeof(size)) < 0)
                 log_debug("SO_RCVBUFFORCE: %m");
-        r = sd_event_add_io(server->event, NULL, mnl_socket_get_fd(netlink->socket), EPOLLIN,
-                            handler, server);
+        r = sd_event_add_io(event, NULL, mnl_socket_get_fd(netlink->socket), EPOLLIN, handler,
+                            watch);
         return r < 0 ? r : 0;
 }
 
-int watch_start(Server *server) {
-        int r = subscribe(server, &server->nsids, RTNLGRP_NSID, on_nsid);
+int watch_start(Watch *watch, sd_event *event) {
+        int r = subscribe(watch, event, &watch->nsids, RTNLGRP_NSID, on_nsid);
 
-        return r < 0 ? r : subscribe(server, &server->links, RTNLGRP_LINK, on_link);
+        return r < 0 ? r : subscribe(watch, event, &watch->links, RTNLGRP_LINK, on_link);
 }
 
-void watch_stop(Server *server) {
-        netlink_close(&server->nsids);
-        netlink_close(&server->links);
+void watch_stop(Watch *watch) {
+        netlink_close(&watch->nsids);
+        netlink_close(&watch->links);
 }

@@ -2,12 +2,35 @@
 #pragma once
 
 /*
- * The kernel's word that a lease ended (RTM_DELNSID) or may have lost what it stood on (RTM_DELLINK
- * in the host's namespace). Messages lost in a burst (ENOBUFS) lead to a scan.
+ * The kernel's word that a lease ended (RTM_DELNSID), and what happens to the links of the host's
+ * namespace (RTM_NEWLINK, RTM_DELLINK). Reports only; it decides nothing.
  */
 
-#include "helper/daemon/server.h"
+#include <systemd/sd-event.h>
+
+#include "helper/kernel/netlink.h"
+
+typedef struct WatchEvents {
+        /* No namespace has this id any more. */
+        void (*lease_gone)(void *data, uint32_t id);
+        /* A VLAN interface has come into the host's namespace. */
+        void (*vlan_made)(void *data);
+        /* An interface of the host came or changed: its name ("": not told) and MTU. */
+        void (*link_changed)(void *data, uint32_t index, const char *name, uint32_t mtu);
+        /* An interface of the host was deleted, or moved to another namespace. */
+        void (*link_gone)(void *data, uint32_t index, bool is_macvlan);
+        /* Messages were lost (ENOBUFS after a burst): anything may have happened. */
+        void (*lost)(void *data);
+        /* What one message held has been reported. */
+        void (*settle)(void *data);
+} WatchEvents;
+
+typedef struct Watch {
+        const WatchEvents *events;
+        void *data; /* for events */
+        Netlink nsids, links;
+} Watch;
 
 /* 0 or -errno. */
-int watch_start(Server *server);
-void watch_stop(Server *server);
+int watch_start(Watch *watch, sd_event *event);
+void watch_stop(Watch *watch);

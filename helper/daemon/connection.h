@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * rawnetd's connections. Accepts those of rawnetd's user only, receives one well-formed request at
+ * a time, and sends replies. It never waits for a reader: a connection that does not take a message
+ * is closed, and rawnetd connects again and asks for the list.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "common/wire.h"
+
+/* rawnetd has one; a second while it is being replaced. */
+#define CONNECTIONS_MAX 4u
+
+typedef struct Connection Connection;
+
+typedef struct ConnectionEvents {
+        /* Asked before a request is read: true leaves it in the socket. */
+        bool (*hold)(void *data);
+        /* The callee may send to the connection, which may close it. */
+        void (*request)(void *data, Connection *connection, const WireRequest *request);
+        /* The connection ends. Another may get its place in memory. */
+        void (*gone)(void *data, const Connection *connection);
+        /* A request was handled, or a connection came or went. */
+        void (*settle)(void *data);
+} ConnectionEvents;
+
+typedef struct Connections {
+        sd_event *event;
+        uid_t peer_uid; /* rawnetd's */
+        const ConnectionEvents *events;
+        void *data;  /* for events */
+        bool paused; /* none of them is read */
+        Connection *all[CONNECTIONS_MAX];
+} Connections;
+
+/* Accepts connections on the listening SOCK_SEQPACKET socket, which stays the caller's. 0 or
+ * -errno. */
+int connections_listen(Connections *connections, int listen_fd);
+void connections_close(Connections *connections);
+void connections_pause(Connections *connections, bool pause);
+bool connections_any(const Connections *connections);
+
+/* To every subscribed connection. */
+void connections_publish(Connections *connections, const WireReply *reply);
+
+/* Subscribed: it has asked for the list of leases, and hears of changes. */
+void connection_subscribe(Connection *connection);
+/* False: the connection is closed and gone. */
+bool connection_send(Connection *connection, const WireReply *reply);
+/* Refuses a request that no worker answers. */
+void connection_refuse(Connection *connection, uint64_t serial, const Refusal *refusal);
+/* The same, with HelperUnavailable: why has been told nobody yet. */
+void connection_fail(Connection *connection, uint64_t serial, const char *why);
+/* For workers, which answer on it themselves. */
+int connection_fd(const Connection *connection);
+
+/* A reply of the given type to serial, everything else zero. */
+WireReply connection_reply(uint64_t serial, WireReplyType type);

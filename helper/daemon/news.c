@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/daemon/news.h"
+
+#include "common/log.h"
+
+static void publish_lease(const News *news, const WireLease *lease) {
+        WireReply reply = connection_reply(0, WIRE_LEASE);
+
+        reply.lease = *lease;
+        connections_publish(news->connections, &reply);
+}
+
+static void publish_end(const News *news, const WireLease *lease, WireEndReason reason) {
+        WireReply reply = connection_reply(0, WIRE_ENDED);
+
+        reply.lease.id = lease->id;
+        reply.reason = reason;
+        connections_publish(news->connections, &reply);
+}
+
+/* Why the namespace of a lease is gone. */
+static WireEndReason end_reason(const WireLease *lease) {
+        return lease->gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD;
+}
+
+int news_lease(const News *news, const Report *report, bool quiet) {
+        int r = registry_put(news->registry, &report->lease, report->value, report->carries);
+        const RegistryEntry *entry = registry_find(news->registry, report->lease.id);
+
+        if (quiet || r <= 0 || !entry)
+                return MIN_OF(r, 0);
+        if (!entry->lease.gone)
+                publish_lease(news, &entry->lease);
+        else if (r == 2)
+                publish_end(news, &entry->lease,
+                            report->type == REPORT_CLOSED ? WIRE_END_CLOSED : WIRE_END_LINK_GONE);
+        return 0;
+}
+
+void news_opened(const News *news, uint32_t id) {
+        const RegistryEntry *entry = registry_find(news->registry, id);
+
+        if (!entry)
+                return;
+        if (entry->lease.gone)
+                publish_end(news, &entry->lease, WIRE_END_LINK_GONE);
+        else
+                publish_lease(news, &entry->lease);
+}
+
+void news_scanned(const News *news, bool whole) {
+        Registry *registry = news->registry;
+        WireLease lost;
+
+        while (registry_next_lost(registry, &lost))
+                publish_end(news, &lost, end_reason(&lost));
+        registry->whole = registry->whole || whole;
+        if (!registry->whole)
+                log_notice("leases that another version of rawnet opened may be missing: the "
+                           "kernel did not list all of its namespaces, or their records cannot be "
+                           "read");
+}
+
+bool news_ended(const News *news, uint32_t id) {
+        WireLease lease;
+
+        if (!registry_remove(news->registry, id, &lease))
+                return false;
+        publish_end(news, &lease, end_reason(&lease));
+        return lease.vlan != 0;
+}
+
+void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu) {
+        size_t n = 0, n_direct = 0, position = 0;
+        const RegistryEntry *entry;
+
+        while ((entry = registry_follow_mtu(news->registry, index, mtu, &position))) {
+                publish_lease(news, &entry->lease);
+                n++;
+                n_direct += entry->lease.isolation == ISOLATION_DIRECT;
+        }
+        if (n > 0)
+                log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
+                           name, mtu, n, n == 1 ? "" : "s");
+        if (n_direct > 0)
+                log_notice("%zu of them have Isolation=direct and keep that MTU if %s gets a "
+                           "larger one: open them anew then",
+                           n_direct, name);
+}
