@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 
 #include "backend/peer-event.h"
-#include "backend/vhost-user.h"
+#include "backend/message.h"
 
 /* linux/if_packet.h since Linux 6.6; older kernels answer ENOPROTOOPT. */
 #ifndef PACKET_VNET_HDR_SZ
@@ -95,7 +95,7 @@ bool device_is_running(const Device *device) {
 }
 
 /* The kernel writes and reads the guest's whole header where it can, or its first 10 bytes: then
- * port-io.c leaves out the rest. */
+ * port.c leaves out the rest. */
 static void choose_header(Device *device) {
         device->header_size =
                 device_has(device, VIRTIO_F_VERSION_1) || device_has(device, VIRTIO_NET_F_MRG_RXBUF)

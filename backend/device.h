@@ -41,7 +41,7 @@ typedef struct Pair {
                 socket_header; /* bytes in front of a frame there: 10, or 12 (PACKET_VNET_HDR_SZ) */
         Ring receive, transmit;
 
-        /* What the loop knows (port-io.c). */
+        /* What the loop knows (port.c). */
         bool readable;   /* the socket may have frames */
         bool starved;    /* the guest has no buffers for them: wait for its kick */
         bool kicked;     /* the transmit ring may have buffers */

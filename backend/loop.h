@@ -8,7 +8,8 @@
 
 #include "backend/connection.h"
 #include "backend/pace.h"
-#include "backend/port-io.h"
+#include "backend/port-rx.h"
+#include "backend/port-tx.h"
 
 typedef struct Loop {
         Device *device;

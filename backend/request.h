@@ -6,7 +6,8 @@
  * in it, or not negotiated, changes nothing.
  */
 
-#include "backend/vhost-user.h"
+#include "backend/device.h"
+#include "backend/message.h"
 
 typedef struct RequestAnswer {
         bool has_payload; /* the payload, size bytes of it, is the answer */

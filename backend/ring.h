@@ -15,7 +15,7 @@
 
 #define RING_SIZE_MAX 32768u /* virtio 1.2, 2.7: the maximum queue size */
 /* Pieces of one buffer, over all its descriptors: a message takes UIO_MAXIOV (1024, linux/uio.h) of
- * them, two of which port-io.c adds itself. Queues are at most 1024 long in QEMU, chains in
+ * them, two of which port.c adds itself. Queues are at most 1024 long in QEMU, chains in
  * practice at most 19 (Linux's MAX_SKB_FRAGS + 2). */
 #define RING_PIECES_MAX 1022u
 

@@ -13,7 +13,8 @@
 #include "client/bus-call.h"
 
 #define QUERY_USEC                                                                                 \
-        UINT64_C(25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
+        UINT64_C(                                                                                  \
+                25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
                               change it */
 #define FIRST_TRY_USEC                                                                             \
         UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */

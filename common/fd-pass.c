@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "fd-pass.h"
+#include "common/fd-pass.h"
 
 #include <assert.h>
 #include <string.h>

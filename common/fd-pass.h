@@ -5,8 +5,8 @@
  * File descriptors over a SOCK_SEQPACKET socket, one message at a time (unix(7), SCM_RIGHTS).
  */
 
-#include "names.h"
-#include "util.h"
+#include "common/names.h"
+#include "common/util.h"
 
 /* Sends size bytes and n_fds (0..RAWNET_FDS_MAX) descriptors as one message; they stay the
  * caller's. Never SIGPIPE. flags: MSG_DONTWAIT or 0. Returns 0 or -errno (-EAGAIN where it would

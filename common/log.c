@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "log.h"
+#include "common/log.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,9 +10,9 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-#include "clock.h"
-#include "names.h"
-#include "text.h"
+#include "common/clock.h"
+#include "common/names.h"
+#include "common/text.h"
 
 /* The journal's native socket, sd_journal_send(3): that it is there means that a journal runs. */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"

@@ -10,7 +10,7 @@
 
 #include <syslog.h>
 
-#include "util.h"
+#include "common/util.h"
 
 /* program must outlive the process (argv[0]'s last part, a literal). */
 void log_open(const char *program);

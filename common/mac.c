@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "mac.h"
+#include "common/mac.h"
 
 #include <assert.h>
 #include <sha2.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "text.h"
+#include "common/text.h"
 
 /* IEEE 802-2014, 8.2: the two low bits of the first octet. */
 #define MAC_GROUP 0x01u

@@ -5,7 +5,7 @@
  * Ethernet addresses and the policy on them: what a network's MACPrefix= lets a lease use.
  */
 
-#include "util.h"
+#include "common/util.h"
 
 typedef struct MacAddress {
         uint8_t octet[6];

@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "clock.h"
-#include "log.h"
-#include "network-file.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/network-file.h"
 
 #define SUFFIX ".conf"
 

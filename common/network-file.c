@@ -10,9 +10,9 @@
 #include <sha2.h>
 #include <string.h>
 
-#include "network-file.h"
-#include "network-hint.h"
-#include "text.h"
+#include "common/network-file.h"
+#include "common/network-hint.h"
+#include "common/text.h"
 
 typedef enum Key {
         KEY_DESCRIPTION,

@@ -10,9 +10,9 @@
 
 #include <net/if.h>
 
-#include "mac.h"
-#include "names.h"
-#include "refusal.h"
+#include "common/mac.h"
+#include "common/names.h"
+#include "common/refusal.h"
 
 typedef enum NetworkMode {
         MODE_BRIDGE,

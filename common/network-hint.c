@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "network-hint.h"
+#include "common/network-hint.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "util.h"
+#include "common/util.h"
 
 const char *network_hint_text(const char *text, size_t size) {
         return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0

@@ -8,8 +8,8 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
-#include "network-file.h"
-#include "text.h"
+#include "common/network-file.h"
+#include "common/text.h"
 
 static bool is_name_character(char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "refusal.h"
+#include "common/refusal.h"
 
 /* Does the bridge with this index pass the VLANs first to last (0 and 0: untagged frames) to its
  * own interface? A bridge that is not VLAN-aware passes all. protocol: ETH_P_8021Q or ETH_P_8021AD.

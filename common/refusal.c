@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "refusal.h"
+#include "common/refusal.h"
 
 #include <string.h>
 
-#include "names.h"
-#include "text.h"
+#include "common/names.h"
+#include "common/text.h"
 
 static const char *const dbus_names[RAWNET_ERROR_COUNT] = {
         [RAWNET_NO_SUCH_NETWORK] = RAWNET_ERROR_PREFIX "NoSuchNetwork",

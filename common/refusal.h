@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "common/util.h"
 
 typedef enum RawnetError {
         RAWNET_OK = 0,

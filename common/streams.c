@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "streams.h"
+#include "common/streams.h"
 
 #include <fcntl.h>
 
-#include "util.h"
+#include "common/util.h"
 
 int streams_ensure(void) {
         /* A write to standard output fails as it did while that was closed: rawnetctl's exit status

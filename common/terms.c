@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "terms.h"
+#include "common/terms.h"
 
 #include <string.h>
 

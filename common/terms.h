@@ -9,7 +9,7 @@
  * comparison. The file's digest is a member: a key that has no member of its own is compared, too.
  */
 
-#include "wire.h"
+#include "common/wire.h"
 
 /* network_file_load(), or network_file_load_wait() where the caller may block. */
 typedef int (*NetworkLoad)(const char *name, Network *ret, Refusal *ret_refusal);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "text.h"
+#include "common/text.h"
 
 #include <assert.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  * UTF-8 there. Nothing here allocates or fails.
  */
 
-#include "util.h"
+#include "common/util.h"
 
 /* UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without control characters (C0,
  * DEL, C1), without format characters (bidirectional and zero-width ones among them) and without

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "unix-socket.h"
+#include "common/unix-socket.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include "refusal.h"
+#include "common/refusal.h"
 
 /* path as an address. Refused (RAWNET_INVALID_ARGS): an empty path, and one that is too long for
  * unix(7). */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "wire.h"
+#include "common/wire.h"
 
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <string.h>
 
-#include "text.h"
+#include "common/text.h"
 
 /* No byte without a name: what is not used can be held to be zero. */
 _Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32,

@@ -20,10 +20,10 @@
  * byte zero.
  */
 
-#include "mac.h"
-#include "names.h"
-#include "network-file.h"
-#include "refusal.h"
+#include "common/mac.h"
+#include "common/names.h"
+#include "common/network-file.h"
+#include "common/refusal.h"
 
 #define WIRE_VERSION UINT32_C(0x726e0009)
 #define WIRE_STATISTICS_COUNT                                                                      \

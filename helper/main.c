@@ -3,6 +3,26 @@
 /*
  * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN). It speaks to rawnetd
  * alone, reads the network files itself, and leaves when nothing is left to do. rawnet-helper(8).
+ *
+ * Theory of operation. Every line of helper/ runs in one of three kinds of process; a folder holds
+ * what one kind runs, kernel/ the netlink messages of all of them.
+ *
+ *  1. Start. main.c checks that the process has exactly its capability (privilege.c), takes the
+ *     listening socket and learns which user rawnetd is. Then the daemon runs.
+ *  2. The daemon (daemon/) is one event loop that never blocks. A first worker probes the kernel, a
+ *     second one scans for the leases that are alive; then requests are read (connection.c). Each
+ *     is given to a worker (pool.c). What the kernel says of leases and interfaces arrives in
+ *     watch.c. server.c alone decides what is due. The daemon holds no descriptor of a lease.
+ *  3. A worker (worker/) is forked for one job in the host's namespace, and may block. It reads the
+ *     network file, judges the request (validate.c), finds the parent (parent.c), has a child make
+ *     the port, and sends the reply with its descriptors to rawnetd itself. To the daemon it only
+ *     reports (report.c). It dies with the daemon.
+ *  4. A child (child/) is forked by the worker of an open. It enters a user and a network namespace
+ *     of its own (namespace.c), where it has every capability and in the host none; it builds the
+ *     port and the guard, hands the descriptors up, and exits. It executes nothing and reads no
+ *     file. It dies with the worker, and a namespace without a holder dies with it.
+ *  5. With mac=learn the child stays (learn.c) until the guest's first frame names an address, or
+ *     the port is gone. It outlives worker and daemon.
  */
 
 #include <getopt.h>

@@ -8,7 +8,7 @@
  */
 
 #include "common/wire.h"
-#include "helper/child/guard.h"
+#include "helper/child/guard-shape.h"
 #include "helper/privilege.h"
 
 typedef struct LeasePlan {

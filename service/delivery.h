@@ -9,11 +9,11 @@
  * Two things must never happen then:
  *
  *  - dbus-daemon has the last copy of a lease's descriptors. Their last close waits for the kernel
- * (16 ms for a packet socket) in the only thread of the bus that polkit and logind use, too. So our
- * own copies stay open until dbus-daemon has none, and the threads of closer.c close them.
+ *    (16 ms for a packet socket) in the only thread of the bus that polkit and logind use, too. So
+ *    our own copies stay open until dbus-daemon has none, and the threads of closer.c close them.
  *  - dbus-daemon holds 64 descriptors of ours (max_incoming_unix_fds of dbus-daemon(1)). It then
- * reads nothing more from us. So one reply of a user is under way at a time, and fewer than 64
- * descriptors in all; further replies wait here.
+ *    reads nothing more from us. So one reply of a user is under way at a time, and fewer than 64
+ *    descriptors in all; further replies wait here.
  *
  * What dbus-daemon still holds is asked of it (bus-stats.h), right behind the message: the answer
  * comes after the message was passed on or dropped. dbus-broker answers with an error, and that is

@@ -8,16 +8,16 @@
  * user's call by one message.
  *
  *  1. A call is taken from the bus at once, whatever else waits: nothing piles up in front of
- * polkit's answers, which arrive on the same connection. A call that is too long, or that is of no
- * use because nobody wants its reply, ends here.
+ *     polkit's answers, which arrive on the same connection. A call that is too long, or that is of
+ *     no use because nobody wants its reply, ends here.
  *  2. The call waits until the bus has said whose it is (caller.c), then in its user's queue. A
- * user has a limited number of calls that wait or are being worked on; what is beyond becomes a
- * refusal, which waits for its turn in the same queue, since replies use up the connection as calls
- * do. What is beyond the limit of refusals is dropped without a reply: the caller's own connection
- * then runs into the bus's limit of unanswered calls.
+ *     user has a limited number of calls that wait or are being worked on; what is beyond becomes a
+ *     refusal, which waits for its turn in the same queue, since replies use up the connection as
+ *     calls do. What is beyond the limit of refusals is dropped without a reply: the caller's own
+ *     connection then runs into the bus's limit of unanswered calls.
  *  3. Users have their turn one after the other, one message each, and only while the bus takes
- * what we send: the socket is (almost) empty and sd-bus holds nothing back. Then the call passes
- * the dispatcher a second time, and through.
+ *     what we send: the socket is (almost) empty and sd-bus holds nothing back. Then the call
+ *     passes the dispatcher a second time, and through.
  *
  * Must never make a call on the bus and wait for its answer.
  */

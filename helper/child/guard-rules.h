@@ -6,7 +6,7 @@
  * made here, so that tests can read the messages.
  */
 
-#include "helper/child/guard.h"
+#include "helper/child/guard-shape.h"
 #include "helper/kernel/nft.h"
 
 #define GUARD_TABLE "rawnet"

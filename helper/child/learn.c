@@ -15,6 +15,7 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/child/host-mac.h"
+#include "helper/child/uplink.h"
 #include "helper/report.h"
 
 /* After an address that is in use, the next frame is looked at this much later: a guest cannot keep
@@ -103,14 +104,14 @@ static int take_address(Learner *l) {
         l->plan->deadline = 0;
         r = host_mac_check(&l->host, l->plan->lease.network, &l->plan->lease.mac, &refusal);
         if (r == 0)
-                r = namespace_raise_uplink(l->plan, l->netlink, l->uplink, &refusal);
+                r = uplink_raise(l->plan, l->netlink, l->uplink, &refusal);
         if (r == 0) {
                 l->guard.mac = l->plan->lease.mac;
                 l->guard.learning = false;
                 r = guard_admit(&l->guard, &refusal);
         }
         if (r == 0)
-                r = namespace_write_record(l->plan, l->netlink, &refusal);
+                r = uplink_write_record(l->plan, l->netlink, &refusal);
         if (r > 0)
                 log_limited(&l->refusals, LOG_NOTICE, "%s", refusal.text);
         return r;

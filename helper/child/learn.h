@@ -8,7 +8,9 @@
  * restart no lease may notice.
  */
 
-#include "helper/child/namespace.h"
+#include "helper/child/guard.h"
+#include "helper/child/message.h"
+#include "helper/kernel/netlink.h"
 
 /* Hands message and fds up (and closes fds), waits for the port's first acceptable source address,
  * makes it the lease's, tells the daemon by report_fd and exits (host_fd: a netlink socket of the

@@ -12,9 +12,11 @@
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
+#include "helper/child/guard.h"
 #include "helper/child/learn.h"
 #include "helper/kernel/offload.h"
 #include "helper/child/port.h"
+#include "helper/child/uplink.h"
 #include "helper/kernel/record.h"
 
 /* Links of the namespace, by index. */
@@ -128,50 +130,6 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
         };
 }
 
-int namespace_raise_uplink(const LeasePlan *plan, Netlink *netlink, uint32_t uplink,
-                           Refusal *ret_refusal) {
-        char name[IFNAMSIZ];
-
-        for (;;) {
-                /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest
-                 * would get no IPv6 neighbour discovery. */
-                const LinkChange up = {.link = record_uplink_name(&plan->lease, name),
-                                       .mac = &plan->lease.mac,
-                                       .flags_on = IFF_UP | IFF_ALLMULTI};
-                Refusal refusal = {};
-                char mac[MAC_TEXT_SIZE];
-                int r = link_change(netlink, uplink, &up, &refusal);
-
-                if (r <= 0)
-                        return r;
-                if (refusal.kernel_errno != EADDRINUSE) {
-                        *ret_refusal = refusal;
-                        return r;
-                }
-                /* Another random address needs another guard: the worker starts over. */
-                if (plan->mac_mode == WIRE_MAC_RANDOM ||
-                    clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
-                        return refuse(
-                                ret_refusal, RAWNET_ADDRESS_IN_USE,
-                                "network '%s': MAC address %s is in use on its wire by another "
-                                "lease or by the host; choose another%s",
-                                plan->lease.network, mac_format(&plan->lease.mac, mac),
-                                plan->lease.lease_name[0] ? ", or another lease name" : "");
-                clock_pause(PLAN_PAUSE_USEC);
-        }
-}
-
-int namespace_write_record(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
-        char alias[LINK_ALIAS_SIZE];
-        const LinkChange change = {.link = "lo", .alias = alias};
-        LinkInfo lo;
-        int r;
-
-        record_format(&plan->lease, alias);
-        r = find(netlink, "lo", &lo, ret_refusal);
-        return r != 0 ? r : link_change(netlink, lo.index, &change, ret_refusal);
-}
-
 #define ACTIVE_PATIENCE_USEC UINT64_C(1000000)
 #define ACTIVE_PAUSE_USEC UINT64_C(300)
 
@@ -218,7 +176,7 @@ static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *lin
         }
         if (plan->mac_mode == WIRE_MAC_LEARN)
                 return 0;
-        return namespace_raise_uplink(plan, netlink, links->uplink.index, ret_refusal);
+        return uplink_raise(plan, netlink, links->uplink.index, ret_refusal);
 }
 
 /* fds: plan->queues of the port, then as many of vhost-net. All are closed on failure. */
@@ -262,7 +220,7 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
                 opened += r == 0 ? plan->queues : 0;
         }
         if (r == 0)
-                r = namespace_write_record(plan, netlink, ret_refusal);
+                r = uplink_write_record(plan, netlink, ret_refusal);
         if (r != 0)
                 fd_pass_close_all(fds, opened);
         return r;

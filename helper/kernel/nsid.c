@@ -64,9 +64,7 @@ int32_t nsid_of_message(const struct nlmsghdr *message) {
         return -1;
 }
 
-/* --- the kernel's list
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the kernel's list --- */
 
 /* Newer kernels (seen on 6.18, not on 6.1) give up an nsid dump after its first message:
  * rtnl_net_dumpid() returns 0, which means the end, also when more is to come. The kernel makes a
@@ -158,9 +156,7 @@ int nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
         return r;
 }
 
-/* --- one by one
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- one by one --- */
 
 /* Each answer waits in the socket as a message of its own, some 800 bytes as the kernel counts
  * them: this many fit, whatever its buffer. */

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/terms.h"
+#include "helper/worker/lease.h"
 #include "helper/worker/parent.h"
 #include "helper/report.h"
 

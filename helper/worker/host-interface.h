@@ -11,7 +11,8 @@
  * never touched, and no leg is ever given an address here. Called by workers.
  */
 
-#include "helper/worker/lease.h"
+#include "common/wire.h"
+#include "helper/doubt.h"
 #include "helper/kernel/netlink.h"
 
 /* Makes the network's leg, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY where

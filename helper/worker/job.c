@@ -13,9 +13,12 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/worker/host-interface.h"
+#include "helper/worker/close.h"
+#include "helper/worker/open.h"
 #include "helper/worker/probe.h"
 #include "helper/worker/scan.h"
 #include "helper/worker/shared.h"
+#include "helper/worker/statistics.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000

@@ -7,7 +7,7 @@
  * only reports. It may block.
  */
 
-#include "helper/worker/lease.h"
+#include "helper/worker/context.h"
 
 typedef enum JobKind {
         JOB_OPEN,

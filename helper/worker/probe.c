@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "helper/kernel/link.h"
+#include "helper/child/guard.h"
 #include "helper/kernel/offload.h"
 
 #define PROBE_NEAR "near"

@@ -6,7 +6,7 @@
  * process: never guessed from a version.
  */
 
-#include "helper/worker/lease.h"
+#include "helper/worker/context.h"
 
 /* In a worker: enters a fresh namespace and reports REPORT_PROBED with WIRE_FEATURE_*. In doubt the
  * checksum trick is there. 0 or -errno. */

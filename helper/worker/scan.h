@@ -11,7 +11,7 @@
  * whole that may lack one of them: what no known lease needs is deleted.
  */
 
-#include "helper/worker/lease.h"
+#include "helper/worker/context.h"
 
 /* Reports every lease found, then REPORT_SCANNED. 0, a refusal, or -errno; without REPORT_SCANNED
  * then. */

@@ -6,7 +6,7 @@
 #include <linux/ipv6.h>
 #include <string.h>
 
-#include "helper/child/guard.h"
+#include "helper/worker/vlan-guard.h"
 #include "helper/worker/vlan-harden.h"
 #include "helper/kernel/record.h"
 

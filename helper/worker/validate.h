@@ -6,7 +6,7 @@
  * Nothing has been made yet.
  */
 
-#include "helper/worker/lease.h"
+#include "helper/worker/context.h"
 
 /* Fills in the plan but for what only the kernel knows (id, lower, mtu). Returns 0, a refusal, or
  * -errno. */

@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "helper/child/guard.h"
+#include "helper/worker/vlan-guard.h"
 #include "helper/worker/vlan-harden.h"
 
 #define INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)

@@ -12,6 +12,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include "helper/worker/vlan-guard.h"
+#include "helper/child/guard.h"
 #include "helper/child/guard-rules.h"
 
 static void chain_freep(struct nftnl_chain **chain) {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "helper/child/guard.h"
+#include "helper/worker/vlan-guard.h"
 
 /* What the kernel says of the interface. */
 typedef struct HostState {

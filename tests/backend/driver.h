@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "backend/port-io.h"
+#include "backend/port-rx.h"
+#include "backend/port-tx.h"
 #include "backend/vhost-user.h"
 
 #define BIT(n) (UINT64_C(1) << (n))

@@ -5,8 +5,8 @@
  * seconds: what a guest's sending is held against (vhost.py).
  *
  *   blast SECONDS udp ADDRESS     a UDP socket, 18 bytes a datagram, one a call, as in the thread
- * of 2009 blast SECONDS FD MAC          a packet socket with PACKET_VNET_HDR, inherited; 64 frames
- * a call
+ *                                 of 2009
+ *   blast SECONDS FD MAC          a packet socket with PACKET_VNET_HDR, inherited; 64 frames a call
  */
 
 #include <arpa/inet.h>

@@ -3,18 +3,21 @@
 /*
  * How long does it take to open a lease? Prints one number a line, microseconds, as they come.
  *
- *   open bus NETWORK COUNT hold|cycle      OpenTap by D-Bus; with hold the leases stay until stdin
- * ends, with cycle each is closed before the next is asked for
- *   open idle NETWORK COUNT -              OpenTap by D-Bus, each when the one before has ended, so
- * that the kernel is not still busy with its end open first NETWORK COUNT -             the same,
- * each by a connection that has opened none before, as rawnetctl does it open end NETWORK COUNT -
- * from before the last close of a lease to its signal Ended open ask NETWORK COUNT - CanOpen by
- * D-Bus: what bus and polkit take of the whole open polkit ACTION COUNT -             polkit alone:
- * the caller asks it about itself open fork - COUNT -                    the kernel alone: a child
- * that makes a user and a network namespace and exits open helper NETWORK COUNT - straight to
- * rawnet-helper, as rawnetd does it (and as its user): what the helper takes of the whole; each
- * when the one before has ended and polkit has been asked a question open hasty NETWORK COUNT - the
- * same, but each is asked for upon the last one's answer
+ *   open bus NETWORK COUNT hold|cycle   OpenTap by D-Bus; with hold the leases stay until stdin
+ *                                       ends, with cycle each is closed before the next
+ *   open idle NETWORK COUNT -           OpenTap by D-Bus, each when the one before has ended, so
+ *                                       that the kernel is not still busy with its end
+ *   open first NETWORK COUNT -          the same, each by a connection that has opened none before,
+ *                                       as rawnetctl does it
+ *   open end NETWORK COUNT -            from before the last close of a lease to its signal Ended
+ *   open ask NETWORK COUNT -            CanOpen by D-Bus: what bus and polkit take of the whole
+ *   open polkit ACTION COUNT -          polkit alone: the caller asks it about itself
+ *   open fork - COUNT -                 the kernel alone: a child that makes a user and a network
+ *                                       namespace and exits
+ *   open helper NETWORK COUNT -         straight to rawnet-helper, as rawnetd does it (and as its
+ *                                       user): what the helper takes of the whole; each when the
+ *                                       one before has ended and polkit has been asked a question
+ *   open hasty NETWORK COUNT -          the same, but each is asked for upon the last one's answer
  */
 
 #include <assert.h>

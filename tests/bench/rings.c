@@ -6,7 +6,7 @@
  *
  *   rings MILLISECONDS send WAY FD MAC            FD: the lease's socket; frames come from MAC
  *   rings MILLISECONDS receive WAY FD MAC FAR     FAR: a plain packet socket at the wire's other
- * end, which floods MAC meanwhile
+ *                                                 end, which floods MAC meanwhile
  *
  * WAY: `call` one frame a system call; `batch` or `batch=N` sendmmsg and recvmmsg with N frames
  * (64); `ring` a mapped ring (TPACKET_V2, packet(7)) to or from which frames are copied, as they

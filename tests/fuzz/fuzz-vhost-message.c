@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 #include "backend/peer-event.h"
-#include "backend/port-io.h"
+#include "backend/port-rx.h"
+#include "backend/port-tx.h"
 #include "backend/vhost-user.h"
 #include "fuzz.h"
 

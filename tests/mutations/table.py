@@ -25,7 +25,7 @@ STALL = "tests/attack/test_bus_stall.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
-SERVER, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/worker/validate.c", "helper/privilege.c"
+SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
 POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE_C = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
 
@@ -191,9 +191,9 @@ MUTATIONS = [
     Mutation("log: every probe", [(SERVER, "!log_limit_pass(&server->probes, &n)", "log_limit_pass(&server->probes, &n) && !server")],
              LOG, "cannot_be_had", WRONG),
     # -- the helper
-    helper("anybody may speak", SERVER,
-           "if (peer.uid == server->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
-    helper("messages are not checked", SERVER,
+    helper("anybody may speak", CONNECTION,
+           "if (peer.uid == connections->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
+    helper("messages are not checked", CONNECTION,
            "wire_request_check(&request, (size_t)n) < 0 ||", "n < 0 ||", "malformed", "answered with"),
     helper("the request may differ from the file", VALIDATE,
            "if (memcmp(&terms, request, sizeof(terms)) == 0)", "if (terms.uid == request->uid)",
@@ -208,7 +208,7 @@ MUTATIONS = [
            "        r = network_offers(&network, (LeaseKind)open->kind, ret_refusal);\n", "        r = 0;\n",
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
-    helper("descriptors are taken", SERVER, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
+    helper("descriptors are taken", CONNECTION, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
     # -- what a tap can make the kernel hold and do
     Mutation("load: a tap has the kernel's queues", [(NAMESPACE, "                .queue_length = port_queue_length(plan->queues),\n", "")],
              LOAD, "few_unread", r"queues held \d+ frames"),
@@ -244,11 +244,11 @@ MUTATIONS = [
     Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == WIRE_MAC_LEARN)", "if (!connection)")],
              LEARNING, "counts_by_itself", WRONG),
     Mutation("learn: a helper that starts anew counts its own only",
-             [("helper/daemon/learning.c", "worker_count_learning(server) + count_unheard(server) < max", "worker_count_learning(server) < max")],
+             [("helper/daemon/learning.c", "pool_count_learning(learning->pool) + count_unheard(learning) < max", "pool_count_learning(learning->pool) < max")],
              LEARNING, "starts_anew", WRONG),
     Mutation("learn: what earlier children learned is not seen",
-             [("helper/daemon/pool.c", "        server->sweep_wanted = true;\n        learning_watch(server);\n",
-               "        server->sweep_wanted = true;\n")], LEARNING, "outlives_the_daemons", "did not come"),
+             [(SERVER, "server->scanned = server->sweep_wanted = true;\n learning_watch(&server->learning);",
+               "server->scanned = server->sweep_wanted = true;")], LEARNING, "outlives_the_daemons", "did not come"),
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);
@@ -333,6 +333,6 @@ MUTATIONS = [
     Mutation("sweep: one look is enough", [("helper/doubt.h", "#define DOUBT_USEC UINT64_C(1000000)", "#define DOUBT_USEC UINT64_C(0)"),
                                             ("helper/worker/host-interface.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
              "tests/attack/test_sweep.py", "away", "was deleted"),
-    Mutation("sweep: it waits for every open", [(SERVER, "server->n_host_jobs == 0 && !server->sweeping", "server->n_opens == 0 && !server->sweeping")],
+    Mutation("sweep: it waits for every open", [(SERVER, "server->pool.n_host_jobs == 0 && !server->sweeping", "server->pool.n_opens == 0 && !server->sweeping")],
              "tests/attack/test_sweep.py", "waiting", "still there after"),
 ]

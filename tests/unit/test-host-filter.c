@@ -8,7 +8,7 @@
 #include "helper/worker/vlan-harden.h"
 
 #include "fake-kernel.h"
-#include "helper/child/guard.h"
+#include "helper/worker/vlan-guard.h"
 #include "test.h"
 
 static unsigned n_checked;

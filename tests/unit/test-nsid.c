@@ -269,9 +269,7 @@ static void test_of_message(_unused_ void **state) {
         assert_int_equal(nsid_of_message(put_header(buffer, RTM_DELNSID, 1)), -1);
 }
 
-/* --- ids of new leases
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- ids of new leases --- */
 
 static uint32_t take(LeaseIds *ids, Netlink *netlink, uint32_t id) {
         Refusal refusal;

@@ -8,7 +8,7 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
-#include "helper/child/guard.h"
+#include "helper/worker/vlan-guard.h"
 #include "helper/worker/shared.h"
 #include "test.h"
 

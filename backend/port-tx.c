@@ -1,81 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "backend/port-io.h"
+#include "backend/port-tx.h"
 
-#include <linux/if_packet.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "backend/peer-event.h"
-#include "backend/port-buffers.h"
-
-PortIo *port_io_new(void) {
-        return calloc(1, sizeof(PortIo));
-}
-
-void port_io_free(PortIo *io) {
-        free(io);
-}
-
-int port_check(const Pair *pair, Refusal *ret_refusal) {
-        struct sockaddr_ll address = {};
-        socklen_t length = sizeof(address);
-
-        /* net/packet/af_packet.c, packet_notifier(): -1 when the interface was unregistered. */
-        if (getsockname(pair->socket, (struct sockaddr *)&address, &length) == 0 &&
-            address.sll_family == AF_PACKET && address.sll_ifindex <= 0)
-                return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
-                              "the lease has ended: its interface is gone");
-        return 0;
-}
-
-int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal) {
-        pair->down = error == ENETDOWN || error == ENXIO;
-        if (error == EFAULT)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s: the guest's memory went away",
-                              what);
-        return port_check(pair, ret_refusal);
-}
-
-int port_tell(Ring *ring, Refusal *ret_refusal) {
-        return ring_publish(ring) && ring->call_fd >= 0
-                       ? peer_event_signal(ring->call_fd, ret_refusal)
-                       : 0;
-}
-
-/* The pieces without what lies between `from` and `to`; at most one more than before. Returns their
- * number. */
-static unsigned cut_out(const struct iovec *pieces, unsigned n, size_t from, size_t to,
-                        struct iovec *out) {
-        unsigned count = 0;
-        size_t at = 0;
-
-        for (unsigned i = 0; i < n; i++) {
-                uint8_t *base = pieces[i].iov_base;
-                size_t length = pieces[i].iov_len;
-                size_t before = at >= from ? 0 : MIN_OF(length, from - at);
-                size_t skip = at >= to ? 0 : MIN_OF(length, to - at);
-
-                if (before > 0)
-                        out[count++] = (struct iovec){base, before};
-                if (skip < length)
-                        out[count++] = (struct iovec){base + skip, length - skip};
-                at += length;
-        }
-        return count;
-}
-
-/* Without PACKET_VNET_HDR_SZ the kernel's header is the first 10 bytes of the guest's 12. */
-void port_message(PortIo *io, const Device *device, const Pair *pair, struct iovec *pieces,
-                  unsigned n, struct msghdr *ret) {
-        *ret = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n};
-        if (pair->socket_header == device->header_size)
-                return;
-        ret->msg_iov = io->cut + io->n_cut;
-        ret->msg_iovlen =
-                cut_out(pieces, n, pair->socket_header, device->header_size, ret->msg_iov);
-        io->n_cut += (unsigned)ret->msg_iovlen;
-}
 
 /* Buffers of the transmit ring as messages: *ret_n of them, 0 when the ring is empty. */
 static int take_frames(PortIo *io, Device *device, Pair *pair, unsigned *ret_n,
@@ -169,18 +97,4 @@ PortResult port_transmit(PortIo *io, Device *device, unsigned index, bool rearm,
                         return PORT_BROKEN;
         }
         return pair->blocked ? PORT_WAITS : PORT_MORE;
-}
-
-void port_discard(Device *device) {
-        uint8_t head[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
-
-        for (unsigned i = 0; i < device->n_pairs; i++) {
-                /* A bound, so that a busy wire does not hold us here. */
-                for (unsigned n = 0; n < PORT_DISCARD_MAX; n++)
-                        if (recv(device->pairs[i].socket, head, sizeof(head),
-                                 MSG_DONTWAIT | MSG_TRUNC) < 0 &&
-                            errno == EAGAIN)
-                                break;
-                device->pairs[i].readable = true;
-        }
 }

@@ -10,11 +10,12 @@
  * as the longest frame needs.
  */
 
+#include "backend/port-rx.h"
+
 #include <endian.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "backend/port-buffers.h"
 #include "backend/segment.h"
 
 #define LARGE_BUFFERS 62u  /* for one frame; 43 of Linux's 1,526 bytes hold 64 KiB */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/close.h"
+
+#include "helper/kernel/record.h"
+#include "helper/worker/lease.h"
+
+static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
+        Refusal refusal = {};
+        LinkInfo link;
+        int r;
+
+        r = link_get(netlink, (int32_t)id, name, &link, &refusal);
+        if (r == 0)
+                r = link_delete(netlink, (int32_t)id, &link, &refusal);
+        if (link_is_missing(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        char name[IFNAMSIZ];
+        WireLease lease;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = lease_find(&netlink, id, &lease, ret_refusal);
+        /* The wire first: an exclusive VLAN is free at once. */
+        if (r == 0)
+                r = delete_link(&netlink, id, record_uplink_name(&lease, name), ret_refusal);
+        if (r == 0)
+                r = delete_link(&netlink, id, record_port_name(id, name), ret_refusal);
+        if (r == 0) {
+                lease.gone = true;
+                r = report_send(context->report_fd, REPORT_CLOSED, &lease, 0);
+        }
+        return r;
+}

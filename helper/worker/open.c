@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/open.h"
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "common/clock.h"
+#include "common/fd-pass.h"
+#include "common/log.h"
+#include "helper/kernel/nsid.h"
+#include "helper/child/host-mac.h"
+#include "helper/worker/lease.h"
+#include "helper/worker/parent.h"
+#include "helper/kernel/record.h"
+#include "helper/worker/validate.h"
+
+static const uint32_t macvlan_modes[] = {
+        [MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,
+        [MODE_PRIVATE] = MACVLAN_MODE_PRIVATE,
+        [MODE_VEPA] = MACVLAN_MODE_VEPA,
+};
+
+/* The uplink, made straight in the child's namespace: it is never in the host's. */
+static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        const LinkPlan link = {
+                .name = record_uplink_name(&plan->lease, name),
+                .lower = plan->lower,
+                .mac = plan->lease.mac,
+                .mtu = plan->lease.mtu,
+                .namespace_of = child,
+        };
+
+        if (plan->network.mode == MODE_EXCLUSIVE)
+                return link_add_vlan(netlink, &link, plan->lease.vlan, plan->network.protocol,
+                                     ret_refusal);
+        return parent_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
+}
+
+/* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for),
+ * some 1,300 short frames or a dozen of 64 KiB. A tap has room for 512 of any length; with a
+ * socket's usual 208 KiB, three long ones, a vhost-user back end that had to wait a moment for a
+ * processor lost TCP's. */
+#define RECEIVE_BUFFER (512 * 1024)
+
+/* In the worker, since it takes CAP_NET_ADMIN in the host. Without, the port is no less a port. */
+static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
+        const int size = RECEIVE_BUFFER;
+
+        for (size_t i = 0; plan->lease.kind == KIND_PACKET && i < n; i++)
+                if (setsockopt(fds[i], SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+                        log_debug("SO_RCVBUFFORCE: %m");
+}
+
+static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, int report_fd,
+                      WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
+        int r;
+
+        r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        if (r == 0)
+                r = add_uplink(plan, netlink, child->pid, ret_refusal);
+        if (r == 0)
+                r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
+        if (r == 0)
+                r = child_go(child, plan, report_fd,
+                             plan->mac_mode == WIRE_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
+                                                              : -1);
+        if (r == 0)
+                r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
+        if (r == 0)
+                widen_sockets(plan, ret_fds, *ret_n_fds);
+        return r;
+}
+
+static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent,
+                      Refusal *ret_refusal) {
+        LinkInfo lower;
+        int r;
+
+        r = parent_find(netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
+        if (r != 0)
+                return r;
+        lower = *ret_parent;
+        if (plan->network.mode != MODE_EXCLUSIVE)
+                r = parent_lower(netlink, &plan->network, ret_parent, plan->lease.vlan, &lower,
+                                 ret_refusal);
+        if (r != 0)
+                return r;
+        plan->lower = lower.index;
+        plan->lower_mtu = lower.mtu;
+        plan->lease.mtu = plan->network.mtu ? plan->network.mtu : lower.mtu;
+        /* A frame of the parent that is longer does not get into the guest; rawnetctl check has a
+         * note on that. */
+        if (plan->lease.kind == KIND_TAP)
+                plan->lease.mtu = MIN_OF(plan->lease.mtu, RAWNET_TAP_MTU_MAX);
+        return 0;
+}
+
+/* A random address, and whoever chose it a look at the host's own. One that is to be learned is
+ * looked at then (learn.c). */
+static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
+        const MacPrefix *prefix = mac_prefix_to_choose(&plan->network.mac_prefixes);
+
+        if (plan->mac_mode == WIRE_MAC_LEARN)
+                return 0;
+        if (plan->mac_mode == WIRE_MAC_RANDOM) {
+                int r = prefix ? mac_random(prefix, &plan->lease.mac) : -EINVAL;
+
+                if (r < 0)
+                        return r;
+        }
+        return host_mac_check(netlink, plan->lease.network, &plan->lease.mac, ret_refusal);
+}
+
+/* spare: a child made ahead (spare.h), which this try uses up, or none. */
+static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spare, int report_fd,
+                    WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
+                    Refusal *ret_refusal) {
+        Child child = *spare;
+        int r;
+
+        /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
+        r = lease_ids_take(ids, netlink, &plan->lease.id, ret_refusal);
+        if (r == 0)
+                r = choose_mac(plan, netlink, ret_refusal);
+        if (r != 0)
+                return r;
+        plan->lease.since = clock_usec(CLOCK_REALTIME);
+        /* Where none was made ahead: the namespace is half of the work, and is made while the
+         * host's side is looked at. */
+        if (child.socket_fd < 0)
+                r = child_start(&plan->privilege, &child);
+        if (r < 0)
+                return r;
+        spare->socket_fd = -1;
+        r = find_lower(plan, netlink, ret_parent, ret_refusal);
+        if (r == 0)
+                r = talk_child(plan, netlink, &child, report_fd, ret_lease, ret_fds, ret_n_fds,
+                               ret_refusal);
+        safe_close(child.socket_fd);
+        /* A child that failed is gone, and with it the namespace and the uplink, before the next
+         * try. */
+        if (r != 0)
+                (void)waitpid(child.pid, NULL, 0);
+        return r;
+}
+
+/* The reasons for another try, until the deadline: what an ending lease still holds for a moment, a
+ * number or address drawn twice. */
+static bool is_passing(const LeasePlan *plan, int r, const Refusal *refusal) {
+        if (r == RAWNET_NETWORK_BUSY)
+                return true;
+        if (r == RAWNET_ADDRESS_IN_USE)
+                return plan->mac_mode == WIRE_MAC_RANDOM;
+        return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == EEXIST;
+}
+
+/* EEXIST at an exclusive lease's uplink: somebody has the VLAN. */
+static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *parent, int r,
+                   Refusal *refusal) {
+        if (r != RAWNET_KERNEL_REFUSED || plan->network.mode != MODE_EXCLUSIVE)
+                return r;
+        if (refusal->kernel_errno == EEXIST)
+                return parent_vlan_taken(netlink, &plan->network, parent, plan->lease.vlan,
+                                         refusal);
+        if (link_kind_is_missing(r, refusal))
+                return parent_no_vlan(&plan->network, plan->lease.vlan, refusal);
+        return r;
+}
+
+int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        Child spare = context->spare;
+        LinkInfo parent = {};
+        LeasePlan plan;
+        int r;
+
+        r = validate_open(context, request, &plan, ret_refusal);
+        if (r != 0)
+                return r;
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        for (;;) {
+                r = try_open(&plan, &netlink, context->ids, &spare, context->report_fd, ret_lease,
+                             ret_fds, ret_n_fds, &parent, ret_refusal);
+                if (r == 0) {
+                        r = report_lease(context->report_fd, ret_lease, plan.lower, plan.lower_mtu);
+                        if (r == 0)
+                                return 0;
+                        fd_pass_close_all(ret_fds, *ret_n_fds);
+                        *ret_n_fds = 0;
+                }
+                if (r < 0)
+                        return r;
+                r = explain(&plan, &netlink, &parent, r, ret_refusal);
+                if (!is_passing(&plan, r, ret_refusal) ||
+                    clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
+                        return lease_name_network(plan.lease.network, plan.network.parent, r,
+                                                  ret_refusal);
+                if (r == RAWNET_NETWORK_BUSY)
+                        clock_pause(PLAN_PAUSE_USEC);
+        }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Opening a lease, from the network file to the descriptors. It may block. It trusts nothing that
+ * rawnetd says but the owner's uid.
+ */
+
+#include "helper/worker/context.h"
+
+/* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for,
+ * the caller's. Returns 0, a refusal, or -errno. */
+int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
+               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);

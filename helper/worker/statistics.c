@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/statistics.h"
+
+#include <linux/if_link.h>
+#include <string.h>
+
+#include "helper/kernel/record.h"
+#include "helper/worker/lease.h"
+
+/* A tap transmits what the guest receives. */
+static void turn_round(struct rtnl_link_stats64 *s) {
+        const struct rtnl_link_stats64 seen = *s;
+
+        s->rx_packets = seen.tx_packets;
+        s->tx_packets = seen.rx_packets;
+        s->rx_bytes = seen.tx_bytes;
+        s->tx_bytes = seen.rx_bytes;
+        s->rx_errors = seen.tx_errors;
+        s->tx_errors = seen.rx_errors;
+        s->rx_dropped = seen.tx_dropped;
+        s->tx_dropped = seen.rx_dropped;
+        s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
+}
+
+int lease_statistics(const LeaseContext *context, uint32_t id,
+                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink netlink = {};
+        char name[IFNAMSIZ];
+        WireLease lease;
+        LinkInfo port;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = lease_find(&netlink, id, &lease, ret_refusal);
+        if (r != 0)
+                return r;
+        /* What a packet port's holder sends leaves by the uplink without having been counted at the
+         * port (guard.h). */
+        if (lease.kind == KIND_TAP)
+                record_port_name(id, name);
+        else
+                record_uplink_name(&lease, name);
+        r = link_get(&netlink, (int32_t)id, name, &port, ret_refusal);
+        if (r != 0)
+                return r;
+        if (lease.kind == KIND_TAP)
+                turn_round(&port.statistics);
+        memcpy(ret, &port.statistics,
+               MIN_OF(sizeof(port.statistics), WIRE_STATISTICS_COUNT * sizeof(uint64_t)));
+        return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A lease's counters. */
+
+#include "helper/worker/context.h"
+
+/* The port's counters, turned to the guest's side: what it received is rx. */
+int lease_statistics(const LeaseContext *context, uint32_t id,
+                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal);
