@@ -194,7 +194,7 @@ MUTATIONS = [
     helper("anybody may speak", CONNECTION,
            "if (peer.uid == connections->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
     helper("messages are not checked", CONNECTION,
-           "wire_request_check(&request, (size_t)n) < 0 ||", "n < 0 ||", "malformed", "answered with"),
+           "wire_request_check(&request, (size_t)n) < 0)", "n < 0)", "malformed", "answered with"),
     helper("the request may differ from the file", VALIDATE,
            "if (memcmp(&terms, request, sizeof(terms)) == 0)", "if (terms.uid == request->uid)",
            "only_what_the_file_says only_what_the_file_said", OPENED),
