@@ -6,8 +6,8 @@
 
 int queues_check(const Pool *pool, const Registry *registry, const WireOpen *open,
                  Refusal *ret_refusal) {
-        const unsigned n = registry_count_queues(registry, open->uid) +
-                           pool_count_queues(pool, open->uid);
+        const unsigned n =
+                registry_count_queues(registry, open->uid) + pool_count_queues(pool, open->uid);
 
         if (n + open->queues <= RAWNET_QUEUES_PER_USER_MAX)
                 return 0;
