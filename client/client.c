@@ -15,17 +15,19 @@ int say_failure(int r, const Refusal *refusal) {
 }
 
 int say_bad_option(int c, char **argv) {
-        const char *option = argv[optind - 1];
+        const char *option = argv[optind - 1], *verb = argv[0];
 
         if (c == ':')
-                log_error("%s needs a value (see rawnetctl --help)", option);
+                log_error("%s: %s needs a value (see 'rawnetctl help %s')", verb, option, verb);
         else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known one: getopt_long(3) */
-                log_error("%.*s takes no value (see rawnetctl --help)", (int)strcspn(option, "="),
-                          option);
+                log_error("%s: %.*s takes no value (see 'rawnetctl help %s')", verb,
+                          (int)strcspn(option, "="), option, verb);
         else if (strncmp(option, "--", 2) == 0)
-                log_error("unknown option %s (see rawnetctl --help)", option);
+                log_error("%s: there is no option '%s' (see 'rawnetctl help %s')", verb, option,
+                          verb);
         else
-                log_error("unknown option -%c (see rawnetctl --help)", optopt);
+                log_error("%s: there is no option '-%c' (see 'rawnetctl help %s')", verb, optopt,
+                          verb);
         return EXIT_USAGE;
 }
 
@@ -49,7 +51,7 @@ int parse_listing_options(int argc, char **argv, const struct option *options, i
                         return say_bad_option(c, argv);
                 }
         if (argc - optind < min || argc - optind > max) {
-                log_error("%s: %s (see rawnetctl help %s)", argv[0],
+                log_error("%s: %s (see 'rawnetctl help %s')", argv[0],
                           argc - optind < min ? "an argument is missing" : "too many arguments",
                           argv[0]);
                 return EXIT_USAGE;
@@ -78,10 +80,12 @@ static int search_program(const char *program, int *ret_errnum) {
         const char *path = getenv("PATH");
 
         *ret_errnum = ENOENT;
-        for (const char *at = path ? path : "/bin:/usr/bin"; at;
-             at = strchr(at, ':'), at += at != NULL) {
+        for (const char *at = path ? path : "/bin:/usr/bin", *colon; at;
+             at = colon ? colon + 1 : NULL) {
                 _cleanup_free_ char *file = NULL;
                 int length = (int)strcspn(at, ":"), errnum;
+
+                colon = strchr(at, ':');
 
                 if (asprintf(&file, "%.*s%s%s", length, at, length > 0 ? "/" : "", program) < 0) {
                         file = NULL; /* undefined after an error, printf(3) */

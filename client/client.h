@@ -30,13 +30,14 @@ int verb_host(int argc, char **argv);
 int verb_plug(int argc, char **argv);
 int verb_unplug(int argc, char **argv);
 int verb_vhost(int argc, char **argv);
+int verb_help(int argc, char **argv);
 
 /* One line on stderr for what a function returned: the refusal's sentence (r > 0) or the errno's
  * text. Returns EXIT_FAILURE. */
 int say_failure(int r, const Refusal *refusal);
 
-/* One line for what getopt_long() (opterr 0, optstring with ':') answered with '?' or ':'. Returns
- * EXIT_USAGE. */
+/* One line for what getopt_long() (opterr 0, optstring with ':') answered with '?' or ':';
+ * argv is a verb's. Returns EXIT_USAGE. */
 int say_bad_option(int c, char **argv);
 
 /* What the verbs that print something take. */

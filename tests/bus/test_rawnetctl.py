@@ -206,10 +206,12 @@ def test_json_of_everything():
 # (exit status, arguments, what the line says)
 WRONG = (
     (2, "", "which command"),
-    (2, "unknown", "unknown: no such command"),
-    (2, "--unknown", "no such command"),
+    (2, "unknown", "there is no command 'unknown'; 'rawnetctl help' lists them"),
+    (2, "--unknown", "there is no command '--unknown'"),
+    (2, "help unknown", "there is no command 'unknown'"),
+    (2, "help list stat", "too many"),
     (2, "networks x", "too many"),
-    (2, "networks --colour", "unknown option --colour"),
+    (2, "networks --colour", "networks: there is no option '--colour' (see 'rawnetctl help networks')"),
     (2, "network", "did you mean networks"),
     (2, "list x", "too many"),
     (2, "list --json=yes", "--json takes no value"),
@@ -270,7 +272,9 @@ def test_wrong_use():
         bad(status, *line.split(), contains=(words,))
     assert "rawnetctl" in good("--help") and "run" in good("run", "--help")
     assert good("--version").startswith("rawnetctl ") and good("help") == good("--help")
-    assert good("stat", "--help").splitlines()[0].startswith("  stat ") and "close" not in good("stat", "--help")
+    assert good("stat", "--help") == good("help", "stat") == good("stat", "--json", "-h")
+    assert good("stat", "--help").startswith("rawnetctl stat ") and "rawnetctl close" not in good("stat", "--help")
+    assert "Example:\n\n  rawnetctl run lab" in good("help", "run") and "--queues N" in good("run", "--help")
 
 
 def test_the_command_is_looked_for_first():

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "client/verbs.h"
+
+#include <string.h>
+
+#include "client/client.h"
+
+#define MAC_OPTION(more)                                                                           \
+        { "mac", "ADDRESS" more, "the port's MAC address; default: rawnet chooses one" }
+#define NAME_OPTION                                                                                \
+        { "name", "NAME", "a name for the lease; a named lease always gets the same address" }
+#define QUEUES_OPTION                                                                              \
+        { "queues", "N", "descriptors of a multiqueue port, 1 to 16" }
+#define JSON_OPTION                                                                                \
+        { "json", NULL, "print JSON, which has every property and is stable" }
+#define NO_LEGEND_OPTION                                                                           \
+        { "no-legend", NULL, "print no headings and hints on a terminal" }
+#define VHOST_OPTION                                                                               \
+        { "vhost", "[BOOL]", "use the kernel's vhost-net; for a tap" }
+
+static const VerbOption networks_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}};
+static const VerbOption list_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}};
+static const VerbOption stat_options[] = {
+        {"all", NULL, "print every counter"},
+        {"json", NULL, "print JSON, with every property and counter"},
+        {}};
+static const VerbOption check_options[] = {{"json", NULL, "print JSON"}, {}};
+static const VerbOption run_options[] = {
+        {"kind", "tap|packet",
+         "tap, the default, is for virtual machines; packet for programs "
+         "that read and write frames"},
+        {"mac", "ADDRESS|learn",
+         "the port's MAC address, or the source of the guest's first "
+         "frame; default: rawnet chooses one"},
+        NAME_OPTION,
+        QUEUES_OPTION,
+        VHOST_OPTION,
+        {"vnet-hdr", "BOOL", "frames have a struct virtio_net_hdr; for a packet port"},
+        {"port", "NAME=NETWORK",
+         "a port that {NAME.fd} and so on stand for; may be repeated, "
+         "takes the options before it"},
+        {}};
+static const VerbOption qemu_options[] = {
+        {"dry-run", NULL, "open nothing, and print the command line"}, {}};
+static const VerbOption vhost_options[] = {
+        {"socket", "PATH", "listen for the front end there"},
+        {"connect", "PATH", "connect to the front end, which listens there"},
+        {"allow-user", "USER", "let this user be the front end, too"},
+        MAC_OPTION(""),
+        NAME_OPTION,
+        {"queues", "N", "pairs of queues, 1 to 16"},
+        {"busy-poll", "USEC", "look so long for more frames before sleeping"},
+        {"coalesce", "USEC", "let frames wait so long at most, to serve them in batches"},
+        {}};
+static const VerbOption plug_options[] = {
+        {"qmp", "SOCKET", "the socket of QEMU's -qmp"},
+        {"id", "DEVICE", "what QEMU calls the device; default: the port's name"},
+        {"bus", "BUS", "the bus of the machine for the card"},
+        {"mac", "ADDRESS|learn",
+         "the port's MAC address, or the source of the guest's first "
+         "frame; default: rawnet chooses one"},
+        NAME_OPTION,
+        QUEUES_OPTION,
+        VHOST_OPTION,
+        {}};
+static const VerbOption unplug_options[] = {{"qmp", "SOCKET", "the socket of QEMU's -qmp"}, {}};
+
+const Verb verbs[] = {
+        {"networks", verb_networks, "list the networks that an administrator set up", "[OPTION...]",
+         NULL,
+         "Lists the networks: their state, leases, VLAN, parent interface, the kinds of\n"
+         "ports that they offer, and the host's own interface.",
+         "rawnetctl networks", networks_options},
+        {"list", verb_list, "list the leases", "[OPTION...]", NULL,
+         "Lists the leases, the oldest first. A lease is a port that somebody has open.",
+         "rawnetctl list\n"
+         "rawnetctl list --json | jq -r '.[] | select(.network == \"lab\") | .mac'",
+         list_options},
+        {"stat", verb_stat, "show a lease and what its guest received and sent", "[OPTION...] ID",
+         "ID",
+         "Shows a lease and its counters, seen from the guest. ID is a lease's ID, such\n"
+         "as rn7fff0001, or its name.",
+         "rawnetctl stat web1", stat_options},
+        {"close", verb_close, "end a lease while a program still holds it", "ID", "ID",
+         "Ends a lease while a program still holds it. ID is a lease's ID, such as\n"
+         "rn7fff0001, or its name. Closing another user's lease needs authorization.",
+         "rawnetctl close web1", NULL},
+        {"check", verb_check, "say why a network cannot serve, and what to do",
+         "[OPTION...] [NETWORK]", "NETWORK",
+         "Says of each network, or of one, why it cannot serve here and what to do, and\n"
+         "whether you may open ports on it. Exits with 0 if all of them can serve.",
+         "rawnetctl check lab", check_options},
+        {"run", verb_run, "open ports for a command, and become it",
+         "[OPTION...] NETWORK -- CMD [ARG...]\n"
+         "[OPTION...] --port NAME=NETWORK ... -- CMD [ARG...]",
+         "NETWORK CMD",
+         "Opens a port and becomes CMD, which gets its descriptors, from 3 up. In ARG\n"
+         "these words are replaced: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname};\n"
+         "with --port {NAME.fd} and so on.",
+         "rawnetctl run lab -- qemu-system-x86_64 -m 1G disk.img \\\n"
+         "    -netdev tap,id=n0,fd={fd} -device virtio-net-pci,netdev=n0,mac={mac}",
+         run_options},
+        {"qemu", verb_qemu, "become QEMU with ports on networks", "[--dry-run] [--] QEMU [ARG...]",
+         "CMD",
+         "Becomes QEMU. Each -netdev raw,id=ID,network=NETWORK and each\n"
+         "-nic raw,network=NETWORK gets a port.",
+         "rawnetctl qemu -- qemu-system-x86_64 -m 1G disk.img \\\n"
+         "    -netdev raw,id=n0,network=lab -device virtio-net-pci,netdev=n0",
+         qemu_options},
+        {"vhost", verb_vhost, "serve a port to a vhost-user front end",
+         "[OPTION...] --socket PATH NETWORK\n"
+         "[OPTION...] --connect PATH NETWORK",
+         "NETWORK",
+         "Opens a packet port and becomes rawnet-vhost(1), which serves it to a\n"
+         "vhost-user front end: QEMU, libvirt, cloud-hypervisor.",
+         "rawnetctl vhost --socket $XDG_RUNTIME_DIR/vm1.sock lab", vhost_options},
+        {"plug", verb_plug, "put a network card with a port into a running QEMU",
+         "[OPTION...] --qmp SOCKET NETWORK", "NETWORK",
+         "Opens a port and puts a virtio network card with it into a QEMU that is\n"
+         "running. Prints the lease and the device.",
+         "rawnetctl plug --qmp $XDG_RUNTIME_DIR/vm1.qmp lab", plug_options},
+        {"unplug", verb_unplug, "take that card out again", "--qmp SOCKET DEVICE", "DEVICE",
+         "Takes a card that plug put in out of a running QEMU. DEVICE is what plug\n"
+         "printed.",
+         "rawnetctl unplug --qmp $XDG_RUNTIME_DIR/vm1.qmp rn7fff0001", unplug_options},
+        {"host", verb_host, "make or remove the host's own interface on a network",
+         "up|down NETWORK", "up|down NETWORK",
+         "Makes or removes the interface that HostInterface= in the network's file names,\n"
+         "by which host and guests reach each other. For administrators.",
+         "rawnetctl host up lab", NULL},
+        {"help", verb_help, "show a command's options and an example", "[COMMAND]", "COMMAND",
+         "Shows what a command does, its options and an example, or the list of\n"
+         "commands.",
+         "rawnetctl help run", NULL},
+};
+const size_t n_verbs = ARRAY_SIZE(verbs);
+
+const Verb *verb_find(const char *name) {
+        for (size_t i = 0; i < n_verbs; i++)
+                if (strcmp(name, verbs[i].name) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
+const Verb *verb_guess(const char *name) {
+        for (size_t i = 0; i < n_verbs; i++) {
+                size_t n = MIN_OF(strlen(name), strlen(verbs[i].name));
+
+                if (n >= 3 && strncmp(name, verbs[i].name, n) == 0)
+                        return &verbs[i];
+        }
+        return NULL;
+}
