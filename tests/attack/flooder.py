@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A program that floods org.rawnet1: flooder.py SHAPE CONNECTIONS [deaf]. Run as a user that is in no group. It sends messages of
 one shape on all connections as fast as the bus takes them, and reads replies and drops them (deaf: reads nothing). Prints "flooding"
-once every connection has sent something, and ends with its stdin."""
+once every connection has sent something, then for each line of its stdin how many messages it has sent, and ends with its stdin."""
 
 import array
 import errno
@@ -78,12 +78,14 @@ class Connection:
         self.batch = 1 if self.descriptors or len(self.one) > 65536 else BATCH
         self.data = bytearray(self.one * self.batch)
         self.sent = len(self.data)  # of data
+        self.count = 0  # messages, but for the current batch
         self.null = os.open("/dev/null", os.O_RDONLY)
 
     def flood(self):
         try:
             while True:
                 if self.sent == len(self.data):
+                    self.count += self.batch if self.serial > 1000 else 0
                     for offset in range(0, len(self.data), len(self.one)):
                         self.serial = self.serial % 0xFFFFFFF0 + 1
                         struct.pack_into("<I", self.data, offset + 8, self.serial)
@@ -124,7 +126,10 @@ def main(shape, count, deaf):
     while True:
         for fd, events in poll.poll():
             if fd == 0:
-                return
+                if not sys.stdin.readline():
+                    return
+                print(sum(one.count for one in connections.values()), flush=True)
+                continue
             one = connections[fd]
             if events & select.EPOLLIN and not one.drain():
                 sys.exit("the bus closed the connection")

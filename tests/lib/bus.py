@@ -214,18 +214,22 @@ class Connection:
 
 
 class Monitor:
-    """Everything that passes the bus and fits a rule (a match rule's text), from now on."""
+    """Everything that passes the bus and fits one of the rules (match rules' texts), from now on."""
 
-    def __init__(self, rule):
+    def __init__(self, *rules):
         self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True, auth_timeout=SECONDS)
         driver = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus.Monitoring")
-        self.bus.send_and_get_reply(new_method_call(driver, "BecomeMonitor", "asu", ([rule], 0)))
+        self.bus.send_and_get_reply(new_method_call(driver, "BecomeMonitor", "asu", (list(rules), 0)))
+
+    def messages(self, seconds=10):
+        """Each message, one after the other; TimeoutError once they take longer than that in all."""
+        deadline = lab.time.monotonic() + tap.patience(seconds)
+        while True:
+            yield self.bus.receive(timeout=max(0, deadline - lab.time.monotonic()))
 
     def wait(self, member, seconds=10):
         """The next message of that name: its body. Others are dropped."""
-        deadline = lab.time.monotonic() + tap.patience(seconds)
-        while True:
-            message = self.bus.receive(timeout=max(0, deadline - lab.time.monotonic()))
+        for message in self.messages(seconds):
             if message.header.fields.get(HeaderFields.member) == member:
                 return message.body
 
@@ -239,6 +243,13 @@ class Monitor:
 def connect(user=None, descriptors=True):
     """A Connection as user (None: root), which takes descriptors or does not."""
     return Connection(user, descriptors)
+
+
+def owner_of(name):
+    """The unique name of the connection that has a name."""
+    driver = "org.freedesktop.DBus"
+    with connect() as connection:
+        return connection.call("/org/freedesktop/DBus", driver, "GetNameOwner", "s", (name,), destination=driver)[0]
 
 
 def expect_error(name, function, /, *words, **named):
