@@ -52,6 +52,10 @@
 #define RAWNET_VLAN_NAME_FORMAT                                                                    \
         "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
 #define RAWNET_VLAN_NAME_PREFIX "rnv"
+/* Its mark: the group that it is made with (ip-link(8)), "rnv". Whatever its name, it is rawnet's
+ * as long as it is in that group. */
+#define RAWNET_VLAN_GROUP UINT32_C(0x726e76)
+#define RAWNET_VLAN_ALIAS_PREFIX "rawnet: VLAN " /* and what it is */
 #define RAWNET_OWN_NAME_PREFIX "rn"  /* no interface that an administrator names may begin so */
 #define RAWNET_LEG_NAME_PREFIX "rnh" /* a host leg while it is being made, for a moment */
 #define RAWNET_LEG_ALIAS_PREFIX "rawnet: host leg of " /* and the network's name */

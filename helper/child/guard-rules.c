@@ -2,8 +2,11 @@
 
 #include "helper/child/guard-rules.h"
 
+#include <inttypes.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+
+#include "common/names.h"
 
 /*
  * Where a frame's Ethernet header stands after nft_rule_link_header(rule, 0, 0, 14): one load for
@@ -252,11 +255,11 @@ int guard_build_admission(NftBatch *batch, const Guard *guard, uint32_t sequence
 }
 
 HostChain guard_host_prerouting(void) {
+        static const uint32_t group = RAWNET_VLAN_GROUP;
         struct nftnl_rule *rule = nft_rule_new();
 
-        /* A name compared without its end is nft's wildcard: iifname "rnv*". */
-        nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);
-        nft_rule_compare(&rule, 0, false, GUARD_HOST_PREFIX, sizeof(GUARD_HOST_PREFIX) - 1);
+        nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);
+        nft_rule_compare(&rule, 0, false, &group, sizeof(group));
         nft_rule_verdict(&rule, NF_DROP);
         return (HostChain){.chain = {.family = NFPROTO_INET,
                                      .table = GUARD_TABLE,
@@ -267,16 +270,18 @@ HostChain guard_host_prerouting(void) {
                            .rule = rule};
 }
 
-HostChain guard_host_own_address(const char *device, const MacAddress *mac) {
+HostChain guard_host_own_address(const GuardLink *device, const MacAddress *mac,
+                                 char name[static GUARD_HOST_CHAIN_SIZE]) {
         struct nftnl_rule *rule = nft_rule_new();
 
+        snprintf(name, GUARD_HOST_CHAIN_SIZE, "own-address-%" PRIu32, device->index);
         nft_rule_link_header(&rule, 0, 0, sizeof(mac->octet));
         nft_rule_compare(&rule, 0, false, mac->octet, sizeof(mac->octet));
         nft_rule_verdict(&rule, NF_DROP);
         return (HostChain){.chain = {.family = NFPROTO_NETDEV,
                                      .table = GUARD_TABLE,
-                                     .name = device,
-                                     .device = device,
+                                     .name = name,
+                                     .device = device->name,
                                      .hook = NF_NETDEV_INGRESS,
                                      .priority = GUARD_HOST_PRIORITY,
                                      .policy = NF_ACCEPT},
@@ -300,6 +305,12 @@ int guard_build_host(NftBatch *batch, const HostChain *host, bool replace, uint3
                 nft_batch_chain(batch, chain);
         }
         nft_batch_rule_of(batch, chain, host->rule);
+        return nft_batch_end(batch);
+}
+
+int guard_build_host_chain_removal(NftBatch *batch, const HostChain *host, uint32_t sequence) {
+        nft_batch_begin(batch, sequence);
+        nft_batch_chain_delete(batch, &host->chain);
         return nft_batch_end(batch);
 }
 

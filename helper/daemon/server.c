@@ -352,8 +352,8 @@ static void on_lease_gone(void *data, uint32_t id) {
 }
 
 /* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the
- * open, whatever the reason, is seen to now. */
-static void on_vlan_made(void *data) {
+ * open, whatever the reason, is seen to now. One without its mark may have been taken over. */
+static void on_vlan_news(void *data) {
         Server *server = data;
 
         server->sweep_wanted = true;
@@ -385,7 +385,7 @@ static void on_lost(void *data) {
 
 static const WatchEvents watch_events = {
         .lease_gone = on_lease_gone,
-        .vlan_made = on_vlan_made,
+        .vlan_news = on_vlan_news,
         .link_changed = on_link_changed,
         .link_gone = on_link_gone,
         .lost = on_lost,

@@ -43,6 +43,24 @@ static bool is_of_kind(const struct nlmsghdr *m, const char *kind) {
         return false;
 }
 
+/* Has it the alias that rawnet gives a shared VLAN interface, and not its mark? An administrator
+ * may have taken it over; the sweep looks at it. */
+static bool lost_its_mark(const struct nlmsghdr *m) {
+        const size_t n = strlen(RAWNET_VLAN_ALIAS_PREFIX);
+        const struct nlattr *a;
+        bool alias = false;
+        uint32_t group = 0;
+
+        mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) {
+                if (mnl_attr_get_type(a) == IFLA_IFALIAS &&
+                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                        alias = strncmp(mnl_attr_get_str(a), RAWNET_VLAN_ALIAS_PREFIX, n) == 0;
+                if (mnl_attr_get_type(a) == IFLA_GROUP && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+                        group = mnl_attr_get_u32(a);
+        }
+        return alias && group != RAWNET_VLAN_GROUP;
+}
+
 /* What else there is to know of a link that changed: its name ("" if it has none here) and MTU (0).
  */
 static void read_mtu(const struct nlmsghdr *m, const char **ret_name, uint32_t *ret_mtu) {
@@ -68,8 +86,8 @@ static int link_came_or_went(const struct nlmsghdr *m, void *data) {
         if (mnl_nlmsg_get_payload_len(m) < sizeof(*i))
                 return MNL_CB_OK;
         if (m->nlmsg_type == RTM_NEWLINK) {
-                if (i->ifi_change == LINK_IS_NEW && is_of_kind(m, "vlan"))
-                        watch->events->vlan_made(watch->data);
+                if (is_of_kind(m, "vlan") && (i->ifi_change == LINK_IS_NEW || lost_its_mark(m)))
+                        watch->events->vlan_news(watch->data);
                 read_mtu(m, &name, &mtu);
                 watch->events->link_changed(watch->data, (uint32_t)i->ifi_index, name, mtu);
         } else if (m->nlmsg_type == RTM_DELLINK) {

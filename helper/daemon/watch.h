@@ -13,8 +13,9 @@
 typedef struct WatchEvents {
         /* No namespace has this id any more. */
         void (*lease_gone)(void *data, uint32_t id);
-        /* A VLAN interface has come into the host's namespace. */
-        void (*vlan_made)(void *data);
+        /* A VLAN interface has come into the host's namespace, or one that rawnet made has lost its
+         * mark. */
+        void (*vlan_news)(void *data);
         /* An interface of the host came or changed: its name ("": not told) and MTU. */
         void (*link_changed)(void *data, uint32_t index, const char *name, uint32_t mtu);
         /* An interface of the host was deleted, or moved to another namespace. */

@@ -123,10 +123,12 @@ static int parse_attribute(const struct nlattr *a, LinkInfo *info, bool *elsewhe
         case IFLA_LINK:
         case IFLA_MASTER:
         case IFLA_MTU:
+        case IFLA_GROUP:
                 if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
                         return -EBADMSG;
                 *(mnl_attr_get_type(a) == IFLA_LINK     ? &info->lower
                   : mnl_attr_get_type(a) == IFLA_MASTER ? &info->master
+                  : mnl_attr_get_type(a) == IFLA_GROUP  ? &info->group
                                                         : &info->mtu) = mnl_attr_get_u32(a);
                 return 0;
         case IFLA_OPERSTATE:
@@ -300,6 +302,8 @@ static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan
                 put(m, IFLA_ADDRESS, &plan->mac, sizeof(plan->mac));
         if (plan->mtu > 0)
                 put_u32(m, IFLA_MTU, plan->mtu);
+        if (plan->group > 0)
+                put_u32(m, IFLA_GROUP, plan->group);
         if (plan->namespace_of > 0)
                 put_u32(m, IFLA_NET_NS_PID, (uint32_t)plan->namespace_of);
         return m;
@@ -392,7 +396,8 @@ static const char *describe(const LinkChange *change, char buffer[static 160]) {
         if (change->queue_length > 0)
                 n += snprintf(buffer + n, 40, ", queue length %u", change->queue_length);
         /* Shorter than 40 each, and of fixed length. */
-        snprintf(buffer + n, 160 - (size_t)n, "%s%s%s%s", change->alias ? ", alias" : "",
+        snprintf(buffer + n, 160 - (size_t)n, "%s%s%s%s%s", change->alias ? ", alias" : "",
+                 change->group > 0 ? ", group" : "",
                  change->no_ipv6_address ? ", no IPv6 address" : "",
                  change->flags_on & IFF_UP ? ", up" : "",
                  change->flags_off & IFF_UP ? ", down" : "");
@@ -414,6 +419,8 @@ static int send_change(Netlink *netlink, uint32_t index, const LinkChange *chang
                 put(m, IFLA_ADDRESS, change->mac, sizeof(*change->mac));
         if (change->mtu > 0)
                 put_u32(m, IFLA_MTU, change->mtu);
+        if (change->group > 0)
+                put_u32(m, IFLA_GROUP, change->group);
         if (change->queue_length > 0)
                 put_u32(m, IFLA_TXQLEN, change->queue_length);
         if (change->alias)

@@ -33,6 +33,7 @@ typedef struct LinkInfo {
         bool master_routes; /* it is a VRF, which takes no frames from this link (drivers/net/vrf.c)
                              */
         uint32_t mtu;
+        uint32_t group;    /* IFLA_GROUP; 0: the default one */
         unsigned flags;    /* IFF_* */
         bool operational;  /* RFC 2863 state "up": its queue has been activated since it has carrier
                             */
@@ -54,6 +55,7 @@ typedef struct LinkPlan {
         uint32_t lower;
         MacAddress mac;
         uint32_t mtu;
+        uint32_t group;     /* 0: the default one */
         pid_t namespace_of; /* made in this process's network namespace; 0: here */
 } LinkPlan;
 
@@ -63,6 +65,7 @@ typedef struct LinkChange {
         const MacAddress *mac; /* NULL: as it is; the link must be down */
         const char *alias;     /* NULL: as it is */
         uint32_t mtu;          /* 0: as it is */
+        uint32_t group;        /* 0: as it is */
         uint32_t queue_length; /* IFLA_TXQLEN, of each queue; 0: as it is */
         unsigned flags_on;     /* IFF_* to be set */
         unsigned flags_off;    /* IFF_* to be cleared */

@@ -106,6 +106,10 @@ void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain) {
         put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain);
 }
 
+void nft_batch_chain_delete(NftBatch *batch, const NftChain *chain) {
+        put_chain(batch, NFT_MSG_DELCHAIN, 0, chain);
+}
+
 void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule) {
         struct nlmsghdr *m;
         char *room = batch_room(batch);

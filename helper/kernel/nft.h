@@ -49,6 +49,8 @@ void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const ch
 void nft_batch_chain(NftBatch *batch, const NftChain *chain);
 /* The same in place of one that may exist, with its rules. */
 void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain);
+/* Takes one away, with its rules; where there is none the batch is refused with ENOENT. */
+void nft_batch_chain_delete(NftBatch *batch, const NftChain *chain);
 /* Appends rule to the end of chain; takes rule, which may be NULL (no memory). */
 void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
 /* The same; rule stays the caller's. */

@@ -109,11 +109,8 @@ static int do_own(const LeaseContext *context, JobKind kind) {
                                                   &refusal);
 
                         /* A leg that stays keeps what is below it: the one sweep needs nothing of
-                         * the other. A lease that no scan found may need an interface that no known
-                         * one needs. */
-                        if (context->registry->whole)
-                                r = shared_sweep(&netlink, context->registry, scope->opening,
-                                                 &refusal);
+                         * the other. */
+                        r = shared_sweep(&netlink, context->registry, scope->opening, &refusal);
                         r = r != 0 ? r : legs;
                 }
         }

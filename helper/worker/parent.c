@@ -35,8 +35,10 @@ static int check_usable(const Network *network, const LinkInfo *link, const char
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
                         "network '%s': its %s %s is a port of another interface (a bridge or bond); "
-                        "name the bridge or bond itself in Parent=, or take %s out of it",
-                        network->name, what, link->name, link->name);
+                        "name the bridge or bond itself in Parent=%s, or take %s out of it",
+                        network->name, what, link->name,
+                        strcmp(link->name, network->parent) != 0 ? " (with VLAN=none)" : "",
+                        link->name);
         if (link->hardware != ARPHRD_ETHER)
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
@@ -184,6 +186,12 @@ int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *
                         "container; wait until the lease ends, see rawnetctl list, or delete the "
                         "container's VLAN interface",
                         network->name, vlan, parent->name);
+        if (shared_is_ours(&other))
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': VLAN %u of %s is in use by leases or the host leg of another network, on %s; end "
+                        "those, see rawnetctl list, or choose another Mode= than exclusive",
+                        network->name, vlan, parent->name, other.name);
         return refuse(
                 ret_refusal, RAWNET_NETWORK_BUSY,
                 "network '%s': VLAN %u of %s is in use by the host's interface %s; delete that, or "
@@ -214,7 +222,7 @@ static int open_shared(Netlink *netlink, const Network *network, const LinkInfo 
         return r;
 }
 
-/* The administrator's own, used as found. */
+/* The administrator's own, used as found: never changed, brought up or deleted. */
 static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret,
                      Refusal *ret_refusal) {
         int r;
@@ -230,6 +238,7 @@ static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret
 static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
                       uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
+        bool renamed = false;
         Refusal refusal = {};
         LinkInfo link;
         int r;
@@ -241,24 +250,25 @@ static int lower_vlan(Netlink *netlink, const Network *network, const LinkInfo *
                 if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);
                 if (r > 0 && refusal.kernel_errno == EEXIST) {
-                        /* The administrator's own, or another open made it just now, or another
-                         * namespace has it. */
+                        /* The administrator's own, or another open made it just now, or
+                         * ours has another name, or another namespace has it. */
                         r = find_vlan(netlink, network, parent, vlan, &link);
                         if (r < 0)
                                 return r;
                         if (r == 0)
                                 return parent_vlan_taken(netlink, network, parent, vlan,
                                                          ret_refusal);
-                        if (strcmp(link.name, name) != 0)
+                        renamed = strcmp(link.name, name) != 0;
+                        if (renamed && !shared_is_ours(&link))
                                 return use_found(network, &link, ret, ret_refusal);
                         r = 0;
                 }
-                if (r == 0)
+                if (r == 0 && !renamed)
                         r = link_get(netlink, LINK_HERE, name, &link, &refusal);
         }
         if (r > 0)
                 *ret_refusal = refusal;
-        if (r == 0)
+        if (r == 0 && !renamed)
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
         return r != 0 ? r : open_shared(netlink, network, parent, &link, ret, ret_refusal);
 }

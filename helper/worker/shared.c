@@ -6,11 +6,10 @@
 #include <linux/ipv6.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "helper/worker/vlan-guard.h"
 #include "helper/worker/vlan-harden.h"
 #include "helper/kernel/record.h"
-
-#define ALIAS_PREFIX "rawnet: VLAN "
 
 const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
                         char ret[static IFNAMSIZ]) {
@@ -20,6 +19,29 @@ const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
         /* At most 11 hex digits for a 31-bit ifindex: "rnv" and they are 14. */
         snprintf(ret, IFNAMSIZ, RAWNET_VLAN_NAME_FORMAT, key);
         return ret;
+}
+
+static bool has_alias(const LinkInfo *link) {
+        return strncmp(link->alias, RAWNET_VLAN_ALIAS_PREFIX, strlen(RAWNET_VLAN_ALIAS_PREFIX)) ==
+               0;
+}
+
+/* Does its name say what it is? Of the parent's index where that is in another namespace by now,
+ * which then speaks of an interface that is not here: the alias has to confirm it. */
+static bool has_name(const LinkInfo *link) {
+        uint32_t lower = link->lower ? link->lower : link->lower_elsewhere;
+        char name[IFNAMSIZ];
+
+        return strcmp(link->name, shared_name(lower, link->vlan_protocol, link->vlan, name)) == 0;
+}
+
+bool shared_is_ours(const LinkInfo *link) {
+        return strcmp(link->kind, "vlan") == 0 &&
+               (link->group == RAWNET_VLAN_GROUP || (has_alias(link) && has_name(link)));
+}
+
+static bool was_taken_over(const LinkInfo *link) {
+        return strcmp(link->kind, "vlan") == 0 && has_alias(link) && !shared_is_ours(link);
 }
 
 int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
@@ -47,6 +69,12 @@ int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
                         "because %s was moved to a container; end the leases on it (rawnetctl list), then "
                         "delete it (ip link delete %s)",
                         network->name, name, vlan, parent->name, parent->name, name);
+        if (!shared_is_ours(link))
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network '%s': the host has an interface %s for VLAN %u of %s, with a name that rawnet needs and "
+                        "without rawnet's mark; rename it to keep it, or delete it (ip link delete %s)",
+                        network->name, name, vlan, parent->name, name);
         return 0;
 }
 
@@ -54,7 +82,8 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
                 Refusal *ret_refusal) {
         char alias[LINK_ALIAS_SIZE], name[IFNAMSIZ];
         const LinkPlan plan = {.name = shared_name(parent->index, network->protocol, vlan, name),
-                               .lower = parent->index};
+                               .lower = parent->index,
+                               .group = RAWNET_VLAN_GROUP};
         const LinkChange change = {.link = name, .alias = alias, .no_ipv6_address = true};
         LinkInfo link;
         int r;
@@ -66,7 +95,7 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
         if (r != 0)
                 return r;
-        snprintf(alias, sizeof(alias), ALIAS_PREFIX "%u of %s", vlan, parent->name);
+        snprintf(alias, sizeof(alias), RAWNET_VLAN_ALIAS_PREFIX "%u of %s", vlan, parent->name);
         return link_change(netlink, link.index, &change, ret_refusal);
 }
 
@@ -95,16 +124,27 @@ static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *lin
         return r < 0 ? r : 0;
 }
 
-int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal) {
-        int r = follow_parent(netlink, parent, link);
+/* One of an earlier version, or it has lost its mark and not its name. */
+static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange change = {.link = link->name, .group = RAWNET_VLAN_GROUP};
 
+        return link->group == RAWNET_VLAN_GROUP
+                       ? 0
+                       : link_change(netlink, link->index, &change, ret_refusal);
+}
+
+int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal) {
+        int r = mark(netlink, link, ret_refusal);
+
+        if (r == 0)
+                r = follow_parent(netlink, parent, link);
         return r != 0 ? r : host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
 }
 
 typedef struct Shared {
         LinkInfo link;
-        bool stays; /* a host leg is on it, or what an administrator put there; or it is not certain
-                       that it is ours */
+        bool stays;      /* a host leg is on it, or what an administrator put there */
+        bool taken_over; /* it is not ours any more */
 } Shared;
 
 /* All of them: what is not looked at would lose the host's guard with the last that is. */
@@ -117,19 +157,11 @@ static void sweep_done(Sweep *sweep) {
         free(sweep->shared);
 }
 
-/* Its parent has moved to another namespace since. The name now speaks of an interface that is not
- * here, so the alias must confirm it. */
-static bool was_ours(const LinkInfo *link) {
-        return link->lower == 0 && strncmp(link->alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0;
-}
-
 static int collect_shared(const LinkInfo *info, void *data) {
-        uint32_t lower = info->lower ? info->lower : info->lower_elsewhere;
+        const bool taken_over = was_taken_over(info);
         Sweep *sweep = data;
-        char name[IFNAMSIZ];
 
-        shared_name(lower, info->vlan_protocol, info->vlan, name);
-        if (strcmp(info->kind, "vlan") != 0 || strcmp(info->name, name) != 0)
+        if (!taken_over && !shared_is_ours(info))
                 return 0;
         if (sweep->n == sweep->n_allocated) {
                 size_t n = sweep->n_allocated ? sweep->n_allocated * 2 : 16;
@@ -140,7 +172,7 @@ static int collect_shared(const LinkInfo *info, void *data) {
                 sweep->shared = shared;
                 sweep->n_allocated = n;
         }
-        sweep->shared[sweep->n++] = (Shared){*info, .stays = info->lower == 0 && !was_ours(info)};
+        sweep->shared[sweep->n++] = (Shared){*info, .taken_over = taken_over};
         return 0;
 }
 
@@ -192,19 +224,53 @@ static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo 
         return 0;
 }
 
-/* 1: it is gone; 0: it stays; an error: it stays, too. */
+/* 1, 0, or -errno. */
+static int is_needed(Netlink *netlink, const Registry *registry, const Shared *shared) {
+        /* A lease that no scan found may need it. */
+        if (shared->stays || !registry->whole)
+                return 1;
+        return is_in_use(netlink, registry, &shared->link);
+}
+
+/* The alias last: if this process dies before, the next sweep begins again. The leases on it live
+ * on. As sweep_one(). */
+static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange unmark = {.link = link->name, .alias = ""};
+        Refusal refusal = {};
+        int r;
+
+        r = host_open(netlink, link->name, link->index, &refusal);
+        if (r == 0)
+                r = link_change(netlink, link->index, &unmark, &refusal);
+        if (link_is_missing(r, &refusal))
+                return 1;
+        if (r > 0)
+                *ret_refusal = refusal;
+        if (r != 0)
+                return r;
+        log_notice(
+                "interface %s, which was made for VLAN %u of rawnet's leases, is the host's own now",
+                link->name, link->vlan);
+        return 1;
+}
+
+/* 1: it is gone, or no longer ours; 0: it stays; an error: it stays, too. */
 static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening,
                      const Shared *shared, Refusal *ret_refusal) {
         const uint16_t vlan = shared->link.vlan;
         Refusal refusal = {};
         int r;
 
-        /* The open's uplink may be put on it at any moment. */
-        if (shared->stays || opening[vlan / 64] >> vlan % 64 & 1)
+        /* The open may harden it, and put its uplink on it, at any moment. */
+        if (opening[vlan / 64] >> vlan % 64 & 1)
                 return 0;
-        r = is_in_use(netlink, registry, &shared->link);
-        if (r != 0)
-                return r < 0 ? r : 0;
+        if (shared->taken_over)
+                return hand_over(netlink, &shared->link, ret_refusal);
+        r = is_needed(netlink, registry, shared);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return mark(netlink, &shared->link, ret_refusal);
         r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
         if (r == 0 || link_is_missing(r, &refusal))
                 return 1;

@@ -5,11 +5,18 @@
  * rawnet's own VLAN interfaces in the host's namespace, each shared by all leases on one VLAN of
  * one parent: made here, hardened by host.c, deleted when nothing is on them. Called by workers.
  *
- * The name says what the interface is: "rnv" and, in hex, the parent's ifindex, the protocol and
- * the VID. The name alone proves nothing: any interface can be given it as an alternative name
- * (ip-link(8), altname), and a parent can move to another namespace while another takes its
- * ifindex. So an interface is ours only if all that the name says is true of it here and now.
- * Nothing else is ever changed, brought up, used or deleted.
+ * One is made in the group RAWNET_VLAN_GROUP, its mark: it is ours as long as it is in that group,
+ * whatever it is called. Its name says for people and for the next open what it is: "rnv" and, in
+ * hex, the parent's ifindex, the protocol and the VID. The name proves nothing: any interface can
+ * be given it as an alternative name (ip-link(8), altname), and a parent can move to another
+ * namespace while another takes its ifindex. Nothing but ours is ever changed, brought up or
+ * deleted.
+ *
+ * Interfaces that an earlier version made have no mark. Such a one is ours if all that the name
+ * says is true of it and the alias is the one that rawnet gives.
+ *
+ * An administrator takes one over by another name and another group (rawnet.network(5)). It still
+ * has the alias: by that the sweep knows that the hardening is to be undone.
  */
 
 #include "common/network-file.h"
@@ -18,6 +25,9 @@
 
 const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
                         char ret[static IFNAMSIZ]);
+
+/* Is that link, of this namespace, one that rawnet made and that nobody has taken over? */
+bool shared_is_ours(const LinkInfo *link);
 
 /* Is link, which answers to the name, the shared interface of this VLAN of this parent? 0, or
  * RAWNET_NETWORK_BUSY with what it is instead. */
@@ -28,12 +38,14 @@ int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
 int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
                 Refusal *ret_refusal);
 
-/* Closes it to the host and gives it its parent's MTU (link->mtu is what it has then). Only after
- * shared_check(). */
+/* Marks it, closes it to the host and gives it its parent's MTU (link->mtu is what it has then).
+ * Only if shared_is_ours(). */
 int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal);
 
-/* Deletes those that no lease and no other interface of the host is on, and the host's guard with
- * the last. One of which that cannot be found out stays; the first such error is returned. opening:
+/* Undoes the hardening of those that an administrator has taken over. Deletes those of ours that no
+ * lease and no other interface of the host is on, and the host's guard with the last. One of which
+ * that cannot be found out stays; the first such error is returned. All stay while the registry may
+ * lack a lease. opening:
  * bit VID of word VID / 64 is set for the VLANs of opens that are in progress, whose interfaces
  * stay; no open may begin meanwhile. */
 int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,

@@ -173,7 +173,7 @@ static int tc_delete_filter(Netlink *rtnl, uint32_t index, Refusal *ret_refusal)
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         struct nlmsghdr *m = tc_message(rtnl, buffer, RTM_DELTFILTER, 0, index);
 
-        return netlink_talk(rtnl, m, NULL, NULL, ret_refusal, "removing an old tc filter");
+        return netlink_talk(rtnl, m, NULL, NULL, ret_refusal, "removing a tc filter");
 }
 
 static int tc_add_filter(Netlink *rtnl, uint32_t index, const Selector *selector,
@@ -213,6 +213,7 @@ static int tc_install(Netlink *rtnl, uint32_t index, const FilterSearch *found,
 
 int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *mac,
                             Refusal *ret_refusal) {
+        const GuardLink device = {name, index};
         FilterSearch search = {};
         Refusal refusal = {};
         bool there = false;
@@ -225,12 +226,25 @@ int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, con
         if (!search.same && !search.differs) {
                 /* A kernel without u32 or gact looks for their modules each time it is asked: where
                  * nftables does it already, tc is left alone. */
-                r = guard_host_filter_check(name, mac, &there, ret_refusal);
+                r = guard_host_filter_check(&device, mac, &there, ret_refusal);
                 if (r != 0 || there)
                         return r;
         }
         r = tc_install(rtnl, index, &search, &refusal);
         if (r > 0)
-                r = guard_host_filter_install(name, mac, ret_refusal);
+                r = guard_host_filter_install(&device, mac, ret_refusal);
         return r;
+}
+
+int host_filter_remove(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
+        const GuardLink device = {name, index};
+        Refusal refusal = {};
+        int r;
+
+        r = tc_delete_filter(rtnl, index, &refusal);
+        if (r > 0 && !has_no_filters(refusal.kernel_errno)) {
+                *ret_refusal = refusal;
+                return r;
+        }
+        return r < 0 ? r : guard_host_filter_remove(&device, ret_refusal);
 }

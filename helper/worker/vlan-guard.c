@@ -192,20 +192,24 @@ int guard_host_install(Refusal *ret_refusal) {
         return r != 0 || there ? r : host_restore(&host, ret_refusal);
 }
 
-int guard_host_filter_check(const char *device, const MacAddress *mac, bool *ret,
+int guard_host_filter_check(const GuardLink *device, const MacAddress *mac, bool *ret,
                             Refusal *ret_refusal) {
-        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac);
+        char name[GUARD_HOST_CHAIN_SIZE];
+        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac, name);
 
         return host_check(&host, ret, ret_refusal);
 }
 
-int guard_host_filter_install(const char *device, const MacAddress *mac, Refusal *ret_refusal) {
-        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac);
+int guard_host_filter_install(const GuardLink *device, const MacAddress *mac,
+                              Refusal *ret_refusal) {
+        char name[GUARD_HOST_CHAIN_SIZE];
+        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac, name);
 
         return host_restore(&host, ret_refusal);
 }
 
-int guard_host_remove(Refusal *ret_refusal) {
+/* chain NULL: all that is ours. */
+static int host_remove(const HostChain *chain, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         Refusal refusal = {};
         NftBatch batch;
@@ -216,9 +220,12 @@ int guard_host_remove(Refusal *ret_refusal) {
                 return 0;
         if (r < 0)
                 return r;
-        r = guard_build_host_removal(&batch, ++netlink.sequence);
+        r = chain ? guard_build_host_chain_removal(&batch, chain, ++netlink.sequence)
+                  : guard_build_host_removal(&batch, ++netlink.sequence);
         if (r == 0)
                 r = send_batch(&netlink, &batch, &refusal);
+        if (r > 0 && chain && refusal.kernel_errno == ENOENT)
+                return 0;
         if (r > 0)
                 r = guard_explain_missing(r, &refusal);
         /* Without nf_tables there are no tables. */
@@ -227,4 +234,16 @@ int guard_host_remove(Refusal *ret_refusal) {
         if (r > 0 && ret_refusal)
                 *ret_refusal = refusal;
         return r;
+}
+
+int guard_host_filter_remove(const GuardLink *device, Refusal *ret_refusal) {
+        static const MacAddress any = {};
+        char name[GUARD_HOST_CHAIN_SIZE];
+        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, &any, name);
+
+        return host_remove(&host, ret_refusal);
+}
+
+int guard_host_remove(Refusal *ret_refusal) {
+        return host_remove(NULL, ret_refusal);
 }

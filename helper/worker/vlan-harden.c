@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/text.h"
 #include "helper/worker/vlan-guard.h"
 
 /* What the kernel says of the interface. */
@@ -76,58 +77,63 @@ static int see_link(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
+/* flags: those of flags_changed that are to be on. */
 static struct nlmsghdr *link_message(Netlink *rtnl, void *buffer, uint16_t type, uint32_t index,
-                                     unsigned flags_on) {
+                                     unsigned flags, unsigned flags_changed) {
         struct nlmsghdr *m = netlink_start(rtnl, buffer, type, 0);
         struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
 
         info->ifi_index = (int)index;
-        info->ifi_flags = flags_on;
-        info->ifi_change = flags_on;
+        info->ifi_flags = flags;
+        info->ifi_change = flags_changed;
         return m;
 }
 
 static int look(Netlink *rtnl, const char *name, uint32_t index, HostState *ret,
                 Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        struct nlmsghdr *m = link_message(rtnl, buffer, RTM_GETLINK, index, 0);
+        struct nlmsghdr *m = link_message(rtnl, buffer, RTM_GETLINK, index, 0, 0);
 
         mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         return netlink_talk(rtnl, m, see_link, ret, ret_refusal, "reading interface %s", name);
 }
 
-static int put_ipv4(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
+static int put_ipv4(Netlink *rtnl, const char *name, uint32_t index, bool no_arp,
+                    uint32_t rp_filter, Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        struct nlmsghdr *m = link_message(rtnl, buffer, RTM_NEWLINK, index, IFF_NOARP);
+        struct nlmsghdr *m =
+                link_message(rtnl, buffer, RTM_NEWLINK, index, no_arp ? IFF_NOARP : 0, IFF_NOARP);
         struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);
         struct nlattr *inet = mnl_attr_nest_start(m, AF_INET);
         struct nlattr *conf = mnl_attr_nest_start(m, IFLA_INET_CONF);
 
-        mnl_attr_put_u32(m, IPV4_DEVCONF_RP_FILTER, 1);
+        mnl_attr_put_u32(m, IPV4_DEVCONF_RP_FILTER, rp_filter);
         mnl_attr_nest_end(m, conf);
         mnl_attr_nest_end(m, inet);
         mnl_attr_nest_end(m, spec);
         return netlink_talk(rtnl, m, NULL, NULL, ret_refusal,
-                            "keeping the host's ARP and IPv4 off interface %s", name);
+                            "setting ARP and rp_filter of interface %s", name);
 }
 
-static int put_no_address(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
+/* mode: IN6_ADDR_GEN_MODE_* */
+static int put_addresses(Netlink *rtnl, const char *name, uint32_t index, uint8_t mode,
+                         Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        struct nlmsghdr *m = link_message(rtnl, buffer, RTM_NEWLINK, index, 0);
+        struct nlmsghdr *m = link_message(rtnl, buffer, RTM_NEWLINK, index, 0, 0);
         struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);
         struct nlattr *inet6 = mnl_attr_nest_start(m, AF_INET6);
 
-        mnl_attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        mnl_attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, mode);
         mnl_attr_nest_end(m, inet6);
         mnl_attr_nest_end(m, spec);
         return netlink_talk(rtnl, m, NULL, NULL, ret_refusal,
-                            "keeping IPv6 addresses off interface %s", name);
+                            "setting how interface %s gets IPv6 addresses", name);
 }
 
 /* CAP_NET_ADMIN may write there (net/sysctl_net.c, net_ctl_permissions()), unless /proc/sys is
  * read-only for the daemon or not there at all. The nftables drop closes the same door, so that
  * failure is no error. */
-static void disable_ipv6(const char *name) {
+static void disable_ipv6(const char *name, bool disable) {
         _cleanup_close_ int fd = -1;
         char path[sizeof("/proc/sys/net/ipv6/conf//disable_ipv6") + IFNAMSIZ];
 
@@ -135,7 +141,7 @@ static void disable_ipv6(const char *name) {
          * IFNAMSIZ. */
         snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
         fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && write(fd, "1", 1) < 0)
+        if (fd >= 0 && write(fd, disable ? "1" : "0", 1) < 0)
                 return;
 }
 
@@ -146,15 +152,61 @@ int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddres
 
         r = look(rtnl, name, index, &state, ret_refusal);
         if (r == 0 && !(state.no_arp && state.rp_filter))
-                r = put_ipv4(rtnl, name, index, ret_refusal);
+                r = put_ipv4(rtnl, name, index, true, 1, ret_refusal);
         if (r == 0 && state.has_ipv6 && !state.no_address)
-                r = put_no_address(rtnl, name, index, ret_refusal);
+                r = put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_NONE, ret_refusal);
         if (r != 0)
                 return r;
         if (state.has_ipv6 && !state.ipv6_disabled)
-                disable_ipv6(name);
+                disable_ipv6(name, true);
         r = host_filter_own_address(rtnl, name, index, own_mac, ret_refusal);
         if (r != 0)
                 return r;
         return guard_host_install(ret_refusal);
+}
+
+/* What a new interface gets; 0, the kernel's own default, where it cannot be read. */
+static uint32_t default_of(const char *family, const char *setting) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[80], line[16];
+        uint32_t value;
+
+        snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/default/%s", family, setting);
+        f = fopen(path, "re");
+        if (!f || !fgets(line, sizeof(line), f))
+                return 0;
+        line[strcspn(line, "\n")] = '\0';
+        return text_parse_u32(line, 0, UINT32_MAX, &value) == 0 ? value : 0;
+}
+
+/* The mode "stable-privacy" is refused where the host has no secret (net/ipv6/addrconf.c,
+ * check_stable_privacy()). */
+static int put_default_addresses(Netlink *rtnl, const char *name, uint32_t index,
+                                 Refusal *ret_refusal) {
+        const uint8_t mode = (uint8_t)default_of("ipv6", "addr_gen_mode");
+        Refusal refusal = {};
+        int r = put_addresses(rtnl, name, index, mode, &refusal);
+
+        if (r > 0)
+                r = put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_EUI64, ret_refusal);
+        return r;
+}
+
+int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
+        HostState state = {};
+        int r;
+
+        r = host_filter_remove(rtnl, name, index, ret_refusal);
+        if (r == 0)
+                r = look(rtnl, name, index, &state, ret_refusal);
+        /* What the administrator's tools have set meanwhile stays. */
+        if (r == 0 && state.no_arp)
+                r = put_ipv4(rtnl, name, index, false, default_of("ipv4", "rp_filter"),
+                             ret_refusal);
+        if (r == 0 && state.no_address)
+                r = put_default_addresses(rtnl, name, index, ret_refusal);
+        /* Last: with it an interface that is up gets its link-local address. */
+        if (r == 0 && state.ipv6_disabled && default_of("ipv6", "disable_ipv6") == 0)
+                disable_ipv6(name, false);
+        return r;
 }

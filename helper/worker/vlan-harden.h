@@ -7,11 +7,14 @@
  * every open, because an administrator's tools may have undone any of it: each measure is looked at
  * first and put in only where it is missing.
  *
- *   flags       IFF_NOARP, rp_filter=1            (answers no ARP, takes no strange unicast)
- *   IPv6        addr_gen_mode none, disable_ipv6  (no address; the latter where /proc/sys may be
- * written) tc ingress  frames to the interface's own address are dropped; survives `nft flush
- * ruleset` nftables    guard_host_install(): all that still comes up to the host's IP stack is
- * dropped
+ *   flags       IFF_NOARP, rp_filter=1: answers no ARP, takes no strange unicast
+ *
+ *   IPv6        addr_gen_mode none, disable_ipv6: no address; the latter where /proc/sys may be
+ *               written
+ *
+ *   tc ingress  frames to the interface's own address are dropped; survives `nft flush ruleset`
+ *
+ *   nftables    guard_host_install(): all that still comes up to the host's IP stack is dropped
  *
  * Never called for an interface that rawnet did not make.
  */
@@ -26,7 +29,13 @@
 int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
                 Refusal *ret_refusal);
 
-/* host-filter.c: drops what arrives on the interface for mac, by a tc filter or, on a kernel
- * without u32 and gact, by an nftables chain. */
+/* Takes all of that away again: the interface becomes as open as a new one of this host is
+ * (/proc/sys/net/.../conf/default). For one that an administrator has taken over; it is no longer
+ * in rawnet's group, so the nftables drop does not concern it. As above. */
+int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);
+
+/* vlan-filter.c: drops what arrives on the interface for mac, by a tc filter or, on a kernel
+ * without u32 and gact, by an nftables chain. remove: absence is no error. */
 int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *mac,
                             Refusal *ret_refusal);
+int host_filter_remove(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);

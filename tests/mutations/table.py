@@ -22,6 +22,7 @@ CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
+SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
@@ -305,6 +306,21 @@ MUTATIONS = [
              "tests/netns/test_segments.py", "tunnel", "is said to be gso_type"),
     Mutation("parent: a shared interface grows while it is up", [("helper/worker/shared.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
              "tests/vm/test_vlan.py", "grows", "AssertionError", vm=True),
+    # -- the mark says whose a VLAN interface is
+    Mutation("shared: a renamed interface is open to the host",
+             [(RULES, "nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);", "nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);"),
+              (RULES, "nft_rule_compare(&rule, 0, false, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, false, "rnv", 3);')],
+             OWN_VLAN, "as_closed_as_before", "the host heard or answered", vm=True),
+    Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "(link->group == RAWNET_VLAN_GROUP + 1u ||")],
+             OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
+    Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],
+             OWN_VLAN, "name_alone", WRONG, vm=True),
+    Mutation("shared: what was taken over stays closed", [(SHARED, "r = host_open(netlink, link->name, link->index, &refusal);", "r = 0;")],
+             OWN_VLAN, "test_handed_over", WRONG, vm=True),
+    Mutation("shared: what was taken over is swept", [(SHARED, "        if (shared->taken_over)\n", "        if (shared->taken_over && shared->stays)\n")],
+             OWN_VLAN, "test_handed_over", WRONG, vm=True),
+    Mutation("watch: nobody hears that it was taken over", [("helper/daemon/watch.c", "return alias && group != RAWNET_VLAN_GROUP;", "return alias && group == 1;")],
+             OWN_VLAN, "takes_the_rules_along", "letting go did not come", vm=True),
     Mutation("link: IPv6's attributes are sent to a link without IPv6",
              [("helper/kernel/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
              "tests/netns/test_no_ipv6.py", "mtu", "Address family not supported"),

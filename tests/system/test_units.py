@@ -133,7 +133,7 @@ def test_helper_s_host_measures():
             with open(f"/proc/sys/net/{path}", encoding="ascii") as text:
                 assert text.read().strip() == value, path
         rules = debian.run("nft", "list", "table", "inet", "rawnet")
-        assert re.search(r"prerouting.*iifname \"rnv\*\" drop", rules, re.S), rules
+        assert re.search(r"prerouting.*iifgroup 7499382 drop", rules, re.S), rules
         assert "drop" in debian.run("tc", "filter", "show", "dev", name, "ingress"), "no tc drop"
 
 

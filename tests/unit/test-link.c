@@ -105,6 +105,7 @@ static void test_add_least(_unused_ void **state) {
         assert_null(heard(IFLA_LINK));
         assert_null(heard(IFLA_ADDRESS));
         assert_null(heard(IFLA_MTU));
+        assert_null(heard(IFLA_GROUP));
         assert_null(heard(IFLA_NET_NS_PID));
 }
 
@@ -113,9 +114,12 @@ static void test_add_vlan(_unused_ void **state) {
              protocol = protocol == ETH_P_8021Q ? ETH_P_8021AD : 0) {
                 Netlink netlink = obedient_kernel();
                 const struct nlattr *data;
+                LinkPlan marked = plan;
                 Refusal refusal;
 
-                assert_int_equal(link_add_vlan(&netlink, &plan, 4094, protocol, &refusal), 0);
+                marked.group = 7499382;
+                assert_int_equal(link_add_vlan(&netlink, &marked, 4094, protocol, &refusal), 0);
+                assert_u32(heard(IFLA_GROUP), 7499382);
                 assert_header(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 0);
                 assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "vlan");
                 data = inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA);
@@ -292,6 +296,7 @@ static void test_get(_unused_ void **state) {
         mnl_attr_put_u32(a.m, IFLA_LINK, 3);
         mnl_attr_put_u32(a.m, IFLA_MASTER, 4);
         mnl_attr_put_u32(a.m, IFLA_MTU, 1500);
+        mnl_attr_put_u32(a.m, IFLA_GROUP, 7499382);
         mnl_attr_put_strz(a.m, IFLA_IFALIAS, "an alias");
         mnl_attr_put(a.m, IFLA_ADDRESS, 6, &plan.mac);
         mnl_attr_put(a.m, IFLA_STATS64, sizeof(statistics), &statistics);
@@ -312,6 +317,7 @@ static void test_get(_unused_ void **state) {
         assert_int_equal(link.lower, 3);
         assert_int_equal(link.master, 4);
         assert_int_equal(link.mtu, 1500);
+        assert_int_equal(link.group, 7499382);
         assert_string_equal(link.name, "eth0");
         assert_string_equal(link.alias, "an alias");
         assert_string_equal(link.kind, "vlan");

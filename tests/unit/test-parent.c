@@ -24,6 +24,9 @@
 static struct {
         bool there, marked, hardened, up; /* the shared interface */
         bool ours;                        /* it is not an administrator's */
+        bool renamed;                     /* it is ours, by another name */
+        bool unmarked;                    /* it was made by an earlier version */
+        bool foreign;                     /* it has our name, and neither mark nor alias */
         bool no_parent;
         bool elsewhere; /* it is on an interface of another namespace, with the parent's index */
         const LinkInfo *impostor; /* answers to the shared interface's name instead of it */
@@ -58,10 +61,14 @@ static LinkInfo shared_link(void) {
                          .kind = "vlan"};
 
         *(host.elsewhere ? &link.lower_elsewhere : &link.lower) = PARENT;
-        if (host.ours)
+        if ((host.ours && !host.renamed) || host.foreign)
                 snprintf(link.name, sizeof(link.name), NAME_FORMAT, NAME_KEY);
         else
                 put_text(link.name, sizeof(link.name), "eth0.100");
+        if (host.ours && !host.unmarked)
+                link.group = RAWNET_VLAN_GROUP;
+        if (host.unmarked)
+                put_text(link.alias, sizeof(link.alias), "rawnet: VLAN 100 of eth0");
         return link;
 }
 
@@ -110,6 +117,7 @@ int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, uint16
         assert_int_equal(vlan, VLAN);
         assert_int_equal(protocol, ETH_P_8021Q);
         assert_int_equal(plan->namespace_of, 0);
+        assert_int_equal(plan->group, RAWNET_VLAN_GROUP);
         if (r != 0)
                 return r;
         if (host.no_vlan)
@@ -135,6 +143,10 @@ int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChan
         if (change->flags_on & IFF_UP) {
                 assert_true(host.hardened);
                 host.up = true;
+        } else if (change->group) {
+                assert_int_equal(change->group, RAWNET_VLAN_GROUP);
+                assert_true(host.unmarked);
+                host.unmarked = false;
         } else {
                 assert_true(change->no_ipv6_address);
                 assert_non_null(strstr(change->alias, "VLAN 100 of eth0"));
@@ -210,6 +222,46 @@ static void test_found(_unused_ void **state) {
         host.up = false;
         assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'",
                        "eth0.100", "is down");
+}
+
+/* Whatever it is called, and whoever made it: hardened anew, and no other one is made. */
+static void test_ours(_unused_ void **state) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        for (unsigned i = 0; i < 2; i++) {
+                memset(&host, 0, sizeof(host));
+                host.there = host.ours = host.up = true;
+                *(i == 0 ? &host.renamed : &host.unmarked) = true;
+                assert_int_equal(try_lower(&refusal), 0);
+                assert_true(host.hardened && !host.unmarked);
+                assert_int_equal(host.n_made, 0);
+        }
+}
+
+/* It has the name, and is the right VLAN's; but rawnet did not make it. */
+static void test_foreign(_unused_ void **state) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+
+        memset(&host, 0, sizeof(host));
+        host.there = host.foreign = host.up = true;
+        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
+                       "VLAN 100 of eth0", "rawnet's mark");
+}
+
+/* What keeps Mode=exclusive from the VLAN: the host's own interface, or other leases'. */
+static void test_taken(_unused_ void **state) {
+        const LinkInfo parent = parent_link();
+        Netlink netlink = {};
+        Refusal refusal;
+
+        memset(&host, 0, sizeof(host));
+        host.there = true;
+        assert_refused(parent_vlan_taken(&netlink, &network, &parent, VLAN, &refusal),
+                       RAWNET_NETWORK_BUSY, &refusal, "eth0.100", "delete that");
+        host.ours = true;
+        assert_refused(parent_vlan_taken(&netlink, &network, &parent, VLAN, &refusal),
+                       RAWNET_NETWORK_BUSY, &refusal, "leases", "rawnetctl list");
+        assert_null(strstr(refusal.text, "delete that"));
 }
 
 /* What has the name that the shared interface would have, but is not that interface: not used, and
@@ -354,13 +406,11 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_made),
-                cmocka_unit_test(test_found),
-                cmocka_unit_test(test_impostor),
-                cmocka_unit_test(test_elsewhere),
-                cmocka_unit_test(test_no_vlan),
-                cmocka_unit_test(test_is_lower),
-                cmocka_unit_test(test_is_lower_unknown),
+                cmocka_unit_test(test_made),      cmocka_unit_test(test_found),
+                cmocka_unit_test(test_impostor),  cmocka_unit_test(test_ours),
+                cmocka_unit_test(test_foreign),   cmocka_unit_test(test_taken),
+                cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_no_vlan),
+                cmocka_unit_test(test_is_lower),  cmocka_unit_test(test_is_lower_unknown),
                 cmocka_unit_test(test_faults),
         };
 

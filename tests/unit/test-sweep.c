@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Which shared VLAN interfaces a sweep removes, and when the host's guard goes with them. The
- * kernel's answers are played.
+ * Which shared VLAN interfaces a sweep removes, which it marks or hands over, and when the host's
+ * guard goes with them. The kernel's answers are played.
  */
 
 #include <linux/if_ether.h>
@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "helper/worker/vlan-guard.h"
 #include "helper/worker/shared.h"
+#include "helper/worker/vlan-harden.h"
 #include "test.h"
 
 #define PARENT 2u
@@ -24,13 +25,18 @@ static struct {
         const char *unlisted; /* of this kind there is no list: links come and go */
         int unseen;           /* the kernel refuses with this errno to show the lease's uplink */
         bool later;           /* the lease is a later version's */
-        const char *moved;    /* their parent is in another namespace by now; their alias */
+        bool moved;           /* their parent is in another namespace by now */
+        bool unmarked;        /* they are in the default group */
+        bool renamed;         /* they have other names */
+        const char *alias;    /* theirs */
         bool other_kind;      /* they are no VLAN interfaces */
+        bool part;            /* the scan may have missed leases */
         bool leg_elsewhere;   /* what the leg is on only has that index */
         bool foreign;         /* and an administrator's own VLAN interface is there */
         int undeletable;      /* with this errno */
         bool deleted[VLANS_MAX + 1];
-        unsigned n_deleted;
+        unsigned n_deleted, n_marked, n_opened, n_let_go;
+        int unopenable; /* with this errno */
         bool guard_removed;
         uint64_t opening[64]; /* the VLANs of opens in progress */
 } host;
@@ -56,17 +62,22 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         for (unsigned vlan = 1; r == 0 && vlan <= host.n_vlans; vlan++) {
                 info.index = INDEX(vlan);
                 info.vlan = (uint16_t)vlan;
+                info.group = host.unmarked ? 0 : RAWNET_VLAN_GROUP;
                 name_of(vlan, info.name);
+                if (host.renamed)
+                        put_text(info.name, sizeof(info.name), "eth0.100");
                 if (host.moved) {
                         info.lower = 0;
                         info.lower_elsewhere = PARENT;
-                        put_text(info.alias, sizeof(info.alias), host.moved);
                 }
+                put_text(info.alias, sizeof(info.alias), host.alias ? host.alias : "");
                 put_text(info.kind, sizeof(info.kind), host.other_kind ? "macvlan" : "vlan");
                 r = each(&info, data);
         }
         if (r == 0 && host.foreign) {
                 info.vlan = 4000;
+                info.group = 0;
+                info.alias[0] = '\0';
                 put_text(info.name, sizeof(info.name), "rnv-mine");
                 r = each(&info, data);
         }
@@ -101,6 +112,33 @@ int __wrap_link_delete(_unused_ Netlink *netlink, int32_t nsid, const LinkInfo *
         return 0;
 }
 
+int __wrap_link_change(Netlink *netlink, uint32_t index, const LinkChange *change,
+                       Refusal *ret_refusal);
+int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChange *change,
+                       _unused_ Refusal *ret_refusal) {
+        assert_between(index, INDEX(1), INDEX(host.n_vlans));
+        assert_true(host.unmarked);
+        if (change->alias) {
+                /* The last step: by the alias a later sweep would begin again. */
+                assert_string_equal(change->alias, "");
+                assert_int_equal(host.n_opened, ++host.n_let_go);
+        } else {
+                assert_int_equal(change->group, RAWNET_VLAN_GROUP);
+                host.n_marked++;
+        }
+        return 0;
+}
+
+int __wrap_host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);
+int __wrap_host_open(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t index,
+                     Refusal *ret_refusal) {
+        assert_between(index, INDEX(1), INDEX(host.n_vlans));
+        if (host.unopenable)
+                return refuse_errno(ret_refusal, host.unopenable, "opening");
+        host.n_opened++;
+        return 0;
+}
+
 int __wrap_guard_host_remove(Refusal *ret_refusal);
 int __wrap_guard_host_remove(_unused_ Refusal *ret_refusal) {
         host.guard_removed = true;
@@ -111,7 +149,8 @@ static int sweep(void) {
         RegistryEntry entry = {.lease = {.id = RAWNET_ID_MIN,
                                          .vlan = (uint16_t)host.lease_on,
                                          .later = host.later}};
-        const Registry registry = {.entries = &entry, .n_entries = host.lease_on ? 1 : 0};
+        const Registry registry = {
+                .entries = &entry, .n_entries = host.lease_on ? 1 : 0, .whole = !host.part};
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = {.knows_nsid = true, .nsid = 5};
         int r = shared_sweep(&netlink, &registry, host.opening, &refusal);
@@ -170,8 +209,6 @@ static void test_no_list(_unused_ void **state) {
 /* An index means nothing without its namespace: neither is a shared interface in use by what is on
  * another, nor is it ours because of an index. */
 static void test_elsewhere(_unused_ void **state) {
-        static const char *const aliases[] = {"", "somebody's", "rawnet: VLAN 1 of eth0"};
-
         memset(&host, 0, sizeof(host));
         host.n_vlans = host.leg_on = 1;
         host.leg_elsewhere = true;
@@ -184,16 +221,12 @@ static void test_elsewhere(_unused_ void **state) {
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, 1);
 
-        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
-                bool was_ours = i == 2;
-
-                memset(&host, 0, sizeof(host));
-                host.n_vlans = 1;
-                host.moved = aliases[i];
-                assert_int_equal(sweep(), 0);
-                assert_int_equal(host.n_deleted, was_ours);
-                assert_int_equal(host.guard_removed, was_ours);
-        }
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 1;
+        host.moved = true;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 1);
+        assert_true(host.guard_removed);
         /* A lease that still is on it keeps it. */
         host.lease_on = 1;
         memset(host.deleted, 0, sizeof(host.deleted));
@@ -206,6 +239,76 @@ static void test_elsewhere(_unused_ void **state) {
         host.other_kind = true;
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, 0);
+}
+
+/* The mark makes an interface ours, whatever it is called; without one, what an earlier version
+ * gave it: name and alias both. */
+static void test_ours(_unused_ void **state) {
+        static const char *const aliases[] = {NULL, "somebody's", "rawnet: VLAN 1 of eth0"};
+
+        for (unsigned i = 0; i < 8 * ARRAY_SIZE(aliases); i++) {
+                const bool alias = i / 8 == 2, ours = !(i & 1) || (alias && !(i & 2));
+
+                memset(&host, 0, sizeof(host));
+                host.n_vlans = 1;
+                host.unmarked = i & 1;
+                host.renamed = i & 2;
+                host.moved = i & 4;
+                host.alias = aliases[i / 8];
+                assert_int_equal(sweep(), 0);
+                assert_int_equal(host.n_deleted, ours);
+                assert_int_equal(host.n_let_go, !ours && alias);
+                assert_int_equal(host.guard_removed, ours || alias);
+                assert_int_equal(host.n_marked, 0);
+        }
+}
+
+/* One of an earlier version that stays is marked. */
+static void test_marked(_unused_ void **state) {
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 5;
+        host.lease_on = 2;
+        host.leg_on = 4;
+        host.unmarked = true;
+        host.alias = "rawnet: VLAN 1 of eth0";
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 3);
+        assert_int_equal(host.n_marked, 2);
+        assert_int_equal(host.n_opened, 0);
+}
+
+/* What an administrator has taken over stays, whoever is on it, and is opened to the host. Not
+ * beside an open, which may be closing it. */
+static void test_taken_over(_unused_ void **state) {
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 3;
+        host.lease_on = 2;
+        host.unmarked = host.renamed = true;
+        host.alias = "rawnet: VLAN 1 of eth0";
+        host.opening[0] = UINT64_C(1) << 3;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted + host.n_marked, 0);
+        assert_int_equal(host.n_let_go, 2);
+        assert_false(host.guard_removed);
+
+        host.opening[0] = 0;
+        host.n_opened = host.n_let_go = 0;
+        host.unopenable = EPERM;
+        assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
+        assert_int_equal(host.n_let_go, 0);
+        host.unopenable = ENODEV;
+        assert_int_equal(sweep(), 0);
+        assert_true(host.guard_removed);
+}
+
+/* While leases may be missing from the list, none is deleted. */
+static void test_part_of_the_leases(_unused_ void **state) {
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = 3;
+        host.part = true;
+        assert_int_equal(sweep(), 0);
+        assert_int_equal(host.n_deleted, 0);
+        assert_false(host.guard_removed);
 }
 
 /* An open in progress may put its uplink on the interface of its VLAN at any moment; the others'
@@ -294,11 +397,19 @@ static void test_no_memory(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_few),           cmocka_unit_test(test_many),
-                cmocka_unit_test(test_no_list),       cmocka_unit_test(test_unseen),
-                cmocka_unit_test(test_elsewhere),     cmocka_unit_test(test_opening),
-                cmocka_unit_test(test_later_version), cmocka_unit_test(test_undeletable),
+                cmocka_unit_test(test_few),
+                cmocka_unit_test(test_many),
+                cmocka_unit_test(test_no_list),
+                cmocka_unit_test(test_unseen),
+                cmocka_unit_test(test_elsewhere),
+                cmocka_unit_test(test_opening),
+                cmocka_unit_test(test_later_version),
+                cmocka_unit_test(test_undeletable),
                 cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_ours),
+                cmocka_unit_test(test_marked),
+                cmocka_unit_test(test_taken_over),
+                cmocka_unit_test(test_part_of_the_leases),
         };
 
         return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
