@@ -31,6 +31,10 @@ static void add_state(Table *table, const LeaseObject *lease, HostLink *last) {
                 table_add_toned(table, TONE_DIM, lease->state);
                 return;
         }
+        if (*lease->refused_reason) {
+                table_add_toned(table, TONE_BAD, "refused");
+                return;
+        }
         if (strcmp(last->name, lease->parent) != 0 && host_link_by_name(lease->parent, last) <= 0)
                 *last = (HostLink){};
         if (!last->name[0] || (last->flags & IFF_UP && last->flags & IFF_RUNNING))
@@ -53,6 +57,14 @@ static void add_lease(Table *table, const LeaseObject *lease, Rows *rows) {
         table_add(table, lease->name);
 }
 
+/* A sentence, which is too long for a cell: why a port has not taken its guest's address. */
+static void print_refused(const LeaseObject *lease) {
+        char id[LEASE_ID_TEXT_SIZE];
+
+        if (*lease->refused_reason && strcmp(lease->state, "open") == 0)
+                printf("%s: %s\n", lease_id_format(lease->id, id), lease->refused_reason);
+}
+
 static int print_leases(const Objects *objects, bool legend) {
         static const TableColumn columns[] = {{"ID"},
                                               {"STATE"},
@@ -65,6 +77,7 @@ static int print_leases(const Objects *objects, bool legend) {
         _cleanup_(table_done) Table table = TABLE_OF(columns);
         Rows rows = {.now = clock_usec(CLOCK_REALTIME)};
         Screen screen;
+        int r;
 
         screen_look(STDOUT_FILENO, legend, &screen);
         if (screen.legend && objects->n_leases == 0) {
@@ -74,7 +87,10 @@ static int print_leases(const Objects *objects, bool legend) {
         for (size_t i = 0; i < objects->n_leases; i++)
                 add_lease(&table, &objects->leases[i], &rows);
         user_name_done(&rows.user);
-        return table_print(&table, stdout, &screen);
+        r = table_print(&table, stdout, &screen);
+        for (size_t i = 0; screen.legend && i < objects->n_leases && r >= 0; i++)
+                print_refused(&objects->leases[i]);
+        return r;
 }
 
 static int print_json(const Objects *objects) {

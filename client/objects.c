@@ -44,6 +44,8 @@ const BusField lease_fields[] = {
         FIELD(LeaseObject, "Kind", "kind", "s", kind),
         FIELD(LeaseObject, "Owner", "owner", "u", owner),
         FIELD(LeaseObject, "MAC", "mac", "s", mac),
+        FIELD(LeaseObject, "RefusedMAC", "refused-mac", "s", refused_mac),
+        FIELD(LeaseObject, "RefusedReason", "refused-reason", "s", refused_reason),
         FIELD(LeaseObject, "MTU", "mtu", "u", mtu),
         FIELD(LeaseObject, "Queues", "queues", "u", queues),
         FIELD(LeaseObject, "VLAN", "vlan", "u", vlan),

@@ -16,7 +16,8 @@ typedef struct NetworkObject {
 } NetworkObject;
 
 typedef struct LeaseObject {
-        char *network, *kind, *mac, *parent, *interface, *name, *state;
+        char *network, *kind, *mac, *parent, *interface, *name, *state, *refused_mac,
+                *refused_reason;
         uint32_t id, owner, mtu, queues, vlan;
         uint64_t since; /* µs, CLOCK_REALTIME */
 } LeaseObject;

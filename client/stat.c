@@ -31,6 +31,8 @@ static void print_lease(const LeaseObject *lease) {
                 printf("network   %s, untagged on %s\n", lease->network, lease->parent);
         printf("kind      %s\n", lease->kind);
         printf("MAC       %s\n", *lease->mac ? lease->mac : "(learning)");
+        if (*lease->refused_reason)
+                printf("refused   %s\n", lease->refused_reason);
         printf("MTU       %" PRIu32 " bytes\n", lease->mtu);
         printf("queues    %" PRIu32 "\n", lease->queues);
         printf("owner     %s\n", user_name(&user, lease->owner));

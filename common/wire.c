@@ -13,7 +13,7 @@ _Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 
                "padding");
 _Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
-_Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3, "padding");
+_Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3 + 6 + 2, "padding");
 _Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + REFUSAL_TEXT_MAX,
                "padding");
 
@@ -144,6 +144,14 @@ int wire_request_check(const WireRequest *request, size_t size) {
         return good ? 0 : -EBADMSG;
 }
 
+/* An address that has been learned ends what was refused before it. */
+static bool refused_is_valid(const WireLease *l) {
+        if (l->refused_why == LEARN_REFUSED_NOTHING)
+                return mac_is_zero(&l->refused_mac);
+        return l->refused_why <= LEARN_REFUSED_FAILED && mac_is_zero(&l->mac) &&
+               !mac_is_zero(&l->refused_mac) && (l->refused_mac.octet[0] & 1) == 0;
+}
+
 static bool lease_is_valid(const WireLease *l) {
         if (!lease_id_is_valid(l->id) ||
             !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid))
@@ -156,7 +164,8 @@ static bool lease_is_valid(const WireLease *l) {
                 return false;
         if (l->queues < 1 || (l->queues > RAWNET_QUEUES_MAX && !l->later))
                 return false;
-        return (l->mac.octet[0] & 1) == 0 && l->reserved == 0;
+        return refused_is_valid(l) && (l->mac.octet[0] & 1) == 0 &&
+               is_zero(l->reserved, sizeof(l->reserved));
 }
 
 int wire_lease_check(const WireLease *lease) {

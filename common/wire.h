@@ -25,7 +25,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e0009)
+#define WIRE_VERSION UINT32_C(0x726e000a)
 #define WIRE_STATISTICS_COUNT                                                                      \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -101,6 +101,16 @@ typedef struct WireRequest {
         };
 } WireRequest;
 
+/* mac=learn: why the port does not take an address that its guest named. */
+typedef enum LearnRefusal {
+        LEARN_REFUSED_NOTHING = 0,
+        LEARN_REFUSED_PREFIX,   /* MACPrefix= does not allow it */
+        LEARN_REFUSED_RESERVED, /* it is reserved for an address derived for another */
+        LEARN_REFUSED_HOST,     /* an interface of the host has it */
+        LEARN_REFUSED_IN_USE,   /* another lease on the wire, or the interface below, has it */
+        LEARN_REFUSED_FAILED,   /* the kernel refused a step, and the port learns no more */
+} LearnRefusal;
+
 /* A lease as the kernel holds it (alias of its namespace's lo; helper/kernel/record.c is the only
  * reader and writer of that text). */
 typedef struct WireLease {
@@ -121,8 +131,10 @@ typedef struct WireLease {
         /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
          * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
         uint8_t later;
-        uint8_t queues; /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
-        uint8_t reserved;
+        uint8_t queues;      /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
+        uint8_t refused_why; /* LearnRefusal, while learning */
+        MacAddress refused_mac; /* the last address that was refused, or zero */
+        uint8_t reserved[2];
 } WireLease;
 
 typedef enum WireReplyType {

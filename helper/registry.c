@@ -66,6 +66,8 @@ static int update(RegistryEntry *known, const WireLease *lease, uint32_t lower, 
          * one. */
         known->lease.queues = before.queues;
         return known->lease.gone != before.gone || known->lease.mtu != before.mtu ||
+                               known->lease.refused_why != before.refused_why ||
+                               !mac_equal(&known->lease.refused_mac, &before.refused_mac) ||
                                !mac_equal(&known->lease.mac, &before.mac)
                        ? 2
                        : 0;

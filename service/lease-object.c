@@ -39,6 +39,9 @@ static const char *lease_text(const WireLease *wire, const char *property,
                 return wire->gone ? "ended" : "open";
         if (strcmp(property, "MAC") == 0)
                 return mac_is_zero(&wire->mac) ? "" : mac_format(&wire->mac, buffer);
+        if (strcmp(property, "RefusedMAC") == 0)
+                return mac_is_zero(&wire->refused_mac) ? ""
+                                                       : mac_format(&wire->refused_mac, buffer);
         snprintf(buffer, MAC_TEXT_SIZE, RAWNET_PORT_NAME_FORMAT, wire->id);
         return buffer; /* Interface */
 }
@@ -49,6 +52,20 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         char buffer[MAC_TEXT_SIZE];
 
         return sd_bus_message_append_basic(reply, 's', lease_text(&lease->wire, property, buffer));
+}
+
+/* The vtable's userdata is the lease; the service is the bus's. */
+static Service *service_of(sd_bus *bus) {
+        return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+}
+
+static int get_refused(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const Lease *lease = userdata;
+        char text[REFUSAL_TEXT_MAX];
+
+        return sd_bus_message_append_basic(reply, 's',
+                                           lease_refused(service_of(bus), &lease->wire, text));
 }
 
 static int get_vlan(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -177,17 +194,12 @@ static int statistics_step(Request *request, void *userdata, Refusal *ret) {
         return r;
 }
 
-/* The vtable's userdata is the lease; the service is the bus's. */
-static Service *service_of(sd_bus_message *m) {
-        return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));
-}
-
 static int method_close(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        return request_run(m, service_of(m), close_step, userdata);
+        return request_run(m, service_of(sd_bus_message_get_bus(m)), close_step, userdata);
 }
 
 static int method_statistics(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        return request_run(m, service_of(m), statistics_step, userdata);
+        return request_run(m, service_of(sd_bus_message_get_bus(m)), statistics_step, userdata);
 }
 
 static const sd_bus_vtable lease_vtable[] = {
@@ -202,6 +214,8 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RefusedMAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RefusedReason", "s", get_refused, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu),
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Queues", "u", get_queues, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "service/refused.h"
 
 const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
         snprintf(buffer, LEASE_PATH_SIZE, RAWNET_PATH_LEASE "/%" PRIu32, id);
@@ -19,6 +20,16 @@ const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_S
         snprintf(buffer, LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
                  name[0] ? " (" : "", name, name[0] ? ")" : "");
         return buffer;
+}
+
+const char *lease_refused(const Service *service, const WireLease *lease,
+                          char buffer[static REFUSAL_TEXT_MAX]) {
+        const NetworkEntry *entry = NULL;
+        NetworkName name;
+
+        if (network_name_parse(lease->network, &name, NULL) == 0)
+                entry = network_table_find(&service->networks, name.name);
+        return refused_text(lease, entry ? &entry->network : NULL, buffer);
 }
 
 int lease_path_to_id(const char *path, uint32_t *ret) {
@@ -78,6 +89,24 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
                             "PropertiesChanged");
 }
 
+/* The helper reports ever more rarely what a guest tries (helper/child/learn.c): no flood. */
+static void log_refused(const Service *service, const WireLease *lease) {
+        char mac[MAC_TEXT_SIZE], label[LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
+        LogEvent event = {
+                .level = LOG_NOTICE,
+                .message_id = RAWNET_EVENT_ADDRESS_REFUSED,
+                .network = lease->network,
+                .kind = lease_kind_to_string((LeaseKind)lease->kind),
+                .mac = mac_format(&lease->refused_mac, mac),
+                .lease = lease->id,
+                .uid = lease->uid,
+        };
+
+        if (lease->refused_why != LEARN_REFUSED_NOTHING)
+                log_event(&event, "lease %s of uid %" PRIu32 ": %s", lease_label(lease, label),
+                          lease->uid, lease_refused(service, lease, text));
+}
+
 static int lease_add(Service *service, const WireLease *wire) {
         char path[LEASE_PATH_SIZE];
         Lease *lease;
@@ -87,6 +116,7 @@ static int lease_add(Service *service, const WireLease *wire) {
                 return -ENOMEM;
         /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
         lease->ended = wire->gone;
+        log_refused(service, wire);
         if (service->on_bus)
                 signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path),
                                                          RAWNET_IFACE_LEASE, NULL),
@@ -97,7 +127,9 @@ static int lease_add(Service *service, const WireLease *wire) {
 int lease_put(Service *service, const WireLease *wire) {
         Lease *lease = lease_table_find(&service->leases, wire->id);
         char path[LEASE_PATH_SIZE];
-        bool mac_changed, mtu_changed;
+        bool refused_changed;
+        const char *changed[5];
+        size_t n = 0;
 
         /* The same number, but another lease: the old one ended while nobody looked. */
         if (lease && lease->wire.since != wire->since) {
@@ -108,18 +140,26 @@ int lease_put(Service *service, const WireLease *wire) {
         if (!lease)
                 return lease_add(service, wire);
 
-        mac_changed = !mac_equal(&lease->wire.mac, &wire->mac);
-        mtu_changed = lease->wire.mtu != wire->mtu;
+        refused_changed = lease->wire.refused_why != wire->refused_why ||
+                          !mac_equal(&lease->wire.refused_mac, &wire->refused_mac);
+        if (!mac_equal(&lease->wire.mac, &wire->mac))
+                changed[n++] = "MAC";
+        if (lease->wire.mtu != wire->mtu)
+                changed[n++] = "MTU";
+        if (refused_changed) {
+                changed[n++] = "RefusedMAC";
+                changed[n++] = "RefusedReason";
+        }
+        changed[n] = NULL;
         lease->wire = *wire;
         lease->generation = service->leases.generation;
-        if (mac_changed)
-                signal_sent(sd_bus_emit_properties_changed(service->bus, lease_path(wire->id, path),
-                                                           RAWNET_IFACE_LEASE, "MAC", NULL),
+        if (n > 0)
+                signal_sent(sd_bus_emit_properties_changed_strv(
+                                    service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE,
+                                    (char **)changed),
                             "PropertiesChanged");
-        if (mtu_changed)
-                signal_sent(sd_bus_emit_properties_changed(service->bus, lease_path(wire->id, path),
-                                                           RAWNET_IFACE_LEASE, "MTU", NULL),
-                            "PropertiesChanged");
+        if (refused_changed)
+                log_refused(service, wire);
         if (wire->gone)
                 lease_say_ended(service, lease, lease->owner_closes ? "closed" : link_gone,
                                 !lease->owner_closes);

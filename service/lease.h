@@ -14,11 +14,15 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
 /* "rn1a2b3c" or, of a lease with a name, "rn1a2b3c (NAME)": what people see. Returns buffer. */
 #define LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
 const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]);
+/* RefusedReason: why the port does not take its guest's address (refused.h), or "". Returns buffer.
+ */
+const char *lease_refused(const Service *service, const WireLease *lease,
+                          char buffer[static REFUSAL_TEXT_MAX]);
 /* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
 int lease_path_to_id(const char *path, uint32_t *ret);
 
-/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for its
- * MAC. 0 or -ENOMEM. */
+/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for
+ * what is another. 0 or -ENOMEM. */
 int lease_put(Service *service, const WireLease *wire);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */

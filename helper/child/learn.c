@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/child/host-mac.h"
@@ -21,6 +22,10 @@
 /* After an address that is in use, the next frame is looked at this much later: a guest cannot keep
  * RTNL busy. */
 #define LEARN_PAUSE_MSEC 100
+/* After a refused address was written down, the next one is written this much later at the
+ * earliest, and twice as much each time: a guest may name as many as it likes. */
+#define NOTE_FIRST_USEC UINT64_C(1000000)
+#define NOTE_LAST_USEC UINT64_C(60000000)
 
 typedef struct Learner {
         LeasePlan *plan;
@@ -31,7 +36,9 @@ typedef struct Learner {
         Guard guard;
         uint32_t uplink;
         int report_fd;
-        LogLimit refusals; /* the guest causes one with every frame */
+        uint64_t note_pause, note_from; /* µs; CLOCK_MONOTONIC */
+        bool pause;                     /* before the next frame is looked at */
+        LogLimit refusals;              /* the guest causes one with every frame */
 } Learner;
 
 static int listen_for_frames(uint32_t port, int *ret) {
@@ -60,22 +67,21 @@ static int listen_for_links(Netlink *ret) {
 }
 
 /* As far as it can be said without asking the kernel. */
-static bool may_have(const Learner *l, const MacAddress *mac) {
+static LearnRefusal judge(const Learner *l, const MacAddress *mac) {
         const LeasePlan *plan = l->plan;
 
         if (!mac_allowed(mac, &plan->network.mac_prefixes))
-                return false;
+                return LEARN_REFUSED_PREFIX;
         if (mac_equal(mac, &plan->own_mac))
-                return true;
+                return LEARN_REFUSED_NOTHING;
         for (size_t i = 0; i < plan->reserving.n; i++)
                 if (mac_is_reserved(mac, &plan->reserving.prefix[i]))
-                        return false;
-        return true;
+                        return LEARN_REFUSED_RESERVED;
+        return LEARN_REFUSED_NOTHING;
 }
 
-/* Sets plan's MAC from the next frame of the guest. 1: an address that the network allows; 0: none
- * yet; or -errno. */
-static int next_address(Learner *l) {
+/* The source of the guest's next frame. 1: a unicast address; 0: none yet; or -errno. */
+static int next_address(Learner *l, MacAddress *ret) {
         struct ethhdr header;
         struct sockaddr_ll from = {};
         socklen_t size = sizeof(from);
@@ -89,32 +95,88 @@ static int next_address(Learner *l) {
         if ((size_t)n < sizeof(header) || from.sll_pkttype == PACKET_OUTGOING)
                 return 0;
         memcpy(&mac, header.h_source, sizeof(mac));
-        if (!may_have(l, &mac))
+        if (mac_is_zero(&mac) || (mac.octet[0] & 1))
                 return 0;
-        l->plan->lease.mac = mac;
+        *ret = mac;
         return 1;
 }
 
-/* 0: the address is the lease's; RAWNET_ADDRESS_IN_USE: go on listening; anything else: the lease
- * is beyond help. */
-static int take_address(Learner *l) {
+/* Where people look for it: in the record, and by the daemon with rawnetd. */
+static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
+        const uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        WireLease *lease = &l->plan->lease;
+        Refusal refusal = {};
+
+        if (lease->refused_why == why && mac_equal(&lease->refused_mac, mac))
+                return;
+        /* The last one is never left out. */
+        if (now < l->note_from && why != LEARN_REFUSED_FAILED)
+                return;
+        l->note_pause =
+                l->note_pause > 0 ? MIN_OF(l->note_pause * 2, NOTE_LAST_USEC) : NOTE_FIRST_USEC;
+        l->note_from = now + l->note_pause;
+        lease->refused_why = (uint8_t)why;
+        lease->refused_mac = *mac;
+        if (uplink_write_record(l->plan, l->netlink, &refusal) != 0)
+                log_limited(&l->refusals, LOG_WARNING, "cannot write a refused address down: %s",
+                            refusal.text);
+        (void)report_lease(l->report_fd, lease, 0, 0);
+}
+
+/* 0: the address is the lease's. Else *ret_why is the reason, or LEARN_REFUSED_NOTHING where the
+ * host could not be asked: nothing has been changed then. */
+static int take_address(Learner *l, const MacAddress *mac, LearnRefusal *ret_why,
+                        Refusal *ret_refusal) {
+        WireLease *lease = &l->plan->lease, before = *lease;
+        int r;
+
+        r = host_mac_check(&l->host, lease->network, mac, ret_refusal);
+        *ret_why = r == RAWNET_ADDRESS_IN_USE ? LEARN_REFUSED_HOST : LEARN_REFUSED_NOTHING;
+        if (r != 0)
+                return r;
+        l->plan->deadline = 0;
+        lease->mac = *mac;
+        lease->refused_why = LEARN_REFUSED_NOTHING;
+        lease->refused_mac = (MacAddress){};
+        r = uplink_raise(l->plan, l->netlink, l->uplink, ret_refusal);
+        *ret_why = r == RAWNET_ADDRESS_IN_USE ? LEARN_REFUSED_IN_USE : LEARN_REFUSED_FAILED;
+        if (r == 0) {
+                l->guard.mac = *mac;
+                l->guard.learning = false;
+                r = guard_admit(&l->guard, ret_refusal);
+        }
+        if (r == 0)
+                r = uplink_write_record(l->plan, l->netlink, ret_refusal);
+        if (r != 0)
+                *lease = before;
+        return r;
+}
+
+/* 0: the address is the lease's. 1: it is not, go on listening. Negative: the lease is beyond help.
+ */
+static int try_address(Learner *l, const MacAddress *mac) {
+        LearnRefusal why = judge(l, mac);
         Refusal refusal = {};
         int r;
 
-        l->plan->deadline = 0;
-        r = host_mac_check(&l->host, l->plan->lease.network, &l->plan->lease.mac, &refusal);
-        if (r == 0)
-                r = uplink_raise(l->plan, l->netlink, l->uplink, &refusal);
-        if (r == 0) {
-                l->guard.mac = l->plan->lease.mac;
-                l->guard.learning = false;
-                r = guard_admit(&l->guard, &refusal);
+        if (why == LEARN_REFUSED_NOTHING) {
+                r = take_address(l, mac, &why, &refusal);
+                if (r == 0)
+                        return 0;
+                /* Its holder closed it at this moment. */
+                if (r == -ENODEV || link_is_missing(r, &refusal))
+                        return -ENODEV;
+                l->pause = true;
+                if (r < 0)
+                        (void)refuse_errno(&refusal, r, "giving the port its address");
+                if (r != RAWNET_ADDRESS_IN_USE)
+                        log_limited(&l->refusals, LOG_WARNING,
+                                    "lease " RAWNET_PORT_NAME_FORMAT ": %s", l->plan->lease.id,
+                                    refusal.text);
         }
-        if (r == 0)
-                r = uplink_write_record(l->plan, l->netlink, &refusal);
-        if (r > 0)
-                log_limited(&l->refusals, LOG_NOTICE, "%s", refusal.text);
-        return r;
+        if (why != LEARN_REFUSED_NOTHING)
+                note_refused(l, mac, why);
+        return why == LEARN_REFUSED_FAILED ? -EIO : 1;
 }
 
 static int link_gone(const struct nlmsghdr *m, void *data) {
@@ -145,30 +207,28 @@ static bool ended(Learner *l) {
 }
 
 static int learn(Learner *l) {
-        int timeout = -1;
-
         for (;;) {
                 struct pollfd p[] = {
                         {l->links.socket ? mnl_socket_get_fd(l->links.socket) : -1, POLLIN, 0},
-                        {timeout < 0 ? l->frames : -1, POLLIN, 0}};
-                int r = poll(p, ARRAY_SIZE(p), timeout);
+                        {l->pause ? -1 : l->frames, POLLIN, 0}};
+                int r = poll(p, ARRAY_SIZE(p), l->pause ? LEARN_PAUSE_MSEC : -1);
+                MacAddress mac;
 
                 if (r < 0 && errno != EINTR)
                         return -errno;
-                timeout = -1;
+                l->pause = false;
                 if (p[0].revents && ended(l))
                         return -ENODEV;
                 if (!p[1].revents)
                         continue;
-                r = next_address(l);
+                r = next_address(l, &mac);
                 if (r < 0)
                         return r;
                 if (r == 0)
                         continue;
-                r = take_address(l);
-                if (r != RAWNET_ADDRESS_IN_USE)
+                r = try_address(l, &mac);
+                if (r <= 0)
                         return r;
-                timeout = LEARN_PAUSE_MSEC;
         }
 }
 

@@ -15,8 +15,13 @@
  *   rawnetVERSION UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT …
  *
  * VERSION is a number from 1. These eleven fields are the core. In version 1 the lease's name may
- * follow, up to the end. In version 2 the word queues=N follows (2 to RAWNET_QUEUES_MAX), and then
- * name=NAME where the lease has a name. A lease may live longer than the helper that opened it, so
+ * follow, up to the end. In version 2 these words may follow, in this order:
+ *
+ *   queues=N             the port has several queues (2 to RAWNET_QUEUES_MAX)
+ *   refused=ADDRESS/WHY  the lease learns, and this is the last address that its guest named in
+ * vain name=NAME            the lease has a name
+ *
+ * One of the first two does. A lease may live longer than the helper that opened it, so
  * helpers of other versions read its record, and keep these rules:
  *
  * 1. Whatever changes the text makes a new version: another field, and another word in a field as
@@ -44,15 +49,23 @@
 #define RECORD_PREFIX "rawnet"
 #define RECORD_VERSION 2u /* the latest that is understood here */
 #define RECORD_QUEUES_KEY "queues="
+#define RECORD_REFUSED_KEY "refused="
 #define RECORD_NAME_KEY "name="
 #define RECORD_FIELDS 11u /* the core */
 
 /* 7 version, 10 uid, 6 kind, 6 isolation, 1 vnet-hdr, 4 vlan, 10 mtu, 17 mac, 20 since, 37 network,
- * 15 parent, 10 blanks; " queues=16", " name=" and 64 */
-static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + 17 + 20 + RAWNET_FULL_NAME_MAX + (IFNAMSIZ - 1) + 10 +
-                              10 + 6 + RAWNET_LEASE_NAME_MAX <
+ * 15 parent, 10 blanks; " queues=16", " name=" and 64. Instead of the 17: "-", " refused=", 17,
+ * "/", and 8 for the longest word. */
+static_assert(7 + 10 + 6 + 6 + 1 + 4 + 10 + (1 + 9 + 17 + 1 + 8) + 20 + RAWNET_FULL_NAME_MAX +
+                              (IFNAMSIZ - 1) + 10 + 10 + 6 + RAWNET_LEASE_NAME_MAX <
                       LINK_ALIAS_SIZE,
               "a record fits into an alias");
+
+static const char *const refused_words[] = {
+        [LEARN_REFUSED_PREFIX] = "prefix", [LEARN_REFUSED_RESERVED] = "reserved",
+        [LEARN_REFUSED_HOST] = "host",     [LEARN_REFUSED_IN_USE] = "in-use",
+        [LEARN_REFUSED_FAILED] = "failed",
+};
 
 _printf_(3, 4) static size_t
         append(char text[static LINK_ALIAS_SIZE], size_t n, const char *format, ...) {
@@ -67,7 +80,7 @@ _printf_(3, 4) static size_t
 }
 
 void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
-        const unsigned version = lease->queues > 1 ? 2 : 1;
+        const unsigned version = lease->queues > 1 || lease->refused_why ? 2 : 1;
         char mac[MAC_TEXT_SIZE];
         size_t n;
 
@@ -79,6 +92,9 @@ void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
                    lease->since, lease->network, lease->parent);
         if (lease->queues > 1)
                 n = append(ret, n, " " RECORD_QUEUES_KEY "%u", lease->queues);
+        if (lease->refused_why)
+                n = append(ret, n, " " RECORD_REFUSED_KEY "%s/%s",
+                           mac_format(&lease->refused_mac, mac), refused_words[lease->refused_why]);
         if (lease->lease_name[0])
                 (void)append(ret, n, " %s%s", version > 1 ? RECORD_NAME_KEY : "",
                              lease->lease_name);
@@ -145,25 +161,47 @@ static int parse_kind(const char *text, uint32_t *ret) {
         return 0;
 }
 
+/* What stands behind key at the beginning of text, or NULL. */
+static char *text_after(char *text, const char *key) {
+        const size_t n = strlen(key);
+
+        return strncmp(text, key, n) == 0 ? text + n : NULL;
+}
+
+/* ADDRESS/WHY; nothing where it is not understood. */
+static void parse_refused(char *text, WireLease *ret) {
+        const char *address = strsep(&text, "/");
+        MacAddress mac;
+
+        if (!text || mac_parse(address, &mac) < 0 || (mac.octet[0] & 1) || mac_is_zero(&mac))
+                return;
+        for (uint8_t why = LEARN_REFUSED_PREFIX; why < ARRAY_SIZE(refused_words); why++) {
+                if (strcmp(text, refused_words[why]) == 0) {
+                        ret->refused_mac = mac;
+                        ret->refused_why = why;
+                }
+        }
+}
+
 /* Behind the core from version 2 on: what is understood of the words. */
 static void parse_words(char *rest, WireLease *ret) {
-        const size_t queues_key = sizeof(RECORD_QUEUES_KEY) - 1,
-                     name_key = sizeof(RECORD_NAME_KEY) - 1;
+        char *value, *word;
         uint32_t queues;
 
         while (rest) {
-                const char *word;
-
-                if (strncmp(rest, RECORD_NAME_KEY, name_key) == 0) {
-                        rest += name_key;
-                        if (text_is_printable_ascii(rest))
-                                (void)parse_text(rest, ret->lease_name, sizeof(ret->lease_name));
+                value = text_after(rest, RECORD_NAME_KEY);
+                if (value) {
+                        if (text_is_printable_ascii(value))
+                                (void)parse_text(value, ret->lease_name, sizeof(ret->lease_name));
                         return;
                 }
                 word = strsep(&rest, " ");
-                if (strncmp(word, RECORD_QUEUES_KEY, queues_key) == 0 &&
-                    text_parse_u32(word + queues_key, 1, UINT32_MAX, &queues) == 0)
+                value = text_after(word, RECORD_QUEUES_KEY);
+                if (value && text_parse_u32(value, 1, UINT32_MAX, &queues) == 0)
                         ret->queues = (uint8_t)MIN_OF(queues, UINT8_MAX);
+                value = text_after(word, RECORD_REFUSED_KEY);
+                if (value && mac_is_zero(&ret->mac))
+                        parse_refused(value, ret);
         }
 }
 

@@ -7,7 +7,8 @@
  * and the kernel holds it. Helpers of other versions read it too: record.c has the rules.
  *
  *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]
- *   rawnet2 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT queues=N [name=NAME]
+ *   rawnet2 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [queues=N]
+ *           [refused=ADDRESS/WHY] [name=NAME]
  *
  * MAC is "-" while learning.
  */

@@ -9,7 +9,7 @@ import struct
 
 import lab
 
-VERSION = 0x726E0009
+VERSION = 0x726E000A
 OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, LOOK = 1, 2, 3, 4, 5, 6, 7, 8
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED = 1, 2, 3, 4, 5, 6
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
@@ -20,7 +20,7 @@ GIVEN, RANDOM, LEARN, DERIVED, RESERVED = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("=IIQI")
 OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sHHII32s")
 REPLY = struct.Struct("=IIQII")
-LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65sBBB")
+LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65sBBB6s2s")
 SIZE = REQUEST.size + OPEN_PART.size
 REPLY_SIZE = REPLY.size + LEASE_PART.size + 8 + 1024
 # enum RawnetError, common/refusal.h, by position

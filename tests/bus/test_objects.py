@@ -14,7 +14,7 @@ import frames
 import lab
 import tap
 
-LEASE_PROPERTIES = {"Id", "Network", "Kind", "Owner", "MAC", "MTU", "Queues", "VLAN", "Parent", "Interface", "Name", "Since",
+LEASE_PROPERTIES = {"Id", "Network", "Kind", "Owner", "MAC", "RefusedMAC", "RefusedReason", "MTU", "Queues", "VLAN", "Parent", "Interface", "Name", "Since",
                     "State"}  # fmt: skip
 NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mode", "Kinds", "Isolation", "AntiSpoof",
                       "MACPrefix", "MTU", "MaxLeases", "HostInterface", "Error", "Leases"}  # fmt: skip
@@ -56,7 +56,7 @@ def test_lease_object():
                 since = properties.pop("Since") / 1e6
                 assert before - 1 <= since <= time.time() + 1, since
                 assert properties == {"Id": lease.id, "Network": "lab", "Kind": kind, "Owner": lab.uid_of("member"),
-                                      "MAC": lease.info["mac"], "MTU": 1500, "Queues": 1, "VLAN": 0, "Parent": "wire0",
+                                      "MAC": lease.info["mac"], "RefusedMAC": "", "RefusedReason": "", "MTU": 1500, "Queues": 1, "VLAN": 0, "Parent": "wire0",
                                       "Interface": lease.info["interface"], "Name": f"a {kind}", "State": "open"}, properties  # fmt: skip
                 assert other.get_all(lease.path, bus.LEASE).keys() == LEASE_PROPERTIES
                 assert other.call(lease.path, bus.PROPERTIES, "Get", "ss", (bus.LEASE, "Kind"))[0] == ("s", kind)

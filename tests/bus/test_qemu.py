@@ -104,6 +104,20 @@ def test_qemus_own_helper_door_learns_the_mac():
 
 
 @tap.limit(260)
+def test_qemus_own_helper_door_says_why_it_does_not_learn():
+    """A card with a Proxmox address: QEMU cannot know, so the list says it, with what to ask for."""
+    need_qemu()
+    mac = "bc:24:11:0e:00:03"
+    line = [*LINE, "-netdev", f"bridge,id=n0,br=lab,helper={HELPER}", "-device", f"virtio-net-pci,netdev=n0,mac={mac}"]
+    with guest(line), bus.connect("member") as connection:
+        found = lab.wait_for(lambda: next((lease for lease in connection.leases().values() if lease["RefusedMAC"]), None), SECONDS, "the refusal")
+        assert found["RefusedMAC"] == mac and found["MAC"] == "", found
+        for word in (mac, "MACPrefix=", "/etc/rawnet/networks/lab.conf", "bc:24:11 to MACPrefix="):
+            assert word in found["RefusedReason"], found
+        assert not dhcp_of(mac)
+
+
+@tap.limit(260)
 def test_tap_with_a_helper():
     """The other spelling: -netdev tap,helper= with the bridge's name in the helper's own words."""
     need_qemu()

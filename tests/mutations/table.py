@@ -128,7 +128,7 @@ MUTATIONS = [
              [(PORT, "        REFUSE_UNLESS(BPF_JEQ, 0);\n", ""), ONE_LESS], RECEIVE, "no_attack", HEARD),
     # -- learning
     Mutation("learn: any address is taken",
-             [(LEARN, "        if (!mac_allowed(mac, &plan->network.mac_prefixes))\n                return false;\n", "")],
+             [(LEARN, "        if (!mac_allowed(mac, &plan->network.mac_prefixes))\n                return LEARN_REFUSED_PREFIX;\n", "")],
              SEND, "learned_mac", "the learned MAC"),
     # -- polkit
     service("polkit: every answer is yes", POLKIT,
@@ -250,6 +250,9 @@ MUTATIONS = [
     Mutation("learn: what earlier children learned is not seen",
              [(SERVER, "server->scanned = server->sweep_wanted = true;\n learning_watch(&server->learning);",
                "server->scanned = server->sweep_wanted = true;")], LEARNING, "outlives_the_daemons", "did not come"),
+    Mutation("learn: each address that a guest tries is written and reported",
+             [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (now < l->note_from && why == LEARN_REFUSED_FAILED)")],
+             "tests/netns/test_refused_mac.py", "many_addresses", WRONG),
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);

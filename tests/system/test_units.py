@@ -16,6 +16,7 @@ import vlan
 EXPOSURE = {"rawnetd.service": 0.8, "rawnet-helper.service": 2.0}
 OPENED, REFUSED, ENDED = (
     "d8141f479581476994268bf323dadbb4", "6adb09ff20f549539a2a4bdebe7732fd", "797cad538a664f4090b5e7fa4592af89")  # fmt: skip
+ADDRESS_REFUSED = "850804c49e27425a96167aa82792d60e"
 
 
 def stop_all():
@@ -168,8 +169,11 @@ def test_networkmanager_s_file():
 
 
 def test_journal():
-    with bus.connect("member") as member, member.open_tap("vlan100", name="journal") as lease:
-        number = lease.id
+    foreign = "bc:24:11:00:77:01"
+    with bus.connect("member") as member, member.open_tap("vlan100", name="journal") as lease, member.open_tap("vlan100", mac="learn") as learns:
+        number, learning = lease.id, learns.id
+        frames.Port(learns.fd, vnet_hdr=True).send(frames.marker(foreign, "I am"))
+        lab.wait_for(lambda: member.leases()[learns.path]["RefusedMAC"] == foreign, 20, "the refused address")
     lab.wait_no_leases()
     with bus.connect("outsider") as outsider:
         bus.expect_error(bus.DBUS_ERROR + "InteractiveAuthorizationRequired", outsider.open_tap, "vlan100")
@@ -182,10 +186,13 @@ def test_journal():
     lab.wait_for(lambda: events(OPENED, **wanted) and events(ENDED, **wanted), 20, "the lease in the journal")
     assert events(OPENED, **wanted)[0]["_SYSTEMD_UNIT"] == "rawnetd.service"
     lab.wait_for(lambda: events(REFUSED, RAWNET_UID=str(lab.uid_of("outsider"))), 20, "the refusal in the journal")
+    wanted = {"RAWNET_LEASE": f"rn{learning:x}", "RAWNET_NETWORK": "vlan100", "RAWNET_MAC": foreign, "RAWNET_UID": str(lab.uid_of("member"))}
+    lab.wait_for(lambda: events(ADDRESS_REFUSED, **wanted), 20, "the refused address in the journal")
+    assert "MACPrefix=" in events(ADDRESS_REFUSED, **wanted)[0]["MESSAGE"], events(ADDRESS_REFUSED, **wanted)
     explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={OPENED}")
     assert "It lives until the last copy of its file descriptors is closed." in explained, explained[-1000:]
     catalog = debian.run("journalctl", "--list-catalog")
-    assert catalog.count(" rawnet: ") == 5, [line for line in catalog.splitlines() if "rawnet" in line]
+    assert catalog.count(" rawnet: ") == 6, [line for line in catalog.splitlines() if "rawnet" in line]
 
 
 def test_nothing_is_denied():

@@ -110,6 +110,53 @@ static void test_second(_unused_ void **state) {
                             "eth0 vm");
 }
 
+#define LEARNING "rawnet2 1000 tap strict 1 100 1500 - 17 lab.100 eth0"
+
+/* The address that a learning port does not take. */
+static void test_refused(_unused_ void **state) {
+        static const char *const words[] = {[LEARN_REFUSED_PREFIX] = "prefix",
+                                            [LEARN_REFUSED_RESERVED] = "reserved",
+                                            [LEARN_REFUSED_HOST] = "host",
+                                            [LEARN_REFUSED_IN_USE] = "in-use",
+                                            [LEARN_REFUSED_FAILED] = "failed"};
+        char text[LINK_ALIAS_SIZE], again[LINK_ALIAS_SIZE], mac[MAC_TEXT_SIZE];
+        WireLease longest;
+
+        for (uint8_t why = LEARN_REFUSED_PREFIX; why <= LEARN_REFUSED_FAILED; why++) {
+                for (unsigned named = 0; named < 2; named++) {
+                        WireLease l;
+
+                        snprintf(text, sizeof(text), LEARNING " refused=bc:24:11:00:00:01/%s%s",
+                                 words[why], named ? " name=vm" : "");
+                        l = parsed(text);
+                        assert_int_equal(l.refused_why, why);
+                        assert_string_equal(mac_format(&l.refused_mac, mac), "bc:24:11:00:00:01");
+                        assert_int_equal(l.queues, 0);
+                        assert_string_equal(l.lease_name, named ? "vm" : "");
+                        record_format(&l, again);
+                        assert_string_equal(again, text);
+                        /* The address that was learned after it. */
+                        l.mac = l.refused_mac;
+                        l.refused_mac = (MacAddress){{0}};
+                        l.refused_why = LEARN_REFUSED_NOTHING;
+                        record_format(&l, again);
+                        assert_int_equal(again[6], '1');
+                }
+        }
+        longest = parsed(LEARNING " queues=16 refused=fe:ff:ff:ff:ff:ff/reserved");
+        longest.uid = longest.mtu = UINT32_MAX;
+        longest.since = UINT64_MAX;
+        longest.vlan = 4094;
+        longest.kind = KIND_PACKET;
+        longest.isolation = ISOLATION_DIRECT;
+        memset(longest.network, 'n', sizeof(longest.network) - 1);
+        memset(longest.parent, 'p', sizeof(longest.parent) - 1);
+        memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
+        record_format(&longest, text);
+        assert_int_equal(strlen(text), 242);
+        assert_int_equal(parsed(text).refused_why, LEARN_REFUSED_RESERVED);
+}
+
 #define SECOND "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0"
 
 static void test_bad(_unused_ void **state) {
@@ -167,6 +214,18 @@ static void test_bad(_unused_ void **state) {
                 SECOND " queues=4 rate=1000",
                 SECOND " queues=4 name=",
                 SECOND " name=vm queues=4",
+                SECOND " refused=bc:24:11:00:00:01/prefix", /* it has an address */
+                LEARNING " refused=bc:24:11:00:00:01",
+                LEARNING " refused=bc:24:11:00:00:01/",
+                LEARNING " refused=bc:24:11:00:00:01/other",
+                LEARNING " refused=BC:24:11:00:00:01/prefix",
+                LEARNING " refused=bd:24:11:00:00:01/prefix",
+                LEARNING " refused=00:00:00:00:00:00/prefix",
+                LEARNING " refused=bc:24:11:00:00/prefix",
+                LEARNING " refused=/prefix",
+                LEARNING " refused=bc:24:11:00:00:01/prefix ",
+                LEARNING " refused=bc:24:11:00:00:01/prefix queues=4",
+                LEARNING " refused=bc:24:11:00:00:01/prefix refused=bc:24:11:00:00:01/prefix",
                 SECOND " queues=4 name=\xc3\xa4",
                 SECOND
                 " queues=4 name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -261,6 +320,21 @@ static void test_later(_unused_ void **state) {
                 {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
                  "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
+                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 refused=bc:24:11:00:00:01/prefix "
+                 "refused=bc:24:11:00:00:02/other refused=x",
+                 {.vnet_hdr = 1,
+                  .since = 1,
+                  .network = "lab",
+                  .parent = "eth0",
+                  .refused_mac = {{0xbc, 0x24, 0x11, 0, 0, 1}},
+                  .refused_why = LEARN_REFUSED_PREFIX}},
+                {"rawnet3 0 tap strict 1 0 0 52:54:00:12:34:56 1 lab eth0 "
+                 "refused=bc:24:11:00:00:01/prefix",
+                 {.vnet_hdr = 1,
+                  .since = 1,
+                  .mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
+                  .network = "lab",
+                  .parent = "eth0"}},
                 {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 queues=300 x queues=y",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0", .queues = 255}},
                 {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
@@ -522,12 +596,19 @@ static void test_read_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_plain),        cmocka_unit_test(test_round_trip),
-                cmocka_unit_test(test_second),       cmocka_unit_test(test_bad),
-                cmocka_unit_test(test_later),        cmocka_unit_test(test_later_unreadable),
-                cmocka_unit_test(test_read_later),   cmocka_unit_test(test_names),
-                cmocka_unit_test(test_read),         cmocka_unit_test(test_read_queues),
-                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_refused),
+                cmocka_unit_test(test_plain),
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_second),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_later),
+                cmocka_unit_test(test_later_unreadable),
+                cmocka_unit_test(test_read_later),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_read),
+                cmocka_unit_test(test_read_queues),
+                cmocka_unit_test(test_read_nothing),
+                cmocka_unit_test(test_read_refused),
                 cmocka_unit_test(test_read_faults),
         };
 

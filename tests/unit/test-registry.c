@@ -51,6 +51,15 @@ static void test_changes(_unused_ void **state) {
         assert_true(registry_stands_on(&r, 3));
         assert_false(registry_stands_on(&r, 4));
         assert_int_equal(registry_count_learning(&r), 1);
+        lease.refused_mac.octet[0] = 0xbc;
+        lease.refused_why = LEARN_REFUSED_PREFIX;
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 2);
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 0);
+        lease.refused_why = LEARN_REFUSED_HOST;
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 2);
+        lease.refused_mac.octet[5] = 1;
+        assert_int_equal(registry_put(&r, &lease, 0, 0), 2);
+        assert_int_equal(registry_count_learning(&r), 1);
         lease.mac.octet[0] = 0x52; /* learnt */
         assert_int_equal(registry_put(&r, &lease, 3, 0), 2);
         assert_int_equal(registry_find(&r, lease.id)->lease.mac.octet[0], 0x52);

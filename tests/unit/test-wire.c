@@ -438,7 +438,21 @@ static void test_reply_lease(_unused_ void **state) {
                 bad(type, l->queues = 0);
                 good(type, l->queues = 16);
                 bad(type, l->queues = 17);
-                bad(type, l->reserved = 1);
+                bad(type, l->refused_why = LEARN_REFUSED_PREFIX); /* it has an address */
+                bad(type, l->refused_mac.octet[0] = 2);
+                bad(type, memset(&l->mac, 0, 6), l->refused_why = LEARN_REFUSED_PREFIX);
+                bad(type, memset(&l->mac, 0, 6), l->refused_mac.octet[0] = 2);
+                for (uint8_t why = 0; why < LEARN_REFUSED_FAILED + 3; why++)
+                        check_reply_of(type,
+                                       why >= LEARN_REFUSED_PREFIX && why <= LEARN_REFUSED_FAILED
+                                               ? 0
+                                               : -EBADMSG,
+                                       memset(&l->mac, 0, 6), l->refused_mac.octet[0] = 2,
+                                       l->refused_why = why);
+                bad(type, memset(&l->mac, 0, 6), l->refused_mac.octet[0] = 1,
+                    l->refused_why = LEARN_REFUSED_PREFIX);
+                bad(type, l->reserved[0] = 1);
+                bad(type, l->reserved[1] = 1);
         }
 }
 
