@@ -11,10 +11,18 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
-#define DESCRIPTORS_MAX                                                                            \
-        512u /* 16 sockets, 32 rings with three each, and a message on its way, several times over \
-              */
+/* 16 sockets, 32 rings with three each, and a message on its way, several times over */
+#define DESCRIPTORS_MAX 512u
+
+/* Where the processor has mmap2(), the C library calls it. mmap() is then left out: i386's takes
+ * its arguments in memory, where no filter looks. */
+#ifdef SYS_mmap2
+#define MAP_CALL SCMP_SYS(mmap2)
+#else
+#define MAP_CALL SCMP_SYS(mmap)
+#endif
 
 /* Not filtered by argument: the kernel then answers from a bitmap (kernel/seccomp.c,
  * seccomp_cache_check()), so the data path does not pay for the filter. Processors of 32 bits have
@@ -47,7 +55,7 @@ static const int calls[] = {
         SCMP_SYS(close),
         SCMP_SYS(fstat),
         SCMP_SYS(fstat64),
-        /* memory: ours and the guest's; mmap has a rule of its own */
+        /* memory: ours and the guest's; MAP_CALL has a rule of its own */
         SCMP_SYS(munmap),
         SCMP_SYS(brk),
         /* the end */
@@ -67,8 +75,7 @@ typedef struct Rule {
 static int add_rules(scmp_filter_ctx filter, int directory) {
         const Rule rules[] = {
                 /* Never executable. */
-                {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-                {SCMP_SYS(mmap2), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+                {MAP_CALL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
                 /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use:
                    nothing can be opened. */
                 {SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},

@@ -7,17 +7,25 @@
 #include "client/qemu/host.h"
 
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+/* Not every architecture has KVM: 32-bit ARM has lost it in Linux 5.7. */
+#if __has_include(<asm/kvm.h>)
+#include <linux/kvm.h>
+#endif
+
 static bool kvm_works(void) {
+#ifdef KVM_GET_API_VERSION
         _cleanup_close_ int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), machine = -1;
 
         if (fd < 0 || ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
                 return false;
         machine = ioctl(fd, KVM_CREATE_VM, 0);
         return machine >= 0;
+#else
+        return false;
+#endif
 }
 
 void qemu_host_probe(QemuHostProbe *ret) {

@@ -102,7 +102,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
         if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
                 return -errno;
         for (;;) {
-                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                const struct nlmsghdr *m = (const void *)answer;
                 ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
                 int left = (int)n;
 
@@ -143,7 +143,7 @@ int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigne
         if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
                 return -errno;
         while (n_acks > 0) {
-                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                const struct nlmsghdr *m = (const void *)answer;
                 ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
                 int left = (int)n;
 
@@ -180,7 +180,7 @@ int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mn
         if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
                 return -errno;
         while (left_to_come > 0) {
-                const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
+                const struct nlmsghdr *m = (const void *)answer;
                 ssize_t received = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
                 int left = (int)received;
 

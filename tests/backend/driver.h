@@ -54,8 +54,10 @@ static inline void driver_init(Driver *d, uint64_t features) {
                         .size = DRIVER_REGION,
                 };
 
-                d->memory[i] = calloc(1, DRIVER_REGION);
+                /* Aligned as mappings are: calloc() gives 8 bytes on 32-bit ARM, rings need 16. */
+                d->memory[i] = aligned_alloc(4096, DRIVER_REGION);
                 assert(d->memory[i]);
+                memset(d->memory[i], 0, DRIVER_REGION);
                 r = memory_add_mapped(&d->device.memory, &slot, d->memory[i], NULL);
                 assert(r == 0);
         }

@@ -71,9 +71,16 @@ static void assert_fatal(const Call *call) {
 }
 
 #define TEXT(t) ((long)(uintptr_t)(t))
+#ifdef SYS_mmap2
+#define MAP_CALL SYS_mmap2
+#else
+#define MAP_CALL SYS_mmap
+#endif
 
 static void test_forbidden(_unused_ void **state) {
         static const char *const none[] = {NULL};
+        /* As i386's mmap() takes its arguments. */
+        _unused_ const long in_memory[] = {0, 4096, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0};
         const Call calls[] = {
                 {"openat", SYS_openat, {AT_FDCWD, TEXT("/dev/null"), O_RDONLY}},
                 {"execve", SYS_execve, {TEXT("/bin/true"), TEXT(none), TEXT(none)}},
@@ -99,8 +106,11 @@ static void test_forbidden(_unused_ void **state) {
                 {"setsockopt(SOL_SOCKET)", SYS_setsockopt, {0, SOL_SOCKET, SO_DETACH_FILTER}},
                 {"fcntl(F_DUPFD)", SYS_fcntl, {0, F_DUPFD, 0}},
                 {"mmap(PROT_EXEC)",
-                 SYS_mmap,
+                 MAP_CALL,
                  {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
+#if defined(SYS_mmap) && defined(SYS_mmap2)
+                {"mmap(PROT_EXEC in memory)", SYS_mmap, {TEXT(in_memory)}},
+#endif
                 {"mprotect", SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}},
                 {"ptrace", SYS_ptrace, {0, 1}},
                 {"kill", SYS_kill, {1, 0}},

@@ -88,7 +88,8 @@ def chosen(script, *words):
 def test_pattern_that_matches_no_test_fails():
     status, text = chosen("tests/lab/test_runner.py", "test_good", "nosuchtest")
     assert (status, text) == (2, "Bail out! no test of test_runner.py has nosuchtest in its name")
-    for script, what in (("tests/vm/run", "file"), ("tests/system/run", "file of tests/system"), ("tests/mutations/run", "mutation")):
+    for script, what in (("tests/vm/run", "file"), ("tests/system/run", "file of tests/system"), ("tests/mutations/run", "mutation"),
+                         ("tests/release/run", "release")):
         assert chosen(script, "nosuchtest") == (2, f"Bail out! no {what} has nosuchtest in its name"), script
 
 

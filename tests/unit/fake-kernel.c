@@ -33,7 +33,7 @@ Netlink fake_kernel(void) {
 const struct nlmsghdr *fake_kernel_heard(size_t *ret_size) {
         if (ret_size)
                 *ret_size = fake.request_size;
-        return (const struct nlmsghdr *)fake.request;
+        return (const void *)fake.request;
 }
 
 unsigned fake_kernel_requests(void) {
@@ -83,7 +83,7 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *s, const void *data, s
 
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *s, void *data, size_t size);
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *s, void *data, size_t size) {
-        const struct nlmsghdr *request = (const struct nlmsghdr *)fake.request;
+        const struct nlmsghdr *request = (const void *)fake.request;
         struct nlmsghdr *m = data;
         int left;
 
