@@ -138,7 +138,8 @@ static void put_guest_rules(NftBatch *batch, const NftChain *chain, const Guard 
 }
 
 static void put_wire_rule(NftBatch *batch, const NftChain *chain, const Guard *guard) {
-        const GuardLink *to = guard->shape == GUARD_PACKET ? &guard->inner : &guard->port;
+        const GuardLink *to =
+                guard->shape == GUARD_PACKET || guard->narrow ? &guard->inner : &guard->port;
         struct nftnl_rule *rule = nft_rule_new();
 
         if (guard->drop_own) {
@@ -185,6 +186,7 @@ typedef struct Chains {
         NftChain from_wire;
         NftChain from_guest;
         NftChain to_check; /* GUARD_TAP_CHECKED: the port's frames on their way to the check */
+        NftChain measured; /* narrow: the wire's frames behind the veth */
         NftChain gate;     /* GUARD_PACKET: egress on the uplink */
         NftChain port;     /* GUARD_PACKET: what the sockets have seen */
         NftChain shortcut; /* GUARD_PACKET: egress on the port; it drops nothing */
@@ -193,6 +195,8 @@ typedef struct Chains {
 static Chains chains_of(const Guard *guard) {
         Chains c = {.from_wire = chain_on("from-wire", &guard->uplink, NF_NETDEV_INGRESS)};
 
+        if (guard->narrow)
+                c.measured = chain_on("measured", &guard->check, NF_NETDEV_INGRESS);
         switch (guard->shape) {
         case GUARD_TAP:
                 c.from_guest = chain_on("from-guest", &guard->port, NF_NETDEV_INGRESS);
@@ -223,6 +227,8 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
         put_guest_rules(batch, &c->from_guest, guard);
         if (c->to_check.name)
                 put_forward_rule(batch, &c->to_check, &guard->check);
+        if (c->measured.name)
+                put_forward_rule(batch, &c->measured, &guard->port);
         if (c->shortcut.name)
                 put_shortcut_rule(batch, &c->shortcut, guard);
         if (c->gate.name)
@@ -233,7 +239,7 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
 
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {
         const Chains c = chains_of(guard);
-        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check,
+        const NftChain *all[] = {&c.from_wire, &c.from_guest, &c.to_check, &c.measured,
                                  &c.gate,      &c.port,       &c.shortcut};
 
         nft_batch_begin(batch, sequence);

@@ -13,6 +13,9 @@
  *                       The shortcut, where no checksum is completed on the way: a frame that the
  *                       guard would let out, and no longer than the MTU allows, leaves at the
  *                       port's own exit (egress) for the uplink. All others cross the veth.
+ *   narrow              for both tap shapes: the port's MTU is smaller than the wire's. Then
+ *                       uplink → inner ═ veth ═ check → port: veth drops what is longer than its
+ *                       MTU, but for GSO frames (include/linux/netdevice.h, __is_skb_forwardable())
  *   GUARD_DIRECT        the sockets are on the uplink: nft egress guard there, ingress drop before
  *                       the IP stack
  */
@@ -36,11 +39,12 @@ typedef struct Guard {
         GuardLink uplink;
         GuardLink port;    /* not GUARD_DIRECT */
         GuardLink inner;   /* GUARD_PACKET: the port's veth peer. GUARD_TAP_CHECKED: the end where
-                              checked frames come out */
+                              checked frames come out, and with narrow the wire's go in */
         GuardLink check;   /* GUARD_TAP_CHECKED: the end with tx offload off where the port's frames
                               go in */
         uint32_t shortcut; /* GUARD_PACKET: the longest frame that may take it, in bytes; 0: there
                               is none */
+        bool narrow;       /* tap shapes: frames from the wire cross the veth, see above */
         bool anti_spoof;
         bool pass_control;
         bool drop_own;  /* what the wire reflects of the guest's own frames does not come in; not

@@ -61,6 +61,12 @@ static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const cha
         return r;
 }
 
+/* A tap takes frames of any length, so something in front of it must drop those that do not fit.
+ * The veth of a packet port does so in any case. */
+static bool is_narrow(const LeasePlan *plan) {
+        return plan->lease.kind == KIND_TAP && plan->lease.mtu < plan->lower_mtu;
+}
+
 static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
                     Refusal *ret_refusal) {
         const LinkChange quiet = {
@@ -77,11 +83,11 @@ static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *
         r = find(netlink, links->port_name, &links->port, ret_refusal);
         if (r == 0)
                 r = link_change(netlink, links->port.index, &quiet, ret_refusal);
-        if (r != 0 || plan->shape != GUARD_TAP_CHECKED)
+        if (r != 0 || (plan->shape != GUARD_TAP_CHECKED && !is_narrow(plan)))
                 goto finish;
         r = make_pair(netlink, plan->lease.mtu, LINK_NAME_CHECK, LINK_NAME_CHECKED, &links->check,
                       &links->inner, ret_refusal);
-        if (r == 0)
+        if (r == 0 && plan->shape == GUARD_TAP_CHECKED)
                 r = offload_off(LINK_NAME_CHECK, ret_refusal);
 finish:
         if (r != 0)
@@ -119,6 +125,7 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .shortcut = plan->shape == GUARD_PACKET && !plan->checksum_trick
                                     ? plan->lease.mtu + ETH_HLEN
                                     : 0,
+                .narrow = is_narrow(plan),
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
                 /* A macvlan in this mode takes a group frame with its own source for its own

@@ -23,6 +23,25 @@ static void turn_round(struct rtnl_link_stats64 *s) {
         s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
 }
 
+/* The frames from the wire that were longer than the port's MTU: the veth in front of the port has
+ * dropped them (drivers/net/veth.c, veth_xmit()). A port without one has none of them. */
+static int add_too_long(Netlink *netlink, const WireLease *lease, struct rtnl_link_stats64 *s,
+                        Refusal *ret_refusal) {
+        const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
+        Refusal refusal = {};
+        LinkInfo inner;
+        int r;
+
+        r = link_get(netlink, (int32_t)lease->id, name, &inner, &refusal);
+        if (link_is_missing_in_lease(r, &refusal))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        if (r == 0)
+                s->rx_dropped += inner.statistics.tx_dropped;
+        return r;
+}
+
 int lease_statistics(const LeaseContext *context, uint32_t id,
                      uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
@@ -47,6 +66,9 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
                 return r;
         if (lease.kind == KIND_TAP)
                 turn_round(&port.statistics);
+        r = add_too_long(&netlink, &lease, &port.statistics, ret_refusal);
+        if (r != 0)
+                return r;
         memcpy(ret, &port.statistics,
                MIN_OF(sizeof(port.statistics), WIRE_STATISTICS_COUNT * sizeof(uint64_t)));
         return 0;

@@ -237,6 +237,30 @@ def test_mtu():
                 assert set(found.values()) == {1280}, found
 
 
+def test_longer_frames_than_the_mtu_where_checksums_are_completed():
+    """The same in the shape that ports have on a kernel with the checksum trick."""
+    lab.helper_arguments("--assume-checksum-trick")
+    try:
+        test_longer_frames_than_the_mtu()
+    finally:
+        lab.helper_arguments()
+
+
+def test_longer_frames_than_the_mtu():
+    """They reach no kind of port, and its counters say so; as on a bridge, a VLAN tag's four bytes more are let in."""
+    with lab.network("small", MTU="1280"), bus.connect("member") as connection, frames.WirePort() as wire:
+        for kind, options in KINDS:
+            with connection.open(kind, "small", **options) as lease:
+                port = shapes.port_of(lease)
+                for length in (1285, 1400, 1500):
+                    wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, b"long".ljust(length, b".")))
+                wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, b"fits".ljust(1280, b".")))
+                came = port.before(b"fits", SECONDS)
+                assert not [frame for frame in came if b"long" in frame], (kind, options, [len(frame) for frame in came])
+                statistics = connection.statistics(lease.path)
+                assert statistics["rx_dropped"] == 3, (kind, options, statistics)
+
+
 def test_mtu_above_the_parents_is_refused():
     with lab.network("large", MTU="1501"), bus.connect("member") as connection:
         text = bus.expect_error("BadNetworkFile", connection.open_tap, "large")

@@ -64,12 +64,12 @@ def understood(frame, header, mtu=1500):
 
 
 @contextlib.contextmanager
-def reader(connection, kind, options):
+def reader(connection, kind, options, network="lab"):
     """(Lease, Station, frames seen) of a guest with the kernel's own IP stack."""
     import fcntl  # pylint: disable=import-outside-toplevel
 
     seen = []
-    with connection.open(kind, "lab", **options) as lease:
+    with connection.open(kind, network, **options) as lease:
         if kind == "tap":
             fcntl.ioctl(lease.fd, shapes.TUNSETOFFLOAD, TUN_OFFLOADS)
         with station.Station(lease, f"{ADDRESS}/24", f"{ADDRESS6}/64", seen=seen) as there:
@@ -115,6 +115,20 @@ def test_udp_segmentation_from_the_wire():
                     came = [inlet.recv(2000) for _ in range(31)]
                     assert b"".join(came) == data, (kind, options, [len(part) for part in came])
                 check(f"UDP to {kind} {options}", seen, 1200)
+
+
+@tap.limit(180)
+def test_a_port_with_a_smaller_mtu_than_the_wire():
+    """Segments that fit it pass whole, as on any port."""
+    data = payload(30 * 1200)
+    with lab.network("small", MTU="1300"), bus.connect("member") as connection:
+        for kind, options in READERS:
+            with reader(connection, kind, options, "small") as (lease, there, seen), datagrams(there) as inlet:
+                assert there.ping(FAR)
+                send_segmented(lab.FAR, socket.AF_INET, ADDRESS, data, 1200)
+                assert b"".join(inlet.recv(2000) for _ in range(30)) == data, (kind, options)
+                assert connection.statistics(lease.path)["rx_dropped"] == 0
+            check(f"UDP to {kind} {options}", seen, 1200)
 
 
 @tap.limit(180)

@@ -410,6 +410,25 @@ static void test_from_wire(_unused_ void **state) {
         })
 }
 
+/* A tap with a smaller MTU than the wire: its frames cross the veth, which drops those that are too
+ * long; what the guest sends goes its usual way. */
+static void test_narrow(_unused_ void **state) {
+        for (GuardShape shape = GUARD_TAP; shape <= GUARD_TAP_CHECKED; shape++) {
+                Guard guard = guard_of(shape, true, false);
+
+                guard.narrow = true;
+                {
+                        _cleanup_(rules_free) Rules rules = built(&guard);
+                        Packet p = frame(own.octet, &(MacAddress){{0, 1, 2, 3, 4, 5}}, 0x0800);
+
+                        assert_int_equal(run_chain(&rules, "from-wire", &p), INNER);
+                        assert_int_equal(run_chain(&rules, "measured", &p), PORT);
+                        p = frame(unicast, &own, 0x0800);
+                        assert_int_equal(run_chain(&rules, "from-guest", &p), UPLINK);
+                }
+        }
+}
+
 /* A frame of the guest's own that the wire reflects: dropped where that is wanted, and nothing else
  * is. */
 static void test_own_frames_from_wire(_unused_ void **state) {
@@ -586,6 +605,7 @@ int main(void) {
                 cmocka_unit_test(test_control_destinations),
                 cmocka_unit_test(test_short_frames),
                 cmocka_unit_test(test_from_wire),
+                cmocka_unit_test(test_narrow),
                 cmocka_unit_test(test_own_frames_from_wire),
                 cmocka_unit_test(test_gate),
                 cmocka_unit_test(test_shortcut),
