@@ -15,7 +15,7 @@ from test_flood import flood
 
 
 def lines(daemon, pattern, start):
-    """Lines of the daemon's log that fit, from that offset on. rawnetd writes into dbus-daemon's, which starts it."""
+    """Lines of the daemon's log that fit, from that offset on."""
     return [line for line in lab.log_of(daemon)[start:].splitlines() if re.search(pattern, line)]
 
 
@@ -31,7 +31,7 @@ def test_refusals_are_counted():
     """A flood of refused calls writes a few lines; each port that is opened and closed meanwhile is in the log."""
     with bus.connect("member") as member:
         member.open_tap("lab").close_fds()
-        start = len(lab.log_of("dbus-daemon"))
+        start = len(lab.log_of("rawnetd"))
         begin = time.monotonic()
         ids = []
         with flood("open"):
@@ -39,28 +39,28 @@ def test_refusals_are_counted():
                 with member.open_tap("lab", seconds=60) as lease:
                     ids.append(f"rn{lease.id:x}")
         for number in ids:
-            lab.wait_for(lambda n=number: lines("dbus-daemon", rf"lease {n} .* ended: last-fd", start), 20, "the record of an end")
-            assert len(lines("dbus-daemon", rf"lease {number} opened: a tap port on network lab for uid", start)) == 1, number
+            lab.wait_for(lambda n=number: lines("rawnetd", rf"lease {n} .* ended: last-fd", start), 20, "the record of an end")
+            assert len(lines("rawnetd", rf"lease {number} opened: a tap port on network lab for uid", start)) == 1, number
         uid = lab.uid_of("outsider")
-        found = lines("dbus-daemon", rf"refused .*\buid {uid}\b", start)
+        found = lines("rawnetd", rf"refused .*\buid {uid}\b", start)
         intervals = (time.monotonic() - begin) / 10
         tap.diag(f"{len(found)} lines: {found[:3]}")
         assert 1 <= len(found) <= 2 + intervals, found[:5]
         # What was not written is counted.
-        lab.wait_for(lambda: lines("dbus-daemon", rf"refused [0-9]+ more requests by uid {uid}\b", start), 30, "the count")
+        lab.wait_for(lambda: lines("rawnetd", rf"refused [0-9]+ more requests by uid {uid}\b", start), 30, "the count")
 
 
 def test_refusals_of_one_method_after_another():
     """Whatever it is that is refused."""
     with bus.connect("nobody") as caller:
-        start = len(lab.log_of("dbus-daemon"))
+        start = len(lab.log_of("rawnetd"))
         begin = time.monotonic()
         for _ in range(20):
             for call in ((caller.open_tap, "nope"), (caller.open_packet, "no/pe"), (caller.can_open, "lab", "x"),
                          (caller.close_lease, "/org/rawnet1/lease/65536"), (caller.call, bus.ROOT, bus.MANAGER, "HostUp", "s", ("nope",))):  # fmt: skip
                 with contextlib.suppress(bus.BusError):
                     call[0](*call[1:])
-        found = lines("dbus-daemon", rf"refused .*\buid {lab.uid_of('nobody')}\b", start)
+        found = lines("rawnetd", rf"refused .*\buid {lab.uid_of('nobody')}\b", start)
         assert 1 <= len(found) <= 2 + (time.monotonic() - begin) / 10, found[:5]
 
 
@@ -68,13 +68,13 @@ def test_a_guest_that_wants_an_address_in_use():
     """The first refusal is written, by rawnetd, and not each."""
     mac = "52:54:00:00:77:01"
     with bus.connect("member") as member, member.open_tap("lab", mac=mac), member.open_tap("lab", mac="learn") as lease:
-        start, helper_start = len(lab.log_of("dbus-daemon")), len(lab.log_of("rawnet-helper"))
+        start, helper_start = len(lab.log_of("rawnetd")), len(lab.log_of("rawnet-helper"))
         deadline = time.monotonic() + 1.5  # a refused guest is heard again after 0.1 s (helper/child/learn.c)
         with as_guest(lease, mac) as send:
             while time.monotonic() < deadline:
                 send()
                 lab.select.select([], [], [], 0.02)
-        found = lab.wait_for(lambda: lines("dbus-daemon", f"does not take .*{mac}", start), 10, "the refusal")
+        found = lab.wait_for(lambda: lines("rawnetd", f"does not take .*{mac}", start), 10, "the refusal")
         tap.diag(f"{found[:2]}")
         assert len(found) == 1 and not lines("rawnet-helper", mac, helper_start), found
 

@@ -452,17 +452,17 @@ def test_a_lease_has_one_name():
     with bus.connect("member") as connection:
         lease = connection.open_tap("lab", name="web")
         word = f"rn{lease.id:x}"
-        assert f"lease {word} (web) opened" in lab.log_of("dbus-daemon"), lab.log_of("dbus-daemon")[-600:]
+        assert f"lease {word} (web) opened" in lab.log_of("rawnetd"), lab.log_of("rawnetd")[-600:]
         assert word in good("list") and f" {word} (web)\n" in good("stat", str(lease.id))
         bad(1, "close", word, user="outsider", contains=(f"lease {word} (web)",))
         good("close", word)
         bad(1, "close", word, contains=(f"lease {word} (web) on network lab is already closed",))
         lease.close_fds()
-        lab.wait_for(lambda: f"lease {word} (web) of uid" in lab.log_of("dbus-daemon"), 10, "the entry of its end")
+        lab.wait_for(lambda: f"lease {word} (web) of uid" in lab.log_of("rawnetd"), 10, "the entry of its end")
         lab.wait_for(lambda: not connection.leases(), 10, "the lease's end")
         bad(1, "stat", word, contains=(f"there is no lease {word}; it may have ended",))
         bad(1, "close", str(lease.id), contains=(f"{lease.id}: there is no lease {word}",))
-        assert str(lease.id) not in lab.log_of("dbus-daemon")
+        assert str(lease.id) not in lab.log_of("rawnetd")
 
 
 def test_features_at_once():

@@ -126,7 +126,7 @@ def identity(user):
 
 
 def daemons():
-    """{name: {'pid', 'status', 'ready', 'stopped', 'arguments'}} of dbus-daemon, polkitd, rawnet-helper, dnsmasq, neighbour."""
+    """{name: {'pid', 'status', 'ready', 'stopped', 'arguments'}} of dbus-daemon (or dbus-broker and rawnetd), polkitd, rawnet-helper, dnsmasq, neighbour."""
     return request(operation="status")
 
 
@@ -166,7 +166,7 @@ def service_arguments(*words):
     if pid:
         with contextlib.suppress(ProcessLookupError):  # it may just be leaving by itself
             os.kill(pid, signal.SIGTERM)
-        wait_for_exit(pid)
+        wait_for_service_exit(pid)
 
 
 def helper_pid():
@@ -180,6 +180,12 @@ def service_pid():
                           "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", "org.rawnet1"],
                          capture_output=True, text=True, check=False)  # fmt: skip
     return json.loads(out.stdout)["data"][0] if out.returncode == 0 else 0
+
+
+def wait_for_service_exit(pid):
+    """Until rawnetd has ended and the bus knows it. dbus-broker may pass one more call to a connection that is closed."""
+    wait_for_exit(pid)
+    wait_for(lambda: service_pid() != pid, 10, "the bus's notice of the end")
 
 
 @contextlib.contextmanager
@@ -200,7 +206,9 @@ def kill_helper(number=signal.SIGKILL):
 
 def kill_service(number=signal.SIGKILL):
     """Kills rawnetd and waits for its end; the bus starts it again at the next call."""
-    return _kill(service_pid(), number)
+    pid = _kill(service_pid(), number)
+    wait_for_service_exit(pid)
+    return pid
 
 
 def _kill(pid, number):
@@ -221,7 +229,7 @@ def fd_count(pid):
 
 
 def log_of(name):
-    """What a daemon wrote to stderr: rawnet-helper, dbus-daemon (rawnetd's as well), polkitd, dnsmasq, neighbour."""
+    """What a daemon wrote to stderr: rawnet-helper, rawnetd, dbus-daemon (the same one) or dbus-broker, polkitd, dnsmasq, neighbour."""
     try:
         with open(f"{LAB}/log/{name}", encoding="utf-8", errors="replace") as file:
             return file.read()

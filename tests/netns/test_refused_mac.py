@@ -93,14 +93,14 @@ def check_shown(guest, mac, words):
 
 
 def log_lines(guest, start):
-    return [line for line in lab.log_of("dbus-daemon")[start:].splitlines() if f"lease {guest.name}" in line and "does not take" in line]
+    return [line for line in lab.log_of("rawnetd")[start:].splitlines() if f"lease {guest.name}" in line and "does not take" in line]
 
 
 def test_outside_of_the_prefixes():
     uid = lab.uid_of("member")
     with bus.connect("member") as connection:
         connection.subscribe()
-        start = len(lab.log_of("dbus-daemon"))
+        start = len(lab.log_of("rawnetd"))
         with Guest(connection, name="my vm") as guest:
             assert guest.properties()["RefusedMAC"] == guest.properties()["RefusedReason"] == ""
             guest.send(FOREIGN)
@@ -259,7 +259,7 @@ def test_many_addresses_cost_little():
     """A guest that sends from one address after the other: one is written at once, the next after a second, then ever more rarely."""
     with bus.connect("member") as connection, Guest(connection) as guest:
         connection.subscribe()
-        start = len(lab.log_of("dbus-daemon"))
+        start = len(lab.log_of("rawnetd"))
         begin = lab.time.monotonic()
         for number in range(2000):
             guest.send(f"bc:24:11:00:{number // 256:02x}:{number % 256:02x}")

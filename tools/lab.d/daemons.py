@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab's daemons: how each is started, and the supervisor that knows which runs.
 
-Started as the distribution starts them: dbus-daemon with its own system.conf, polkitd as its unit has it, rawnet-helper by
-its socket with its own user and CAP_NET_ADMIN only. rawnetd is not here: dbus-daemon activates it, through the real
-dbus-daemon-launch-helper, from the project's own activation file.
+Started as the distribution starts them: dbus-daemon or dbus-broker with the distribution's system.conf, polkitd as its unit has it,
+rawnet-helper by its socket with its own user and CAP_NET_ADMIN only. rawnetd is not here: dbus-daemon activates it, through the real
+dbus-daemon-launch-helper, from the project's own activation file, or dbus-broker by activator.py.
 """
 
 import grp
@@ -16,6 +16,7 @@ from accounts import USERS
 from mounts import LAB, directory, write
 from wire import FAR_NAMESPACE, HAS_IPV6
 
+BUS_SOCKET = "/run/dbus/system_bus_socket"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
 POLKITD = "/usr/lib/polkit-1/polkitd"
@@ -46,11 +47,12 @@ class Daemon:
         self.pid = 0
         self.status = None
         self.ready = False  # said READY=1 by sd_notify(3)
+        self.stopping = False  # said STOPPING=1
         self.stopped = False  # on request: not to be started by its socket
 
     def start(self, fds=()):
         """Forks and execs in a session of its own; fds become 3, 4, … with LISTEN_FDS (sd_listen_fds(3))."""
-        self.ready, self.stopped, self.status = False, False, None
+        self.ready, self.stopping, self.stopped, self.status = False, False, False, None
         # Unblocked before the exec: the supervisor itself takes its signals by signalfd.
         pid = os.fork()
         if pid:
@@ -90,6 +92,19 @@ def user_words(name, extra=()):
 
 def dbus_daemon():
     return Daemon("dbus-daemon", ["dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog"])
+
+
+def dbus_broker():
+    return Daemon("dbus-broker", ["dbus-broker-launch", "--scope", "system", "--config-file", "/usr/share/dbus-1/system.conf"])
+
+
+def bus_listener():
+    """The socket of dbus.socket, for dbus-broker; dbus-daemon makes its own."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listener.bind(BUS_SOCKET)
+    os.chmod(BUS_SOCKET, 0o666)
+    listener.listen(128)
+    return listener
 
 
 def polkitd(question_log):

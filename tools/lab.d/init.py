@@ -16,6 +16,7 @@ import sys
 import time
 
 import accounts
+import activator
 import daemons
 import info
 import kernel
@@ -51,6 +52,7 @@ class Supervisor:
         self.daemons = {}
         self.command_pid = 0
         self.command_status = None
+        self.activator = None  # with dbus-broker
         self.waiting = []  # (daemon name, connection): answered when that daemon has ended
         self.listener = None
         self.signals = kernel.signalfd(FORWARDED | {signal.SIGCHLD})
@@ -108,9 +110,14 @@ class Supervisor:
             said = [line for log in ("polkitd", "dbus-daemon") for line in tail_of(f"{LAB}/log/{log}")]
             print(f"lab: polkitd ended by itself (status {daemon.status}); started again", *said, sep="\nlab:     ", file=sys.stderr, flush=True)
             self.start(daemon)
+        self.changed(daemon)
         for entry in [entry for entry in self.waiting if entry[0] == daemon.name]:
             self.waiting.remove(entry)
             self.answer(entry[1], {"status": daemon.status})
+
+    def changed(self, daemon):
+        if self.activator and daemon is self.activator.daemon:
+            self.activator.changed()
 
     # -- rawnet-helper's socket, as systemd.socket(5) with Accept=no
 
@@ -141,11 +148,20 @@ class Supervisor:
             while (data := self.receive(sock)) is not None:
                 file.write(data[0].decode("utf-8", "replace").rstrip("\n\0") + "\n")
 
+    def on_broker_log(self, sock):
+        """dbus-broker writes into the journal alone (systemd.journal-fields(7))."""
+        with open(f"{LAB}/log/dbus-broker", "a", encoding="utf-8") as file:
+            while (data := self.receive(sock)) is not None:
+                text = data[0].decode("utf-8", "replace").splitlines()
+                file.writelines(line.partition("=")[2] + "\n" for line in text if line.startswith("MESSAGE="))
+
     def on_notify(self, sock):
         while (data := self.receive(sock)) is not None:
             for daemon in self.daemons.values():
-                if daemon.pid == data[1] and b"READY=1" in data[0].split(b"\n"):
-                    daemon.ready = True
+                if daemon.pid == data[1]:
+                    daemon.ready |= b"READY=1" in data[0].split(b"\n")
+                    daemon.stopping |= b"STOPPING=1" in data[0].split(b"\n")
+                    self.changed(daemon)
 
     @staticmethod
     def receive(sock):
@@ -269,24 +285,13 @@ def ready_when(path, text):
     return check
 
 
-def start_daemons(supervisor, segments, options):
-    supervisor.bind("/dev/log", supervisor.on_log, 0o666)
-    notify = supervisor.bind(f"{LAB}/notify", supervisor.on_notify, 0o666)
-    notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    control = supervisor.bind(f"{LAB}/control", supervisor.on_control, 0o600)
-    control.listen(16)
-
-    watched = wait_for_logs(supervisor)
+def start_dbus_daemon(supervisor):
     bus = supervisor.add(daemons.dbus_daemon())
+    os.symlink("dbus-daemon", f"{LAB}/log/rawnetd")  # which writes there
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     bus.command.append("--print-address=3")
     bus.start([write_end])
     os.close(write_end)
-    far = supervisor.add(daemons.neighbour())
-    dhcp = supervisor.add(daemons.dnsmasq(segments))
-    polkit = supervisor.add(daemons.polkitd(options["question_log"]))
-    supervisor.start(far)
-    supervisor.start(dhcp)
     addressed = []
     supervisor.watch(read_end, lambda: addressed.append(os.read(read_end, 4096)))
     supervisor.run_until(lambda: addressed, START_SECONDS, "dbus-daemon")
@@ -295,6 +300,38 @@ def start_daemons(supervisor, segments, options):
     bus.command.pop()
     if not addressed[0]:
         raise LabError(f"dbus-daemon did not start, see {bus.log}")
+
+
+def start_broker(supervisor):
+    bus = supervisor.add(daemons.dbus_broker())
+    # It does not start without a journal. There is none for anybody else, as with dbus-daemon.
+    journal = f"{mounts.directory('/run/systemd/journal')}/socket"
+    supervisor.bind(journal, supervisor.on_broker_log, 0o600)
+    with daemons.bus_listener() as listener:
+        bus.start([listener.fileno()])
+    supervisor.run_until(lambda: bus.ready or not bus.pid, START_SECONDS, "dbus-broker")
+    os.unlink(journal)
+    if not bus.pid:
+        raise LabError("\n     ".join(["dbus-broker did not start", *tail_of(bus.log)]))
+    supervisor.activator = activator.Activator(supervisor)
+    supervisor.run_until(lambda: supervisor.activator.owner, START_SECONDS, "the name org.freedesktop.systemd1")
+
+
+def start_daemons(supervisor, segments, options):
+    supervisor.bind("/dev/log", supervisor.on_log, 0o666)
+    notify = supervisor.bind(f"{LAB}/notify", supervisor.on_notify, 0o666)
+    notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    control = supervisor.bind(f"{LAB}/control", supervisor.on_control, 0o600)
+    control.listen(16)
+
+    watched = wait_for_logs(supervisor)
+    start_bus = start_broker if options["bus"] == "broker" else start_dbus_daemon
+    start_bus(supervisor)
+    far = supervisor.add(daemons.neighbour())
+    dhcp = supervisor.add(daemons.dnsmasq(segments))
+    polkit = supervisor.add(daemons.polkitd(options["question_log"]))
+    supervisor.start(far)
+    supervisor.start(dhcp)
     supervisor.start(polkit)
     supervisor.listener = daemons.helper_listener()
     supervisor.add(daemons.helper(options["helper_arguments"]))
@@ -369,6 +406,8 @@ def set_up(source_dir, stage, options):
     os.umask(0o022)
     mounts.setup(source_dir, stage)
     accounts.setup()
+    for path in options["bus_configuration"]:
+        shutil.copy(path, "/etc/dbus-1/system.d/")
     if options["user"]:
         try:
             pwd.getpwnam(options["user"])
