@@ -124,6 +124,7 @@ def test_a_users_taps_hold_few_unread_frames_together():
         for network in networks[1:]:
             outer.enter_context(lab.network(network))
         for queues, most in ((1, QUEUES * FRAMES), (4, QUEUES // 4 * FRAMES), (16, QUEUES * QUEUE_FRAMES_MIN)):
+            lab.wait_for(lambda: not connection.leases(), 10, "the end of the ports before")
             with contextlib.ExitStack() as stack:
                 leases = open_all(stack, connection, networks, queues=queues)
                 number = most_frames(leases)

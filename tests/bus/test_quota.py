@@ -119,8 +119,14 @@ def test_default_per_user_quota_is_64():
         lab.wait_no_leases(30)
 
 
+def wait_none_counts(connection):
+    """Until rawnetd knows that the ports of an earlier test have ended."""
+    lab.wait_for(lambda: not connection.leases(), 10, "the end of the ports before")
+
+
 def open_queues(stack, connection, network, kinds, count=QUEUES):
     """Ports of 16 queues, of these kinds in turn, that have so many together."""
+    wait_none_counts(connection)
     return [stack.enter_context(connection.open(kinds[n % len(kinds)], network, queues=16)) for n in range(count // 16)]
 
 
@@ -129,7 +135,8 @@ def test_queues_per_user():
     with contextlib.ExitStack() as stack:
         stack.enter_context(lab.network("other"))
         one, same, two = (stack.enter_context(bus.connect(user)) for user in ("member", "member", "member2"))
-        leases = open_queues(stack, one, "lab", ["tap", "packet"], QUEUES // 2) + open_queues(stack, same, "other", ["packet"], QUEUES // 2)
+        leases = open_queues(stack, one, "lab", ["tap", "packet"], QUEUES // 2)
+        leases += [stack.enter_context(same.open_packet("other", queues=16)) for _ in range(4)]
         assert {properties["Queues"] for properties in one.leases().values()} == {16}, one.leases()
         asked = len(lab.questions())
         for kind in ("tap", "packet"):
@@ -172,6 +179,7 @@ def test_queues_of_closed_leases_count_across_restarts():
 
 def test_calls_at_once_do_not_pass_the_budget_of_queues():
     with bus.connect("member") as connection:
+        wait_none_counts(connection)
         serials = [connection.send_open(("tap", "packet")[n % 2], "lab", queues=16) for n in range(20)]
         opened, refused = [], 0
         for number, serial in enumerate(serials):

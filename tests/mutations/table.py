@@ -234,10 +234,10 @@ MUTATIONS = [
              LOAD, "together", WRONG),
     Mutation("queues: opens in progress do not count", [(QUOTA, "                           requests_count_queues(service, request->uid);", "                           0 * requests_count_queues(service, request->uid);")],
              "tests/bus/test_quota.py", "budget_of_queues", WRONG),
-    Mutation("queues: the helper counts nothing", [("helper/daemon/queues.c", "if (n + open->queues <= RAWNET_QUEUES_PER_USER_MAX)", "if (server)")],
+    Mutation("queues: the helper counts nothing", [("helper/daemon/queues.c", "if (n + open->queues <= RAWNET_QUEUES_PER_USER_MAX)", "if (open)")],
              LOAD, "by_itself", WRONG),
-    Mutation("queues: the record does not say how many", [("helper/kernel/record.c", "const unsigned version = lease->queues > 1 ? 2 : 1;", "const unsigned version = 1;"),
-                                                          ("helper/kernel/record.c", "        if (lease->queues > 1)\n", "        if (version > 1)\n")],
+    Mutation("queues: the record does not say how many", [("helper/kernel/record.c", "const unsigned version = lease->queues > 1 || lease->refused_why ? 2 : 1;", "const unsigned version = lease->refused_why ? 2 : 1;"),
+                                                          ("helper/kernel/record.c", "        if (lease->queues > 1)\n", "        if (lease->queues > 1 && version > 1)\n")],
              "tests/bus/test_quota.py", "across_restarts", WRONG),
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "r : check_learning(request, network, ret);", "r : 0;")],

@@ -92,6 +92,7 @@ def test_upgrade_of_ports_with_several_queues():
     """The first release did not write the number down: the kernel has it of a tap, and nobody of packet sockets, which count as one."""
     uid, since = lab.uid_of("member"), 1700000000000000
     with bus.connect("member") as connection, contextlib.ExitStack() as stack:
+        lab.wait_for(lambda: not connection.leases(), 10, "the end of the ports before")
         leases = [stack.enter_context(connection.open(kind, "lab", queues=queues, vnet_hdr=True))
                   for kind, queues in (("tap", 1), ("tap", 4), ("tap", 16), ("packet", 4))]  # fmt: skip
         for lease in leases:
@@ -150,6 +151,7 @@ def test_downgrade():
 def test_queues_of_later_leases_count():
     """Those that the record has, more than this version gives to a port included; else those that the kernel has."""
     with bus.connect("member") as connection, contextlib.ExitStack() as stack:
+        lab.wait_for(lambda: not connection.leases(), 10, "the end of the ports before")
         leases = [stack.enter_context(connection.open_tap("lab", queues=queues)) for queues in (1, 4, 1)]
         for lease, words in zip(leases, ("rate=1000 queues=120 name=x", "rate=1000", "queues=many")):
             write_record(lease.fd, later_record(lease, words=words))
