@@ -3,7 +3,7 @@
 
 /*
  * The outside of a child (namespace.h is its inside): forks it and talks with it. Called by the
- * worker of an open, which may have made it ahead (spare.h). Whoever closes socket_fd before the
+ * worker of an open, which may have made it ahead (pool.h). Whoever closes socket_fd before the
  * child has said CHILD_DONE ends it.
  */
 

@@ -29,5 +29,5 @@ typedef struct LeaseContext {
         int report_fd;
         size_t n_leases;         /* JOB_OPEN: that the network asked for has */
         const SweepScope *sweep; /* JOB_SWEEP */
-        Child spare;             /* JOB_OPEN: a child made ahead (spare.h), or socket_fd -1 */
+        Child spare;             /* JOB_OPEN: a child made ahead (pool.h), or socket_fd -1 */
 } LeaseContext;

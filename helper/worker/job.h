@@ -33,7 +33,7 @@ typedef struct Job {
         const JobOrder *order; /* NULL: a job of the daemon's own, or the order comes later */
         int connection_fd;     /* where the answer goes; -1: nowhere, or it comes with the order */
         int report_fd;
-        int order_fd; /* made ahead for an open (spare.h): a JobOrder comes here, with the
+        int order_fd; /* made ahead for an open (pool.h): a JobOrder comes here, with the
                          connection's descriptor; else -1 */
 } Job;
 

@@ -116,7 +116,7 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
         return host_mac_check(netlink, plan->lease.network, &plan->lease.mac, ret_refusal);
 }
 
-/* spare: a child made ahead (spare.h), which this try uses up, or none. */
+/* spare: a child made ahead (pool.h), which this try uses up, or none. */
 static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spare, int report_fd,
                     WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
                     Refusal *ret_refusal) {

@@ -187,7 +187,7 @@ class Demo:
         self.check(links == ["lo", "wire0"], f"the host has only its own interfaces: {' '.join(links)}")
         namespaces = subprocess.run(["lsns", "--noheadings", "--type", "net", "--output", "NS,COMMAND"],
                                         capture_output=True, text=True, check=True).stdout.splitlines()  # fmt: skip
-        # The helper keeps an empty one ready for the next open (helper/daemon/spare.c).
+        # The helper keeps an empty one ready for the next open (helper/daemon/pool.h).
         ready = [line for line in namespaces if "rawnet-helper" in line]
         self.check(len(namespaces) - len(ready) == 2 and len(ready) <= 1,
                    "no lease's network namespace is left, only the host's, the neighbour's and the helper's empty one")  # fmt: skip
