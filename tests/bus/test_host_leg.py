@@ -239,10 +239,10 @@ def test_shown():
         with bus.connect() as root:
             lab.wait_for(lambda: name in root.networks(), 10, "rawnetd's look at the file")
         interface, row = listed()
-        assert interface == LEG and "(missing)" in row, row
+        assert interface == LEG and f"{LEG}(missing)" in row, row
         rawnetctl("host", "up", name)
         interface, row = listed()
-        assert interface == LEG and LEG in row and "(missing)" not in row, row
+        assert interface == LEG and LEG in row and f"{LEG}(missing)" not in row, row
 
 
 def checked(name, state):
