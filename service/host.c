@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/terms.h"
 #include "service/machine.h"
-#include "service/request.h"
+#include "service/authorize.h"
 
 static int check_name(const char *name, Refusal *ret) {
         NetworkName parsed;
@@ -133,7 +133,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
                       vlan_protocol_detail(host->vlan, host->protocol), host->interface);
         snprintf(what, sizeof(what), "give this host a leg on network %s", host->network);
-        r = polkit_verify(request, &question, what, &yes, ret);
+        r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
         /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it
@@ -161,7 +161,7 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
                       known ? vlan_protocol_detail(network.vlan_first, network.protocol) : "",
                       network.host_interface);
         snprintf(what, sizeof(what), "remove this host's leg on network %s", wire.host.network);
-        r = polkit_verify(request, &question, what, &yes, ret);
+        r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
         return call_helper(request, &wire, ret);

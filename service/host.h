@@ -9,7 +9,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "service/service.h"
+#include "service/context.h"
 
 int host_method_up(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 int host_method_down(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);

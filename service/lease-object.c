@@ -5,12 +5,14 @@
  * registered per lease.
  */
 
+#include "service/lease-object.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "service/authorize.h"
 #include "service/lease.h"
-#include "service/request.h"
 
 static int refuse_no_lease(Refusal *ret, const char *path) {
         uint32_t id;
@@ -93,7 +95,7 @@ static int close_question(Request *request, const WireLease *wire, bool *ret_yes
         polkit_detail(&question, "owner", number);
         snprintf(what, sizeof(what), "close lease %s of uid %" PRIu32, lease_label(wire, label),
                  wire->uid);
-        return polkit_verify(request, &question, what, ret_yes, ret);
+        return authorize(request, &question, what, ret_yes, ret);
 }
 
 static void on_closed(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,

@@ -5,7 +5,7 @@
  * Leases as they come and go: what the helper tells becomes objects and signals.
  */
 
-#include "service/service.h"
+#include "service/context.h"
 
 #define LEASE_PATH_SIZE (sizeof(RAWNET_PATH_LEASE) + 11) /* and "/4294967295" */
 
@@ -31,6 +31,3 @@ void lease_end(Service *service, uint32_t id, WireEndReason reason);
 /* Around the helper's list after a (re)connect: what was not named in between has ended unseen. */
 void lease_list_begins(Service *service);
 void lease_list_complete(Service *service);
-
-/* lease-object.c: org.rawnet1.Lease on the bus. 0 or -errno. */
-int lease_object_register(Service *service);

@@ -3,7 +3,8 @@
 #include "service/manager.h"
 
 #include "service/host.h"
-#include "service/lease.h"
+#include "service/lease-object.h"
+#include "service/network-object.h"
 #include "service/open.h"
 
 static const struct {

@@ -5,7 +5,7 @@
  * org.rawnet1.Manager and the object tree around it.
  */
 
-#include "service/service.h"
+#include "service/context.h"
 
 /* Puts all objects on service->bus. 0 or -errno. */
 int manager_register(Service *service);

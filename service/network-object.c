@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "service/service.h"
+#include "service/network-object.h"
 
 static const char *entry_text(const NetworkEntry *entry, const char *property,
                               char buffer[static MAC_PREFIXES_TEXT_SIZE]) {

@@ -7,8 +7,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "service/host.h"
-#include "service/service.h"
 
 /* Editors write, rename and chmod in one go: look once, when a file that is finished counts as
  * finished. */
@@ -151,8 +149,8 @@ static void log_bad(const NetworkEntry *before, const NetworkEntry *now) {
 }
 
 /* Both lists are sorted: one walk finds what came, went and changed. */
-static void entries_compare(Service *service, NetworkEntry **old, size_t n_old, NetworkEntry **new,
-                            size_t n_new) {
+static void entries_compare(const NetworkTable *table, NetworkEntry **old, size_t n_old,
+                            NetworkEntry **new, size_t n_new) {
         size_t i = 0, j = 0;
 
         while (i < n_old || j < n_new) {
@@ -161,19 +159,19 @@ static void entries_compare(Service *service, NetworkEntry **old, size_t n_old, 
                                          : strcmp(old[i]->network.name, new[j]->network.name);
 
                 if (order < 0) {
-                        network_object_removed(service, old[i++]->network.name);
+                        table->events->removed(table->data, old[i++]->network.name);
                 } else if (order > 0) {
                         log_bad(NULL, new[j]);
-                        network_object_added(service, new[j++]);
+                        table->events->added(table->data, new[j++]);
                 } else {
                         log_bad(old[i], new[j]);
-                        network_object_changed(service, old[i++], new[j++]);
+                        table->events->changed(table->data, old[i++], new[j++]);
                 }
         }
 }
 
 /* One that its file may have ceased to ask for. Of a bad file nothing is known. */
-static bool has_host_leg(NetworkEntry **entries, size_t n) {
+static bool has_host_interface(NetworkEntry **entries, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (entries[i]->error || entries[i]->network.host_interface[0])
                         return true;
@@ -182,16 +180,15 @@ static bool has_host_leg(NetworkEntry **entries, size_t n) {
 
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata);
 
-static void watch_one(Service *service, const char *path) {
+static void watch_one(NetworkTable *table, const char *path) {
         const uint32_t mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE |
                               IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-        NetworkTable *table = &service->networks;
         int r;
 
         if (table->n_watches == NETWORK_WATCHES_MAX)
                 return;
-        r = sd_event_add_inotify(service->event, &table->watches[table->n_watches], path, mask,
-                                 on_inotify, service);
+        r = sd_event_add_inotify(table->event, &table->watches[table->n_watches], path, mask,
+                                 on_inotify, table);
         if (r >= 0)
                 table->n_watches++;
         else if (r != -ENOENT && r != -ENOTDIR)
@@ -202,9 +199,7 @@ static void watch_one(Service *service, const char *path) {
 
 /* Each search directory, and every directory above it but the root: any may come, go or be
  * replaced. */
-static void watch_all(Service *service) {
-        NetworkTable *table = &service->networks;
-
+static void watch_all(NetworkTable *table) {
         for (size_t i = 0; i < table->n_watches; i++)
                 sd_event_source_disable_unref(table->watches[i]);
         table->n_watches = 0;
@@ -212,7 +207,7 @@ static void watch_all(Service *service) {
                 _cleanup_free_ char *path = strdup(network_dirs[i]);
 
                 while (path && path[0]) {
-                        watch_one(service, path);
+                        watch_one(table, path);
                         *strrchr(path, '/') = '\0';
                 }
         }
@@ -220,21 +215,28 @@ static void watch_all(Service *service) {
 
 static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata);
 
-static void rescan_later(Service *service, uint64_t usec) {
-        NetworkTable *table = &service->networks;
+static void rescan_later(NetworkTable *table, uint64_t usec) {
         int r;
 
         if (table->rescan_source)
                 return;
-        r = sd_event_add_time_relative(service->event, &table->rescan_source, CLOCK_MONOTONIC, usec,
-                                       1000, on_rescan, service);
+        r = sd_event_add_time_relative(table->event, &table->rescan_source, CLOCK_MONOTONIC, usec,
+                                       1000, on_rescan, table);
         if (r < 0)
                 log_error("cannot follow the network files: %s", strerror(-r));
 }
 
+static void settle(NetworkTable *table) {
+        bool host = table->host;
+
+        if (!table->unsettled)
+                return;
+        table->unsettled = table->host = false;
+        table->events->settled(table->data, host);
+}
+
 static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
-        Service *service = userdata;
-        NetworkTable *table = &service->networks;
+        NetworkTable *table = userdata;
         NetworkEntry **old = table->entries, **entries;
         size_t n_old = table->n_entries, n;
         bool again;
@@ -242,7 +244,7 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
 
         table->rescan_source = sd_event_source_disable_unref(table->rescan_source);
         /* First watch, then read: what changes in between is seen twice, not missed. */
-        watch_all(service);
+        watch_all(table);
         r = entries_load(table, &entries, &n, &again);
         if (r < 0) {
                 log_error("cannot read the network files: %s", strerror(-r));
@@ -250,46 +252,43 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         table->entries = entries;
         table->n_entries = n;
-        entries_compare(service, old, n_old, entries, n);
-        table->sweep_wanted =
-                table->sweep_wanted || service->host_asked || has_host_leg(old, n_old);
+        entries_compare(table, old, n_old, entries, n);
+        table->unsettled = true;
+        table->host = table->host || has_host_interface(old, n_old);
         entries_free(old, n_old);
-        if (again) {
-                rescan_later(service, AGAIN_USEC);
-        } else if (table->sweep_wanted) {
-                table->sweep_wanted = false;
-                host_sweep(service);
-        }
+        if (again)
+                rescan_later(table, AGAIN_USEC);
+        else
+                settle(table);
         return 0;
 }
 
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata) {
-        Service *service = userdata;
+        NetworkTable *table = userdata;
 
         /* In the directories above, only the next part of a search path is of interest; in the
          * search directories, files. */
         if (event->len > 0 && !strstr(event->name, ".conf") && strcmp(event->name, "rawnet") != 0 &&
             strcmp(event->name, "networks") != 0)
                 return 0;
-        rescan_later(service, SETTLE_USEC);
+        rescan_later(table, SETTLE_USEC);
         return 0;
 }
 
-int network_table_start(Service *service) {
-        NetworkTable *table = &service->networks;
+int network_table_start(NetworkTable *table) {
         bool again;
         int r;
 
-        watch_all(service);
+        watch_all(table);
         r = entries_load(table, &table->entries, &table->n_entries, &again);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < table->n_entries; i++)
                 log_bad(NULL, table->entries[i]);
         /* The helper's first sweep leaves alone what an unfinished file asks for. */
-        table->sweep_wanted = again;
+        table->unsettled = table->host = again;
         if (again)
-                rescan_later(service, AGAIN_USEC);
+                rescan_later(table, AGAIN_USEC);
         return 0;
 }
 

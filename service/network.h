@@ -12,8 +12,6 @@
 
 #include "common/network-file.h"
 
-typedef struct Service Service;
-
 /* Three search directories and the directories above each: etc, rawnet, networks. */
 #define NETWORK_WATCHES_MAX 16u
 
@@ -23,25 +21,30 @@ typedef struct NetworkEntry {
         uint64_t gone_since; /* CLOCK_MONOTONIC, µs: it has had no file since; 0: it has one */
 } NetworkEntry;
 
+/* What differs from what was known. None of them may keep an entry. */
+typedef struct NetworkEvents {
+        void (*added)(void *data, const NetworkEntry *entry);
+        void (*changed)(void *data, const NetworkEntry *before, const NetworkEntry *after);
+        void (*removed)(void *data, const char *name);
+        /* All files are finished. host: one that is gone or changed may have had a HostInterface=. */
+        void (*settled)(void *data, bool host);
+} NetworkEvents;
+
 typedef struct NetworkTable {
+        sd_event *event;
+        const NetworkEvents *events;
+        void *data;             /* for events */
         NetworkEntry **entries; /* sorted by name */
         size_t n_entries;
         sd_event_source *watches[NETWORK_WATCHES_MAX];
         size_t n_watches;
         sd_event_source *rescan_source;
-        bool sweep_wanted; /* once all files are finished */
+        bool unsettled; /* since the last settled() something changed, or was unfinished */
+        bool host;      /* since then: see settled() */
 } NetworkTable;
 
-/* Reads all files and starts to watch. 0 or -errno. */
-int network_table_start(Service *service);
+/* Reads all files and starts to watch. event, events and data are set. 0 or -errno. */
+int network_table_start(NetworkTable *table);
 void network_table_done(NetworkTable *table);
 
 NetworkEntry *network_table_find(const NetworkTable *table, const char *name);
-
-/* network-object.c: org.rawnet1.Network on the bus. 0 or -errno. */
-int network_object_register(Service *service);
-void network_object_added(Service *service, const NetworkEntry *entry);
-void network_object_removed(Service *service, const char *name);
-/* PropertiesChanged for what differs. */
-void network_object_changed(Service *service, const NetworkEntry *before,
-                            const NetworkEntry *after);

@@ -18,7 +18,7 @@
 #include "service/machine.h"
 #include "service/option.h"
 #include "service/quota.h"
-#include "service/request.h"
+#include "service/authorize.h"
 
 static const char *kind_with_article(uint32_t kind) {
         return kind == KIND_TAP ? "a tap" : "a packet";
@@ -340,6 +340,13 @@ static int rate_check(Request *request, const char *network, Refusal *ret) {
                       network, request->uid, rate_per_second(opens));
 }
 
+static void on_probed(void *userdata) {
+        Request *request = userdata;
+
+        if (request->stage == REQUEST_PROBE)
+                request_requeue(request);
+}
+
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
         WireRequest wire = {.operation = WIRE_OPEN};
@@ -382,15 +389,18 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
                 return r;
         r = rate_check(request, full_name, ret);
         if (r == 0)
-                r = probe_start(request, full_name, ret);
+                r = probe_start(&request->probe, request->service->deliveries, request->message,
+                                request->uid, full_name, on_probed, request, ret);
         if (r != 0)
                 return r;
         question_fill(&question, &wire, question_mac(&options, mac));
         describe(&wire.open, what);
-        r = polkit_verify(request, &question, what, &yes, ret);
+        r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        r = probe_verify(request, full_name, &yes, ret);
+        r = probe_verify(&request->probe, full_name, &yes, ret);
+        if (r == 0 && !yes)
+                request->stage = REQUEST_PROBE;
         if (r != 0 || !yes)
                 return r;
 
@@ -434,7 +444,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         question_fill(&question, &wire, "");
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
-        r = polkit_ask(request, &question, false, what, &answer, ret);
+        r = authorize_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;
         request->stage = REQUEST_REPLIED;

@@ -8,21 +8,13 @@
 #include <time.h>
 
 #include "common/names.h"
-#include "service/request.h"
 
 #define POLKIT_BUS_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_IFACE "org.freedesktop.PolicyKit1.Authority"
 /* CheckAuthorizationFlags of polkit's D-Bus interface */
 #define POLKIT_ALLOW_USER_INTERACTION UINT32_C(1)
-/* A question may wait for a person for as long as that person likes. So many of one user are open
- * at a time; more wait for their turn, within the bounds of what one user may have waiting at all
- * (request.c). */
-#define POLKIT_QUESTIONS_MAX 16u
-/* polkit works on one question after the other until a person has to be asked. So that another
- * user's question does not wait behind all of these, only so many of one user's are with polkit in
- * the first second. */
-#define POLKIT_FRESH_MAX 1u
+/* polkit answers at once, or asks a person. */
 #define POLKIT_FRESH_USEC UINT64_C(1000000)
 
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value) {
@@ -85,10 +77,7 @@ static char *trouble_text(const sd_bus_error *e) {
 }
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        Request *request = userdata;
-        Service *service = request->service;
-        PolkitState *state = &request->polkit;
-        uint32_t uid = request->uid;
+        PolkitState *state = userdata;
         const sd_bus_error *e = sd_bus_message_get_error(reply);
 
         state->slot = sd_bus_slot_unref(state->slot);
@@ -101,23 +90,22 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
                 state->answer = POLKIT_NO;
                 state->trouble = strdup("polkit's answer cannot be read");
         }
-        request_requeue(request);
-        requests_next_turn(service, uid);
+        state->events->answered(state->userdata);
         return 1;
 }
 
-static int question_message(Request *request, const PolkitQuestion *question, bool interact,
-                            sd_bus_message **ret) {
+static int question_message(const PolkitState *state, sd_bus_message *call,
+                            const PolkitQuestion *question, bool interact, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         char id[32];
         int r;
 
-        r = sd_bus_message_new_method_call(request->service->bus, &m, POLKIT_BUS_NAME, POLKIT_PATH,
+        r = sd_bus_message_new_method_call(state->bus, &m, POLKIT_BUS_NAME, POLKIT_PATH,
                                            POLKIT_IFACE, "CheckAuthorization");
         if (r < 0)
                 return r;
         r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s",
-                                  sd_bus_message_get_sender(request->message), question->action);
+                                  sd_bus_message_get_sender(call), question->action);
         if (r < 0)
                 return r;
         r = sd_bus_message_open_container(m, 'a', "{ss}");
@@ -132,7 +120,7 @@ static int question_message(Request *request, const PolkitQuestion *question, bo
         r = sd_bus_message_close_container(m);
         if (r < 0)
                 return r;
-        cancellation_id(request->polkit.id, id);
+        cancellation_id(state->id, id);
         r = sd_bus_message_append(m, "us", interact ? POLKIT_ALLOW_USER_INTERACTION : 0u, id);
         if (r < 0)
                 return r;
@@ -142,130 +130,63 @@ static int question_message(Request *request, const PolkitQuestion *question, bo
 
 /* Not answered at once: polkit asks a person, and has time for another question. */
 static int on_fresh_time(sd_event_source *source, uint64_t usec, void *userdata) {
-        Request *request = userdata;
+        PolkitState *state = userdata;
 
-        request->polkit.fresh = sd_event_source_disable_unref(request->polkit.fresh);
-        requests_next_turn(request->service, request->uid);
+        state->fresh = sd_event_source_disable_unref(state->fresh);
+        state->events->aged(state->userdata);
         return 0;
 }
 
-/* May one more question of uid be asked now? */
-static bool may_ask(const Service *service, uint32_t uid) {
-        unsigned n_open = 0, n_fresh = 0;
-
-        for (const Request *q = service->requests; q; q = q->next)
-                if (q->uid == uid && q->stage == REQUEST_POLKIT) {
-                        n_open++;
-                        n_fresh += q->polkit.fresh != NULL;
-                }
-        return n_open < POLKIT_QUESTIONS_MAX && n_fresh < POLKIT_FRESH_MAX;
-}
-
-static int question_send(Request *request, const PolkitQuestion *question, bool interact) {
+int polkit_ask(PolkitState *state, uint64_t id, sd_bus_message *call,
+               const PolkitQuestion *question, bool interact, const PolkitEvents *events,
+               void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        PolkitState *state = &request->polkit;
         int r;
 
-        state->id = ++request->service->question_id;
-        r = question_message(request, question, interact, &m);
+        state->bus = sd_bus_message_get_bus(call);
+        state->events = events;
+        state->userdata = userdata;
+        state->id = id;
+        r = question_message(state, call, question, interact, &m);
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(request->service->event, &state->fresh, CLOCK_MONOTONIC,
-                                       POLKIT_FRESH_USEC, 0, on_fresh_time, request);
+        r = sd_event_add_time_relative(sd_bus_get_event(state->bus), &state->fresh, CLOCK_MONOTONIC,
+                                       POLKIT_FRESH_USEC, 0, on_fresh_time, state);
         if (r < 0)
                 return r;
         /* No time limit: a person may be typing a password. It ends with the caller. */
-        r = sd_bus_call_async(request->service->bus, &state->slot, m, on_answer, request,
-                              UINT64_MAX);
+        r = sd_bus_call_async(state->bus, &state->slot, m, on_answer, state, UINT64_MAX);
         if (r < 0)
                 return r;
         state->question = *question;
         state->interacted = interact;
-        request->has_turn = false;
-        request->stage = REQUEST_POLKIT;
         return 0;
 }
 
-int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, const char *what,
-               PolkitAnswer *ret_answer, Refusal *ret) {
-        PolkitState *state = &request->polkit;
-        int r;
-
-        if (state->answered) {
-                if (state->trouble)
-                        return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s", what,
-                                      state->trouble);
-                if (!question_equal(&state->question, question))
-                        return refuse(
-                                ret, RAWNET_ACCESS_DENIED,
-                                "you may not %s: the network file was changed while polkit was being "
-                                "asked; try again",
-                                what);
-                *ret_answer = state->answer;
-                return 0;
-        }
-        if (!may_ask(request->service, request->uid)) {
-                /* The answer to an open question, or its age, is what wakes it. */
-                request->has_turn = false;
-                request->stage = REQUEST_TURN;
-                *ret_answer = POLKIT_WAIT;
-                return 0;
-        }
-        r = question_send(request, question,
-                          interact && sd_bus_message_get_allow_interactive_authorization(
-                                              request->message) > 0);
-        if (r < 0)
-                return r;
-        *ret_answer = POLKIT_WAIT;
+int polkit_answer(const PolkitState *state, const PolkitQuestion *question, const char *what,
+                  PolkitAnswer *ret_answer, Refusal *ret) {
+        if (state->trouble)
+                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s", what,
+                              state->trouble);
+        if (!question_equal(&state->question, question))
+                return refuse(ret, RAWNET_ACCESS_DENIED,
+                              "you may not %s: the network file was changed while polkit was being "
+                              "asked; try again",
+                              what);
+        *ret_answer = state->answer;
         return 0;
 }
 
-/* The actions' defaults are a password, never a plain no: that comes from a rule, or from the
- * dialogue. */
-static const char *no_text(const Request *request) {
-        if (request->polkit.dismissed)
-                return "the authentication was cancelled";
-        if (request->polkit.interacted)
-                return "the authentication failed, or a polkit rule refuses";
-        return "a polkit rule refuses; only an administrator can change that";
-}
-
-int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
-                  Refusal *ret) {
-        PolkitAnswer answer;
-        int r;
-
-        r = polkit_ask(request, question, true, what, &answer, ret);
-        if (r != 0)
-                return r;
-        if (answer == POLKIT_NO)
-                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s, uid %u)",
-                              what, no_text(request), question->action, request->uid);
-        if (answer == POLKIT_CHALLENGE)
-                return refuse(
-                        ret, RAWNET_INTERACTIVE_REQUIRED,
-                        "to %s, a password is needed, and there is no authentication agent to ask for it: use a "
-                        "terminal or a desktop session%s (action %s, uid %u)",
-                        what,
-                        question->for_group
-                                ? ", or ask an administrator to add you to group " RAWNET_GROUP
-                                : "",
-                        question->action, request->uid);
-        *ret_yes = answer == POLKIT_YES;
-        return 0;
-}
-
-bool polkit_forget(Request *request) {
-        PolkitState *state = &request->polkit;
+bool polkit_forget(PolkitState *state) {
         bool asked = state->slot != NULL;
         char id[32];
 
         if (asked) {
                 state->slot = sd_bus_slot_unref(state->slot);
                 cancellation_id(state->id, id);
-                (void)sd_bus_call_method_async(request->service->bus, NULL, POLKIT_BUS_NAME,
-                                               POLKIT_PATH, POLKIT_IFACE,
-                                               "CancelCheckAuthorization", NULL, NULL, "s", id);
+                (void)sd_bus_call_method_async(state->bus, NULL, POLKIT_BUS_NAME, POLKIT_PATH,
+                                               POLKIT_IFACE, "CancelCheckAuthorization", NULL, NULL,
+                                               "s", id);
         }
         sd_event_source_disable_unref(state->fresh);
         free(state->trouble);

@@ -4,15 +4,14 @@
 /*
  * Asking polkit, without waiting for it. A question is an action and details; the answer holds for
  * exactly these, for the terms that were judged with them, and for one message. No answer, an
- * error, a polkit that is not there: no.
+ * error, a polkit that is not there: no. Knows the bus, the caller's message and a callback; whose
+ * turn it is and what waits for the answer is authorize.c's business.
  */
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #include "common/wire.h"
-
-typedef struct Request Request;
 
 #define POLKIT_DETAILS_MAX 16u
 
@@ -37,7 +36,14 @@ typedef enum PolkitAnswer {
         POLKIT_CHALLENGE, /* yes after a password, but nobody to ask, or asking was not allowed */
 } PolkitAnswer;
 
-/* A request's question while it waits, and the answer. */
+typedef struct PolkitEvents {
+        /* The answer is there. */
+        void (*answered)(void *userdata);
+        /* The question was not answered within a second: polkit asks a person. */
+        void (*aged)(void *userdata);
+} PolkitEvents;
+
+/* A question while it waits, and the answer. All zero: nothing has been asked. */
 typedef struct PolkitState {
         PolkitQuestion question;
         PolkitAnswer answer;
@@ -45,26 +51,28 @@ typedef struct PolkitState {
         bool interacted; /* the caller could be asked for a password */
         bool dismissed;  /* and cancelled that */
         uint64_t id;     /* of the cancellation */
+        sd_bus *bus;
         sd_bus_slot *slot;
         sd_event_source *fresh; /* while the question has just been asked */
         char *trouble;          /* why polkit gave no answer */
+        const PolkitEvents *events;
+        void *userdata;
 } PolkitState;
 
 /* Values that do not fit are our own mistake. */
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value);
 
-/* Asks, or takes the answer to the same question of the same message. interact: the user may be
- * asked for a password, if the message allows it as well. what is for messages: "open a tap port on
- * network lab". Returns 0, RAWNET_ACCESS_DENIED (polkit in trouble, or the question is no longer
- * what was asked), or -errno. */
-int polkit_ask(Request *request, const PolkitQuestion *question, bool interact, const char *what,
-               PolkitAnswer *ret_answer, Refusal *ret_refusal);
+/* Asks about the sender of call. id: of no other question of this process. interact: the user may
+ * be asked for a password. 0 or -errno. */
+int polkit_ask(PolkitState *state, uint64_t id, sd_bus_message *call,
+               const PolkitQuestion *question, bool interact, const PolkitEvents *events,
+               void *userdata);
 
-/* The same for a method that goes on with a yes only: 0 with *ret_yes false while waiting;
- * RAWNET_ACCESS_DENIED for no, RAWNET_INTERACTIVE_REQUIRED for a challenge. */
-int polkit_verify(Request *request, const PolkitQuestion *question, const char *what, bool *ret_yes,
-                  Refusal *ret_refusal);
+/* The answer that has come, if question is the one that was asked. what is for messages: "open a
+ * tap port on network lab". Returns 0, or RAWNET_ACCESS_DENIED (polkit in trouble, or another
+ * question). */
+int polkit_answer(const PolkitState *state, const PolkitQuestion *question, const char *what,
+                  PolkitAnswer *ret_answer, Refusal *ret_refusal);
 
-/* Withdraws a question that waits, and frees what state holds. Was there one? Then another of the
- * user's may be asked now (requests_next_turn()). */
-bool polkit_forget(Request *request);
+/* Withdraws a question that waits, and frees what state holds. Was there one? */
+bool polkit_forget(PolkitState *state);

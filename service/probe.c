@@ -2,26 +2,24 @@
 
 #include "service/probe.h"
 
-#include "service/request.h"
-
 static void on_probed(void *userdata, DeliveryResult result) {
-        Request *request = userdata;
+        ProbeState *probe = userdata;
 
-        request->probe = (ProbeState){.started = true, .finished = true, .result = result};
-        if (request->stage == REQUEST_PROBE)
-                request_requeue(request);
+        probe->delivery = NULL;
+        probe->finished = true;
+        probe->result = result;
+        probe->known(probe->userdata);
 }
 
-static int probe_refuse(const Request *request, const char *network, Refusal *ret) {
-        switch (request->probe.result) {
+static int probe_refuse(const ProbeState *probe, const char *network, Refusal *ret) {
+        switch (probe->result) {
         case DELIVERY_SENT:
         case DELIVERY_ABLE:
                 return 0;
         case DELIVERY_UNABLE:
                 return delivery_refuse_unable(network, ret);
         case DELIVERY_UNREAD:
-                return delivery_refuse_unread(request->service->deliveries, request->uid, network,
-                                              ret);
+                return delivery_refuse_unread(probe->deliveries, probe->uid, network, ret);
         case DELIVERY_GONE: /* and nobody hears it */
                 return -ECONNRESET;
         case DELIVERY_FAILED:
@@ -30,35 +28,31 @@ static int probe_refuse(const Request *request, const char *network, Refusal *re
         return -EIO;
 }
 
-int probe_start(Request *request, const char *network, Refusal *ret) {
-        ProbeState *probe = &request->probe;
-        DeliveryTable *deliveries = request->service->deliveries;
+int probe_start(ProbeState *probe, DeliveryTable *deliveries, sd_bus_message *call, uint32_t uid,
+                const char *network, void (*known)(void *userdata), void *userdata, Refusal *ret) {
         int r;
 
         if (!probe->started) {
-                r = delivery_check(deliveries, request->uid, network, ret);
+                r = delivery_check(deliveries, uid, network, ret);
                 if (r != 0)
                         return r;
-                probe->started = true;
-                r = delivery_probe(deliveries, request->message, request->uid, on_probed, request,
-                                   &probe->delivery);
+                *probe = (ProbeState){.started = true,
+                                      .deliveries = deliveries,
+                                      .uid = uid,
+                                      .known = known,
+                                      .userdata = userdata};
+                r = delivery_probe(deliveries, call, uid, on_probed, probe, &probe->delivery);
                 if (r < 0)
                         return r;
         }
-        return probe->finished ? probe_refuse(request, network, ret) : 0;
+        return probe->finished ? probe_refuse(probe, network, ret) : 0;
 }
 
-int probe_verify(Request *request, const char *network, bool *ret_able, Refusal *ret) {
-        *ret_able = request->probe.finished;
-        if (request->probe.finished)
-                return probe_refuse(request, network, ret);
-        request->stage = REQUEST_PROBE;
-        return 0;
+int probe_verify(const ProbeState *probe, const char *network, bool *ret_able, Refusal *ret) {
+        *ret_able = probe->finished;
+        return probe->finished ? probe_refuse(probe, network, ret) : 0;
 }
 
-void probe_forget(Request *request) {
-        Delivery *delivery = request->probe.delivery;
-
-        request->probe.delivery = NULL;
-        delivery_forget(delivery);
+void probe_forget(ProbeState *probe) {
+        delivery_forget(TAKE_PTR(probe->delivery));
 }

@@ -9,18 +9,26 @@
 #include "common/refusal.h"
 #include "service/delivery.h"
 
-typedef struct Request Request;
-
+/* All zero: not started. */
 typedef struct ProbeState {
         bool started, finished;
         DeliveryResult result;
         Delivery *delivery;
+        DeliveryTable *deliveries;
+        uint32_t uid;
+        void (*known)(void *userdata);
+        void *userdata;
 } ProbeState;
 
-/* Before polkit is asked. 0; RAWNET_LIMITS_EXCEEDED: the caller's user leaves something unread
- * already; RAWNET_NOT_SUPPORTED: it is known that the connection takes no descriptors; -errno. */
-int probe_start(Request *request, const char *network, Refusal *ret_refusal);
-/* Before anything is made. 0 with *ret_able true, or with false and REQUEST_PROBE set: the request
- * runs again when it is known; RAWNET_LIMITS_EXCEEDED, RAWNET_NOT_SUPPORTED, -errno. */
-int probe_verify(Request *request, const char *network, bool *ret_able, Refusal *ret_refusal);
-void probe_forget(Request *request);
+/* Before polkit is asked, about the sender of call, a connection of uid. known is called once, when
+ * it is known, unless that is at once. 0; RAWNET_LIMITS_EXCEEDED: the user leaves something unread
+ * already; RAWNET_NOT_SUPPORTED: it is known that the connection takes no descriptors; -errno.
+ * Again: the same without a second probe. */
+int probe_start(ProbeState *probe, DeliveryTable *deliveries, sd_bus_message *call, uint32_t uid,
+                const char *network, void (*known)(void *userdata), void *userdata,
+                Refusal *ret_refusal);
+/* Before anything is made. 0 with *ret_able true, or with false: it is not known yet;
+ * RAWNET_LIMITS_EXCEEDED, RAWNET_NOT_SUPPORTED, -errno. */
+int probe_verify(const ProbeState *probe, const char *network, bool *ret_able,
+                 Refusal *ret_refusal);
+void probe_forget(ProbeState *probe);

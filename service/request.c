@@ -65,7 +65,7 @@ static int on_reap(sd_event_source *source, void *userdata) {
                 if (q->stage == REQUEST_ENDED)
                         request_unlink(q);
         }
-        service_maybe_leave(service);
+        service->idle(service);
         return 0;
 }
 
@@ -93,8 +93,8 @@ void request_end(Request *q) {
                 return;
         q->stage = REQUEST_ENDED;
         q->has_turn = false;
-        pass_turn |= polkit_forget(q);
-        probe_forget(q);
+        pass_turn |= polkit_forget(&q->polkit);
+        probe_forget(&q->probe);
         q->file_source = sd_event_source_disable_unref(q->file_source);
         /* Cannot fail: the source is there, and a deferred one needs nothing of the kernel. */
         (void)sd_event_source_set_enabled(q->service->reap_source, SD_EVENT_ONESHOT);

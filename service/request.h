@@ -13,7 +13,7 @@
 #include "common/wire.h"
 #include "service/polkit.h"
 #include "service/probe.h"
-#include "service/service.h"
+#include "service/context.h"
 
 typedef enum RequestStage {
         REQUEST_RUNNING,  /* its handler runs */

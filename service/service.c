@@ -12,6 +12,7 @@
 #include "service/host.h"
 #include "service/lease.h"
 #include "service/manager.h"
+#include "service/network-object.h"
 #include "service/request.h"
 
 #define FIRST_LIST_USEC (5 * UINT64_C(1000000))
@@ -76,11 +77,38 @@ static const HelperEvents helper_events = {
         .wanted = on_wanted,
 };
 
+static void on_network_added(void *userdata, const NetworkEntry *entry) {
+        network_object_added(userdata, entry);
+}
+
+static void on_network_changed(void *userdata, const NetworkEntry *before,
+                               const NetworkEntry *after) {
+        network_object_changed(userdata, before, after);
+}
+
+static void on_network_removed(void *userdata, const char *name) {
+        network_object_removed(userdata, name);
+}
+
+static void on_networks_settled(void *userdata, bool host) {
+        Service *service = userdata;
+
+        if (host || service->host_asked)
+                host_sweep(service);
+}
+
+static const NetworkEvents network_events = {
+        .added = on_network_added,
+        .changed = on_network_changed,
+        .removed = on_network_removed,
+        .settled = on_networks_settled,
+};
+
 static bool is_busy(const Service *service) {
         return service->requests || !gate_is_empty(service->gate) || service->leases.n_leases > 0;
 }
 
-void service_maybe_leave(Service *service) {
+static void maybe_leave(Service *service) {
         if (!service->leaving || !service->released || service->requests ||
             !gate_is_empty(service->gate))
                 return;
@@ -100,7 +128,7 @@ static int on_released(sd_bus_message *m, void *userdata, sd_bus_error *ret_erro
         /* The bus keeps the order: every call that was sent to us by name has come before this
          * reply. What is being worked on is finished; new calls start a new rawnetd. */
         service->released = true;
-        service_maybe_leave(service);
+        maybe_leave(service);
         return 1;
 }
 
@@ -161,7 +189,7 @@ static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal
 }
 
 static void on_gate_idle(void *userdata) {
-        service_maybe_leave(userdata);
+        maybe_leave(userdata);
 }
 
 static int on_gate_may_pass(void *userdata, const char *name, uint64_t now) {
@@ -379,7 +407,8 @@ int service_start(Service *service, const ServiceOptions *options) {
         int r;
 
         *service = (Service){.idle_usec = options->idle_usec,
-                             .queues_per_user = options->queues_per_user};
+                             .queues_per_user = options->queues_per_user,
+                             .idle = maybe_leave};
         r = start_loop(service, options->opens_per_second);
         if (r < 0) {
                 log_error("cannot start: %s", strerror(-r));
@@ -391,7 +420,9 @@ int service_start(Service *service, const ServiceOptions *options) {
                 return r;
         }
         machine_key_load(&service->key);
-        r = network_table_start(service);
+        service->networks =
+                (NetworkTable){.event = service->event, .events = &network_events, .data = service};
+        r = network_table_start(&service->networks);
         if (r < 0) {
                 log_error("cannot read the network files: %s", strerror(-r));
                 return r;

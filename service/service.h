@@ -1,57 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/*
- * rawnetd as a whole: what its parts share. Everything here is rebuilt from the helper and the
- * network files at every start; only the key of derived MAC addresses is kept on disk.
- */
+/* rawnetd as a whole: starts and stops the modules, and passes news from one to another. */
 
-#include <systemd/sd-bus.h>
-#include <systemd/sd-event.h>
-
-#include "service/bus-watch.h"
-#include "service/closer.h"
-#include "service/gate.h"
-#include "service/delivery.h"
-#include "service/helper-client.h"
-#include "service/lease-table.h"
-#include "service/machine.h"
-#include "service/network.h"
-#include "service/rate.h"
-#include "service/refusal-log.h"
-#include "service/unread.h"
-
-typedef struct Request Request;
-
-typedef struct Service {
-        sd_event *event;
-        sd_bus *bus;
-        Closer *closer;
-        DeliveryTable *deliveries;
-        BusWatch *bus_watch;
-        UnreadTable *unread;
-        RateTable *opens;         /* of each user, by time */
-        uint32_t queues_per_user; /* over all networks */
-        Helper *helper;
-        LeaseTable leases;
-        NetworkTable networks;
-        MachineKey key;               /* of derived MAC addresses */
-        Gate *gate;                   /* what every method call passes first */
-        Request *requests;            /* method calls that are being worked on */
-        sd_event_source *reap_source; /* request.c */
-        RefusalLog *refusals;
-        uint64_t question_id;   /* last cancellation id given to polkit */
-        uint64_t idle_usec;     /* 0: never leave */
-        uint64_t last_activity; /* µs, CLOCK_MONOTONIC */
-        sd_event_source *idle_source;
-        bool host_asked; /* HostUp() was called: there may be a leg that no file of our list speaks
-                            of */
-        bool listed;     /* the helper has named all leases at least once */
-        bool on_bus;     /* has the name: what happens from now on is news to somebody */
-        bool leaving;    /* idle: the bus name is being given back */
-        bool stalled;    /* the bus does not take what we send */
-        bool released;   /* and is given back */
-} Service;
+#include "service/context.h"
 
 /* What the administrator chose. */
 typedef struct ServiceOptions {
@@ -66,7 +18,3 @@ int service_start(Service *service, const ServiceOptions *options);
 /* Until idle or told to stop. Returns the exit status or -errno. */
 int service_run(Service *service);
 void service_done(Service *service);
-
-/* To be called when a request has been answered: a service that is leaving may now be free to go.
- */
-void service_maybe_leave(Service *service);

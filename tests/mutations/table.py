@@ -47,7 +47,7 @@ FILTER_SIZE = "7 + ARRAY_SIZE(tags) + 2"  # instructions; lock_filter() asserts 
 ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
 ACCEPT = "nft_rule_verdict(&rule, NF_ACCEPT);\n"
 IN_BRANCH = " " * 24
-QUESTIONS = (POLKIT, "#define POLKIT_QUESTIONS_MAX 16u", "#define POLKIT_QUESTIONS_MAX 100000u")
+QUESTIONS = ("service/authorize.c", "#define QUESTIONS_MAX 16u", "#define QUESTIONS_MAX 100000u")
 REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 
@@ -178,7 +178,7 @@ MUTATIONS = [
     Mutation("flood: users do not take turns", [(GATE_C, "p = queue_due(gate, now, &next);", "p = &gate->turns;"),
                                                 (GATE_C, "*gate_queue_end(&gate->turns) = queue;", "queue->next = gate->turns, gate->turns = queue;")],
              FLOOD, "questions", "were answered before the member's|TimeoutError"),
-    Mutation("flood: all of a user's questions at once", [(POLKIT, "#define POLKIT_FRESH_MAX 1u", "#define POLKIT_FRESH_MAX 1000u")],
+    Mutation("flood: all of a user's questions at once", [("service/authorize.c", "#define FRESH_MAX 1u", "#define FRESH_MAX 1000u")],
              FLOOD, "questions", "polkit was asked 1[0-9] questions"),
     Mutation("flood: no limit of a call's size", [(GATE_C, "#define CALL_SIZE_MAX 4096u", "#define CALL_SIZE_MAX 4096000u"),
                                                        (GATE_C, "(256u * SIZE_OF_NAME_MAX)", "(25600u * SIZE_OF_NAME_MAX)")],
@@ -256,7 +256,7 @@ MUTATIONS = [
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);
-        r = polkit_verify(request, &question, what, &yes, ret);
+        r = authorize(request, &question, what, &yes, ret);
 """, """network %s", host->network);
         yes = true;
 """)], LEG, "only_administrators", "but it succeeded"),

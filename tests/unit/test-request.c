@@ -83,11 +83,15 @@ int __wrap_helper_connect(Helper *h, Refusal *ret) {
         return bus.unreachable ? refuse(ret, RAWNET_HELPER_UNAVAILABLE, "unreachable") : 0;
 }
 
+static void on_idle(Service *service) {
+}
+
 static int setup(void **state) {
         Service *service = calloc(1, sizeof(*service));
 
         assert_non_null(service);
         memset(&bus, 0, sizeof(bus));
+        service->idle = on_idle;
         assert_return_code(sd_event_new(&service->event), 0);
         assert_return_code(requests_start(service), 0);
         assert_return_code(refusal_log_new(service->event, &service->refusals), 0);
