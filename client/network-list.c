@@ -34,6 +34,14 @@ static void add_state(Table *table, const NetworkObject *network) {
                 table_add(table, "up");
 }
 
+/* Under that very name: the kernel finds alternative names as well (ip-link(8), altname). */
+static bool interface_exists(const char *name) {
+        char found[IF_NAMESIZE];
+        unsigned index = if_nametoindex(name);
+
+        return index != 0 && if_indextoname(index, found) && strcmp(found, name) == 0;
+}
+
 static int add_network(Table *table, const NetworkObject *network, bool errors_below) {
         _cleanup_free_ char *vlans = NULL;
         const char *host = network->host_interface;
@@ -50,7 +58,7 @@ static int add_network(Table *table, const NetworkObject *network, bool errors_b
         table_add(table, bad ? "" : vlans);
         table_add(table, bad ? "" : network->parent);
         table_add(table, bad ? "" : network->kinds);
-        if (*host && if_nametoindex(host) == 0)
+        if (*host && !interface_exists(host))
                 table_addf(table, "%s(missing)", host);
         else
                 table_add(table, host);

@@ -160,6 +160,18 @@ def test_the_example_rule_by_vlan():
             bus.expect_error(DENIED, connection.open_tap, "phones")
 
 
+def test_the_example_rule_gives_nobodys_address_away():
+    """A port on VLAN 100, yes; with an address that rawnet derives for another user, no."""
+    with open(f"{lab.SOURCE}/policy/examples/60-rawnet-by-vlan.rules", encoding="utf-8") as file:
+        text = file.read().replace("lab-users", "rawnet")
+    with bus.connect("member") as connection, lab.polkit_rule(text, "60-rawnet-by-vlan.rules"), lab.network("office", VLAN="100"):
+        bus.expect_error(INTERACTIVE, connection.open_tap, "office", mac="52:54:00:f0:00:01")
+        if lab.has_vlan():
+            connection.open_tap("office", mac="52:54:00:00:00:01").close_fds()
+        else:
+            bus.expect_error("NotSupported", connection.open_tap, "office", mac="52:54:00:00:00:01")  # polkit says yes
+
+
 def test_outsider_without_an_agent():
     with bus.connect("outsider") as connection:
         for kind in ("tap", "packet"):
