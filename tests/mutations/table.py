@@ -187,11 +187,8 @@ MUTATIONS = [
              FLOOD, "descriptors", "descriptors instead|did not survive|reached rawnetd"),
     Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
              LOG, "refusals", WRONG),
-    Mutation("log: every address in use", [
-        (LEARN, "if (lease->refused_why == why && mac_equal(&lease->refused_mac, mac))", "if (!lease)"),
-        (LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (!now)"),
-        ("service/lease.c", "refused_changed = lease->wire.refused_why != wire->refused_why ||", "refused_changed = wire->refused_why != 0 ||")],
-             LOG, "address_in_use", WRONG),
+    Mutation("log: every address in use", [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (!now)")],
+             LOG, "addresses_in_use", WRONG),
     Mutation("log: every probe", [(SERVER, "!log_limit_pass(&server->probes, &n)", "log_limit_pass(&server->probes, &n) && !server")],
              LOG, "cannot_be_had", WRONG),
     # -- the helper
