@@ -125,16 +125,10 @@ static int compare_leases(const void *a, const void *b) {
         return x->id < y->id ? -1 : x->id > y->id;
 }
 
-int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+int objects_parse(sd_bus_message *reply, Objects *ret) {
         _cleanup_(objects_done) Objects objects = {};
-        int r;
+        int r = read_objects(reply, &objects);
 
-        r = bus_query(bus, RAWNET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
-                      &reply, ret_refusal, NULL);
-        if (r != 0)
-                return r;
-        r = read_objects(reply, &objects);
         if (r < 0)
                 return r;
         if (objects.n_networks > 0)
@@ -145,6 +139,30 @@ int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
         *ret = objects;
         objects = (Objects){};
         return 0;
+}
+
+int objects_parse_added(sd_bus_message *signal, Objects *ret) {
+        _cleanup_(objects_done) Objects objects = {};
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read_basic(signal, 'o', &path);
+        if (r >= 0)
+                r = read_interfaces(signal, &objects);
+        if (r < 0)
+                return r;
+        *ret = objects;
+        objects = (Objects){};
+        return 0;
+}
+
+int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = bus_query(bus, RAWNET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                      &reply, ret_refusal, NULL);
+        return r == 0 ? objects_parse(reply, ret) : r;
 }
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {

@@ -40,6 +40,10 @@ int objects_read(sd_bus *bus, Objects *ret, Refusal *ret_refusal);
 typedef bool (*ObjectsReady)(const Objects *objects, const void *userdata);
 int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Objects *ret,
                       Refusal *ret_refusal);
+/* The same of a message: GetManagedObjects' reply, or the signal InterfacesAdded, which gives one
+ * object or none that is known here. 0 or -errno. */
+int objects_parse(sd_bus_message *reply, Objects *ret);
+int objects_parse_added(sd_bus_message *signal, Objects *ret);
 /* One lease by its id; RAWNET_NO_SUCH_LEASE where there is none. The caller frees with
  * lease_object_done(). */
 int objects_read_lease(sd_bus *bus, uint32_t id, LeaseObject *ret, Refusal *ret_refusal);

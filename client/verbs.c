@@ -21,6 +21,8 @@
 
 static const VerbOption networks_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}};
 static const VerbOption list_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}};
+static const VerbOption monitor_options[] = {
+        {"json", NULL, "print a JSON object on each line"}, NO_LEGEND_OPTION, {}};
 static const VerbOption stat_options[] = {
         {"all", NULL, "print every counter"},
         {"json", NULL, "print JSON, with every property and counter"},
@@ -86,6 +88,12 @@ const Verb verbs[] = {
          "Ends a lease while a program still holds it. ID is a lease's ID, such as\n"
          "rn7fff0001, or its name. Closing another user's lease needs authorization.",
          "rawnetctl close web1", NULL},
+        {"monitor", verb_monitor, "print leases as they come and go", "[OPTION...]", NULL,
+         "Prints the leases that there are, then one line for each that opens, changes,\n"
+         "ends or is removed, until it is interrupted.",
+         "rawnetctl monitor\n"
+         "rawnetctl monitor --json | jq -c --unbuffered .lease.mac",
+         monitor_options},
         {"check", verb_check, "say why a network cannot serve, and what to do",
          "[OPTION...] [NETWORK]", "NETWORK",
          "Says of each network, or of one, why it cannot serve here and what to do, and\n"

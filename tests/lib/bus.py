@@ -5,7 +5,7 @@ import collections
 import contextlib
 import os
 
-from jeepney import DBusAddress, HeaderFields, MatchRule, MessageType, message_bus, new_method_call
+from jeepney import DBusAddress, HeaderFields, MatchRule, MessageType, message_bus, new_method_call, new_signal
 from jeepney.io.blocking import open_dbus_connection
 from jeepney.low_level import MessageFlag
 

@@ -253,6 +253,9 @@ MUTATIONS = [
     Mutation("learn: each address that a guest tries is written and reported",
              [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (now < l->note_from && why == LEARN_REFUSED_FAILED)")],
              "tests/netns/test_refused_mac.py", "many_addresses", WRONG),
+    # -- what rawnetctl shows
+    Mutation("monitor: signals of others are rawnetd's", [("client/watch.c", "return sender && name && strcmp(sender, name) == 0;", "return sender && name;")],
+             "tests/bus/test_monitor.py", "signals_of_others", WRONG),
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);
