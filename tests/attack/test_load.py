@@ -19,7 +19,7 @@ import tap
 import wire
 
 FRAMES, QUEUE_FRAMES_MIN = 512, 128  # of a tap, and of each of its queues at least: helper/child/port.h
-LONGEST = 65_000
+LONGEST, SEGMENT = 65_000, 1448
 QUEUES, QUEUES_OF_THE_HELPER = 128, 4096  # of one user: common/names.h
 TUNATTACHFILTER, TUNDETACHFILTER, SIOCSIFTXQLEN = 0x401054D5, 0x401054D6, 0x8943
 BPF_LD_IMM, BPF_RET_K = 0x00, 0x06  # linux/bpf_common.h
@@ -31,7 +31,7 @@ def long_frames(source, destination, flow):
     tcp = struct.pack("!HHIIBBHHH", 1024 + flow, 80, 1, 1, 0x50, 0x10, 0xFFFF, 0, 0)
     packet = frames.ipv4("10.77.0.66", "10.77.0.67", 6, tcp + payload)
     frame = frames.ether(destination, source, 0x0800, packet)
-    return frames.vnet_header(flags=1, gso_type=1, header_length=54, gso_size=1448, start=34, offset=16) + frame
+    return frames.vnet_header(flags=1, gso_type=1, header_length=54, gso_size=SEGMENT, start=34, offset=16) + frame
 
 
 def queue_frames(queues):
@@ -45,14 +45,14 @@ def fill(attacker_fd, source, destination, count):
 
 
 def unread(lease):
-    """Long frames, and their bytes, that wait in the lease's queues, read away. (A short one of the wire may come meanwhile.)"""
+    """Frames of the attack, and their bytes, that wait in the lease's queues, read away. (A short one of the wire may come meanwhile.)"""
     number = size = 0
     for fd in lease.fds:
         os.set_blocking(fd, False)
         with contextlib.suppress(BlockingIOError):
             while True:
                 length = len(os.read(fd, 70_000))
-                if length > LONGEST:
+                if length > SEGMENT:
                     size += length
                     number += 1
     return number, size
@@ -61,6 +61,7 @@ def unread(lease):
 def test_a_lease_holds_few_unread_frames():
     """However many queues it has: the memory behind them is charged to nobody."""
     with bus.connect("member") as connection:
+        cut = "checksum-trick" in connection.features()
         for queues in (1, 2, 5, 16):
             with connection.open_tap("lab") as sender, connection.open_tap("lab", queues=queues) as victim:
                 for fd in victim.fds:
@@ -69,7 +70,8 @@ def test_a_lease_holds_few_unread_frames():
                 fill(sender.fd, sender.info["mac"], victim.info["mac"], 2 * most)
                 number, size = unread(victim)
                 tap.diag(f"{queues} queues held {number} frames, {size / 1e6:.1f} MB")
-                assert size > 30 * LONGEST, "the frames were not long"
+                # Where the kernel completes checksums late, a port's own frames are cut before they get to another one.
+                assert number > 30 and (cut or size > 30 * LONGEST), "the frames were not long"
                 assert number <= most and size <= most * 66_000, f"{queues} queues held {number} frames, {size} bytes"
 
 
@@ -200,18 +202,28 @@ def longest_filter(fd):
     return low
 
 
+OPTMEM_MAX = 20480  # the default of kernels with one value for all (net/core/sock.c, sysctl_optmem_max)
+
+
+def optmem_max():
+    """The value here; None where the kernel shows its one value in the first namespace only."""
+    try:
+        with open("/proc/sys/net/core/optmem_max", encoding="ascii") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return None
+
+
 def test_a_tap_takes_short_filters_only():
     """A filter runs for each frame of the wire and cannot be locked; what it may allocate can be bounded, from Linux 6.7 on."""
     own = subprocess.run(["unshare", "--net", "cat", "/proc/sys/net/core/optmem_max"], capture_output=True, text=True, check=False)
-    with open("/proc/sys/net/core/optmem_max", encoding="ascii") as file:
-        host = int(file.read())
+    host = optmem_max()
     with bus.connect("member") as connection, connection.open_tap("lab", queues=4) as lease:
         longest = attacker.as_user("member", longest_filter, lease.fd)
         tap.diag(f"the longest filter of a tap has {longest} instructions")
-        most = 128 if own.returncode == 0 else min(4096, host // 8)
+        most = 128 if own.returncode == 0 else min(4096, (host or OPTMEM_MAX) // 8)
         assert 0 < longest <= most, f"a filter of {longest} instructions was taken"
-    with open("/proc/sys/net/core/optmem_max", encoding="ascii") as file:
-        assert int(file.read()) == host, "the host's own limit was changed"
+    assert optmem_max() == host, "the host's own limit was changed"
 
 
 if __name__ == "__main__":
