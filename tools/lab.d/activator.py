@@ -28,7 +28,7 @@ class Activator:
         self.again = False  # it is leaving, and wanted again
         self.job = 0  # the last one's number; open until it is ready or has ended
         self.job_open = False
-        self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket")
+        self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", auth_timeout=20)
         driver = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
         # What is sent to the name may come before the answer.
         self.bus.send(new_method_call(driver, "RequestName", "su", (NAME, 0)))

@@ -247,7 +247,7 @@ def wait_for_name(supervisor, name, seconds):
     from jeepney import DBusAddress, MatchRule, MessageType, message_bus, new_method_call
     from jeepney.io.blocking import open_dbus_connection
 
-    bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket")
+    bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", auth_timeout=seconds)
     rule = MatchRule(type="signal", interface="org.freedesktop.DBus", member="NameOwnerChanged")
     rule.add_arg_condition(0, name)
     bus.send_and_get_reply(message_bus.AddMatch(rule))
