@@ -28,7 +28,8 @@ class Qmp:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(tap.patience(20))
-        self.socket.connect(path)
+        # The file is there a moment before QEMU listens.
+        lab.wait_for(lambda: self.socket.connect_ex(path) == 0, 20, f"QEMU at {path}")
         self.file = self.socket.makefile("rw", encoding="utf-8")
         assert "QMP" in json.loads(self.file.readline())
         self.call("qmp_capabilities")
@@ -60,7 +61,6 @@ def qemu(*words):
     line = [*QEMU, *words, "-qmp", f"unix:{SOCKET},server=on,wait=off", "-qmp", f"unix:{OURS},server=on,wait=off"]
     with lab.popen_as("member", line, stderr=subprocess.PIPE) as process:
         try:
-            lab.wait_for(lambda: os.path.exists(OURS), 20, "QEMU's sockets")
             yield Qmp(OURS), process
         finally:
             process.kill()
