@@ -28,10 +28,24 @@ def login(user, line, timeout=60):
                           stdin=subprocess.DEVNULL)  # fmt: skip
 
 
+APT_CONFIG = "/run/lab/apt.conf"
+
+
+def without_questions():
+    """The environment of an apt that asks nothing, has no mirrors, and says little."""
+    with open(APT_CONFIG, "w", encoding="ascii") as out:
+        out.write('APT::Get::Assume-Yes "true"; APT::Install-Recommends "false"; APT::Get::allow-downgrades "true"; quiet "1"; Dpkg::Use-Pty "0";\n')
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "APT_CONFIG": APT_CONFIG}
+
+
 def apt(*words):
-    """apt-get without questions and mirrors; its output."""
-    return run("apt-get", "-q", "-y", "--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", *words, timeout=300,
-               env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})  # fmt: skip
+    """apt-get; its output."""
+    return run("apt-get", *words, timeout=300, env=without_questions())
+
+
+def executable(path, flags):
+    """For open(): a file that may be run."""
+    return os.open(path, flags, 0o755)
 
 
 def is_installed():

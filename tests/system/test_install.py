@@ -6,10 +6,12 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 
 import bus
 import debian
+import documents
 import frames
 import lab
 import tap
@@ -37,7 +39,12 @@ def everything():
 
 
 def test_apt_installs_it():
-    output = debian.apt("install", debian.PACKAGE)
+    """As the README has it; what tools/package makes is there already."""
+    os.makedirs("/var/tmp/checkout/tools", exist_ok=True)
+    with open("/var/tmp/checkout/tools/package", "w", encoding="ascii", opener=debian.executable) as out:
+        out.write(f"#!/bin/sh\necho {debian.PACKAGE}\n")
+    output = debian.run("bash", "-e", "-c", documents.block("install"), cwd="/var/tmp/checkout", timeout=300, env=debian.without_questions())
+    shutil.rmtree("/var/tmp/checkout")
     for word in ("warning", "error", "failed"):
         assert word not in output.lower().replace("no sandbox user", ""), output
     assert debian.run("dpkg", "--verify", "rawnet") == ""
@@ -78,15 +85,6 @@ def test_nobody_may_before_the_group_has_members():
 # -- the README, typed
 
 
-def readme_blocks(heading):
-    """The indented blocks of a section of the README, the indentation taken off."""
-    with open("README.md", encoding="utf-8") as text:
-        section = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text.read(), re.M | re.S)[1]
-    blocks = re.findall(r"(?:^(?: {4,}\S.*)\n(?:^\s*\n(?= {4,}\S))?)+", section, re.M)
-    return ["\n".join(line.strip() if not line.startswith(" " * 11) else line[7:] for line in block.splitlines())
-            for block in blocks]  # fmt: skip
-
-
 def typed_as_root(text):
     """Into a login shell, as it stands."""
     done = subprocess.run(["bash", "-le"], input=text + "\n", capture_output=True, text=True, check=False, timeout=60)
@@ -96,25 +94,21 @@ def typed_as_root(text):
 
 @tap.limit(BOOT_SECONDS + 30)
 def test_five_minutes():
-    blocks = readme_blocks("Five minutes to a guest on VLAN 100")
-    file, group, start = blocks[:3]
-    assert "VLAN=100" in file and group.startswith("adduser") and "rawnetctl" in start, blocks
+    """The README's section of that name, as it is printed."""
     debian.run("useradd", "--create-home", "--shell", "/bin/bash", "alice")
-    typed_as_root(file)
-    typed_as_root(group)
-    check, *qemu, look = start.splitlines()
-    assert check == "rawnetctl check" and look == "rawnetctl list", start
-    done = debian.login("alice", check)
-    assert done.returncode == 0, done
+    typed_as_root(documents.block("network-file"))
+    typed_as_root(documents.block("group"))
+    done = debian.login("alice", documents.block("check"))
+    assert done.returncode == 0 and re.search("^vlan100 .* ok$", done.stdout, re.M), done
     tap.diag(done.stdout)
     # Her disk is empty, so the guest goes on to boot from the network.
     assert debian.login("alice", "truncate -s 1M disk.img").returncode == 0
     with frames.WirePort("wire.100") as far, \
-            subprocess.Popen(["runuser", "-l", "alice", "-c", "exec " + "\n".join(qemu)], stdin=subprocess.DEVNULL,
+            subprocess.Popen(["runuser", "-l", "alice", "-c", "exec " + documents.block("first-guest")], stdin=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True) as guest:  # fmt: skip
         try:
             far.wait(b"\x63\x82\x53\x63\x35\x01\x03", BOOT_SECONDS)  # DHCPREQUEST: it had an offer
-            listed = debian.login("alice", look).stdout
+            listed = debian.login("alice", documents.block("list")).stdout
             tap.diag(listed)
             assert "vlan100" in listed and "packet" in listed, listed
         finally:

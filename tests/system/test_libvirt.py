@@ -12,6 +12,7 @@ import subprocess
 import bus
 import console
 import debian
+import documents
 import frames
 import lab
 import nested
@@ -21,12 +22,10 @@ import tap
 os.environ.pop("RAWNET_LAB", None)
 
 BOOT_SECONDS = 60  # of a nested guest
-# What a reader of the README has: the line of set-up, and the interfaces.
-with open("README.md", encoding="utf-8") as text:
-    README = text.read()
-SETUP = re.search(r"^ {4}(bridge_helper = .*)$", README, re.M)[1]
-BRIDGE = re.search(r"<interface type='bridge'>.*?</interface>", README, re.S)[0]
-SHARED, VHOSTUSER = re.search(r"(<memoryBacking>.*?</memoryBacking>)\s*(<interface type='vhostuser'>.*?</interface>)", README, re.S).groups()
+# What a reader of the documents has: the line of set-up, and the interfaces.
+SETUP = documents.block("libvirt-conf").strip()
+BRIDGE = documents.block("libvirt-interface")
+SHARED, VHOSTUSER = documents.block("vhost-libvirt-memory"), documents.block("vhost-libvirt-interface")
 DOMAIN = """<domain type='qemu'>
   <name>{name}</name>
   <memory unit='MiB'>96</memory>
@@ -42,7 +41,7 @@ DOMAIN = """<domain type='qemu'>
 """
 # A packet port, served by rawnet-vhost: the guest's memory is shared with it.
 SERVED = (DOMAIN.replace("  <os>", f"  {SHARED}\n  <os>")
-          .replace(BRIDGE.replace("<source", "<mac address='{mac}'/><source"), VHOSTUSER.replace("…", "{mac}")
+          .replace(BRIDGE.replace("<source", "<mac address='{mac}'/><source"), VHOSTUSER.replace("52:54:00:f0:00:01", "{mac}")
                    .replace("/run/user/1000/rawnet-vlan100.sock", "{socket}")))  # fmt: skip
 # Where it has virtualization it keeps to one processor, as nested.py says.
 TYPE, CPU, PINNED = ("kvm", "host-passthrough", "cpuset='1'") if nested.EMULATED else ("qemu", "maximum", "")
@@ -206,7 +205,7 @@ def test_shut_down():
 
 
 def test_what_session_mode_cannot_do():
-    """As the README and rawnet-bridge-helper(1) have it, so that neither says more than holds."""
+    """As docs/getting-started.md and rawnet-bridge-helper(1) have it, so that neither says more than holds."""
     for number, extra in enumerate(("<mtu size='1400'/>", "<bandwidth><inbound average='1000'/></bandwidth>", "<filterref filter='clean-traffic'/>")):
         write_domain("member", "cannot", f"52:54:00:1b:00:1{number}", DOMAIN.replace("</interface>", f"{extra}</interface>"))
         done = virsh("create cannot.xml")
