@@ -70,6 +70,15 @@ static RawnetError error_code(const char *name) {
         return RAWNET_HELPER_UNAVAILABLE;
 }
 
+/* rawnetd's own refusals have the same name and other words. */
+static bool is_refused_by_bus(const char *name, const char *message) {
+        static const char daemon[] = "Rejected send message", broker[] = "Sender is not authorized";
+
+        return strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 &&
+               (strncmp(message, daemon, strlen(daemon)) == 0 ||
+                strncmp(message, broker, strlen(broker)) == 0);
+}
+
 int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
         const char *name = error->name, *message = error->message ? error->message : strerror(-r);
 
@@ -100,6 +109,12 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd went away without an answer (journalctl -u rawnetd says "
                               "why)");
+        if (is_refused_by_bus(name, message))
+                return refuse(
+                        ret_refusal, RAWNET_ACCESS_DENIED,
+                        "the system bus does not let you call rawnetd: its policy (/etc/dbus-1/system.d) allows it to others, such as "
+                        "members of group " RAWNET_GROUP
+                        "; ask an administrator, and log in again after a change of your groups");
         return refuse(ret_refusal, error_code(name), "%s", *message ? message : name);
 }
 

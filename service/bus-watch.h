@@ -5,8 +5,8 @@
  * Notices a bus that delivers calls to us and does not take what we send. dbus-daemon stops to read
  * from a connection of which it holds too much (max_incoming_bytes and max_incoming_unix_fds of
  * dbus-daemon(1)), until others read; a new connection begins at nothing. While calls arrive the
- * bus is asked a question now and then. No answer for 10 s, and bytes of ours that the bus has not
- * read: stalled.
+ * bus is asked a question now and then. No answer for 10 s, and the bus has read nothing of ours
+ * meanwhile: stalled.
  */
 
 #include <systemd/sd-bus.h>

@@ -347,6 +347,11 @@ static int start_bus(Service *service) {
         r = sd_bus_request_name(service->bus, RAWNET_BUS_NAME, 0);
         if (r < 0)
                 return r;
+        /* dbus-broker has one queue for all that is sent to us, so behind a flood its answers to us
+         * are late, too. None is given up: a bus that takes nothing is bus_watch's business. */
+        r = sd_bus_set_method_call_timeout(service->bus, UINT64_MAX);
+        if (r < 0)
+                return r;
         service->on_bus = true;
         return 0;
 }

@@ -4,6 +4,7 @@ one shape on all connections as fast as the bus takes them, and reads replies an
 once every connection has sent something, then for each line of its stdin how many messages it has sent, and ends with its stdin."""
 
 import array
+import contextlib
 import errno
 import os
 import select
@@ -68,7 +69,7 @@ def shapes(owner):
 class Connection:
     """Sends the same message again and again, with a serial of its own each time."""
 
-    def __init__(self, message):
+    def __init__(self, message, count=0):
         self.bus = open_dbus_connection(bus="unix:path=/run/dbus/system_bus_socket", enable_fds=True)
         self.sock = self.bus.sock
         self.sock.setblocking(False)
@@ -78,7 +79,7 @@ class Connection:
         self.batch = 1 if self.descriptors or len(self.one) > 65536 else BATCH
         self.data = bytearray(self.one * self.batch)
         self.sent = len(self.data)  # of data
-        self.count = 0  # messages, but for the current batch
+        self.count = count  # messages, but for the current batch
         self.null = os.open("/dev/null", os.O_RDONLY)
 
     def flood(self):
@@ -103,13 +104,10 @@ class Connection:
                 raise
 
     def drain(self):
-        """False: the bus has closed the connection."""
-        try:
-            while data := self.sock.recv(1 << 20):
+        with contextlib.suppress(BlockingIOError):
+            while self.sock.recv(1 << 20):
                 pass
-            return bool(data)
-        except BlockingIOError:
-            return True
+            raise EOFError
 
 
 def main(shape, count, deaf):
@@ -120,21 +118,35 @@ def main(shape, count, deaf):
     connections = {one.sock.fileno(): one for one in (Connection(message) for _ in range(count))}
     poll = select.epoll()
     poll.register(0, select.EPOLLIN | select.EPOLLHUP)
+    interest = select.EPOLLOUT if deaf else select.EPOLLIN | select.EPOLLOUT
     for fd in connections:
-        poll.register(fd, select.EPOLLOUT if deaf else select.EPOLLIN | select.EPOLLOUT)
-    told = False
+        poll.register(fd, interest)
+    told, lost = False, []
     while True:
-        for fd, events in poll.poll():
+        for fd, events in poll.poll(0.1 if lost else None):
             if fd == 0:
                 if not sys.stdin.readline():
                     return
-                print(sum(one.count for one in connections.values()), flush=True)
+                print(sum(one.count for one in [*connections.values(), *lost]), flush=True)
                 continue
             one = connections[fd]
-            if events & select.EPOLLIN and not one.drain():
-                sys.exit("the bus closed the connection")
-            if events & select.EPOLLOUT:
-                one.flood()
+            try:
+                if events & select.EPOLLIN:
+                    one.drain()
+                if events & select.EPOLLOUT:
+                    one.flood()
+            except (EOFError, BrokenPipeError, ConnectionResetError):
+                # dbus-broker ends a connection whose user has too much unread.
+                poll.unregister(fd)
+                lost.append(connections.pop(fd))
+                one.bus.close()
+        # The flood goes on, as soon as the bus takes a new connection of this user.
+        with contextlib.suppress(ConnectionResetError, TimeoutError):
+            while lost:
+                one = Connection(message, lost[-1].count)
+                lost.pop()
+                connections[one.sock.fileno()] = one
+                poll.register(one.sock, interest)
         if not told and all(one.serial > 1000 for one in connections.values()):
             told = True
             print("flooding", flush=True)

@@ -218,6 +218,26 @@ def test_last_close_is_rawnetds():
     lab.wait_no_leases()
 
 
+def test_others_are_served_beside_all_of_these():
+    """On every bus, whatever it says of what it holds: one user's connections that do not read, or take no descriptors, cost another
+    neither his ports nor rawnetd."""
+    with bus.connect("member2") as other:
+        other.can_open("lab", "tap")
+        pid = lab.service_pid()
+        with deaf("member", known=False) as unknown, deaf("member", known=True) as known, bus.connect("member", descriptors=False) as unable:
+            for connection in (unknown, known):
+                for _ in range(4):
+                    connection.send_open("packet", "lab", queues=16)
+            # dbus-daemon answers with an error, dbus-broker ends the connection.
+            with contextlib.suppress(bus.BusError, ConnectionResetError):
+                unable.open_packet("lab", queues=16).close_fds()
+            for _ in range(5):
+                assert other.can_open("lab", "tap") == "yes"
+                other.open_packet("lab", queues=8).close_fds()
+        assert lab.service_pid() == pid
+    lab.wait_no_leases()
+
+
 def test_copies_go_once_the_reply_is_read():
     """rawnetd keeps nothing of what was taken."""
     with bus.connect("member") as member:
@@ -291,7 +311,7 @@ def test_replies_that_are_not_read():
 
 
 class FakeBus:
-    """A bus for one rawnetd: answers what it asks to start with, then sends it calls and reads nothing more."""
+    """A bus for one rawnetd: answers what it asks to start with. Then it does what a test wants."""
 
     PATH = "/run/lab/fake-bus"
     ANSWERS = {"Hello": ("s", (":1.1",)), "RequestName": ("u", (1,)), "GetConnectionUnixUser": ("u", (0,))}
@@ -320,19 +340,31 @@ class FakeBus:
         while b"BEGIN\r\n" not in data:
             data += self.peer.recv(4096)
         self.peer.sendall(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n")
-        parser = Parser()
-        parser.add_data(data.partition(b"BEGIN\r\n")[2])
-        member = ""
-        while member != "RequestName":
-            message = parser.get_next_message()
-            if not message:
-                parser.add_data(self.peer.recv(4096))
-                continue
-            member = message.header.fields[HeaderFields.member]
-            self.send(MessageType.method_return, {HeaderFields.reply_serial: message.header.serial,
-                                                  HeaderFields.sender: "org.freedesktop.DBus"}, *self.ANSWERS.get(member, ()))  # fmt: skip
+        self.parser = Parser()
+        self.parser.add_data(data.partition(b"BEGIN\r\n")[2])
+        while self.serve() != "RequestName":
+            pass
 
-    def call(self, times):
+    def receive(self):
+        """rawnetd's next message."""
+        while not (message := self.parser.get_next_message()):
+            data = self.peer.recv(4096)
+            assert data, "rawnetd has left"
+            self.parser.add_data(data)
+        return message
+
+    def answer(self, question):
+        assert question.header.message_type == MessageType.method_call, f"no question: {question}"
+        member = question.header.fields[HeaderFields.member]
+        self.send(MessageType.method_return, {HeaderFields.reply_serial: question.header.serial,
+                                              HeaderFields.sender: "org.freedesktop.DBus"}, *self.ANSWERS.get(member, ()))  # fmt: skip
+        return member
+
+    def serve(self):
+        """Answers rawnetd's next message: its name."""
+        return self.answer(self.receive())
+
+    def call(self, times=1):
         for _ in range(times):
             self.send(MessageType.method_call, {HeaderFields.path: bus.ROOT, HeaderFields.interface: "org.freedesktop.DBus.Introspectable",
                                                 HeaderFields.member: "Introspect", HeaderFields.sender: ":1.9"})  # fmt: skip
@@ -342,21 +374,72 @@ class FakeBus:
         self.listener.close()
 
 
-@tap.limit(120)
-def test_bus_that_takes_nothing():
-    """rawnetd says so and ends with an error, for its service manager to start it again; it does not wait for the bus to end."""
+@contextlib.contextmanager
+def on_fake_bus(**environment):
+    """A FakeBus and a rawnetd (a Popen) on it that has its name."""
     fake = FakeBus()
     process = lab.popen_as("_rawnet", ["/usr/libexec/rawnet/rawnetd"], stderr=lab.subprocess.PIPE,
-                           env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={fake.PATH}"})  # fmt: skip
+                           env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={fake.PATH}", **environment})  # fmt: skip
     try:
         fake.serve_until_named()
-        fake.call(200)
-        _, errors = process.communicate(timeout=tap.patience(40))
-        assert process.returncode == 1 and "taken nothing" in errors, (process.returncode, errors)
+        yield fake, process
     finally:
         process.kill()
         process.communicate()
         fake.close()
+
+
+@tap.limit(120)
+def test_bus_that_takes_nothing():
+    """rawnetd says so and ends with an error, for its service manager to start it again; it does not wait for the bus to end."""
+    with on_fake_bus() as (fake, process):
+        fake.call(200)
+        _, errors = process.communicate(timeout=tap.patience(40))
+        assert process.returncode == 1 and "taken nothing" in errors, (process.returncode, errors)
+
+
+def bus_pid():
+    name = "dbus-broker" if lab.on_broker() else "dbus-daemon"
+    return int(lab.subprocess.run(["pgrep", "-x", name], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+@tap.limit(120)
+def test_nobody_loses_more_than_calls_that_waited():
+    """The bus stands still until rawnetd has given up its connection. A call that waits ends with NoReply, as it would with a new
+    connection of the same process. The next one is served, and the port is still there and belongs to its owner."""
+    with bus.connect("member") as member, bus.connect("member2") as other, other.open_packet("lab", name="kept") as lease:
+        other.subscribe()
+        before = other.leases()[lease.path]
+        pid, start = lab.service_pid(), len(lab.log_of("rawnetd"))
+        with lab.stopped(bus_pid()):
+            serial = member.send_open("tap", "lab")
+            lab.wait_for_exit(pid, 40)
+        bus.expect_error("org.freedesktop.DBus.Error.NoReply", member.opened, "tap", serial)
+        member.open_tap("lab").close_fds()
+        assert lab.service_pid() not in (0, pid)
+        assert other.leases()[lease.path] == before
+        assert "taken nothing from rawnetd for 10 s" in lab.log_of("rawnetd")[start:]
+        other.close_lease(lease.path)
+        assert other.wait_signal("Ended", path=lease.path)[1] == ("closed",)
+    # Where nobody calls, it is the unit that starts rawnetd again: then a lease's end is heard of as ever.
+    with open(f"{lab.SOURCE}/systemd/rawnetd.service.in", encoding="utf-8") as unit:
+        assert "Restart=on-failure\n" in unit.read()
+
+
+@tap.limit(120)
+def test_bus_that_answers_late():
+    """dbus-broker's answers come behind all calls that wait for rawnetd. libsystemd gives up a question after 25 s, here after 4;
+    rawnetd does not, and the call that it asked about is served."""
+    with on_fake_bus(SYSTEMD_BUS_TIMEOUT="4s") as (fake, _):
+        fake.call()
+        question = fake.receive()
+        assert question.header.fields[HeaderFields.member] == "GetConnectionUnixUser", question
+        # rawnetd asks for the bus's id 2 s after a call, if none is asked for: each is one more call's.
+        for _ in range(3):
+            assert fake.serve() == "GetId"
+            fake.call()
+        fake.answer(question)
+        assert fake.receive().header.message_type == MessageType.method_return
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ def test_one_more_file_of_the_administrator():
     with open(path, "w", encoding="utf-8") as file:
         file.write('<busconfig><policy user="nobody"><deny send_destination="org.rawnet1"/></policy></busconfig>\n')
     try:
-        for name, text in (("daemon", "Rejected send message"), ("broker", "not authorized to send")):
+        for name in ("daemon", "broker"):
             done = lab("--bus", name, "--bus-config", path, "--user", "nobody", "--", "rawnetctl", "list")
-            assert done.returncode == 1 and text in done.stderr, done
+            assert done.returncode == 1 and "the system bus does not let you" in done.stderr, done
     finally:
         os.unlink(path)
 

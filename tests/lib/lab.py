@@ -151,6 +151,31 @@ def helper_arguments(*words):
     restart("rawnet-helper")
 
 
+def on_broker():
+    """Is the bus dbus-broker (tools/lab exec --bus broker)?"""
+    return "dbus-broker" in daemons()
+
+
+def reload_bus():
+    """The bus reads its configuration again."""
+    subprocess.run(["busctl", "--system", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                    "ReloadConfig"], check=True, capture_output=True)  # fmt: skip
+
+
+@contextlib.contextmanager
+def bus_example(name):
+    """One of policy/examples is in force while the block runs, for connections that are made in it."""
+    path = f"/etc/dbus-1/system.d/{name}"
+    with open(f"{SOURCE}/policy/examples/{name}", encoding="utf-8") as example, open(path, "w", encoding="utf-8") as file:
+        file.write(example.read())
+    try:
+        reload_bus()
+        yield
+    finally:
+        os.unlink(path)
+        reload_bus()
+
+
 def service_arguments(*words):
     """rawnetd's arguments from its next start on, in the lab's copy of the activation file. Stops a running one, so that the
     next call starts it anew."""
@@ -160,8 +185,7 @@ def service_arguments(*words):
     lines = [" ".join([line.split()[0], *words]) if line.startswith("Exec=") else line for line in lines]
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
-    subprocess.run(["busctl", "--system", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                    "ReloadConfig"], check=True, capture_output=True)  # fmt: skip
+    reload_bus()
     pid = service_pid()
     if pid:
         with contextlib.suppress(ProcessLookupError):  # it may just be leaving by itself

@@ -16,6 +16,7 @@ import time
 FILE_SECONDS = 1200
 MACHINE_SECONDS = 2000
 FULL_SECONDS = 3 * 3600
+ON_BROKER = ("test_bus_stall.py", "test_flood.py", "test_log.py")  # files that run in a lab on dbus-broker as well
 REMARKS = 12  # lines that the summary repeats of a failure
 
 
@@ -168,8 +169,13 @@ class Runner:
 
     def in_lab(self, tier):
         for path in self.files(tier):
+            name = os.path.basename(path)
             command = [self.path("tools/lab"), "exec", "--", "/usr/bin/python3", path]
-            self.run_tap(tier, os.path.basename(path), command)
+            self.run_tap(tier, name, command)
+            if name in ON_BROKER:
+                limits = self.path("policy/examples/dbus-broker-limits.conf")
+                command[2:2] = ["--bus", "broker", "--bus-config", limits]
+                self.run_tap(tier, f"{name} on dbus-broker", command)
 
     def backend(self):
         """The guest of its tests is made outside: the lab has no way to a package archive."""
