@@ -248,7 +248,8 @@ static void check_network(Check *check, json_object *networks, const char *name)
         json_object_object_add(result, "parent", json_object_new_string(network.parent));
         add_vlans(result, parts.vlan ? parts.vlan : network.vlan_first,
                   parts.vlan ? parts.vlan : network.vlan_last);
-        check_parent(&network, parts.vlan, problems, json_object_object_get(check->root, "notes"));
+        check_parent(&network, parts.vlan, problems, notes);
+        check_vlans(&network, parts.vlan, result, problems, notes);
         check_features(check, &network, problems);
         note_mtu(&network, notes);
         check_host_leg(&network, result, notes);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c)
- * and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c,
+ * check-vlan.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
@@ -24,7 +24,8 @@ typedef struct Check {
  *   notes     [sentence], nothing that keeps a network from serving
  *   networks  [{name, path, parent, vlans [first, last], can-open {KIND: yes | no | challenge},
  *              problems [sentence], and where the file has HostInterface=: host-interface,
- *              host-leg: up | down | missing | misplaced | other}]
+ *              host-leg: up | down | missing | misplaced | other; with VLANs:
+ *              vlan-interfaces [{vlan, name, owner: host | rawnet}]}]
  * Returns 0 or -ENOMEM. */
 int check_show(json_object *root);
 
@@ -54,3 +55,9 @@ void check_limits(size_t n_leases, json_object *problems, json_object *notes);
 
 /* What is to be said of the network's host leg: into result, and into notes. */
 void check_host_leg(const Network *network, json_object *result, json_object *notes);
+
+/* The VLAN interfaces that the host has for the network's VLANs (vlan: of a range, the one that is
+ * asked about; 0: all): into result; what keeps ports off them into problems, the rest into notes.
+ */
+void check_vlans(const Network *network, uint16_t vlan, json_object *result, json_object *problems,
+                 json_object *notes);

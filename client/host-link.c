@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * An interface as an unprivileged program sees it: one RTM_GETLINK. /sys/class/net is asked for the
+ * Interfaces as an unprivileged program sees them: RTM_GETLINK. /sys/class/net is asked for the
  * one thing that rtnetlink does not say, since it may show another network namespace than ours.
  */
 
@@ -97,6 +97,9 @@ static int read_attribute(const struct nlattr *attribute, void *data) {
         case IFLA_MTU:
                 read_u32(attribute, &info->mtu);
                 break;
+        case IFLA_GROUP:
+                read_u32(attribute, &info->group);
+                break;
         case IFLA_LINKINFO:
                 return mnl_attr_parse_nested(attribute, read_link_info, info);
         }
@@ -116,7 +119,11 @@ static int read_link(const struct nlmsghdr *header, void *data) {
         info->index = (uint32_t)link->ifi_index;
         info->flags = link->ifi_flags;
         info->hardware = link->ifi_type;
-        return mnl_attr_parse(header, sizeof(*link), read_attribute, data);
+        if (mnl_attr_parse(header, sizeof(*link), read_attribute, data) != MNL_CB_OK)
+                return MNL_CB_ERROR;
+        if (reading->elsewhere)
+                info->lower = 0;
+        return MNL_CB_OK;
 }
 
 static void closesocketp(struct mnl_socket **socket) {
@@ -124,14 +131,29 @@ static void closesocketp(struct mnl_socket **socket) {
                 mnl_socket_close(*socket);
 }
 
+/* A link with many VFs fills several pages, rtnetlink(7). */
+#define ANSWER_MAX 32768u
+
+/* The beginning of a question. */
+static struct nlmsghdr *question(char *buffer, uint16_t flags, uint32_t index) {
+        struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+        struct ifinfomsg *link;
+
+        header->nlmsg_type = RTM_GETLINK;
+        header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+        header->nlmsg_seq = 1;
+        link = mnl_nlmsg_put_extra_header(header, sizeof(*link));
+        link->ifi_family = AF_UNSPEC;
+        link->ifi_index = (int)index;
+        return header;
+}
+
 /* By name or, where that is NULL, by index. */
 static int get_link(const char *name, uint32_t index, HostLink *ret) {
         _cleanup_(closesocketp) struct mnl_socket *socket =
                 mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        char request[256],
-                answer[32768]; /* a link with many VFs fills several pages, rtnetlink(7) */
-        struct nlmsghdr *header = mnl_nlmsg_put_header(request);
-        struct ifinfomsg *link;
+        char request[256], answer[ANSWER_MAX];
+        struct nlmsghdr *header = question(request, 0, index);
         Reading reading = {};
         HostLink info;
         ssize_t n;
@@ -139,12 +161,6 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
 
         if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
                 return -errno;
-        header->nlmsg_type = RTM_GETLINK;
-        header->nlmsg_flags = NLM_F_REQUEST;
-        header->nlmsg_seq = 1;
-        link = mnl_nlmsg_put_extra_header(header, sizeof(*link));
-        link->ifi_family = AF_UNSPEC;
-        link->ifi_index = (int)index;
         if (name && !mnl_attr_put_strz_check(header, sizeof(request), IFLA_IFNAME, name))
                 return -EINVAL;
         if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0)
@@ -156,8 +172,6 @@ static int get_link(const char *name, uint32_t index, HostLink *ret) {
             0)
                 return errno == ENODEV ? 0 : -errno;
         info = reading.link;
-        if (reading.elsewhere)
-                info.lower = 0;
         /* No answer but an ack, or none at all. */
         if (info.index == 0)
                 return -EBADMSG;
@@ -175,4 +189,52 @@ int host_link_by_name(const char *name, HostLink *ret) {
 
 int host_link_by_index(uint32_t index, HostLink *ret) {
         return index == 0 ? 0 : get_link(NULL, index, ret);
+}
+
+typedef struct VlanWalk {
+        uint32_t lower;
+        HostLinkEach each;
+        void *data;
+} VlanWalk;
+
+static int read_vlan_link(const struct nlmsghdr *header, void *data) {
+        const VlanWalk *walk = data;
+        Reading reading = {};
+
+        if (read_link(header, &reading) != MNL_CB_OK)
+                return MNL_CB_ERROR;
+        if (strcmp(reading.link.kind, "vlan") == 0 && reading.link.lower == walk->lower)
+                walk->each(&reading.link, walk->data);
+        return MNL_CB_OK;
+}
+
+int host_link_each_vlan(uint32_t lower, HostLinkEach each, void *data) {
+        _cleanup_(closesocketp) struct mnl_socket *socket =
+                mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+        char request[256], answer[ANSWER_MAX];
+        struct nlmsghdr *header = question(request, NLM_F_DUMP, 0);
+        VlanWalk walk = {lower, each, data};
+        struct nlattr *info;
+        int r = MNL_CB_OK;
+
+        if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
+                return -errno;
+        mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        info = mnl_attr_nest_start(header, IFLA_LINKINFO);
+        mnl_attr_put_strz(header, IFLA_INFO_KIND, "vlan");
+        mnl_attr_nest_end(header, info);
+        if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0)
+                return -errno;
+        while (r > MNL_CB_STOP) {
+                ssize_t n = mnl_socket_recvfrom(socket, answer, sizeof(answer));
+
+                if (n < 0)
+                        return -errno;
+                r = mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(socket), read_vlan_link,
+                               &walk);
+                /* Links came or went meanwhile: what is not seen now is seen at the next look. */
+                if (r < 0)
+                        return errno == EINTR ? 0 : -errno;
+        }
+        return 0;
 }

@@ -12,7 +12,7 @@
 
 typedef struct HostLink {
         char name[IFNAMSIZ];
-        uint32_t index, flags, master, mtu;
+        uint32_t index, flags, master, mtu, group;
         uint32_t lower;               /* of this namespace, 0: it is on none of here */
         uint16_t hardware;            /* ARPHRD_* */
         char kind[32];                /* "vlan", "macvlan" …, "" */
@@ -26,3 +26,8 @@ typedef struct HostLink {
  * name (ip-link(8), altname): ret->name is its own. */
 int host_link_by_name(const char *name, HostLink *ret);
 int host_link_by_index(uint32_t index, HostLink *ret);
+
+/* Calls each(link, data) for every VLAN interface on the interface with this index, without
+ * link->wireless. 0 or -errno. */
+typedef void (*HostLinkEach)(const HostLink *link, void *data);
+int host_link_each_vlan(uint32_t lower, HostLinkEach each, void *data);

@@ -154,6 +154,34 @@ def test_networkd_keeps_off():
         debian.run("ip", "link", "del", "someones")
 
 
+def test_networkd_takes_what_is_handed_over():
+    """By the commands of rawnet.network(5): the interface gets the host's address and answers, and the lease lives on."""
+    unit = "/run/systemd/network/00-office.network"
+    with bus.connect("member") as member, member.open_tap("vlan100") as lease:
+        (link,) = vlan.shared(100)
+        os.makedirs(os.path.dirname(unit), exist_ok=True)
+        with open(unit, "w", encoding="ascii") as file:
+            file.write("[Match]\nName=eth1.100\n[Network]\nAddress=10.130.0.1/24\n")
+        try:
+            debian.run("networkctl", "reload")
+            debian.run("ip", "link", "set", "dev", link["ifname"], "down")
+            debian.run("ip", "link", "set", "dev", link["ifname"], "name", "eth1.100", "group", "default", "up")
+            lab.wait_for(lambda: networkd_state(link["ifindex"]) == "configured", 60, "networkd's configuration")
+            addresses = [info["local"] for entry in lab.ip("address", "show", "dev", "eth1.100") for info in entry["addr_info"]]
+            assert "10.130.0.1" in addresses, addresses
+            lab.wait_for(lambda: not lab.links()["eth1.100"].get("ifalias"), 30, "rawnet's letting go")
+            assert "NOARP" not in lab.links()["eth1.100"]["flags"]
+            both_ways(lease)
+            with frames.WirePort("wire.100") as far:
+                far.send(frames.arp(1, "02:00:00:00:00:77", "10.130.0.77", "10.130.0.1"))
+                far.wait(lambda frame: frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\2")
+        finally:
+            os.unlink(unit)
+            if "eth1.100" in lab.links():
+                debian.run("ip", "link", "del", "eth1.100")
+            debian.run("networkctl", "reload")
+
+
 def networkd_state(index):
     for entry in json.loads(debian.run("networkctl", "--json=short", "list"))["Interfaces"]:
         if entry["Index"] == index:

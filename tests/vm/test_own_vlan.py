@@ -3,6 +3,7 @@
 handed over. (test_vlan.py has leases on the administrator's.)"""
 
 import contextlib
+import json
 import subprocess
 import time
 
@@ -249,6 +250,54 @@ def test_a_name_alone_is_no_mark():
         member.open_tap("vlab.300").close_fds()
         lab.wait_for(lambda: not vlan.shared(300), SECONDS, "a sweep")
         assert settings(name) == before, (settings(name), before)
+
+
+def check(name):
+    """(status, the network's entry, what people see)."""
+    shown, raw = (lab.run_as("member", ["rawnetctl", "check", *words, name]) for words in ((), ("--json",)))
+    return raw.returncode, json.loads(raw.stdout)["networks"][0], shown.stdout
+
+
+def test_check_says_whose_it_is():
+    with lab.network("own", VLAN=130), lab.network("own-range", VLAN="128-139"), lab.network("other", VLAN=131), \
+            bus.connect("member") as member:  # fmt: skip
+        assert not check("own")[1]["vlan-interfaces"]
+        with member.open_tap("own"):
+            status, entry, text = check("own")
+            (found,) = entry["vlan-interfaces"]
+            assert (status, found["owner"], found["vlan"]) == (0, "rawnet", 130), entry
+            assert found["name"] == vlan.shared(130)[0]["ifname"] and "host's own" not in text, text
+        lab.wait_for(lambda: not vlan.shared(130), SECONDS, "its end")
+        with vlan.host_link("office", "type", "vlan", "id", "130"):
+            for name in ("own", "own-range", "own-range.130"):
+                status, entry, text = check(name)
+                assert (status, entry["vlan-interfaces"]) == (0, [{"vlan": 130, "name": "office", "owner": "host"}]), entry
+                assert "VLAN interfaces of the host's own: office" in text, text
+            for name in ("own-range.131", "other"):
+                assert not check(name)[1]["vlan-interfaces"]
+
+
+def test_check_says_what_is_in_the_way():
+    """The same as an open says."""
+    with lab.network("own", VLAN=130), lab.network("alone", VLAN=130, Mode="exclusive"), lab.network("long", VLAN=130, MTU=1500), \
+            vlan.host_link("office", "type", "vlan", "id", "130"), bus.connect("member") as member, removed("br-own"):  # fmt: skip
+
+        def says(name, error, *words):
+            status, entry, _ = check(name)
+            assert status == 1 and any(all(word in text for word in words) for text in entry["problems"]), entry
+            opened = bus.expect_error(error, member.open_tap, name)
+            assert all(word in opened for word in words), opened
+
+        says("alone", "NetworkBusy", "office", "VLAN 130 of wire0", "exclusive")
+        vlan.run("ip", "link", "set", "office", "mtu", "1400")
+        says("long", "BadNetworkFile", "MTU=1500", "1400", "office")
+        vlan.run("ip", "link", "set", "office", "down")
+        says("own", "ParentMissing", "office", "ip link set office up")
+        vlan.run("ip", "link", "set", "office", "up")
+        assert check("own")[0] == 0
+        vlan.run("ip", "link", "add", "br-own", "type", "bridge")
+        vlan.run("ip", "link", "set", "office", "master", "br-own")
+        says("own", "NotSupported", "office", "bridge", "VLAN=none")
 
 
 def test_exclusive_names_what_is_in_the_way():
