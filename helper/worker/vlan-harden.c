@@ -3,6 +3,7 @@
 #include "helper/worker/vlan-harden.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -133,16 +134,16 @@ static int put_addresses(Netlink *rtnl, const char *name, uint32_t index, uint8_
 /* CAP_NET_ADMIN may write there (net/sysctl_net.c, net_ctl_permissions()), unless /proc/sys is
  * read-only for the daemon or not there at all. The nftables drop closes the same door, so that
  * failure is no error. */
-static void disable_ipv6(const char *name, bool disable) {
+static bool write_ipv6(const char *name, const char *setting, uint32_t value) {
+        char path[sizeof("/proc/sys/net/ipv6/conf//") + IFNAMSIZ + 32], text[16];
         _cleanup_close_ int fd = -1;
-        char path[sizeof("/proc/sys/net/ipv6/conf//disable_ipv6") + IFNAMSIZ];
 
         /* Interface names hold no '/' (net/core/dev.c, dev_valid_name()) and are shorter than
-         * IFNAMSIZ. */
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+         * IFNAMSIZ; settings are shorter than 32. */
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, setting);
+        snprintf(text, sizeof(text), "%" PRIu32, value);
         fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && write(fd, disable ? "1" : "0", 1) < 0)
-                return;
+        return fd >= 0 && write(fd, text, strlen(text)) >= 0;
 }
 
 int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
@@ -158,7 +159,7 @@ int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddres
         if (r != 0)
                 return r;
         if (state.has_ipv6 && !state.ipv6_disabled)
-                disable_ipv6(name, true);
+                (void)write_ipv6(name, "disable_ipv6", 1);
         r = host_filter_own_address(rtnl, name, index, own_mac, ret_refusal);
         if (r != 0)
                 return r;
@@ -179,17 +180,15 @@ static uint32_t default_of(const char *family, const char *setting) {
         return text_parse_u32(line, 0, UINT32_MAX, &value) == 0 ? value : 0;
 }
 
-/* The mode "stable-privacy" is refused where the host has no secret (net/ipv6/addrconf.c,
- * check_stable_privacy()). */
+/* By /proc/sys an interface that is up gets its link-local address at once, by netlink not
+ * (net/ipv6/addrconf.c, addrconf_sysctl_addr_gen_mode(), inet6_set_link_af()). The mode
+ * "stable-privacy" is refused where the host has no secret (check_stable_privacy()). */
 static int put_default_addresses(Netlink *rtnl, const char *name, uint32_t index,
                                  Refusal *ret_refusal) {
-        const uint8_t mode = (uint8_t)default_of("ipv6", "addr_gen_mode");
-        Refusal refusal = {};
-        int r = put_addresses(rtnl, name, index, mode, &refusal);
-
-        if (r > 0)
-                r = put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_EUI64, ret_refusal);
-        return r;
+        if (write_ipv6(name, "addr_gen_mode", default_of("ipv6", "addr_gen_mode")) ||
+            write_ipv6(name, "addr_gen_mode", IN6_ADDR_GEN_MODE_EUI64))
+                return 0;
+        return put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_EUI64, ret_refusal);
 }
 
 int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
@@ -205,8 +204,7 @@ int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refu
                              ret_refusal);
         if (r == 0 && state.no_address)
                 r = put_default_addresses(rtnl, name, index, ret_refusal);
-        /* Last: with it an interface that is up gets its link-local address. */
         if (r == 0 && state.ipv6_disabled && default_of("ipv6", "disable_ipv6") == 0)
-                disable_ipv6(name, false);
+                (void)write_ipv6(name, "disable_ipv6", 0);
         return r;
 }

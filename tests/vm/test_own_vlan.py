@@ -51,13 +51,25 @@ def removed(name):
 def settings(name):
     """What hardening changes."""
     link = lab.links()[name]
+    addresses = [info for entry in lab.ip("-6", "addr", "show", "dev", name) for info in entry.get("addr_info", [])]
     found = {key: link.get(key) for key in ("ifalias", "group", "inet6_addr_gen_mode")}
+    # One from a router's advertisement may come as well.
+    found["link-local"] = "link" in [info["scope"] for info in addresses]
     found["noarp"] = "NOARP" in link["flags"]
     found["filters"] = vlan.run("tc", "filter", "show", "dev", name, "ingress")
     for path in (f"ipv4/conf/{name}/rp_filter", f"ipv6/conf/{name}/disable_ipv6"):
         with open(f"/proc/sys/net/{path}", encoding="ascii") as text:
             found[path.rsplit("/", maxsplit=1)[-1]] = text.read()
     return found
+
+
+def wait_same(name, wanted):
+    """Addresses of IPv6 come a moment after the setting."""
+    try:
+        lab.wait_for(lambda: settings(name) == wanted, SECONDS, "a new interface's settings")
+    except AssertionError:
+        assert settings(name) == wanted, (settings(name), wanted)
+        raise
 
 
 def host_rules():
@@ -169,13 +181,14 @@ def test_handed_over():
     """It becomes as a new one would be; the leases on it live on, others are opened on it, and nobody deletes it."""
     with removed(OWN), hardening.talkative_host() as host, bus.connect("member") as member:
         with vlan.host_link("plain150", "type", "vlan", "id", "150"):
+            lab.wait_for(lambda: settings("plain150")["link-local"], SECONDS, "an interface's own address")
             fresh = settings("plain150")
         with member.open_tap("vlan100") as lease, member.open_packet("vlan100") as packet:
             ports = port_of(lease), port_of(packet)
             (link,) = vlan.shared(VID)
             assert settings(link["ifname"]) != fresh, "nothing was closed"
             hand_over(link["ifname"])
-            assert settings(OWN) == fresh, (settings(OWN), fresh)
+            wait_same(OWN, fresh)
             assert lab.links()[OWN]["ifindex"] == link["ifindex"]
             seen = hardening.got_in(host, f"wire.{VID}", link["address"])
             assert seen == hardening.ALL, f"not heard: {hardening.ALL - seen}"
