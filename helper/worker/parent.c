@@ -80,7 +80,7 @@ int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInf
         if (link_is_missing(r, &refusal))
                 return refuse(
                         ret_refusal, RAWNET_PARENT_MISSING,
-                        "network '%s': there is no interface %s; plug it in or mend Parent= in %s",
+                        "network '%s': there is no interface %s; plug it in or correct Parent= in %s",
                         network->name, network->parent, network->path);
         if (r > 0)
                 *ret_refusal = refusal;

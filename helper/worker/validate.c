@@ -118,7 +118,7 @@ static int check_kernel(const LeaseContext *context, const Network *network,
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
                         "network '%s': Isolation=direct needs a kernel that does not complete "
-                        "checksums where the sender says, after the guard has looked (mended in "
+                        "checksums where the sender says, after the guard has looked (fixed in "
                         "Linux 6.12); this one does, so use Isolation=strict in %s, or ask for "
                         "vnet-hdr=false, which is strict",
                         request->network, network->path);
