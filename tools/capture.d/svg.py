@@ -8,7 +8,7 @@ import re
 import sys
 import xml.sax.saxutils
 
-COLUMNS = 90
+COLUMNS = 100
 WIDTH, HEIGHT, SIZE = 8.0, 19, 13.3  # of a character, a line, the font; in pixels
 LEFT, TOP = 18, 50
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
