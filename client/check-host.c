@@ -102,7 +102,7 @@ void check_host_leg(const Network *network, json_object *result, json_object *no
                 break;
         case LEG_MISPLACED:
                 add_sentence(notes,
-                             "network %s: its host leg %s stands on another interface than %s "
+                             "network %s: its host leg %s is on another interface than %s "
                              "says: rawnetctl host down %s, then rawnetctl host up %s",
                              name, leg, network->path, name, name);
                 break;

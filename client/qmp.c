@@ -234,7 +234,7 @@ int qmp_wait_deleted(Qmp *qmp, unsigned seconds, Refusal *ret_refusal) {
                 if (r == -ETIMEDOUT)
                         return refuse(
                                 ret_refusal, RAWNET_NETWORK_BUSY,
-                                "the guest has not let go of %s within %u s; it has been asked: when it "
+                                "the guest has not released %s within %u s; it has been asked: when it "
                                 "runs and takes notice, try again",
                                 qmp->device, seconds);
                 if (r < 0)

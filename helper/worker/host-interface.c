@@ -147,11 +147,10 @@ static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *r
 
         leg_alias(network->name, alias);
         if (strcmp(other->kind, "macvlan") == 0 && strcmp(other->alias, alias) == 0)
-                return refuse(
-                        ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': its host leg %s stands on another interface than %s says; "
-                        "remove it first (rawnetctl host down %s)",
-                        network->name, other->name, network->path, network->name);
+                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
+                              "network '%s': its host leg %s is on another interface than %s says; "
+                              "remove it first (rawnetctl host down %s)",
+                              network->name, other->name, network->path, network->name);
         return refuse(
                 ret_refusal, RAWNET_NETWORK_BUSY,
                 "network '%s': the host has another interface %s already, which is not this "
@@ -310,7 +309,7 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts
         if (before != after ||
             !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
                 return report_doubt(report_fd, leg->index, after);
-        log_notice("removing host leg %s: no network file asks for it (any more)", leg->name);
+        log_notice("removing host leg %s: no network file asks for it", leg->name);
         return delete_leg(netlink, leg, ret_refusal);
 }
 

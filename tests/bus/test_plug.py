@@ -143,7 +143,7 @@ def test_a_guest_that_does_not_let_go():
     with qemu("-S") as (qmp, _):
         plugged("--id", "wan0", "lab")
         for _ in range(2):
-            refused("has not let go of wan0", "--qmp", SOCKET, "wan0", verb="unplug")
+            refused("has not released wan0", "--qmp", SOCKET, "wan0", verb="unplug")
         assert "wan0" in qmp.devices() and len(lab.lease_ids()) == 1
 
 
