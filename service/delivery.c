@@ -39,7 +39,7 @@ struct Delivery {
         DeliveryKind kind;
         uint32_t uid;
         sd_bus_message *call;    /* whose sender is the receiver */
-        sd_bus_message *message; /* until it is sent */
+        sd_bus_message *message; /* of a reply, until it is sent */
         uint64_t cookie;         /* of the message, once it is sent; else 0 */
         uint64_t since;          /* µs, CLOCK_MONOTONIC: when it began to wait, or was sent */
         bool unread;             /* sent, and was not taken when the bus was asked */
@@ -172,11 +172,37 @@ static int ask_stats(Delivery *d) {
         return bus_stats_ask(d->table->bus, receiver(d), on_stats, d, &d->question);
 }
 
-static void delivery_send(Delivery *d) {
-        uint64_t cookie = 0;
+/* Each with an open file of its own: what one receiver does to it, another does not see. */
+static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         int r;
 
-        r = sd_bus_send(d->table->bus, d->message, &cookie);
+        if (fd < 0)
+                return -errno;
+        r = sd_bus_message_new_signal(bus, &m, RAWNET_PATH, RAWNET_IFACE_MANAGER,
+                                      RAWNET_SIGNAL_PROBE);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_set_destination(m, name);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_basic(m, 'h', &fd);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+/* A probe that waits for its turn keeps no descriptor: its message is made when it is sent. */
+static void delivery_send(Delivery *d) {
+        uint64_t cookie = 0;
+        int r = 0;
+
+        if (d->kind == DELIVER_PROBE)
+                r = probe_message(d->table->bus, receiver(d), &d->message);
+        if (r >= 0)
+                r = sd_bus_send(d->table->bus, d->message, &cookie);
         if (r < 0) {
                 delivery_end(d, DELIVERY_FAILED);
                 return;
@@ -292,35 +318,11 @@ static Delivery *delivery_new(DeliveryTable *table, DeliveryKind kind, sd_bus_me
         return d;
 }
 
-/* Each with an open file of its own: what one receiver does to it, another does not see. */
-static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        int r;
-
-        if (fd < 0)
-                return -errno;
-        r = sd_bus_message_new_signal(bus, &m, RAWNET_PATH, RAWNET_IFACE_MANAGER,
-                                      RAWNET_SIGNAL_PROBE);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_set_destination(m, name);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append_basic(m, 'h', &fd);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(m);
-        return 0;
-}
-
 int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, DeliveryDone done,
                    void *userdata, Delivery **ret_delivery) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *name = sd_bus_message_get_sender(call);
         bool has_uid;
         Delivery *d;
-        int r;
 
         *ret_delivery = NULL;
         if (known_names_has(&table->unable, name)) {
@@ -334,10 +336,7 @@ int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, Del
                 done(userdata, DELIVERY_ABLE);
                 return 0;
         }
-        r = probe_message(table->bus, name, &m);
-        if (r < 0)
-                return r;
-        d = delivery_new(table, DELIVER_PROBE, call, uid, m, done, userdata);
+        d = delivery_new(table, DELIVER_PROBE, call, uid, NULL, done, userdata);
         if (!d)
                 return -ENOMEM;
         *ret_delivery = d;

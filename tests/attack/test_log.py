@@ -64,6 +64,20 @@ def test_refusals_of_one_method_after_another():
         assert 1 <= len(found) <= 2 + (time.monotonic() - begin) / 10, found[:5]
 
 
+def test_a_guest_that_wants_an_address_in_use():
+    """The first refusal is written, by rawnetd, and no other."""
+    mac = "52:54:00:00:77:01"
+    with bus.connect("member") as member, member.open_tap("lab", mac=mac), member.open_tap("lab", mac="learn") as lease:
+        start, helper_start = len(lab.log_of("rawnetd")), len(lab.log_of("rawnet-helper"))
+        deadline = time.monotonic() + 1.5  # a refused guest is heard again after 0.1 s (helper/child/learn.c)
+        with as_guest(lease, mac) as send:
+            while time.monotonic() < deadline:
+                send()
+                lab.select.select([], [], [], 0.02)
+        found = lab.wait_for(lambda: lines("rawnetd", f"does not take .*{mac}", start), 10, "the refusal")
+        assert len(found) == 1 and not lines("rawnet-helper", mac, helper_start), found
+
+
 def test_a_guest_that_wants_addresses_in_use():
     """The first refusal is written, by rawnetd, and of those that follow ever fewer, also when the guest tries one after another."""
     macs = ["52:54:00:00:77:01", "52:54:00:00:77:02"]

@@ -415,8 +415,7 @@ def _add_nsids(found, data):
     return False
 
 
-def wait_no_leases(seconds=30):
-    """The kernel destroys network namespaces one after the other, those of everything else on this machine among them."""
+def wait_no_leases(seconds=10):
     wait_for(lambda: not lease_ids(), seconds, "the end of all leases")
 
 

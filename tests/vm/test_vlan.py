@@ -213,25 +213,14 @@ def test_guests_of_one_vlan_meet_and_keep_apart():
             trunk.drain()
 
 
-def open_at_once(open_port, network):
-    """The helper waits two seconds for a namespace that dies (PLAN_PATIENCE_USEC); an emulated processor may need more."""
-    for left in reversed(range(tap.SLOWNESS)):
-        try:
-            return open_port(network)
-        except bus.BusError as error:
-            if left == 0 or not error.name.endswith(".NetworkBusy"):
-                raise
-    return None
-
-
 def test_exclusive_is_exclusive_and_free_at_once():
     with bus.connect("member") as member, bus.connect("member2") as other:
         for _ in range(3):
-            # The dying namespace still holds the VLAN for a moment: rawnet waits, the caller does not see it.
-            with open_at_once(member.open_tap, "vlan200"):
+            with member.open_tap("vlan200"):
                 text = bus.expect_error("NetworkBusy", other.open_packet, "vlan200")
                 assert "vlan200" in text, text
-            open_at_once(other.open_packet, "vlan200").close_fds()
+            # The dying namespace still holds the VLAN for a moment: rawnet waits, the caller does not see it.
+            other.open_packet("vlan200").close_fds()
 
 
 def test_shared_interface_comes_and_goes():
