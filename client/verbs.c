@@ -6,8 +6,10 @@
 
 #include "client/client.h"
 
-#define MAC_OPTION(more)                                                                           \
-        { "mac", "ADDRESS" more, "the port's MAC address; default: rawnet chooses one" }
+#define MAC_OPTION                                                                                 \
+        { "mac", "ADDRESS", "the port's MAC address; default: rawnet chooses one" }
+#define LEARN_MAC_TEXT                                                                             \
+        "the port's MAC address, or the source of the guest's first frame; default: rawnet chooses one"
 #define NAME_OPTION                                                                                \
         { "name", "NAME", "a name for the lease; a named lease always gets the same address" }
 #define QUEUES_OPTION                                                                              \
@@ -32,9 +34,7 @@ static const VerbOption run_options[] = {
         {"kind", "tap|packet",
          "tap, the default, is for virtual machines; packet for programs "
          "that read and write frames"},
-        {"mac", "ADDRESS|learn",
-         "the port's MAC address, or the source of the guest's first "
-         "frame; default: rawnet chooses one"},
+        {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,
@@ -49,7 +49,7 @@ static const VerbOption vhost_options[] = {
         {"socket", "PATH", "listen for the front end there"},
         {"connect", "PATH", "connect to the front end, which listens there"},
         {"allow-user", "USER", "let this user be the front end, too"},
-        MAC_OPTION(""),
+        MAC_OPTION,
         NAME_OPTION,
         {"queues", "N", "pairs of queues, 1 to 16"},
         {"busy-poll", "USEC", "look so long for more frames before sleeping"},
@@ -59,9 +59,7 @@ static const VerbOption plug_options[] = {
         {"qmp", "SOCKET", "the socket of QEMU's -qmp"},
         {"id", "DEVICE", "what QEMU calls the device; default: the port's name"},
         {"bus", "BUS", "the bus of the machine for the card"},
-        {"mac", "ADDRESS|learn",
-         "the port's MAC address, or the source of the guest's first "
-         "frame; default: rawnet chooses one"},
+        {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,

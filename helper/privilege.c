@@ -66,8 +66,8 @@ int privilege_check(Privilege *ret, Refusal *ret_refusal) {
         return 0;
 }
 
-/* Over the new namespace the child has everything (user_namespaces(7)): let go of what it does not
- * use. */
+/* In the new namespace the child has every capability (user_namespaces(7)). It drops those that it
+ * does not use. */
 static int keep_network_capabilities(void) {
         capng_clear(CAPNG_SELECT_BOTH);
         if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW,

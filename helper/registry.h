@@ -11,7 +11,7 @@
 
 typedef struct RegistryEntry {
         WireLease lease;
-        uint32_t lower;   /* ifindex in the host's namespace that the uplink stands on */
+        uint32_t lower;   /* ifindex of the interface below the uplink, in the host's namespace */
         uint32_t own_mtu; /* what its record says; lease.mtu is what it carries now, and never more
                              than that */
         uint32_t carries; /* LeaseLower.mtu (record.h); 0: not known */

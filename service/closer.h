@@ -3,12 +3,12 @@
 
 /*
  * Closes descriptors away from the event loop: closing the last copy of a tap or packet fd waits
- * about 16 ms for the kernel (synchronize_net), and with it would wait every other caller.
+ * about 16 ms for the kernel (synchronize_net), and every other caller would wait, too.
  *
- * Several threads, since one alone that once comes late stays late: while it waits for a last copy,
- * the caller who got the next descriptor closes that, so that the next copy here is a last one
- * again, and so on; leases that everybody has let go of would pile up here and count against
- * quotas. With a thread free, ours is closed before the caller has read the reply.
+ * Several threads: a single one that is late once stays late. While it waits for the last close of
+ * one lease, the next caller closes his own copy, so rawnetd's copy is the last one again. Ended
+ * leases would collect here and count against quotas. With a free thread, rawnetd's copy is closed
+ * before the caller has read the reply.
  */
 
 #include "common/util.h"

@@ -28,8 +28,8 @@ typedef struct HelperEvents {
         void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
         void (*list_complete)(void *userdata); /* every lease has been named; features are known */
         void (*features)(void *userdata);      /* heard again, because helper_look_again() asked */
-        /* Or cannot be had; leases live on unseen. hangs: it is there and does not answer, as the
-         * next one would not. */
+        /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper
+         * runs and does not answer, and another connection would not help. */
         void (*lost)(void *userdata, const Refusal *refusal, bool hangs);
         bool (*wanted)(void *userdata); /* are there, or may there be, leases to watch? */
 } HelperEvents;

@@ -224,9 +224,9 @@ bool link_is_missing_in_lease(int r, const Refusal *refusal) {
                 refusal->kernel_errno == EACCES);
 }
 
-/* A dump that was interrupted is asked for again, this often. It takes more links than one message
- * holds, some dozens, and others that come or go at that moment. If they never stop there is no
- * list: whoever makes them come and go must not have a link deleted that stands on one left out. */
+/* An interrupted dump is repeated at most this often. A dump is interrupted if it needs more than
+ * one message (some dozens of links) and links come or go meanwhile. If they never stop, the caller
+ * gets no list: a link that was left out must not lead to the deletion of what is below it. */
 #define DUMP_TRIES 5u
 
 typedef struct LinkList {

@@ -18,10 +18,10 @@
  * follow, up to the end. In version 2 these words may follow, in this order:
  *
  *   queues=N             the port has several queues (2 to RAWNET_QUEUES_MAX)
- *   refused=ADDRESS/WHY  the lease learns, and this is the last address that its guest named in
- * vain name=NAME            the lease has a name
+ *   refused=ADDRESS/WHY  the lease learns, and this is the last address that was refused
+ *   name=NAME            the lease has a name
  *
- * One of the first two does. A lease may live longer than the helper that opened it, so
+ * A record with neither of the first two is of version 1. A lease may live longer than the helper that opened it, so
  * helpers of other versions read its record, and keep these rules:
  *
  * 1. Whatever changes the text makes a new version: another field, and another word in a field as
@@ -41,7 +41,7 @@
  *    wrote version 1 for ports with several queues as well.) The kernel does not say it of packet
  *    sockets, so such a port counts as one queue. Were it the most, a user with nine packet ports
  *    could open none after an upgrade. As it is, he may have his whole budget of queues beside
- * them, once, until they end.
+ *    them, once, until they end.
  * 8. A text of a later version in which it cannot read what every lease has is a lease that it does
  *    not know: a scan that meets one is not whole (scan.h).
  */

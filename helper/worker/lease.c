@@ -16,7 +16,7 @@ int lease_name_network(const char *network, const char *parent, int r, Refusal *
                        network, parent, said.text);
                 refusal->kernel_errno = said.kernel_errno;
         } else if (strncmp(said.text, named, sizeof(named) - 1) != 0) {
-                /* From a room that knows of links and devices only. */
+                /* From a module that knows links and devices only. */
                 refuse(refusal, said.error, "network '%s': %s", network, said.text);
         }
         return r;

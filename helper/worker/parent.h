@@ -35,6 +35,6 @@ int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *
 /* RAWNET_NOT_SUPPORTED: this kernel has no 802.1Q. */
 int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal);
 
-/* Is the host's interface with this index what a leg of the network stands on? 1, 0, or -errno.
+/* Is the host's interface with this index the one below a host interface of the network? 1, 0, or -errno.
  * Makes nothing. */
 int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index);

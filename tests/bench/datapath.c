@@ -11,9 +11,10 @@
  *     tap=DEV          an existing tap to attach to, here or in netns=PATH, or
  *     packet=DEV       an AF_PACKET socket to make on that interface, likewise
  *     header=BYTES     virtio_net_hdr in front of each frame (10 for a tap or a vnet-hdr packet
- * port, else 0) mac=M            the port's address: source when sending, destination when
- * receiving far=DEV          the wire's other end, in farns=PATH: frames sent are counted there,
- * frames received are made there
+ *                      port, else 0)
+ *     mac=M            the port's address: source when sending, destination when receiving
+ *     far=DEV          the wire's other end, in farns=PATH: frames sent are counted there, frames
+ *                      received are made there
  */
 
 #include <arpa/inet.h>

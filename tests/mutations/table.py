@@ -113,6 +113,11 @@ MUTATIONS = [
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
              [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],
              SILENCE, "namespaces_are_silent", SPOKEN),
+    Mutation("mtu: nothing in front of a tap",
+             [(NAMESPACE, "plan->lease.kind == KIND_TAP && plan->lease.mtu < plan->lower_mtu", "plan->lease.mtu == 0")],
+             "tests/netns/test_modes.py", "longer_frames", WRONG),
+    Mutation("mtu: what is too long is not counted", [("helper/worker/statistics.c", "s->rx_dropped += inner.statistics.tx_dropped;", "")],
+             "tests/netns/test_modes.py", "longer_frames", WRONG),
     # -- the locked filter
     Mutation("filter: not attached",
              [(PORT, "        r = lock_filter(fd, index, ret_refusal);\n", "        r = 0;\n")],
