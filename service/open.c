@@ -15,8 +15,7 @@
 #include "common/log.h"
 #include "common/terms.h"
 #include "service/lease.h"
-#include "service/machine.h"
-#include "service/option.h"
+#include "service/open-mac.h"
 #include "service/quota.h"
 #include "service/authorize.h"
 
@@ -41,79 +40,6 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
         return request_wait_file(request, terms_open(network_file_load, wire, ret_network, ret));
 }
 
-static bool reserves(const Network *network, const WireOpen *wire) {
-        const MacPrefix *prefix = network_reserving(network, wire->parent, wire->vlan);
-
-        return prefix && mac_is_reserved(&wire->mac, prefix);
-}
-
-/* Is it reserved for derived addresses on this network, or on another one on the same wire? */
-static bool is_reserved(const Service *service, const Network *network, const WireOpen *wire) {
-        if (reserves(network, wire))
-                return true;
-        for (size_t i = 0; i < service->networks.n_entries; i++) {
-                const NetworkEntry *entry = service->networks.entries[i];
-
-                if (!entry->error && reserves(&entry->network, wire))
-                        return true;
-        }
-        return false;
-}
-
-static int plan_given_mac(const Service *service, const Network *network, const MacAddress *own,
-                          WireOpen *wire, Refusal *ret) {
-        int r = network_allows_mac(network, wire->network, &wire->mac, ret);
-
-        if (r != 0)
-                return r;
-        if (mac_equal(&wire->mac, own))
-                wire->mac_mode = WIRE_MAC_DERIVED;
-        else if (is_reserved(service, network, wire))
-                wire->mac_mode = WIRE_MAC_RESERVED;
-        return 0;
-}
-
-static int plan_mac(const Service *service, const Network *network, const OpenOptions *options,
-                    uint32_t uid, WireOpen *wire, Refusal *ret) {
-        const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
-        MacAddress own = {};
-
-        /* A named lease keeps its address. Without a key there is nothing to derive it from. */
-        if (prefix && options->name[0])
-                (void)machine_mac_derive(&service->key, prefix, uid, wire->network, options->name,
-                                         &own);
-        wire->mac_mode = options->mac_mode;
-        switch (options->mac_mode) {
-        case WIRE_MAC_GIVEN:
-                wire->mac = options->mac;
-                return plan_given_mac(service, network, &own, wire, ret);
-        case WIRE_MAC_LEARN:
-                wire->mac = own;
-                return 0;
-        default:
-                if (!mac_is_zero(&own))
-                        wire->mac_mode = WIRE_MAC_DERIVED;
-                wire->mac = own;
-                return network_choose_mac(network, wire->network, &prefix, ret);
-        }
-}
-
-/* polkit's detail "mac-class". */
-static const char *mac_class(const WireOpen *wire) {
-        switch (wire->mac_mode) {
-        case WIRE_MAC_GIVEN:
-                return "given";
-        case WIRE_MAC_LEARN:
-                return "learn";
-        case WIRE_MAC_DERIVED:
-                return "derived";
-        case WIRE_MAC_RESERVED:
-                return "reserved";
-        default:
-                return "random";
-        }
-}
-
 static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *mac) {
         const WireOpen *wire = &terms->open;
         char vlan[8], queues[16];
@@ -133,7 +59,7 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
         polkit_detail(question, "mode", network_mode_to_string(wire->mode));
         polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
         polkit_detail(question, "mac", mac);
-        polkit_detail(question, "mac-class", mac_class(wire));
+        polkit_detail(question, "mac-class", open_mac_class(wire));
         polkit_detail(question, "queues", queues);
         polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
 }
@@ -372,7 +298,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         request->open = wire.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        r = plan_mac(request->service, &network, &options, request->uid, &wire.open, ret);
+        r = open_mac_plan(request->service, &network, &options, request->uid, &wire.open, ret);
         if (r != 0)
                 return r;
         wire.open.uid = request->uid;

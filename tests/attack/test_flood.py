@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Promise 6: a user in no group floods org.rawnet1 on 8 connections. A member beside him opens ports as ever, and rawnetd neither
 ends nor grows. That nobody is held up is counted and not timed: how many of the flooder's calls come before one of the member's in
-rawnetd, and in polkit. The times are for tests/bench/run flood.
+rawnetd, and in polkit.
 
 On dbus-broker all calls to a receiver wait in one queue of the broker's, where the flooder's come first; what follows in rawnetd and in
 polkit is the same. There this runs with policy/examples/dbus-broker-limits.conf, without which that queue has 256 MB."""
