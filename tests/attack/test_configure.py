@@ -377,13 +377,13 @@ def test_sizes():
             assert all(results[size] for size in range(0, 14)), f"{shape}: {attacker.names(results)}"
             if lease.packet:
                 assert results[1520] == results[65000] == errno.EMSGSIZE, attacker.names(results)
-            largest = attacker.on_wire(lease).ljust(1514, b"x")
+            largest = attacker.on_wire(lease).ljust(lease.info["mtu"] + 14, b"x")
             lease.port.send(largest)
             seen = [frame for frame in wire.before(largest[14:40]) if b"EVIL" in frame]
             if shape in ("packet", "packet-vnet"):
                 assert not seen, f"{shape}: frames of {[len(frame) for frame in seen]} bytes got out"
             assert {frame[6:12] for frame in seen} <= {frames.mac_bytes(lease.mac)}, f"{shape}: {seen[0][:40].hex()}"
-            assert len(wire.last) == 1514, len(wire.last)
+            assert len(wire.last) == len(largest), len(wire.last)
 
 
 def test_gso_is_guarded():
