@@ -276,7 +276,7 @@ def test_xdp():
         one = OldSpelling(f"lab,kind={kind}").boot()
         try:
             one.run("get_address")
-            assert one.run("xdp eth0 >/tmp/xdp & until grep -q . /tmp/xdp; do read -r -t 1 _; done; cat /tmp/xdp") == said
+            assert one.run(": >/tmp/xdp; xdp eth0 >/tmp/xdp & until grep -q . /tmp/xdp; do read -r -t 1 _; done; cat /tmp/xdp") == said
             one.move()
         finally:
             one.end()

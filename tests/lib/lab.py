@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import json
 import os
 import pwd
@@ -176,13 +177,18 @@ def bus_example(name):
         reload_bus()
 
 
-def service_arguments(*words):
-    """rawnetd's arguments from its next start on, in the lab's copy of the activation file. Stops a running one, so that the
-    next call starts it anew."""
-    path = "/usr/share/dbus-1/system-services/org.rawnet1.service"
+@functools.cache
+def service_file(path):
+    """Its lines as the lab made them."""
     with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    lines = [" ".join([line.split()[0], *words]) if line.startswith("Exec=") else line for line in lines]
+        return file.read().splitlines()
+
+
+def service_arguments(*words):
+    """rawnetd's arguments from its next start on, behind those that the lab was started with, in the lab's copy of the
+    activation file. Stops a running rawnetd, so that the next call starts it anew."""
+    path = "/usr/share/dbus-1/system-services/org.rawnet1.service"
+    lines = [" ".join([line, *words]) if line.startswith("Exec=") else line for line in service_file(path)]
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     reload_bus()

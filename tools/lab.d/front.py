@@ -23,10 +23,10 @@ def fail(text, status=OWN_FAILURE):
 
 
 def parse(words):
-    """{'user', 'helper_arguments', 'question_log', 'every_vlan', 'bus', 'bus_configuration', 'verb', 'command'} from the words after the verb."""
+    """{'user', 'helper_arguments', 'rawnetd_arguments', 'question_log', 'every_vlan', 'bus', 'bus_configuration', 'verb', 'command'} from the words after the verb."""
     verb, words = words[0], words[1:]
-    options = {"user": None, "helper_arguments": [], "question_log": True, "every_vlan": False, "bus": "daemon",
-               "bus_configuration": []}  # fmt: skip
+    options = {"user": None, "helper_arguments": [], "rawnetd_arguments": [], "question_log": True, "every_vlan": False,
+               "bus": "daemon", "bus_configuration": []}  # fmt: skip
     while words and words[0].startswith("--"):
         word = words.pop(0)
         if word == "--":
@@ -38,7 +38,7 @@ def parse(words):
         if name == "--every-vlan" and not equals:
             options["every_vlan"] = True
             continue
-        if name not in ("--user", "--helper-arg", "--bus", "--bus-config"):
+        if name not in ("--user", "--helper-arg", "--rawnetd-arg", "--bus", "--bus-config"):
             fail(f"unknown option {name}, see tools/lab --help", 2)
         if not equals:
             if not words:
@@ -52,6 +52,8 @@ def parse(words):
             options["bus"] = value
         elif name == "--bus-config":
             options["bus_configuration"].append(os.path.abspath(value))
+        elif name == "--rawnetd-arg":
+            options["rawnetd_arguments"].append(value)
         else:
             options["helper_arguments"].append(value)
     if verb == "info":

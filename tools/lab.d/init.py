@@ -22,6 +22,7 @@ import info
 import kernel
 import mounts
 import wire
+from activator import SERVICE_FILE
 from mounts import LAB
 
 OWN_FAILURE = 125
@@ -398,6 +399,14 @@ def start_command(supervisor, options):
         os._exit(OWN_FAILURE)
 
 
+def add_rawnetd_arguments(words):
+    """To the command in the lab's copy of the activation file."""
+    with open(SERVICE_FILE, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    lines = [" ".join([line, *words]) if line.startswith("Exec=") else line for line in lines]
+    mounts.write(SERVICE_FILE, "\n".join(lines) + "\n")
+
+
 def set_up(source_dir, stage, options):
     """The whole lab up to the command; returns the Supervisor."""
     here = os.getcwd()
@@ -408,6 +417,8 @@ def set_up(source_dir, stage, options):
     accounts.setup()
     for path in options["bus_configuration"]:
         shutil.copy(path, "/etc/dbus-1/system.d/")
+    if options["rawnetd_arguments"]:
+        add_rawnetd_arguments(options["rawnetd_arguments"])
     if options["user"]:
         try:
             pwd.getpwnam(options["user"])
