@@ -19,7 +19,7 @@ _Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + 
 
 #define FEATURES_KNOWN                                                                             \
         (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
-         WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_USER_NAMESPACE)
+         WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_USER_NAMESPACE | WIRE_FEATURE_FILTER_LIMIT)
 
 /* The largest errno, include/linux/err.h */
 #define ERRNO_MAX 4095

@@ -25,7 +25,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e000a)
+#define WIRE_VERSION UINT32_C(0x726e000b)
 #define WIRE_STATISTICS_COUNT                                                                      \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -162,6 +162,8 @@ typedef enum WireEndReason {
 #define WIRE_FEATURE_CHECKSUM_TRICK                                                                \
         8u /* this kernel has the checksum trick: frames pass a completing veth first */
 #define WIRE_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
+#define WIRE_FEATURE_FILTER_LIMIT                                                                  \
+        32u /* net.core.optmem_max is a setting of each namespace (Linux 6.7) */
 
 typedef struct WireReply {
         uint32_t version;

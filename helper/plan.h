@@ -23,6 +23,7 @@ typedef struct LeasePlan {
         bool vhost;
         GuardShape shape;
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
+        bool limits_filters; /* port_limit_filters() is needed, and possible */
         uint32_t lower;      /* what the uplink stands on, in the host's namespace */
         uint32_t lower_mtu;
         uint64_t deadline; /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried

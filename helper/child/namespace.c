@@ -200,7 +200,8 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
                 r = hush(netlink, &links->uplink, ret_refusal);
         if (r != 0)
                 return r;
-        port_limit_filters();
+        if (plan->limits_filters)
+                port_limit_filters();
         if (tap) {
                 r = make_tap(plan, netlink, links, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;

@@ -289,7 +289,7 @@ static void end_probe(Server *server) {
                 return;
         if (!server->context.quiet_probe)
                 log_warning("the kernel could not be probed; assuming the worst");
-        server->context.features = WIRE_FEATURE_CHECKSUM_TRICK;
+        server->context.features = WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }
 

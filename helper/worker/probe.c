@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "helper/kernel/link.h"
 #include "helper/child/guard.h"
+#include "helper/child/port.h"
 #include "helper/kernel/offload.h"
 
 #define PROBE_NEAR "near"
@@ -151,6 +152,8 @@ static int probe_namespace(const LeaseContext *context, uint32_t *features) {
                 return r;
         if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
                 *features &= ~WIRE_FEATURE_CHECKSUM_TRICK;
+        if (access(PORT_FILTER_LIMIT, F_OK) == 0 || errno != ENOENT)
+                *features |= WIRE_FEATURE_FILTER_LIMIT;
         r = has_vlan(&netlink);
         if (r < 0)
                 return r;

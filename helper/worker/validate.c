@@ -139,6 +139,9 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                 .queues = request->queues,
                 .vhost = request->vhost,
                 .checksum_trick = context->features & WIRE_FEATURE_CHECKSUM_TRICK,
+                /* A packet socket's filter is locked. */
+                .limits_filters =
+                        request->kind == KIND_TAP && context->features & WIRE_FEATURE_FILTER_LIMIT,
                 .privilege = context->privilege,
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };

@@ -223,7 +223,7 @@ MUTATIONS = [
              LOAD, "few_unread", r"queues held \d+ frames"),
     Mutation("load: each queue has the length of all", [(PORT, "MAX_OF(PORT_TAP_FRAMES / queues, PORT_QUEUE_FRAMES_MIN)", "PORT_TAP_FRAMES")],
              LOAD, "few_unread", r"queues held \d+ frames"),
-    Mutation("load: filters are not bounded", [(NAMESPACE, "        port_limit_filters();\n", "")], LOAD, "short_filters", "instructions was taken"),
+    Mutation("load: filters are not bounded", [(NAMESPACE, "        if (plan->limits_filters)\n                port_limit_filters();\n", "")], LOAD, "short_filters", "instructions was taken"),
     # -- addresses of others
     helper("a reserved address may be given", VALIDATE, "if (r != 0 || !is_reserved(", "if (r == 0 || !is_reserved(",
            "only_what_the_file_says", OPENED),

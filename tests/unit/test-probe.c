@@ -96,7 +96,7 @@ int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLeas
                        uint32_t value) {
         assert_int_equal(type, REPORT_PROBED);
         kernel.reported = true;
-        kernel.features = value & ~WIRE_FEATURE_VHOST_NET;
+        kernel.features = value & ~(WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_FILTER_LIMIT);
         return 0;
 }
 

@@ -107,10 +107,15 @@ static void test_shapes(void **state) {
         f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
+        assert_false(f->plan.limits_filters);
+        f->context.features |= WIRE_FEATURE_FILTER_LIMIT;
+        assert_int_equal(judge(f), 0);
+        assert_true(f->plan.limits_filters);
         f->request.kind = KIND_PACKET;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_PACKET);
         assert_true(f->plan.checksum_trick);
+        assert_false(f->plan.limits_filters);
         f->context.features = ALL_FEATURES;
         file.isolation = ISOLATION_DIRECT;
         f->request.isolation = ISOLATION_DIRECT;

@@ -380,8 +380,8 @@ static void test_reply_head(_unused_ void **state) {
         bad(WIRE_DONE, r.type = 0);
         bad(WIRE_DONE, r.type = WIRE_ENDED + 1);
         bad(WIRE_DONE, r.type = UINT32_MAX);
-        good(WIRE_DONE, r.features = 31);
-        bad(WIRE_DONE, r.features = 32);
+        good(WIRE_DONE, r.features = 63);
+        bad(WIRE_DONE, r.features = 64);
 }
 
 /* Byte by byte: what a type does not use must be zero. */
