@@ -166,6 +166,8 @@ def test_the_example_rule_gives_nobodys_address_away():
         text = file.read().replace("lab-users", "rawnet")
     with bus.connect("member") as connection, lab.polkit_rule(text, "60-rawnet-by-vlan.rules"), lab.network("office", VLAN="100"):
         bus.expect_error(INTERACTIVE, connection.open_tap, "office", mac="52:54:00:f0:00:01")
+        bus.expect_error(DENIED, connection.open_tap, "office", vhost=True)
+        bus.expect_error(DENIED, connection.open_tap, "office", queues=8)
         if lab.has_vlan():
             connection.open_tap("office", mac="52:54:00:00:00:01").close_fds()
         else:
