@@ -4,12 +4,14 @@
 import dataclasses
 import hashlib
 import os
+import re
 import socket
 import struct
 
 import lab
 
-VERSION = 0x726E000A
+with open(f"{lab.SOURCE}/common/wire.h", encoding="utf-8") as _header:
+    VERSION = int(re.search(r"^#define WIRE_VERSION UINT32_C\((\w+)\)", _header.read(), re.M)[1], 16)
 OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, LOOK = 1, 2, 3, 4, 5, 6, 7, 8
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED = 1, 2, 3, 4, 5, 6
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
