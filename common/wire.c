@@ -14,8 +14,13 @@ _Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 
 _Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
 _Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3 + 6 + 2, "padding");
-_Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + 8 + REFUSAL_TEXT_MAX,
+_Static_assert(sizeof(WireCheck) == 38 + 2, "padding");
+_Static_assert(sizeof(WireFinding) == 2 * 4 + 4 + 2 * 2 + WIRE_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
+_Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + sizeof(WireFinding),
+               "padding");
+
+#define KINDS_ALL (KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET))
 
 #define FEATURES_KNOWN                                                                             \
         (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
@@ -114,6 +119,21 @@ static bool host_is_valid(const WireRequest *request, bool up) {
                !mac_is_zero(&h->mac) && (h->mac.octet[0] & 1) == 0;
 }
 
+static bool kinds_are_valid(uint8_t kinds) {
+        return kinds != 0 && (kinds & ~KINDS_ALL) == 0;
+}
+
+static bool check_is_valid(const WireRequest *request) {
+        const WireCheck *c = &request->check;
+        NetworkName name;
+
+        return is_zero((const char *)&request->open + sizeof(*c),
+                       sizeof(request->open) - sizeof(*c)) &&
+               is_padded(c->network, sizeof(c->network)) &&
+               network_name_parse(c->network, &name, NULL) == 0 && kinds_are_valid(c->kinds) &&
+               c->reserved == 0;
+}
+
 int wire_request_check(const WireRequest *request, size_t size) {
         bool good;
 
@@ -132,6 +152,9 @@ int wire_request_check(const WireRequest *request, size_t size) {
         case WIRE_HOST_DOWN:
                 good = request->lease == 0 &&
                        host_is_valid(request, request->operation == WIRE_HOST_UP);
+                break;
+        case WIRE_CHECK:
+                good = request->lease == 0 && check_is_valid(request);
                 break;
         case WIRE_LIST:
         case WIRE_HOST_SWEEP:
@@ -183,17 +206,44 @@ static bool lease_is_id_only(const WireLease *l) {
         return lease_id_is_valid(l->id) && memcmp(l, &id_only, sizeof(id_only)) == 0;
 }
 
+static bool errno_is_valid(int32_t kernel_errno, uint32_t error) {
+        return kernel_errno >= 0 && kernel_errno <= ERRNO_MAX &&
+               (kernel_errno == 0 || error == RAWNET_KERNEL_REFUSED);
+}
+
+static bool is_printable(const char *text, size_t size) {
+        return is_padded(text, size) && text_is_printable_utf8(text, strlen(text));
+}
+
 static bool refusal_is_valid(const WireReply *reply) {
         const char *text = reply->refusal.text;
-        int32_t kernel_errno = reply->refusal.kernel_errno;
 
         if (reply->refusal.error == RAWNET_OK || reply->refusal.error >= RAWNET_ERROR_COUNT)
                 return false;
-        if (kernel_errno < 0 || kernel_errno > ERRNO_MAX ||
-            (kernel_errno != 0 && reply->refusal.error != RAWNET_KERNEL_REFUSED))
-                return false;
-        return text[0] != '\0' && is_padded(text, sizeof(reply->refusal.text)) &&
-               text_is_printable_utf8(text, strlen(text));
+        return errno_is_valid(reply->refusal.kernel_errno, reply->refusal.error) &&
+               text[0] != '\0' && is_printable(text, sizeof(reply->refusal.text));
+}
+
+int wire_finding_check(const WireFinding *f) {
+        const bool refuses = f->severity == FINDING_ERROR || f->severity == FINDING_BUSY;
+
+        if (f->severity < FINDING_ERROR || f->severity > FINDING_FACT || f->topic < FINDING_FILE ||
+            f->topic > FINDING_LEASES || f->detail >= FINDING_DETAIL_COUNT ||
+            !kinds_are_valid(f->kinds) || f->vlan > VLAN_ID_MAX || f->reserved != 0)
+                return -EBADMSG;
+        /* A warning may be about what is refused, a note is not. */
+        if (f->error >= RAWNET_ERROR_COUNT || !errno_is_valid(f->kernel_errno, f->error) ||
+            (f->severity != FINDING_WARNING && refuses != (f->error != RAWNET_OK)))
+                return -EBADMSG;
+        if ((f->text[0] == '\0' && f->severity != FINDING_FACT) ||
+            !is_printable(f->text, sizeof(f->text)) || !is_printable(f->where, sizeof(f->where)))
+                return -EBADMSG;
+        return 0;
+}
+
+/* Of the body, nothing but its first bytes. */
+static bool is_zero_behind(const WireReply *reply, size_t size) {
+        return is_zero((const char *)&reply->finding + size, sizeof(reply->finding) - size);
 }
 
 /* The part of a reply that its type says is there; what must be absent is the caller's to check. */
@@ -205,12 +255,13 @@ static bool body_is_valid(const WireReply *reply, size_t n_fds) {
         case WIRE_LEASE:
                 return lease_is_valid(&reply->lease);
         case WIRE_STATISTICS:
-                return is_zero((const char *)&reply->refusal + sizeof(reply->statistics),
-                               sizeof(reply->refusal) - sizeof(reply->statistics));
+                return is_zero_behind(reply, sizeof(reply->statistics));
         case WIRE_DONE:
                 return (reply->features & ~FEATURES_KNOWN) == 0;
         case WIRE_REFUSED:
-                return refusal_is_valid(reply);
+                return refusal_is_valid(reply) && is_zero_behind(reply, sizeof(reply->refusal));
+        case WIRE_FINDING:
+                return wire_finding_check(&reply->finding) == 0;
         case WIRE_ENDED:
                 return lease_is_id_only(&reply->lease) && reply->reason >= WIRE_END_LAST_FD &&
                        reply->reason <= WIRE_END_NAMESPACE;
@@ -237,8 +288,8 @@ int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds) {
         if (type != WIRE_OPENED && type != WIRE_LEASE && type != WIRE_ENDED &&
             !is_zero(&reply->lease, sizeof(reply->lease)))
                 return -EBADMSG;
-        if (type != WIRE_STATISTICS && type != WIRE_REFUSED &&
-            !is_zero(&reply->refusal, sizeof(reply->refusal)))
+        if (type != WIRE_STATISTICS && type != WIRE_REFUSED && type != WIRE_FINDING &&
+            !is_zero(&reply->finding, sizeof(reply->finding)))
                 return -EBADMSG;
         return body_is_valid(reply, n_fds) ? 0 : -EBADMSG;
 }

@@ -11,7 +11,7 @@
  *
  * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE,
  * WIRE_STATISTICS or WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then
- * WIRE_DONE. From its first WIRE_LIST on a connection also hears, with serial 0: WIRE_ENDED,
+ * WIRE_DONE, WIRE_CHECK by at most WIRE_FINDINGS_MAX times WIRE_FINDING and then WIRE_DONE. From its first WIRE_LIST on a connection also hears, with serial 0: WIRE_ENDED,
  * WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
  * not know), in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED
  * first. Replies to different requests come in any order.
@@ -38,7 +38,8 @@ typedef enum WireOperation {
         WIRE_HOST_DOWN,  /* removes it, if it is */
         WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
                             decides which */
-        WIRE_LOOK, /* what the kernel can do, looked at again where no namespace could be made */
+        WIRE_LOOK,  /* what the kernel can do, looked at again where no namespace could be made */
+        WIRE_CHECK, /* judges a network, and changes nothing */
 } WireOperation;
 
 typedef enum WireMacMode {
@@ -90,14 +91,23 @@ typedef struct WireHost {
         uint8_t file_digest[NETWORK_DIGEST_SIZE];
 } WireHost;
 
+typedef struct WireCheck {
+        /* NAME.VID, or NAME, which for a range of VLANs means all of them; NUL-padded */
+        char network[RAWNET_FULL_NAME_MAX + 1];
+        uint8_t kinds; /* KIND_BIT()s, at least one: ports of these kinds are rehearsed, as far as
+                          the network offers them */
+        uint8_t reserved;
+} WireCheck;
+
 typedef struct WireRequest {
         uint32_t version;   /* WIRE_VERSION */
         uint32_t operation; /* WireOperation */
         uint64_t serial;    /* not 0; the caller's, comes back in the reply */
         uint32_t lease;     /* WIRE_CLOSE, WIRE_STATISTICS_OF; else 0 */
         union {
-                WireOpen open; /* WIRE_OPEN. The larger one: its zeros are all zeros. */
-                WireHost host; /* WIRE_HOST_UP, WIRE_HOST_DOWN; zero behind it */
+                WireOpen open;   /* WIRE_OPEN. The larger one: its zeros are all zeros. */
+                WireHost host;   /* WIRE_HOST_UP, WIRE_HOST_DOWN; zero behind it */
+                WireCheck check; /* WIRE_CHECK; zero behind it */
         };
 } WireRequest;
 
@@ -145,6 +155,7 @@ typedef enum WireReplyType {
         WIRE_DONE,       /* nothing more; after WIRE_LIST and WIRE_LOOK: features is set */
         WIRE_REFUSED,    /* refusal */
         WIRE_ENDED,      /* lease.id, reason */
+        WIRE_FINDING,    /* finding */
 } WireReplyType;
 
 typedef enum WireEndReason {
@@ -165,6 +176,54 @@ typedef enum WireEndReason {
 #define WIRE_FEATURE_FILTER_LIMIT                                                                  \
         32u /* net.core.optmem_max is a setting of each namespace (Linux 6.7) */
 
+/* What a finding means for who opens a port on the network. */
+typedef enum FindingSeverity {
+        FINDING_ERROR = 1, /* ports are refused, with this error and text, until somebody acts */
+        FINDING_BUSY,      /* they are refused now, for what other leases use */
+        FINDING_WARNING,   /* they are opened, and some are not, or do not do what they should */
+        FINDING_NOTE,      /* they are opened; worth knowing */
+        FINDING_FACT,      /* nothing to act upon; text may be empty */
+} FindingSeverity;
+
+/* What it is about. */
+typedef enum FindingTopic {
+        FINDING_FILE = 1, /* where: its path */
+        FINDING_PARENT,   /* where: its name */
+        FINDING_VLAN,     /* where: an interface of the host for this VLAN, or the parent */
+        FINDING_HOST,     /* the network's HostInterface=. where: its name */
+        FINDING_PORT,     /* making a port. where: "" */
+        FINDING_LEASES,   /* what leases use up. where: "" */
+} FindingTopic;
+
+/* FINDING_VLAN: whose the interface is; FINDING_HOST: how it stands with it. */
+typedef enum FindingDetail {
+        FINDING_DETAIL_NONE,
+        FINDING_OWNER_HOST,
+        FINDING_OWNER_RAWNET,
+        FINDING_HOST_UP,
+        FINDING_HOST_DOWN,
+        FINDING_HOST_MISSING,
+        FINDING_HOST_MISPLACED, /* the network's, on another interface than its file says */
+        FINDING_HOST_OTHER,     /* another interface has the name */
+        FINDING_DETAIL_COUNT,
+} FindingDetail;
+
+#define WIRE_FINDINGS_MAX 48u
+#define WIRE_WHERE_MAX 192u /* as Network.path */
+
+typedef struct WireFinding {
+        uint32_t error; /* RawnetError; RAWNET_OK with FINDING_NOTE and FINDING_FACT */
+        int32_t kernel_errno;
+        uint8_t severity; /* FindingSeverity */
+        uint8_t topic;    /* FindingTopic */
+        uint8_t detail;   /* FindingDetail */
+        uint8_t kinds;    /* KIND_BIT()s: the kinds of ports that it is about, at least one */
+        uint16_t vlan;    /* the only VLAN of the network that it is about; 0: all */
+        uint16_t reserved;
+        char where[WIRE_WHERE_MAX];  /* printable, may be "" */
+        char text[REFUSAL_TEXT_MAX]; /* a sentence: what, where, what to do */
+} WireFinding;
+
 typedef struct WireReply {
         uint32_t version;
         uint32_t type; /* WireReplyType */
@@ -173,7 +232,8 @@ typedef struct WireReply {
         uint32_t features;
         WireLease lease;
         union {
-                /* The larger one first: an initializer that names neither makes all of it zero. */
+                /* The largest one first: an initializer that names none makes all of it zero. */
+                WireFinding finding;
                 struct {
                         uint32_t error; /* RawnetError */
                         int32_t kernel_errno;
@@ -189,7 +249,8 @@ typedef struct WireReply {
 int wire_request_check(const WireRequest *request, size_t size);
 int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
 
-/* Could this lease stand in a reply? 0 or -EBADMSG. */
+/* Could this finding, this lease be in a reply? 0 or -EBADMSG. */
+int wire_finding_check(const WireFinding *finding);
 int wire_lease_check(const WireLease *lease);
 
 /* Does a process in the lease's namespace wait for the guest's first frame? */

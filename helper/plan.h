@@ -21,6 +21,9 @@ typedef struct LeasePlan {
         MacPrefixes reserving;
         unsigned queues;
         bool vhost;
+        /* The port is made for nothing but to see whether it can be: on a wire that the child makes
+         * in its own namespace. */
+        bool rehearsal;
         GuardShape shape;
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
         bool limits_filters; /* port_limit_filters() is needed, and possible */

@@ -186,6 +186,36 @@ static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *lin
         return uplink_raise(plan, netlink, links->uplink.index, ret_refusal);
 }
 
+/* What is below a real port's uplink in the host's namespace, for a rehearsal: a wire, on it the
+ * VLAN's interface where there is a VLAN, and on that the uplink. */
+static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
+        const bool exclusive = plan->network.mode == MODE_EXCLUSIVE;
+        char uplink_name[IFNAMSIZ];
+        const char *uplink = record_uplink_name(&plan->lease, uplink_name);
+        LinkPlan link = {.name = exclusive ? uplink : "tagged"};
+        LinkInfo lower, far;
+        int r;
+
+        r = make_pair(netlink, plan->lower_mtu, "wire", "far", &lower, &far, ret_refusal);
+        if (r == 0)
+                r = raise_link(netlink, &lower, ret_refusal);
+        if (r == 0)
+                r = raise_link(netlink, &far, ret_refusal);
+        if (r == 0 && plan->lease.vlan != 0) {
+                link.lower = lower.index;
+                r = link_add_vlan(netlink, &link, plan->lease.vlan, plan->network.protocol,
+                                  ret_refusal);
+                if (r == 0)
+                        r = find(netlink, link.name, &lower, ret_refusal);
+                if (r == 0)
+                        r = raise_link(netlink, &lower, ret_refusal);
+        }
+        if (r != 0 || exclusive)
+                return r;
+        link = (LinkPlan){.name = uplink, .lower = lower.index, .mtu = plan->lease.mtu};
+        return link_add_macvlan(netlink, &link, MACVLAN_MODE_BRIDGE, ret_refusal);
+}
+
 /* fds: plan->queues of the port, then as many of vhost-net. All are closed on failure. */
 static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *ret_guard, int *fds,
                  Refusal *ret_refusal) {
@@ -314,9 +344,11 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
                 r = receive_plan(socket_fd, &plan, &report_fd, &host_fd);
+        if (r == 0 && plan.rehearsal)
+                r = make_wire(&plan, &netlink, &message.refusal);
         if (r == 0)
-                r = explain_powerless(build(&plan, &netlink, &links, &guard, fds, &message.refusal),
-                                      &message.refusal);
+                r = build(&plan, &netlink, &links, &guard, fds, &message.refusal);
+        r = explain_powerless(r, &message.refusal);
         if (r != 0) {
                 message.fatal = r < 0 ? r : 0;
                 (void)tell(socket_fd, &message, NULL, 0);

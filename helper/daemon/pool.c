@@ -120,6 +120,7 @@ static int on_exit_(sd_event_source *source, const siginfo_t *si, void *data) {
                 pool->n_workers--;
                 pool->n_host_jobs -= is_host_job(worker->kind);
                 pool->n_opens -= worker->kind == JOB_OPEN;
+                pool->n_checks -= worker->kind == JOB_CHECK;
                 pool->events->ended(pool->data, worker);
         }
         if (worker->report_fd < 0)
@@ -265,5 +266,6 @@ int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder 
         pool->n_workers++;
         pool->n_host_jobs += is_host_job(kind);
         pool->n_opens += kind == JOB_OPEN;
+        pool->n_checks += kind == JOB_CHECK;
         return 0;
 }

@@ -60,6 +60,7 @@ struct Pool {
         bool spare_due;
         unsigned n_workers;   /* with a job */
         unsigned n_opens;     /* of those */
+        unsigned n_checks;    /* of those */
         unsigned n_host_jobs; /* of those: a host interface is being made or removed */
         LogLimit failures;    /* a user causes what they are about as often as he likes */
 };

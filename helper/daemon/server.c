@@ -119,6 +119,7 @@ static void start(Server *server, Connection *connection, JobKind kind,
         JobOrder order = {.request = *request, .features = server->context.features};
         NetworkName name;
 
+        /* A check has none: rawnetd counts leases for it. */
         if (kind == JOB_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
                 order.n_leases = registry_count(&server->registry, name.name);
         if (pool_start(&server->pool, kind, connection, &order) < 0)
@@ -144,6 +145,14 @@ static void do_close(Server *server, Connection *connection, const WireRequest *
 
 static void do_statistics(Server *server, Connection *connection, const WireRequest *request) {
         start(server, connection, JOB_STATISTICS, request);
+}
+
+/* Any user may ask for one, and opens need the workers. */
+static void do_check(Server *server, Connection *connection, const WireRequest *request) {
+        if (server->pool.n_checks >= SERVER_CHECKS_MAX)
+                connection_fail(connection, request->serial, "it checks too many networks at once");
+        else
+                start(server, connection, JOB_CHECK, request);
 }
 
 static void do_host_up(Server *server, Connection *connection, const WireRequest *request) {
@@ -190,6 +199,7 @@ static void do_host_sweep(Server *server, Connection *connection, const WireRequ
 static void (*const operations[])(Server *, Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
         [WIRE_LOOK] = do_look,
+        [WIRE_CHECK] = do_check,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
         [WIRE_STATISTICS_OF] = do_statistics,

@@ -16,6 +16,8 @@
 /* Opens that wait for an ending lease pause in their worker, so this is also how many of those
  * there may be. */
 #define SERVER_WORKERS_MAX 128u
+/* Of those, checks of networks. rawnetd has fewer under way at a time. */
+#define SERVER_CHECKS_MAX 16u
 
 /* Set by the caller of server_start(): event, peer_uid, idle_seconds, and of context what main.c
  * knows. */

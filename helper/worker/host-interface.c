@@ -158,10 +158,46 @@ static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *r
                 network->name, other->name, network->path);
 }
 
+/* By an alternative name (ip-link(8), altname) another interface may be found. */
+static bool is_leg(const Network *network, const LinkInfo *link) {
+        char alias[LINK_ALIAS_SIZE];
+
+        leg_alias(network->name, alias);
+        return strcmp(link->name, network->host_interface) == 0 &&
+               strcmp(link->kind, "macvlan") == 0 && strcmp(link->alias, alias) == 0;
+}
+
+int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
+                  Refusal *ret_refusal) {
+        Refusal refusal = {};
+        LinkInfo link;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
+        if (link_is_missing(r, &refusal)) {
+                *ret = FINDING_HOST_MISSING;
+                return 0;
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
+        if (r != 0)
+                return r;
+        if (!is_leg(network, &link)) {
+                *ret = FINDING_HOST_OTHER;
+                return 0;
+        }
+        r = parent_is_lower(netlink, network, link.lower);
+        if (r < 0)
+                return r;
+        *ret = r == 0                ? FINDING_HOST_MISPLACED
+               : link.flags & IFF_UP ? FINDING_HOST_UP
+                                     : FINDING_HOST_DOWN;
+        return 0;
+}
+
 /* ret->index: 0 where nothing has its name; NetworkBusy where something else has. */
 static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lower, LinkInfo *ret,
                     Refusal *ret_refusal) {
-        char alias[LINK_ALIAS_SIZE];
         Refusal refusal = {};
         LinkInfo link;
         int r;
@@ -174,10 +210,7 @@ static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
                 *ret_refusal = refusal;
         if (r != 0)
                 return r;
-        leg_alias(network->name, alias);
-        /* By an alternative name (ip-link(8), altname) another interface may be found. */
-        if (strcmp(link.name, network->host_interface) != 0 || strcmp(link.kind, "macvlan") != 0 ||
-            strcmp(link.alias, alias) != 0 || link.lower != lower->index)
+        if (!is_leg(network, &link) || link.lower != lower->index)
                 return refuse_busy(network, &link, ret_refusal);
         *ret = link;
         return 0;

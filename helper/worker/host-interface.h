@@ -15,6 +15,10 @@
 #include "helper/doubt.h"
 #include "helper/kernel/netlink.h"
 
+/* How it stands with the network's leg: FINDING_HOST_*. Changes nothing. 0, a refusal or -errno. */
+int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
+                  Refusal *ret_refusal);
+
 /* Makes the network's leg, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY where
  * another interface has its name; RAWNET_ACCESS_DENIED where the file is no longer what polkit was
  * asked about; other refusals as for a lease; or -errno. */

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "helper/worker/host-interface.h"
 #include "helper/worker/close.h"
+#include "helper/worker/judge.h"
 #include "helper/worker/open.h"
 #include "helper/worker/probe.h"
 #include "helper/worker/scan.h"
@@ -53,6 +54,25 @@ static void set_refusal(WireReply *reply, int r, const Refusal *refusal) {
         memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
 }
 
+/* Each finding is a message; the final reply is the caller's. */
+static int do_check(const LeaseContext *context, const WireRequest *request, int fd,
+                    Refusal *ret_refusal) {
+        _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
+        int r;
+
+        if (!findings)
+                return -ENOMEM;
+        r = judge_network(context, &request->check, findings, ret_refusal);
+        for (size_t i = 0; r == 0 && i < findings->n; i++) {
+                WireReply reply = {
+                        .version = WIRE_VERSION, .type = WIRE_FINDING, .serial = request->serial};
+
+                reply.finding = findings->list[i];
+                r = send_reply(fd, &reply, NULL, 0);
+        }
+        return r;
+}
+
 static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request,
                       int fd) {
         WireReply reply = {.version = WIRE_VERSION, .type = WIRE_DONE, .serial = request->serial};
@@ -71,6 +91,9 @@ static int do_request(const LeaseContext *context, JobKind kind, const WireReque
         case JOB_STATISTICS:
                 reply.type = WIRE_STATISTICS;
                 r = lease_statistics(context, request->lease, reply.statistics, &refusal);
+                break;
+        case JOB_CHECK:
+                r = do_check(context, request, fd, &refusal);
                 break;
         case JOB_HOST_UP:
                 r = host_leg_up(&request->host, &refusal);

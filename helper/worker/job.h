@@ -15,6 +15,7 @@ typedef enum JobKind {
         JOB_STATISTICS,
         JOB_HOST_UP,
         JOB_HOST_DOWN,
+        JOB_CHECK,
         JOB_SCAN,
         JOB_LEARNING,
         JOB_SWEEP,

@@ -26,42 +26,53 @@ static int is_wireless(const char *name) {
         return ferror(f) ? -EIO : 0;
 }
 
-/* Can frames of several addresses pass here? what: "parent" or "VLAN interface". */
-static int check_usable(const Network *network, const LinkInfo *link, const char *what,
-                        Refusal *ret_refusal) {
-        int r;
-
-        if (link->master > 0 && !link->master_routes)
-                return refuse(
-                        ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': its %s %s is a port of another interface (a bridge or bond); "
-                        "name the bridge or bond itself in Parent=%s, or take %s out of it",
-                        network->name, what, link->name,
-                        strcmp(link->name, network->parent) != 0 ? " (with VLAN=none)" : "",
-                        link->name);
-        if (link->hardware != ARPHRD_ETHER)
-                return refuse(
-                        ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': its %s %s is not an Ethernet interface; name a wired one "
-                        "in Parent=",
-                        network->name, what, link->name);
-        r = is_wireless(link->name);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return refuse(
-                        ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': its %s %s is a wireless station, which carries one MAC "
-                        "address only; name a wired interface in Parent=",
-                        network->name, what, link->name);
-        if (!(link->flags & IFF_UP))
-                return refuse(ret_refusal, RAWNET_PARENT_MISSING,
-                              "network '%s': its %s %s is down; bring it up (ip link set %s up)",
-                              network->name, what, link->name, link->name);
-        return 0;
+/* Why frames of several addresses cannot pass here, one reason each. what: "parent" or "VLAN
+ * interface". */
+static int check_free(const Network *network, const LinkInfo *link, const char *what,
+                      Refusal *ret_refusal) {
+        if (link->master == 0 || link->master_routes)
+                return 0;
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network '%s': its %s %s is a port of another interface (a bridge or bond); "
+                      "name the bridge or bond itself in Parent=%s, or take %s out of it",
+                      network->name, what, link->name,
+                      strcmp(link->name, network->parent) != 0 ? " (with VLAN=none)" : "",
+                      link->name);
 }
 
-static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_refusal) {
+static int check_ethernet(const Network *network, const LinkInfo *link, const char *what,
+                          Refusal *ret_refusal) {
+        if (link->hardware == ARPHRD_ETHER)
+                return 0;
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network '%s': its %s %s is not an Ethernet interface; name a wired one "
+                      "in Parent=",
+                      network->name, what, link->name);
+}
+
+static int check_wired(const Network *network, const LinkInfo *link, const char *what,
+                       Refusal *ret_refusal) {
+        int r = is_wireless(link->name);
+
+        if (r <= 0)
+                return r;
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network '%s': its %s %s is a wireless station, which carries one MAC "
+                      "address only; name a wired interface in Parent=",
+                      network->name, what, link->name);
+}
+
+static int check_up(const Network *network, const LinkInfo *link, const char *what,
+                    Refusal *ret_refusal) {
+        if (link->flags & IFF_UP)
+                return 0;
+        return refuse(ret_refusal, RAWNET_PARENT_MISSING,
+                      "network '%s': its %s %s is down; bring it up (ip link set %s up)",
+                      network->name, what, link->name, link->name);
+}
+
+static int check_mtu(const Network *network, const LinkInfo *link, _unused_ const char *what,
+                     Refusal *ret_refusal) {
         if (network->mtu <= link->mtu)
                 return 0;
         return refuse(ret_refusal, RAWNET_BAD_NETWORK_FILE,
@@ -70,30 +81,91 @@ static int check_mtu(const Network *network, const LinkInfo *link, Refusal *ret_
                       network->path, network->mtu, link->mtu, link->name);
 }
 
-int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
-                Refusal *ret_refusal) {
+/* An open ends with the first reason; a check has a ParentReasons and hears all of them. 0: go on;
+ * else what the caller returns. */
+static int weigh(const ParentReasons *reasons, const LinkInfo *link, int r, const Refusal *refusal,
+                 Refusal *ret_refusal) {
+        if (r <= 0)
+                return r;
+        if (!reasons) {
+                *ret_refusal = *refusal;
+                return r;
+        }
+        reasons->refused(reasons->data, link, r, refusal);
+        return 0;
+}
+
+static int check_link(const Network *network, const LinkInfo *link, const char *what,
+                      const ParentReasons *reasons, Refusal *ret_refusal) {
+        static int (*const checks[])(const Network *, const LinkInfo *, const char *, Refusal *) = {
+                check_free, check_ethernet, check_wired, check_up, check_mtu};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++) {
+                Refusal refusal = {};
+
+                r = weigh(reasons, link, checks[i](network, link, what, &refusal), &refusal,
+                          ret_refusal);
+        }
+        return r;
+}
+
+/* *ret is set where the parent is there. */
+static int look_at_parent(Netlink *netlink, const Network *network, uint16_t first, uint16_t last,
+                          const ParentReasons *reasons, LinkInfo *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
-        LinkInfo parent;
+        LinkInfo parent = {};
         int r;
 
         r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
         if (link_is_missing(r, &refusal))
-                return refuse(
-                        ret_refusal, RAWNET_PARENT_MISSING,
+                r = refuse(
+                        &refusal, RAWNET_PARENT_MISSING,
                         "network '%s': there is no interface %s; plug it in or correct Parent= in %s",
                         network->name, network->parent, network->path);
-        if (r > 0)
-                *ret_refusal = refusal;
-        if (r != 0)
-                return r;
-        r = check_usable(network, &parent, "parent", ret_refusal);
-        if (r == 0)
-                r = check_mtu(network, &parent, ret_refusal);
+        if (r != 0) {
+                memcpy(parent.name, network->parent, sizeof(parent.name));
+                return weigh(reasons, &parent, r, &refusal, ret_refusal);
+        }
+        r = check_link(network, &parent, "parent", reasons, ret_refusal);
         if (r == 0 && strcmp(parent.kind, "bridge") == 0)
-                r = obstacle_bridge(parent.name, parent.index, vlan, vlan, network->protocol,
-                                    ret_refusal);
+                r = weigh(reasons, &parent,
+                          obstacle_bridge(parent.name, parent.index, first, last, network->protocol,
+                                          &refusal),
+                          &refusal, ret_refusal);
         if (r == 0)
                 *ret = parent;
+        return r;
+}
+
+int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
+                Refusal *ret_refusal) {
+        return look_at_parent(netlink, network, vlan, vlan, NULL, ret, ret_refusal);
+}
+
+int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint16_t last,
+                 const ParentReasons *reasons, LinkInfo *ret) {
+        Refusal refusal = {};
+        LinkInfo parent = {};
+        int r;
+
+        r = look_at_parent(netlink, network, first, last, reasons, &parent, &refusal);
+        if (r == 0 && parent.index != 0 && first == 0)
+                r = weigh(reasons, &parent, obstacle_upper(parent.index, 0, 0, &refusal), &refusal,
+                          &refusal);
+        if (r == 0)
+                *ret = parent;
+        return r;
+}
+
+int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons) {
+        Refusal refusal = {};
+        int r;
+
+        r = check_link(network, link, "VLAN interface", reasons, &refusal);
+        if (r == 0)
+                r = weigh(reasons, link, obstacle_upper(link->index, 0, 0, &refusal), &refusal,
+                          &refusal);
         return r;
 }
 
@@ -214,7 +286,7 @@ static int open_shared(Netlink *netlink, const Network *network, const LinkInfo 
 
         r = shared_harden(netlink, parent, link, ret_refusal);
         if (r == 0)
-                r = check_mtu(network, link, ret_refusal);
+                r = check_mtu(network, link, NULL, ret_refusal);
         if (r == 0 && !(link->flags & IFF_UP))
                 r = link_change(netlink, link->index, &up, ret_refusal);
         if (r == 0)
@@ -225,11 +297,8 @@ static int open_shared(Netlink *netlink, const Network *network, const LinkInfo 
 /* The administrator's own, used as found: never changed, brought up or deleted. */
 static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret,
                      Refusal *ret_refusal) {
-        int r;
+        int r = check_link(network, link, "VLAN interface", NULL, ret_refusal);
 
-        r = check_usable(network, link, "VLAN interface", ret_refusal);
-        if (r == 0)
-                r = check_mtu(network, link, ret_refusal);
         if (r == 0)
                 *ret = *link;
         return r;

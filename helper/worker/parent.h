@@ -17,6 +17,22 @@
 int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
                 Refusal *ret_refusal);
 
+/* Who hears each reason for which an open on this link would be refused. The interface may have no
+ * index: then there is none of that name. */
+typedef struct ParentReasons {
+        void (*refused)(void *data, const LinkInfo *link, int refused, const Refusal *refusal);
+        void *data;
+} ParentReasons;
+
+/* Looks for all reasons that parent_find() has for the VLANs first to last (0, 0: untagged), and
+ * for what would keep macvlans off an untagged network's parent. Makes and changes nothing. *ret:
+ * the parent, index 0 where it is missing. 0 or -errno. */
+int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint16_t last,
+                 const ParentReasons *reasons, LinkInfo *ret);
+
+/* The same for an administrator's VLAN interface, of which there is one already. */
+int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons);
+
 /* link_add_macvlan(). RAWNET_NOT_SUPPORTED where another interface keeps macvlans off plan->lower,
  * naming that if it is in this namespace. */
 int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode, Refusal *ret_refusal);

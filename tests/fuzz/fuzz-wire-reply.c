@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (wire_reply_check(&reply, sizeof(reply), n_fds) != 0)
                         return 0;
         }
-        assert(reply.type >= WIRE_OPENED && reply.type <= WIRE_ENDED);
+        assert(reply.type >= WIRE_OPENED && reply.type <= WIRE_FINDING);
         assert(n_fds == 0 || (reply.type == WIRE_OPENED && n_fds <= RAWNET_FDS_MAX));
         if (reply.type == WIRE_OPENED || reply.type == WIRE_LEASE) {
                 const WireLease *l = &reply.lease;
@@ -26,6 +26,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(network_name_parse(l->network, &name, NULL) == 0);
                 assert(interface_name_is_valid(l->parent) &&
                        text_is_printable_ascii(l->lease_name));
+        }
+        if (reply.type == WIRE_FINDING) {
+                const WireFinding *f = &reply.finding;
+
+                assert(f->error == RAWNET_OK || rawnet_error_to_dbus((RawnetError)f->error));
+                assert(text_is_printable_utf8(f->text, strnlen(f->text, sizeof(f->text))));
+                assert(text_is_printable_utf8(f->where, strnlen(f->where, sizeof(f->where))));
+                assert(f->detail < FINDING_DETAIL_COUNT && f->kinds <= 3);
         }
         if (reply.type == WIRE_REFUSED) {
                 assert(rawnet_error_to_dbus((RawnetError)reply.refusal.error));

@@ -29,9 +29,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (wire_request_check(&request, sizeof(request)) != 0)
                         return 0;
         }
-        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_LOOK);
+        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_CHECK);
         if (request.operation == WIRE_HOST_UP || request.operation == WIRE_HOST_DOWN)
                 check_host(&request.host, request.operation == WIRE_HOST_UP);
+        if (request.operation == WIRE_CHECK) {
+                NetworkName name;
+
+                assert(network_name_parse(request.check.network, &name, NULL) == 0);
+                assert(request.check.kinds >= 1 && request.check.kinds <= 3);
+        }
         if (request.operation != WIRE_OPEN)
                 return 0;
         o = &request.open;

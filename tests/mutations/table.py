@@ -275,7 +275,7 @@ MUTATIONS = [
              [("helper/worker/host-interface.c", "if (memcmp(&terms, request, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
              FORGED_LEG, "legs_of_the_files", WRONG),
     Mutation("leg: somebody else's interface is taken for it",
-             [("helper/worker/host-interface.c", "strcmp(link.alias, alias) != 0 || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
+             [("helper/worker/host-interface.c", "!is_leg(network, &link) || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
     Mutation("leg: it takes what guests advertise",
              [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
              LEG, "cannot_give_it_addresses", WRONG),

@@ -75,7 +75,7 @@ static void test_request_head(_unused_ void **state) {
         bad(r.serial = 0);
         good(r.serial = UINT64_MAX);
         bad(r.operation = 0);
-        bad(r.operation = WIRE_LOOK + 1);
+        bad(r.operation = WIRE_CHECK + 1);
         bad(r.operation = UINT32_MAX);
         bad(r.lease = RAWNET_ID_MIN);
 }
@@ -306,6 +306,57 @@ static void test_host_down(_unused_ void **state) {
         assert_int_equal(check_request(&down), -EBADMSG);
 }
 
+static WireRequest good_check(void) {
+        WireRequest r = {.version = WIRE_VERSION, .operation = WIRE_CHECK, .serial = 1};
+
+        put_text(r.check.network, sizeof(r.check.network), "lab.100");
+        r.check.kinds = KIND_BIT(KIND_TAP);
+        return r;
+}
+
+#define check_check(expected, ...)                                                                 \
+        do {                                                                                       \
+                WireRequest r = good_check();                                                      \
+                WireCheck *c = &r.check;                                                           \
+                (void)c;                                                                           \
+                assert_int_equal(check_request(&r), 0);                                            \
+                __VA_ARGS__;                                                                       \
+                assert_int_equal(check_request(&r), expected);                                     \
+        } while (0)
+#define good(...) check_check(0, __VA_ARGS__)
+#define bad(...) check_check(-EBADMSG, __VA_ARGS__)
+
+static void test_check(_unused_ void **state) {
+        good(put_text(c->network, sizeof(c->network), "lab"));
+        bad(c->network[0] = '\0');
+        bad(c->network[3] = '/');
+        bad(put_text(c->network, sizeof(c->network), "lab.0"));
+        bad(c->network[sizeof(c->network) - 1] = 'x');
+        bad(memset(c->network, 'a', sizeof(c->network)));
+        good(c->kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET));
+        bad(c->kinds = 0);
+        bad(c->kinds = KIND_BIT(KIND_UNKNOWN));
+        bad(c->reserved = 1);
+        bad(r.lease = RAWNET_ID_MIN);
+        for (size_t i = sizeof(WireCheck); i < sizeof(WireOpen); i++)
+                bad(((unsigned char *)&r.open)[i] = 1);
+}
+
+#undef good
+#undef bad
+
+static WireFinding good_finding(void) {
+        WireFinding f = {.error = RAWNET_KERNEL_REFUSED,
+                         .kernel_errno = EPERM,
+                         .severity = FINDING_ERROR,
+                         .topic = FINDING_PARENT,
+                         .kinds = KIND_BIT(KIND_TAP)};
+
+        put_text(f.where, sizeof(f.where), "eth0");
+        put_text(f.text, sizeof(f.text), "network lab: Büro");
+        return f;
+}
+
 static WireReply good_reply(uint32_t type) {
         WireReply reply = {
                 .version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
@@ -326,6 +377,9 @@ static WireReply good_reply(uint32_t type) {
                 reply.refusal.error = RAWNET_KERNEL_REFUSED;
                 reply.refusal.kernel_errno = EPERM;
                 put_text(reply.refusal.text, sizeof(reply.refusal.text), "network lab: Büro");
+                break;
+        case WIRE_FINDING:
+                reply.finding = good_finding();
                 break;
         case WIRE_ENDED:
                 reply.lease.id = RAWNET_ID_MAX;
@@ -352,7 +406,7 @@ static int check_reply(const WireReply *reply) {
 #define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
 
 static void test_reply_head(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_ENDED; type++) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_FINDING; type++) {
                 WireReply reply = good_reply(type);
 
                 for (size_t n = 0; n <= RAWNET_FDS_MAX + 2; n++) {
@@ -378,7 +432,7 @@ static void test_reply_head(_unused_ void **state) {
                         bad(type, r.serial = r.serial == 0);
         }
         bad(WIRE_DONE, r.type = 0);
-        bad(WIRE_DONE, r.type = WIRE_ENDED + 1);
+        bad(WIRE_DONE, r.type = WIRE_FINDING + 1);
         bad(WIRE_DONE, r.type = UINT32_MAX);
         good(WIRE_DONE, r.features = 63);
         bad(WIRE_DONE, r.features = 64);
@@ -386,7 +440,7 @@ static void test_reply_head(_unused_ void **state) {
 
 /* Byte by byte: what a type does not use must be zero. */
 static void test_reply_unused(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_ENDED; type++) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_FINDING; type++) {
                 WireReply reply = good_reply(type);
                 unsigned char *bytes = (unsigned char *)&reply;
                 size_t lease = offsetof(WireReply, lease), body = offsetof(WireReply, refusal);
@@ -394,9 +448,12 @@ static void test_reply_unused(_unused_ void **state) {
 
                 for (size_t i = lease; i < sizeof(reply); i++) {
                         bool used = i < body ? has_lease
-                                             : type == WIRE_STATISTICS || type == WIRE_REFUSED;
+                                             : type == WIRE_STATISTICS || type == WIRE_REFUSED ||
+                                                       type == WIRE_FINDING;
 
                         if (type == WIRE_STATISTICS && i >= body + sizeof(reply.statistics))
+                                used = false;
+                        if (type == WIRE_REFUSED && i >= body + sizeof(reply.refusal))
                                 used = false;
                         if (used || (type == WIRE_ENDED && i < lease + sizeof(reply.lease.id)))
                                 continue;
@@ -502,6 +559,45 @@ static void test_reply_refusal(_unused_ void **state) {
         good(WIRE_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX - 1));
 }
 
+static void test_reply_finding(_unused_ void **state) {
+        for (unsigned severity = FINDING_ERROR; severity <= FINDING_FACT; severity++) {
+                const bool refuses = severity == FINDING_ERROR || severity == FINDING_BUSY,
+                           either = severity == FINDING_WARNING;
+                WireFinding f = good_finding();
+
+                f.severity = (uint8_t)severity;
+                assert_int_equal(wire_finding_check(&f), refuses || either ? 0 : -EBADMSG);
+                f.error = RAWNET_OK;
+                assert_int_equal(wire_finding_check(&f), -EBADMSG); /* and an errno */
+                f.kernel_errno = 0;
+                assert_int_equal(wire_finding_check(&f), refuses ? -EBADMSG : 0);
+                memset(f.text, 0, sizeof(f.text));
+                assert_int_equal(wire_finding_check(&f), severity == FINDING_FACT ? 0 : -EBADMSG);
+        }
+        bad(WIRE_FINDING, r.finding.severity = 0);
+        bad(WIRE_FINDING, r.finding.severity = FINDING_FACT + 1);
+        bad(WIRE_FINDING, r.finding.topic = 0);
+        good(WIRE_FINDING, r.finding.topic = FINDING_LEASES);
+        bad(WIRE_FINDING, r.finding.topic = FINDING_LEASES + 1);
+        good(WIRE_FINDING, r.finding.detail = FINDING_HOST_OTHER);
+        bad(WIRE_FINDING, r.finding.detail = FINDING_DETAIL_COUNT);
+        bad(WIRE_FINDING, r.finding.kinds = 0);
+        bad(WIRE_FINDING, r.finding.kinds = KIND_BIT(KIND_UNKNOWN));
+        good(WIRE_FINDING, r.finding.vlan = 4094);
+        bad(WIRE_FINDING, r.finding.vlan = 4095);
+        bad(WIRE_FINDING, r.finding.reserved = 1);
+        bad(WIRE_FINDING, r.finding.error = RAWNET_ERROR_COUNT);
+        bad(WIRE_FINDING, r.finding.error = RAWNET_NETWORK_BUSY); /* and an errno */
+        bad(WIRE_FINDING, r.finding.kernel_errno = -1);
+        bad(WIRE_FINDING, r.finding.kernel_errno = 4096);
+        good(WIRE_FINDING, memset(r.finding.where, 0, sizeof(r.finding.where)));
+        bad(WIRE_FINDING, r.finding.where[1] = '\x1b');
+        bad(WIRE_FINDING, r.finding.where[WIRE_WHERE_MAX - 1] = 'x');
+        bad(WIRE_FINDING, r.finding.text[3] = '\n');
+        bad(WIRE_FINDING, r.finding.text[3] = '\xff');
+        bad(WIRE_FINDING, r.finding.text[REFUSAL_TEXT_MAX - 1] = 'x');
+}
+
 /* Whatever refuse() makes can be sent. */
 static void test_refusal_travels(_unused_ void **state) {
         char text[3000];
@@ -544,15 +640,26 @@ static void test_statistics_names(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request_head),     cmocka_unit_test(test_open_strings),
-                cmocka_unit_test(test_open_numbers),     cmocka_unit_test(test_open_vlan),
-                cmocka_unit_test(test_open_mac),         cmocka_unit_test(test_other_requests),
-                cmocka_unit_test(test_reply_head),       cmocka_unit_test(test_reply_unused),
-                cmocka_unit_test(test_reply_lease),      cmocka_unit_test(test_reply_later),
-                cmocka_unit_test(test_learns),           cmocka_unit_test(test_reply_refusal),
-                cmocka_unit_test(test_refusal_travels),  cmocka_unit_test(test_reply_ended),
-                cmocka_unit_test(test_statistics_names), cmocka_unit_test(test_host_up),
-                cmocka_unit_test(test_bare_requests),    cmocka_unit_test(test_host_down),
+                cmocka_unit_test(test_request_head),
+                cmocka_unit_test(test_open_strings),
+                cmocka_unit_test(test_open_numbers),
+                cmocka_unit_test(test_open_vlan),
+                cmocka_unit_test(test_open_mac),
+                cmocka_unit_test(test_other_requests),
+                cmocka_unit_test(test_reply_head),
+                cmocka_unit_test(test_reply_unused),
+                cmocka_unit_test(test_reply_lease),
+                cmocka_unit_test(test_reply_later),
+                cmocka_unit_test(test_learns),
+                cmocka_unit_test(test_reply_refusal),
+                cmocka_unit_test(test_refusal_travels),
+                cmocka_unit_test(test_reply_ended),
+                cmocka_unit_test(test_statistics_names),
+                cmocka_unit_test(test_host_up),
+                cmocka_unit_test(test_bare_requests),
+                cmocka_unit_test(test_host_down),
+                cmocka_unit_test(test_check),
+                cmocka_unit_test(test_reply_finding),
         };
 
         return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/judge.h"
+
+#include <string.h>
+
+#include "common/terms.h"
+#include "helper/kernel/record.h"
+#include "helper/worker/host-interface.h"
+#include "helper/worker/parent.h"
+#include "helper/worker/rehearse.h"
+#include "helper/worker/shared.h"
+#include "helper/worker/validate.h"
+
+/* So many VLAN interfaces of the host are looked at, and so many named in a note. */
+#define VLANS_MAX 16u
+#define NAMED_MAX 4u
+/* The wire of a rehearsal where there is no parent to take it from. */
+#define ETHERNET_MTU 1500u
+
+typedef struct Judge {
+        const LeaseContext *context;
+        const WireCheck *request;
+        Network network;
+        uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
+        Netlink netlink;
+        LinkInfo parent; /* index 0: there is none */
+        Findings *findings;
+} Judge;
+
+/* A range as a whole: what concerns one VLAN of it concerns no other. */
+static uint16_t only_vlan(const Judge *judge, uint16_t vlan) {
+        return judge->first != judge->last ? vlan : 0;
+}
+
+static void on_parent_refused(void *data, const LinkInfo *link, int refused,
+                              const Refusal *refusal) {
+        const Judge *judge = data;
+
+        findings_refused(judge->findings, FINDING_ERROR, FINDING_PARENT, link->name, 0, refused,
+                         refusal);
+}
+
+static int judge_parent(Judge *judge) {
+        const ParentReasons reasons = {on_parent_refused, judge};
+        const Network *network = &judge->network;
+        LinkInfo *parent = &judge->parent;
+        int r;
+
+        r = parent_judge(&judge->netlink, network, judge->first, judge->last, &reasons, parent);
+        if (r < 0 || parent->index == 0)
+                return r;
+        if ((parent->flags & IFF_UP) && !(parent->flags & IFF_RUNNING))
+                findings_say(judge->findings, FINDING_WARNING, FINDING_PARENT, parent->name,
+                             "%s has no carrier: is its cable plugged in, or its other end up?",
+                             parent->name);
+        if (strcmp(parent->kind, "ifb") == 0)
+                findings_say(
+                        judge->findings, FINDING_NOTE, FINDING_PARENT, parent->name,
+                        "%s is an ifb, which drops what is sent on it: guests reach each other only",
+                        parent->name);
+        return 0;
+}
+
+/* --- the VLAN's interface in the host's namespace, of which there is one at most --- */
+
+typedef struct Vlans {
+        Judge *judge;
+        LinkInfo found[VLANS_MAX];
+        size_t n, n_more;
+        uint16_t vlan; /* of the one that is looked at */
+} Vlans;
+
+static int collect_vlan(const LinkInfo *link, void *data) {
+        Vlans *vlans = data;
+        Judge *judge = vlans->judge;
+
+        if (strcmp(link->kind, "vlan") != 0 || link->lower != judge->parent.index ||
+            link->vlan_protocol != judge->network.protocol || link->vlan < judge->first ||
+            link->vlan > judge->last)
+                return 0;
+        if (vlans->n < VLANS_MAX)
+                vlans->found[vlans->n++] = *link;
+        else
+                vlans->n_more++;
+        return 0;
+}
+
+static void on_vlan_refused(void *data, const LinkInfo *link, int refused, const Refusal *refusal) {
+        const Vlans *vlans = data;
+        const Judge *judge = vlans->judge;
+
+        findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN, link->name,
+                         only_vlan(judge, vlans->vlan), refused, refusal);
+}
+
+/* Who has the VLAN that an exclusive lease would take, or that one has. */
+static int judge_taken(Judge *judge, FindingSeverity severity, const char *where, uint16_t vlan) {
+        Refusal refusal = {};
+        int r = parent_vlan_taken(&judge->netlink, &judge->network, &judge->parent, vlan, &refusal);
+
+        if (r > 0)
+                findings_refused(judge->findings, severity, FINDING_VLAN, where,
+                                 only_vlan(judge, vlan), r, &refusal);
+        return MIN_OF(r, 0);
+}
+
+static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
+        Judge *judge = vlans->judge;
+        const bool ours = shared_is_ours(link);
+        const ParentReasons reasons = {on_vlan_refused, vlans};
+        Refusal refusal = {};
+        char name[IFNAMSIZ];
+        int r;
+
+        findings_fact(judge->findings, FINDING_VLAN, link->name,
+                      ours ? FINDING_OWNER_RAWNET : FINDING_OWNER_HOST)
+                ->vlan = link->vlan;
+        vlans->vlan = link->vlan;
+        if (judge->network.mode == MODE_EXCLUSIVE)
+                return judge_taken(judge, ours ? FINDING_BUSY : FINDING_ERROR, link->name,
+                                   link->vlan);
+        if (ours)
+                return 0;
+        shared_name(judge->parent.index, judge->network.protocol, link->vlan, name);
+        if (strcmp(link->name, name) != 0)
+                return parent_judge_vlan(&judge->network, link, &reasons);
+        r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
+        if (r > 0)
+                on_vlan_refused(vlans, link, r, &refusal);
+        return MIN_OF(r, 0);
+}
+
+static void note_owner(const Vlans *vlans) {
+        char named[NAMED_MAX * (IFNAMSIZ + 2)] = "";
+        size_t n = vlans->n_more;
+
+        for (size_t i = 0; i < vlans->n; i++) {
+                const size_t length = strlen(named);
+
+                if (shared_is_ours(&vlans->found[i]) || n++ >= NAMED_MAX)
+                        continue;
+                snprintf(named + length, sizeof(named) - length, "%s%s", length > 0 ? ", " : "",
+                         vlans->found[i].name);
+        }
+        if (named[0])
+                findings_say(vlans->judge->findings, FINDING_NOTE, FINDING_VLAN, "",
+                             "its ports are on VLAN interfaces of the host's own: %s%s; rawnet "
+                             "does not change or delete them",
+                             named, n > NAMED_MAX ? " ..." : "");
+}
+
+/* Does an exclusive lease have the VLAN? Its interface is in the lease's namespace. */
+static bool is_exclusively_leased(Judge *judge) {
+        const Registry *registry = judge->context->registry;
+
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const WireLease *lease = &registry->entries[i].lease;
+                char name[IFNAMSIZ];
+                LinkInfo uplink;
+
+                if (lease->vlan == judge->first && !lease->gone && !lease->later &&
+                    registry->entries[i].lower == judge->parent.index &&
+                    link_get(&judge->netlink, (int32_t)lease->id, record_uplink_name(lease, name),
+                             &uplink, &(Refusal){}) == 0 &&
+                    strcmp(uplink.kind, "vlan") == 0 &&
+                    uplink.vlan_protocol == judge->network.protocol)
+                        return true;
+        }
+        return false;
+}
+
+/* Nothing in this namespace is this VLAN's interface: may one be made? */
+static int judge_free_vlan(Vlans *vlans) {
+        Judge *judge = vlans->judge;
+        Refusal refusal = {};
+        char name[IFNAMSIZ];
+        LinkInfo link;
+        int r;
+
+        if (is_exclusively_leased(judge))
+                return judge_taken(judge, FINDING_BUSY, judge->parent.name, judge->first);
+        if (judge->network.mode == MODE_EXCLUSIVE)
+                return 0;
+        shared_name(judge->parent.index, judge->network.protocol, judge->first, name);
+        r = link_get(&judge->netlink, LINK_HERE, name, &link, &refusal);
+        if (link_is_missing(r, &refusal))
+                return 0;
+        if (r == 0)
+                r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
+        if (r > 0)
+                on_vlan_refused(vlans, &link, r, &refusal);
+        return MIN_OF(r, 0);
+}
+
+static int judge_vlans(Judge *judge) {
+        _cleanup_free_ Vlans *vlans = calloc(1, sizeof(*vlans));
+        Refusal refusal = {};
+        int r;
+
+        if (!vlans)
+                return -ENOMEM;
+        vlans->judge = judge;
+        r = link_dump(&judge->netlink, "vlan", collect_vlan, vlans, &refusal);
+        if (r > 0)
+                return -refusal.kernel_errno;
+        for (size_t i = 0; r == 0 && i < vlans->n; i++)
+                r = judge_vlan(vlans, &vlans->found[i]);
+        if (r == 0 && vlans->n == 0 && judge->first == judge->last)
+                r = judge_free_vlan(vlans);
+        if (judge->network.mode != MODE_EXCLUSIVE)
+                note_owner(vlans);
+        return r;
+}
+
+/* --- the host's own interface on the network: ports are served without it --- */
+
+static int judge_host(Judge *judge) {
+        const Network *network = &judge->network;
+        const char *leg = network->host_interface, *name = network->name;
+        Findings *findings = judge->findings;
+        FindingDetail state = FINDING_DETAIL_NONE;
+        Refusal refusal = {};
+        WireFinding *f = NULL;
+        int r;
+
+        if (leg[0] == '\0')
+                return 0;
+        r = host_leg_look(&judge->netlink, network, &state, &refusal);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                                 "cannot look at its host leg %s: %s", leg, refusal.text);
+        else if (state == FINDING_HOST_MISSING)
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                                 "its host leg %s is not there, so host and guests do not "
+                                 "reach each other: rawnetctl host up %s, or at every boot: "
+                                 "systemctl enable --now rawnet-host@%s",
+                                 leg, name, name);
+        else if (state == FINDING_HOST_OTHER)
+                f = findings_say(
+                        findings, FINDING_NOTE, FINDING_HOST, leg,
+                        "the host has another interface %s already, which is not "
+                        "this network's host leg: rename or remove that, or choose another "
+                        "HostInterface= in %s",
+                        leg, network->path);
+        else if (state == FINDING_HOST_MISPLACED)
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                                 "its host leg %s is on another interface than %s "
+                                 "says: rawnetctl host down %s, then rawnetctl host up %s",
+                                 leg, network->path, name, name);
+        else if (state == FINDING_HOST_DOWN)
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                                 "its host leg %s is down: rawnetctl host up %s", leg, name);
+        else
+                f = findings_fact(findings, FINDING_HOST, leg, state);
+        f->detail = (uint8_t)state;
+        return 0;
+}
+
+/* --- a port of each kind --- */
+
+/* A port as an open without options asks for it, or with vnet-hdr; with any address that the
+ * network allows. 0, a refusal or -errno. */
+static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
+                    Refusal *ret_refusal) {
+        WireOpen open = {.kind = kind,
+                         .vnet_hdr = vnet_hdr,
+                         .queues = 1,
+                         .mac_mode = mac ? WIRE_MAC_GIVEN : WIRE_MAC_RANDOM};
+        const LinkInfo *parent = &judge->parent;
+        char name[RAWNET_FULL_NAME_MAX + 8];
+        Network network;
+        LeasePlan plan;
+        int r;
+
+        memcpy(open.network, judge->request->network, sizeof(open.network));
+        if (judge->first != judge->last) {
+                snprintf(name, sizeof(name), "%s.%u", judge->network.name, judge->first);
+                memcpy(open.network, name, strnlen(name, sizeof(open.network) - 1));
+        }
+        if (mac)
+                open.mac = *mac;
+        r = terms_open(network_file_load_wait, &open, &network, ret_refusal);
+        if (r == 0)
+                r = validate_open(judge->context, &open, &plan, ret_refusal);
+        if (r != 0)
+                return r;
+        plan.lower_mtu = parent->index != 0 ? parent->mtu : ETHERNET_MTU;
+        plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
+        if (kind == KIND_TAP)
+                plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
+        return rehearse(judge->context, &plan, ret_refusal);
+}
+
+/* Of the smallest address that MACPrefix= allows. */
+static MacAddress any_mac(const Network *network) {
+        MacAddress mac = {};
+
+        memcpy(mac.octet, network->mac_prefixes.prefix[0].octet, sizeof(mac.octet));
+        if (network->mac_prefixes.prefix[0].length == 0)
+                mac.octet[0] = 0x02;
+        if (network->mac_prefixes.prefix[0].length < sizeof(mac.octet))
+                mac.octet[sizeof(mac.octet) - 1] = 1;
+        return mac;
+}
+
+static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
+        const bool direct = judge->network.isolation == ISOLATION_DIRECT && kind == KIND_PACKET;
+        Findings *findings = judge->findings;
+        Refusal refusal = {};
+        int r;
+
+        findings->kinds = KIND_BIT(kind);
+        r = try_port(judge, kind, kind == KIND_TAP, mac, &refusal);
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
+        if (r != 0 || !direct)
+                return;
+        /* Isolation=direct is for ports with vnet-hdr alone. */
+        r = try_port(judge, kind, true, mac, &refusal);
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                findings_refused(findings, FINDING_WARNING, FINDING_PORT, "", 0, r, &refusal);
+}
+
+static void judge_ports(Judge *judge) {
+        const Network *network = &judge->network;
+        const MacAddress mac = any_mac(network);
+        const uint32_t mtu = network->mtu ? network->mtu : judge->parent.mtu;
+        Findings *findings = judge->findings;
+        const uint8_t all = findings->kinds;
+        const MacPrefix *prefix;
+        Refusal refusal = {};
+        bool chosen;
+
+        chosen = network_choose_mac(network, judge->request->network, &prefix, &refusal) == 0;
+        if (!chosen)
+                findings_refused(findings, FINDING_WARNING, FINDING_FILE, network->path, 0,
+                                 (int)refusal.error, &refusal);
+        for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
+                if (all & judge->request->kinds & KIND_BIT(kind))
+                        judge_kind(judge, kind, chosen ? NULL : &mac);
+        findings->kinds = KIND_BIT(KIND_TAP);
+        if ((all & KIND_BIT(KIND_TAP)) && mtu > RAWNET_TAP_MTU_MAX)
+                findings_say(
+                        findings, FINDING_NOTE, FINDING_PORT, "",
+                        "its tap ports have an MTU of %u, the most that a tap can have, and not %u",
+                        RAWNET_TAP_MTU_MAX, mtu);
+        findings->kinds = all;
+        if (!network->anti_spoof)
+                findings_say(findings, FINDING_NOTE, FINDING_FILE, network->path,
+                             "AntiSpoof=no lets a guest send from further addresses, but frames to "
+                             "those do not come back to it");
+}
+
+/* RAWNET_BAD_NETWORK_FILE has become a finding. */
+static int read_file(Judge *judge, Refusal *ret_refusal) {
+        Network *network = &judge->network;
+        NetworkName name;
+        uint16_t vlan;
+        int r;
+
+        r = network_name_parse(judge->request->network, &name, ret_refusal);
+        if (r != 0)
+                return r;
+        r = network_file_load_wait(name.name, network, ret_refusal);
+        if (r == 0 && name.vlan != 0)
+                r = network_pick_vlan(network, &name, &vlan, ret_refusal);
+        if (r == RAWNET_BAD_NETWORK_FILE)
+                findings_refused(judge->findings, FINDING_ERROR, FINDING_FILE, network->path, 0, r,
+                                 ret_refusal);
+        judge->first = name.vlan != 0 ? name.vlan : network->vlan_first;
+        judge->last = name.vlan != 0 ? name.vlan : network->vlan_last;
+        return r;
+}
+
+int judge_network(const LeaseContext *context, const WireCheck *request, Findings *ret,
+                  Refusal *ret_refusal) {
+        Judge judge = {.context = context, .request = request, .findings = ret};
+        int r;
+
+        *ret = (Findings){.network = request->network, .kinds = request->kinds};
+        r = read_file(&judge, ret_refusal);
+        if (r != 0)
+                return r == RAWNET_BAD_NETWORK_FILE ? 0 : r;
+        ret->parent = judge.network.parent;
+        ret->kinds = (uint8_t)judge.network.kinds;
+        r = netlink_open(&judge.netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = judge_parent(&judge);
+        if (r == 0 && judge.parent.index != 0 && judge.first != 0)
+                r = judge_vlans(&judge);
+        if (r == 0)
+                r = judge_host(&judge);
+        if (r == 0)
+                judge_ports(&judge);
+        netlink_close(&judge.netlink);
+        ret->network = ret->parent = NULL;
+        return r;
+}

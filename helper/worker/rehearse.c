@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/rehearse.h"
+
+#include <sys/wait.h>
+
+#include "common/clock.h"
+#include "common/fd-pass.h"
+#include "helper/worker/parent.h"
+
+int rehearse(const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal) {
+        int fds[RAWNET_FDS_MAX], r;
+        WireLease lease;
+        size_t n_fds = 0;
+        Child child;
+
+        plan->rehearsal = true;
+        plan->lease.id = RAWNET_ID_MIN;
+        plan->lease.since = clock_usec(CLOCK_REALTIME);
+        /* Nobody else is on its wire. */
+        plan->mac_mode = WIRE_MAC_GIVEN;
+        plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
+        r = child_start(&context->privilege, &child);
+        if (r < 0)
+                return r;
+        r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
+        if (r == 0)
+                r = child_go(&child, plan, context->report_fd, -1);
+        if (r == 0)
+                r = child_hear(&child, CHILD_DONE, &lease, fds, &n_fds, ret_refusal);
+        /* The descriptors are closed when this process ends: closing one takes the kernel 16 ms. */
+        safe_close(child.socket_fd);
+        (void)waitpid(child.pid, NULL, 0);
+        return link_kind_is_missing(r, ret_refusal)
+                       ? parent_no_vlan(&plan->network, plan->lease.vlan, ret_refusal)
+                       : r;
+}

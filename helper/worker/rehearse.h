@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A port made for nothing but to see whether it can be: by a child as for an open, with the same
+ * guard and the same descriptors, which nobody gets: they are closed when the worker ends. The
+ * child makes the wire below the port in its own namespace, so nothing in the host's namespace is touched and no lease comes of it: the
+ * namespace gets no nsid. Called by the worker of a check.
+ */
+
+#include "helper/plan.h"
+#include "helper/worker/context.h"
+
+/* Sets plan->rehearsal and what a lease would get: an id, an address. Returns 0; the refusal that
+ * an open gets, which may not name the network yet; or -errno. */
+int rehearse(const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal);
