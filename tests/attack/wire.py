@@ -24,7 +24,7 @@ OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sHHII32s")
 REPLY = struct.Struct("=IIQII")
 LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65sBBB6s2s")
 SIZE = REQUEST.size + OPEN_PART.size
-REPLY_SIZE = REPLY.size + LEASE_PART.size + 8 + 1024
+REPLY_SIZE = REPLY.size + LEASE_PART.size + 16 + 192 + 1024  # of WireFinding, the larger part of the union
 # enum RawnetError, common/refusal.h, by position
 ERRORS = ("", "NoSuchNetwork", "BadNetworkFile", "KindNotOffered", "NetworkBusy", "QuotaExceeded", "AddressInUse", "ParentMissing",
           "NotSupported", "KernelRefused", "HelperUnavailable", "NoSuchLease", "InvalidArgs", "AccessDenied", "InteractiveAuthorizationRequired",

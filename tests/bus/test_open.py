@@ -322,5 +322,15 @@ def test_frames_pass_right_after_the_reply():
                 wire.wait(f"out {kind}".encode())
 
 
+def test_arguments_that_are_too_long():
+    """No valid call has 4 KiB. The user's next call is served."""
+    with bus.connect("member") as connection:
+        for option in ("name", "nonsense"):
+            text = bus.expect_error(bus.DBUS_ERROR + "InvalidArgs", connection.call, bus.ROOT, bus.MANAGER, "OpenTap", "sa{sv}",
+                                    ("lab", {option: ("s", "x" * 5000)}))  # fmt: skip
+            assert "more than 4096 bytes" in text and "org.rawnet1(5)" in text, text
+        connection.open_tap("lab").close_fds()
+
+
 if __name__ == "__main__":
     tap.main()

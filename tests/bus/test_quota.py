@@ -178,9 +178,12 @@ def test_queues_of_closed_leases_count_across_restarts():
 
 
 def test_calls_at_once_do_not_pass_the_budget_of_queues():
+    """The helper stands still until the first is refused: ports that it has yet to make count."""
     with bus.connect("member") as connection:
         wait_none_counts(connection)
-        serials = [connection.send_open(("tap", "packet")[n % 2], "lab", queues=16) for n in range(20)]
+        with lab.stopped(lab.helper_pid()):
+            serials = [connection.send_open(("tap", "packet")[n % 2], "lab", queues=16) for n in range(20)]
+            lab.wait_for(lambda: connection.received(serials), 20, "the first refusal")
         opened, refused = [], 0
         for number, serial in enumerate(serials):
             try:

@@ -129,6 +129,12 @@ class Connection:
             raise BusError(message.header.fields[HeaderFields.error_name], body[0] if body else "")
         return message.body
 
+    def received(self, serials):
+        """How many of these calls have been answered by now."""
+        with contextlib.suppress(TimeoutError):
+            self._receive(0)
+        return sum(serial in self.replies for serial in serials)
+
     def call(self, path, interface, member, signature="", body=(), seconds=SECONDS, **options):
         return self.reply(self.send(path, interface, member, signature, body, **options), seconds)
 
