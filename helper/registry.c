@@ -197,12 +197,16 @@ unsigned registry_count_queues(const Registry *registry, uint32_t uid) {
         return n;
 }
 
-bool registry_stands_on(const Registry *registry, uint32_t lower) {
+bool registry_lower_gone(Registry *registry, uint32_t lower) {
+        bool found = false;
+
         for (size_t i = 0; i < registry->n_entries; i++) {
-                if (registry->entries[i].lower == lower)
-                        return true;
+                if (registry->entries[i].lower != lower)
+                        continue;
+                registry->entries[i].lower = 0;
+                found = true;
         }
-        return false;
+        return found;
 }
 
 void registry_free(Registry *registry) {

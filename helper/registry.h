@@ -11,7 +11,8 @@
 
 typedef struct RegistryEntry {
         WireLease lease;
-        uint32_t lower;   /* ifindex of the interface below the uplink, in the host's namespace */
+        uint32_t lower;   /* ifindex of the interface below the uplink, in the host's namespace; 0:
+                             gone, or not known */
         uint32_t own_mtu; /* what its record says; lease.mtu is what it carries now, and never more
                              than that */
         uint32_t carries; /* LeaseLower.mtu (record.h); 0: not known */
@@ -52,6 +53,8 @@ size_t registry_count(const Registry *registry, const char *network_name);
 size_t registry_count_learning(const Registry *registry);
 /* Queues of all leases of uid, gone ones included. */
 unsigned registry_count_queues(const Registry *registry, uint32_t uid);
-/* Does any lease stand on the host's interface with this index? */
-bool registry_stands_on(const Registry *registry, uint32_t lower);
+/* The host's interface with this index is gone, or in another namespace. The kernel may give the
+ * index to another one at once, so nothing is attributed to these leases by it any more. Returns
+ * whether there are any: the caller looks whether they have lost their uplinks. */
+bool registry_lower_gone(Registry *registry, uint32_t lower);
 void registry_free(Registry *registry);

@@ -378,7 +378,7 @@ static void on_link_changed(void *data, uint32_t index, const char *name, uint32
 static void on_link_gone(void *data, uint32_t index, bool is_macvlan) {
         Server *server = data;
 
-        if (registry_stands_on(&server->registry, index))
+        if (registry_lower_gone(&server->registry, index))
                 server->scan_wanted = true;
         /* Of the host's own macvlans some are host interfaces, which keep a shared VLAN interface.
          */

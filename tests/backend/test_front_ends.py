@@ -379,17 +379,65 @@ def test_the_lease_is_closed():
         assert "the lease has ended" in back.end()[1]
 
 
-def test_the_parent_is_removed():
-    """A network card that is unplugged: the back end of a strict port ends as that of a closed lease does."""
+@contextlib.contextmanager
+def card():
+    """A network on a card that unplug() takes away."""
     subprocess.run(["ip", "link", "add", "card0", "type", "veth", "peer", "name", "socket0"], check=True)
     try:
         subprocess.run(["ip", "link", "set", "card0", "up"], check=True)
-        with lab.network("unplugged", Parent="card0"), vhost.back_end("unplugged") as back:
-            subprocess.run(["ip", "link", "del", "card0"], check=True)
-            assert back.process.wait(tap.patience(10)) == 4
-            assert "the lease has ended" in back.end()[1]
+        with lab.network("unplugged", Parent="card0"):
+            yield lambda: subprocess.run(["ip", "link", "del", "card0"], check=True)
     finally:
         subprocess.run(["ip", "link", "del", "card0"], check=False, capture_output=True)
+
+
+def test_the_parent_is_removed():
+    """A network card that is unplugged: the back end of a strict port ends as that of a closed lease does."""
+    with card() as unplug, vhost.back_end("unplugged") as back:
+        unplug()
+        assert back.process.wait(tap.patience(10)) == 4
+        assert "the lease has ended" in back.end()[1]
+
+
+def test_the_parent_is_removed_under_rawnetctl_vhost():
+    """Its status is the back end's, which it has become."""
+    with tempfile.TemporaryDirectory(dir=f"{lab.LAB}/tmp") as directory, card() as unplug:
+        os.chmod(directory, 0o777)
+        back = lab.popen_as("member", ["rawnetctl", "vhost", "--socket", f"{directory}/port", "unplugged"], stderr=subprocess.PIPE)
+        try:
+            lab.wait_for(lambda: os.path.exists(f"{directory}/port") or back.poll() is not None, 10, "the socket")
+            unplug()
+            assert back.wait(tap.patience(10)) == 4
+        finally:
+            back.kill()
+            said = back.communicate()[1]
+        assert "the lease has ended" in said, said
+        lab.wait_no_leases()
+
+
+def test_the_parent_is_removed_under_rawnetctl_qemu():
+    """QEMU, which rawnetctl has become, runs on. The back end of a packet port says why it ends, and the lease with it."""
+    for kind in ("packet", "tap"):
+        line = [*PLAIN_QEMU, "-S", "-qmp", "stdio", "-netdev", f"raw,id=n0,network=unplugged,kind={kind}", "-device", "virtio-net-pci,netdev=n0"]
+        with card() as unplug:
+            process = lab.popen_as("member", ["rawnetctl", "qemu", *line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                # It answers once it has made the machine.
+                process.stdin.write('{"execute": "qmp_capabilities"}\n')
+                process.stdin.flush()
+                assert "QMP" in process.stdout.readline() and process.stdout.readline().startswith('{"return"'), process.communicate()
+                unplug()
+                lab.wait_for(lambda: " open " not in lab.run_as("member", ["rawnetctl", "list"]).stdout, 10, "the lease's end")
+                if kind == "packet":
+                    lab.wait_no_leases()
+                assert process.poll() is None
+                process.terminate()
+                said = process.communicate(timeout=tap.patience(20))[1]
+            finally:
+                process.kill()
+                process.communicate()
+        assert process.returncode == 0 and ("the lease has ended" in said) == (kind == "packet"), (process.returncode, said)
+        lab.wait_no_leases()
 
 
 def test_it_has_given_everything_up():

@@ -195,6 +195,40 @@ def test_streams():
         assert "the lease has ended" in back.end()[1]
 
 
+CARRIER = "cat /sys/class/net/eth0/carrier"
+
+
+@tap.limit(300)
+def test_the_guests_link():
+    """rawnet-vhost(1): it is up while the back end serves it, and a tap's is ever. What the parent has of a link the guest does not see."""
+    def ip(*lines):
+        for line in lines:
+            subprocess.run(["ip", "link", *line.split()], check=True)
+
+    for kind in ("packet", "tap"):
+        ip("add card0 type veth peer name socket0", "set card0 up", "set socket0 up")
+        one = None
+        try:
+            with lab.network("unplugged", Parent="card0"):
+                one = OldSpelling(f"unplugged,kind={kind}").boot()
+                one.run("ip link set eth0 up")
+                for line in ("set socket0 down", "set card0 down", "set card0 up", "set socket0 up"):
+                    ip(line)
+                    assert one.run(CARRIER) == "1", line
+                ip("del card0")
+                if kind == "packet":
+                    # The shell's read waits for a second: nothing is typed.
+                    one.run(f"for i in $(seq 30); do [ $({CARRIER}) = 0 ] && break; read -r -t 1 _; done; [ $({CARRIER}) = 0 ]")
+                else:
+                    lab.wait_for(lambda: " ended " in lab.run_as("member", ["rawnetctl", "list"]).stdout, 20, "the lease's end")
+                    assert one.run(CARRIER) == "1"
+        finally:
+            if one:
+                one.end()
+            subprocess.run(["ip", "link", "del", "card0"], check=False, capture_output=True)
+        lab.wait_no_leases()
+
+
 RESET_FUNCTION = """cd /sys/bus/virtio/drivers/virtio_net
 d=$(ls -d virtio*)
 echo $d >unbind

@@ -81,6 +81,22 @@ def test_json_of_a_life():
             monitor.expect("opened", lease)  # and no removed of the last one
 
 
+def test_the_parent_is_removed():
+    subprocess.run(["ip", "link", "add", "card0", "type", "veth", "peer", "name", "socket0"], check=True)
+    try:
+        subprocess.run(["ip", "link", "set", "card0", "up"], check=True)
+        with lab.network("unplugged", Parent="card0"), bus.connect("member") as connection, connection.open_tap("unplugged") as lease, \
+                Monitor("--json") as monitor:  # fmt: skip
+            monitor.expect("listed", lease)
+            monitor.ready()
+            subprocess.run(["ip", "link", "del", "card0"], check=True)
+            assert monitor.expect("ended", lease, "link-gone")["state"] == "ended"
+            lease.close_fds()
+            monitor.expect("removed", lease)
+    finally:
+        subprocess.run(["ip", "link", "del", "card0"], check=False, capture_output=True)
+
+
 def test_lines_for_people():
     """A heading and times on a terminal; into a pipe fields without blanks but the last."""
     with bus.connect("member") as connection, connection.open_packet("lab", name="my web") as lease:

@@ -374,6 +374,8 @@ MUTATIONS = [
              "tests/netns/test_modes.py", "reflects", WRONG),
     Mutation("scan: the port stays without its wire", [("helper/worker/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
              "tests/netns/test_parents.py", "deleted_under", "the port's end"),
+    Mutation("registry: a parent's index is the parent", [("helper/registry.c", "registry->entries[i].lower = 0; found = true;", "found = true;")],
+             "tests/netns/test_parents.py", "reused_index", WRONG),
     Mutation("shared: a name alone makes an interface ours",
              [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),

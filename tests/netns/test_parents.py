@@ -5,6 +5,7 @@ An 802.11 station is played in test_refusals.py."""
 
 import contextlib
 import errno
+import re
 import subprocess
 
 import bus
@@ -165,18 +166,27 @@ def alive(lease):
     return True
 
 
-def test_without_carrier():
-    """Parent down, or its cable out: list and check say so, and the lease goes on when it is back."""
-    def rawnetctl(*words):
-        return lab.run_as("member", ["rawnetctl", *words]).stdout
+def rawnetctl(*words):
+    """Its output."""
+    return lab.run_as("member", ["rawnetctl", *words]).stdout
 
+
+def test_without_carrier():
+    """Parent down, or its cable out: list, networks and check say so, and the lease goes on when it is back."""
     with lab.network("dark", Parent="parent0"), parent(), bus.connect("member") as connection, connection.open_tap("dark") as lease:
+        def says(state, problem):
+            assert f" {state} " in rawnetctl("list"), rawnetctl("list")
+            (network,) = [line.split() for line in rawnetctl("networks").splitlines() if line.startswith("dark ")]
+            assert network[1] == state, network
+            done = lab.run_as("member", ["rawnetctl", "check", "dark"])
+            assert done.returncode == 1 and problem in done.stdout, done
+            assert connection.get_all(lease.path, bus.LEASE)["State"] == "open", "it is alive"
+
         assert " open " in rawnetctl("list") and "no carrier" not in rawnetctl("check", "dark")
         sh("ip link set peer0 down")
-        assert " no-carrier " in rawnetctl("list"), rawnetctl("list")
-        assert "parent0 has no carrier" in rawnetctl("check", "dark"), rawnetctl("check", "dark")
+        says("no-carrier", "parent0 has no carrier: is its cable plugged in, or its other end up?")
         sh("ip link set parent0 down")
-        assert " parent-down " in rawnetctl("list"), rawnetctl("list")
+        says("parent-down", "parent0 is down: bring it up with: ip link set parent0 up")
         sh("ip link set parent0 up; ip link set peer0 up")
         lab.wait_for(lambda: " open " in rawnetctl("list"), SECONDS, "the carrier")
         with frames.WirePort("peer0", None) as wire:
@@ -214,6 +224,9 @@ def test_deleted_under_live_leases():
             sh("ip link del parent0")
         for lease in leases:
             assert connection.wait_signal("Ended", 20, path=lease.path)[1] == ("link-gone",)
+            # The log has it at that moment, with what is to be done.
+            said = f"lease rn{lease.id:x} of uid {lab.uid_of('member')} on network short ended: link-gone (parent0 or its VLAN interface"
+            assert said in lab.log_of("rawnetd") and "open a new lease" in lab.log_of("rawnetd"), lab.log_of("rawnetd")[-2000:]
             bus.expect_error("NoSuchLease", connection.statistics, lease.path)
             assert lease.path in connection.leases(), "held, it still counts"
             assert connection.get_all(lease.path, bus.LEASE)["State"] == "ended"
@@ -223,6 +236,8 @@ def test_deleted_under_live_leases():
         listed = lab.run_as("member", ["rawnetctl", "list"], check=True).stdout
         assert listed.count(" ended ") == len(leases) and listed.count(" open ") == 1, listed
         refused(connection, "ParentMissing", "short", "parent0")
+        assert "interface parent0 does not exist: connect it, or correct Parent= in" in rawnetctl("check", "short")
+        assert re.search(r"^short +no-parent ", rawnetctl("networks"), re.M), rawnetctl("networks")
         lab.kill_service()
         lab.wait_for(lambda: len(connection.leases()) == 5, 20, "the new rawnetd's list")
         for lease in leases:
@@ -230,6 +245,51 @@ def test_deleted_under_live_leases():
         lab.wait_for(lambda: set(connection.leases()) == {stays.path}, 20, "the end")
         shapes.port_of(stays).send(frames.marker(stays.info["mac"], "the other parent's"))
         wire.wait(b"the other parent's", SECONDS)
+
+
+INDEX = 4711
+
+
+def parent_with_index(mtu):
+    sh(f"ip link add parent0 index {INDEX} mtu {mtu} type veth peer name peer0 mtu {mtu}; ip link set parent0 up; ip link set peer0 up")
+
+
+def test_a_reused_index_is_another_parent():
+    """The kernel gives an index out again. The leases of before have no part in what has it now, whether the helper saw the change or not."""
+    with lab.network("twice", Parent="parent0"), bus.connect("member") as connection:
+        connection.subscribe()
+        for helper_runs in (True, False):
+            parent_with_index(1500)
+            old = [connection.open(kind, "twice", **options) for kind, options in
+                   (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}))]  # fmt: skip
+            if not helper_runs:
+                lab.stop("rawnet-helper")
+            sh("ip link del parent0")
+            parent_with_index(1400)
+            try:
+                if not helper_runs:
+                    lab.start("rawnet-helper")
+                for lease in old:
+                    assert connection.wait_signal("Ended", 20, path=lease.path)[1] == ("link-gone",)
+                with connection.open_tap("twice") as new, frames.WirePort("peer0", None) as wire:
+                    assert lab.links()["parent0"]["ifindex"] == INDEX and new.info["mtu"] == 1400, new.info
+                    for lease in old:
+                        with contextlib.suppress(OSError):
+                            shapes.port_of(lease).send(frames.marker(lease.info["mac"], "of before"))
+                    shapes.port_of(new).send(frames.marker(new.info["mac"], "of now"))
+                    assert not [frame for frame in wire.before(b"of now", SECONDS) if b"of before" in frame]
+                    # What happens to it does not happen to them.
+                    sh("ip link set parent0 mtu 1300; ip link set peer0 mtu 1300")
+                    lab.wait_for(lambda: mtus(new) == [1300], SECONDS, "the new lease's MTU")  # pylint: disable=cell-var-from-loop
+                    assert mtus(*old) == [1500] * len(old), mtus(*old)
+                    sh("ip link set peer0 down")
+                    listed = rawnetctl("list")
+                    assert listed.count(" ended ") == len(old) and listed.count(" no-carrier ") == 1, listed
+                for lease in old:
+                    lease.close_fds()
+                lab.wait_no_leases()
+            finally:
+                sh("ip link del parent0")
 
 
 def test_down_and_up_under_live_leases():

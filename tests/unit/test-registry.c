@@ -48,8 +48,6 @@ static void test_changes(_unused_ void **state) {
         assert_int_equal(registry_put(&r, &lease, 3, 0), 1);
         assert_int_equal(registry_put(&r, &lease, 0, 0), 0);
         assert_int_equal(registry_find(&r, lease.id)->lower, 3);
-        assert_true(registry_stands_on(&r, 3));
-        assert_false(registry_stands_on(&r, 4));
         assert_int_equal(registry_count_learning(&r), 1);
         lease.refused_mac.octet[0] = 0xbc;
         lease.refused_why = LEARN_REFUSED_PREFIX;
@@ -112,6 +110,21 @@ static void test_mtu(_unused_ void **state) {
         assert_int_equal(registry_put(&r, &lease, 0, 0), 0);
         assert_int_equal(registry_put(&r, &lease, 3, 1280), 2);
         assert_int_equal(registry_find(&r, lease.id)->lease.mtu, 1280);
+        registry_free(&r);
+}
+
+/* What has the index of an interface that went is another interface. */
+static void test_lower_gone(_unused_ void **state) {
+        WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
+        Registry r = {0};
+        size_t position = 0;
+
+        assert_int_equal(registry_put(&r, &lease, 3, 1500), 1);
+        assert_false(registry_lower_gone(&r, 4));
+        assert_true(registry_lower_gone(&r, 3));
+        assert_false(registry_lower_gone(&r, 3));
+        assert_null(registry_follow_mtu(&r, 3, 1400, &position));
+        assert_int_equal(registry_find(&r, lease.id)->lease.mtu, 1500);
         registry_free(&r);
 }
 
@@ -217,9 +230,9 @@ static void test_faults(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes),
-                cmocka_unit_test(test_mtu),          cmocka_unit_test(test_scan),
-                cmocka_unit_test(test_count),        cmocka_unit_test(test_count_queues),
-                cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_mtu),          cmocka_unit_test(test_lower_gone),
+                cmocka_unit_test(test_scan),         cmocka_unit_test(test_count),
+                cmocka_unit_test(test_count_queues), cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
