@@ -30,6 +30,7 @@ typedef struct Pending {
         HelperAnswer answer; /* NULL: the list */
         void *userdata;
         uint64_t until; /* µs, CLOCK_MONOTONIC */
+        unsigned n_findings;
         bool sent;
 } Pending;
 
@@ -57,6 +58,14 @@ static uint64_t now_usec(const Helper *h) {
 
 static void source_drop(sd_event_source **source) {
         *source = sd_event_source_disable_unref(*source);
+}
+
+static Pending *pending_find(const Helper *h, uint64_t serial) {
+        Pending *p = h->first;
+
+        while (p && p->request.serial != serial)
+                p = p->next;
+        return p;
 }
 
 static Pending *pending_take(Helper *h, uint64_t serial) {
@@ -204,6 +213,18 @@ static void take_features(Helper *h, uint32_t features) {
                 h->events.features(h->userdata);
 }
 
+/* Part of the answer to a WIRE_CHECK, of which there is a limited number. */
+static void dispatch_finding(Helper *h, const WireReply *reply) {
+        Pending *p = pending_find(h, reply->serial);
+
+        if (!p || p->request.operation != WIRE_CHECK || p->n_findings == WIRE_FINDINGS_MAX) {
+                helper_lose_because(h, "sent a finding that nobody has asked for");
+                return;
+        }
+        p->n_findings++;
+        p->answer(p->userdata, reply, NULL, 0, NULL);
+}
+
 /* A reply with a serial: to the one who asked. */
 static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, size_t n_fds) {
         Pending *p;
@@ -240,6 +261,8 @@ static void dispatch(Helper *h, const WireReply *reply, const int *fds, size_t n
                 h->events.lease(h->userdata, &reply->lease);
         else if (reply->type == WIRE_ENDED)
                 h->events.ended(h->userdata, reply->lease.id, reply->reason);
+        else if (reply->type == WIRE_FINDING)
+                dispatch_finding(h, reply);
         else
                 dispatch_answer(h, reply, fds, n_fds);
 }

@@ -17,7 +17,8 @@ typedef struct Helper Helper;
 
 /* The answer to a request: reply with its descriptors (now the callee's), or reply NULL and a
  * refusal (the helper's own, or RAWNET_HELPER_UNAVAILABLE). Called exactly once, never from within
- * helper_call(). */
+ * helper_call(). Before it, for WIRE_CHECK only, the same function is called once for each
+ * WIRE_FINDING; it must not end the connection then. */
 typedef void (*HelperAnswer)(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
                              const Refusal *refusal);
 

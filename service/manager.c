@@ -2,6 +2,7 @@
 
 #include "service/manager.h"
 
+#include "service/check.h"
 #include "service/host.h"
 #include "service/lease-object.h"
 #include "service/network-object.h"
@@ -55,6 +56,9 @@ static const sd_bus_vtable manager_vtable[] = {
                                 open_method_packet, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind),
                                 SD_BUS_RESULT("s", answer), open_method_can_open,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("s", network),
+                                SD_BUS_RESULT("aa{sv}", findings), check_method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("HostUp", SD_BUS_ARGS("s", network), SD_BUS_RESULT("s", interface),
                                 host_method_up, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -9,6 +9,9 @@
 
 /* Until a network file that is being written is looked at again. */
 #define FILE_WAIT_USEC UINT64_C(50000)
+/* Networks that the helper judges at a time: for one user, and for all. */
+#define CHECKS_OF_USER_MAX 1u
+#define CHECKS_MAX 4u
 
 static Request *request_find(const Service *service, const sd_bus_message *m) {
         for (Request *q = service->requests; q; q = q->next)
@@ -42,6 +45,16 @@ static int request_new(Service *service, sd_bus_message *m, Request **ret) {
         service->requests = q;
         *ret = q;
         return 0;
+}
+
+bool requests_may_check(const Service *service, uint32_t uid) {
+        unsigned n = 0, n_user = 0;
+
+        for (const Request *q = service->requests; q; q = q->next) {
+                n += q->checks;
+                n_user += q->checks && q->uid == uid;
+        }
+        return n < CHECKS_MAX && n_user < CHECKS_OF_USER_MAX;
 }
 
 static void request_unlink(Request *q) {
@@ -95,11 +108,27 @@ void request_end(Request *q) {
         q->has_turn = false;
         pass_turn |= polkit_forget(&q->polkit);
         probe_forget(&q->probe);
+        request_end_check(q);
         q->file_source = sd_event_source_disable_unref(q->file_source);
         /* Cannot fail: the source is there, and a deferred one needs nothing of the kernel. */
         (void)sd_event_source_set_enabled(q->service->reap_source, SD_EVENT_ONESHOT);
         if (pass_turn)
                 requests_next_turn(q->service, q->uid);
+}
+
+void request_end_check(Request *q) {
+        Request *oldest = NULL;
+
+        q->findings = sd_bus_message_unref(q->findings);
+        if (!q->checks)
+                return;
+        q->checks = false;
+        /* New ones are put in front. */
+        for (Request *other = q->service->requests; other; other = other->next)
+                if (other->stage == REQUEST_CHECK && requests_may_check(q->service, other->uid))
+                        oldest = other;
+        if (oldest)
+                request_requeue(oldest);
 }
 
 static void log_refused(const Request *q, const Refusal *refusal) {
@@ -287,7 +316,7 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                  * closed. */
                 if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC ||
                     q->stage == REQUEST_TURN || q->stage == REQUEST_POLKIT ||
-                    q->stage == REQUEST_PROBE)
+                    q->stage == REQUEST_PROBE || q->stage == REQUEST_CHECK)
                         request_end(q);
         }
 }

@@ -22,6 +22,7 @@ typedef enum RequestStage {
         REQUEST_TURN,     /* waits until fewer questions of its user are open */
         REQUEST_POLKIT,   /* waits for polkit */
         REQUEST_PROBE,    /* waits to hear whether its caller takes descriptors */
+        REQUEST_CHECK,    /* waits until fewer networks are being checked */
         REQUEST_REQUEUED, /* has been waited for; its message stands in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
         REQUEST_REPLIED,  /* has its reply, may end */
@@ -44,11 +45,15 @@ struct Request {
         bool rated;    /* has been counted as one of its user's opens */
         PolkitState polkit;
         ProbeState probe;
-        WireOpen open;  /* what is asked for, as far as it is known: for the log, and in
+        WireOpen open;            /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
-        WireHost host;  /* HostUp, HostDown: what is asked for */
-        bool opens;     /* open is an open that the helper works on */
-        uint32_t lease; /* Close, GetStatistics */
+        WireHost host;            /* HostUp, HostDown: what is asked for */
+        bool opens;               /* open is an open that the helper works on */
+        bool checks;              /* the helper judges a network for it */
+        sd_bus_message *findings; /* Check: the reply, as far as it has come */
+        uint8_t refused_kinds;    /* CanOpen: KIND_BIT()s that the helper's judge refuses */
+        PolkitAnswer answer;      /* CanOpen: polkit's */
+        uint32_t lease;           /* Close, GetStatistics */
 };
 
 /* A handler. Returns 0 with the stage set to what it waits for or REQUEST_REPLIED; a RawnetError
@@ -87,6 +92,13 @@ void request_requeue(Request *request);
 /* One of uid's questions is over: the one that has waited longest for its turn runs again. Should
  * it end without a question of its own, request_end() passes the turn on. */
 void requests_next_turn(Service *service, uint32_t uid);
+
+/* May the helper judge one more network for uid now? Each check takes a worker of the helper and
+ * some processes and namespaces for a moment, and anybody may ask for one. */
+bool requests_may_check(const Service *service, uint32_t uid);
+/* The request's check is over, if it has one: the one that has waited longest for its own, and may
+ * have it, runs again. request_end() does this, too. */
+void request_end_check(Request *request);
 
 /* Answers and ends. A request that has ended stays in memory and in the list until control is back
  * in the event loop, so that a walk along the list may end any. */

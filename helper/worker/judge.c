@@ -2,6 +2,7 @@
 
 #include "helper/worker/judge.h"
 
+#include <linux/if_arp.h>
 #include <string.h>
 
 #include "common/terms.h"
@@ -261,6 +262,15 @@ static int judge_host(Judge *judge) {
 
 /* --- a port of each kind --- */
 
+/* What a rehearsal's wire and an unlimited port have. */
+static uint32_t wire_mtu(const Judge *judge) {
+        const LinkInfo *parent = &judge->parent;
+
+        return parent->index != 0 && parent->hardware == ARPHRD_ETHER
+                       ? MIN_OF(parent->mtu, NETWORK_MTU_MAX)
+                       : ETHERNET_MTU;
+}
+
 /* A port as an open without options asks for it, or with vnet-hdr; with any address that the
  * network allows. 0, a refusal or -errno. */
 static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
@@ -269,7 +279,6 @@ static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const Mac
                          .vnet_hdr = vnet_hdr,
                          .queues = 1,
                          .mac_mode = mac ? WIRE_MAC_GIVEN : WIRE_MAC_RANDOM};
-        const LinkInfo *parent = &judge->parent;
         char name[RAWNET_FULL_NAME_MAX + 8];
         Network network;
         LeasePlan plan;
@@ -287,7 +296,7 @@ static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const Mac
                 r = validate_open(judge->context, &open, &plan, ret_refusal);
         if (r != 0)
                 return r;
-        plan.lower_mtu = parent->index != 0 ? parent->mtu : ETHERNET_MTU;
+        plan.lower_mtu = wire_mtu(judge);
         plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
         if (kind == KIND_TAP)
                 plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
@@ -331,7 +340,7 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
 static void judge_ports(Judge *judge) {
         const Network *network = &judge->network;
         const MacAddress mac = any_mac(network);
-        const uint32_t mtu = network->mtu ? network->mtu : judge->parent.mtu;
+        const uint32_t mtu = network->mtu ? network->mtu : wire_mtu(judge);
         Findings *findings = judge->findings;
         const uint8_t all = findings->kinds;
         const MacPrefix *prefix;

@@ -53,6 +53,7 @@ def shapes(owner):
         "silent-long-open": open_tap(reply=False, evil="x" * 8192),
         "descriptors": with_descriptors(open_tap()),
         "silent-descriptors": with_descriptors(open_tap(reply=False)),
+        "check": call(MANAGER, "Check", "s", ("lab",)),
         "property": call(PROPERTIES, "Get", "ss", (MANAGER, "Version")),
         "all-properties": call(PROPERTIES, "GetAll", "s", (MANAGER,)),
         "silent-property": call(PROPERTIES, "Get", "ss", (MANAGER, "Version"), reply=False),

@@ -134,6 +134,24 @@ def test_questions():
     attack("denied-open")
 
 
+def workers(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return len(file.read().split())
+
+
+@tap.limit(300)
+def test_checks():
+    """Everybody may have networks judged, which takes rawnet-helper processes and namespaces: one at a time for one user."""
+    attack("check")
+    lab.wait_no_leases()
+    helper = lab.helper_pid()
+    with flood("check") as flooder:
+        # The spare, a check, and one that has just answered; perhaps a sweep after the opens.
+        most = max(workers(helper) for _ in range(500) if sent(flooder))
+    tap.diag(f"at most {most} workers")
+    assert 2 <= most <= 4 and lab.helper_pid() == helper, most
+
+
 @tap.limit(300)
 def test_long_calls():
     attack("long-open", "silent-long-open", "huge-open")

@@ -19,7 +19,7 @@ CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silenc
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
 LEARNING, LOAD, MAC = "tests/attack/test_learn.py", "tests/attack/test_load.py", "tests/attack/test_mac.py"
 CHECKED = "tests/netns/test_checked.py"
-FLOOD, LOG = "tests/attack/test_flood.py", "tests/attack/test_log.py"
+FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
 SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
@@ -188,6 +188,16 @@ MUTATIONS = [
              FLOOD, "questions", "were answered before the member's|TimeoutError"),
     Mutation("flood: all of a user's questions at once", [("service/authorize.c", "#define FRESH_MAX 1u", "#define FRESH_MAX 1000u")],
              FLOOD, "questions", "polkit was asked 1[0-9] questions"),
+    Mutation("flood: all of a user's checks at once", [(REQUEST, "#define CHECKS_OF_USER_MAX 1u", "#define CHECKS_OF_USER_MAX 16u"),
+                                                       (REQUEST, "#define CHECKS_MAX 4u", "#define CHECKS_MAX 16u")],
+             FLOOD, "checks", WRONG),
+    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "return rehearse(judge->context, &plan, ret_refusal);", "return 0 * (int)plan.queues;")],
+             CHECK, "kernel_lacks", WRONG),
+    Mutation("check: the rehearsal's namespace is called a lease",
+             [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
+               "        if (r == 0)\n                r = nsid_set(&netlink, child.pid, plan->lease.id, ret_refusal);\n        if (r == 0)\n                r = child_go("),
+              ("helper/worker/rehearse.c", '#include "common/clock.h"', '#include "helper/kernel/nsid.h"\n#include <linux/netlink.h>\n#include "common/clock.h"')],
+             CHECK, "nothing_changes", WRONG),
     Mutation("flood: no limit of a call's size", [(GATE_C, "#define CALL_SIZE_MAX 4096u", "#define CALL_SIZE_MAX 4096000u"),
                                                        (GATE_C, "(256u * SIZE_OF_NAME_MAX)", "(25600u * SIZE_OF_NAME_MAX)")],
              "tests/bus/test_open.py", "too_long", WRONG),
