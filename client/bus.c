@@ -118,25 +118,47 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
         return refuse(ret_refusal, error_code(name), "%s", *message ? message : name);
 }
 
-int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
-              sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...) {
+static int query(sd_bus *bus, uint64_t usec, const char *path, const char *interface,
+                 const char *member, sd_bus_message **ret_reply, Refusal *ret_refusal,
+                 const char *types, va_list arguments) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        va_list arguments;
         int r;
 
         r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, path, interface, member);
         if (r < 0)
                 return bus_refuse(&error, r, ret_refusal);
         if (types) {
-                va_start(arguments, types);
                 r = sd_bus_message_appendv(m, types, arguments);
-                va_end(arguments);
                 if (r < 0)
                         return r;
         }
-        r = bus_call(bus, m, QUERY_USEC, true, &error, ret_reply);
+        r = bus_call(bus, m, usec, true, &error, ret_reply);
         return r < 0 ? bus_refuse(&error, r, ret_refusal) : 0;
+}
+
+int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
+              sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, types);
+        r = query(bus, QUERY_USEC, path, interface, member, ret_reply, ret_refusal, types,
+                  arguments);
+        va_end(arguments);
+        return r;
+}
+
+int bus_query_within(sd_bus *bus, uint64_t usec, const char *path, const char *interface,
+                     const char *member, sd_bus_message **ret_reply, Refusal *ret_refusal,
+                     const char *types, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, types);
+        r = query(bus, usec, path, interface, member, ret_reply, ret_refusal, types, arguments);
+        va_end(arguments);
+        return r;
 }
 
 int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,

@@ -14,8 +14,11 @@
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal);
 
-/* A method call without side effects, 25 s at most. types and what follows as for
+/* A method call without side effects, usec or 25 s at most. types and what follows as for
  * sd_bus_message_append(3). */
+int bus_query_within(sd_bus *bus, uint64_t usec, const char *path, const char *interface,
+                     const char *member, sd_bus_message **ret_reply, Refusal *ret_refusal,
+                     const char *types, ...);
 int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
               sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...);
 

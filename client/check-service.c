@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl check: what rawnetd says of itself, of the kernel and of its networks.
+ * rawnetctl check: what rawnetd says of itself, of its helper and of its networks.
  */
 
 #include <string.h>
 
 #include "client/check.h"
-#include "client/bus-call.h"
-#include "common/clock.h"
-
-#define LOOK_USEC                                                                                  \
-        (2 * UINT64_C(1000000)) /* for the helper's look at the kernel, which takes some ms */
 
 /* Until then the list of features is empty. A kernel with none of them could not serve a port. */
-bool check_helper_answered(const Check *check) {
+static bool helper_has_answered(const Check *check) {
         return json_object_array_length(check->features) > 0;
 }
 
-bool check_has_feature(const Check *check, const char *feature) {
+static bool has_feature(const Check *check, const char *feature) {
         for (size_t i = 0; i < json_object_array_length(check->features); i++)
                 if (strcmp(json_object_get_string(json_object_array_get_idx(check->features, i)),
                            feature) == 0)
@@ -56,33 +51,11 @@ static int ask_manager(Check *check, Refusal *ret_refusal) {
         return r;
 }
 
-static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-        *(bool *)userdata = true;
-        return 0;
-}
-
 static int ask_service(Check *check, Refusal *ret_refusal) {
-        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-        bool changed = false;
-        int r;
+        int r = bus_connect(&check->bus, ret_refusal);
 
-        r = bus_connect(&check->bus, ret_refusal);
-        if (r != 0)
-                return r;
-        r = sd_bus_match_signal(check->bus, &slot, RAWNET_BUS_NAME, RAWNET_PATH,
-                                "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed,
-                                &changed);
-        if (r < 0)
-                return bus_refuse(&SD_BUS_ERROR_NULL, r, ret_refusal);
-        r = ask_manager(check, ret_refusal);
-        if (r == 0 && check_helper_answered(check) &&
-            !check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE)) {
-                /* What the service said may be what its helper found when it started: where
-                 * namespaces cannot be made, it looks again because it was asked, and says so
-                 * (org.rawnet1(5), Features). */
-                (void)bus_wait(check->bus, &changed, clock_usec(CLOCK_MONOTONIC) + LOOK_USEC);
+        if (r == 0)
                 r = ask_manager(check, ret_refusal);
-        }
         if (r == 0)
                 r = objects_read(check->bus, &check->objects, ret_refusal);
         return r;
@@ -98,21 +71,15 @@ void check_service(Check *check, json_object *problems, json_object *notes) {
                 check->bus = sd_bus_flush_close_unref(check->bus);
                 return;
         }
-        if (!check_helper_answered(check)) {
+        if (!helper_has_answered(check)) {
                 add_sentence(problems,
                              "rawnet-helper has not answered rawnetd yet, so no port can be "
                              "opened, and what this kernel lacks is not known: see systemctl "
                              "status rawnet-helper.socket rawnet-helper.service");
+                check->bus = sd_bus_flush_close_unref(check->bus);
                 return;
         }
-        if (!check_has_feature(check, RAWNET_FEATURE_USER_NAMESPACE))
-                add_sentence(problems,
-                             "this kernel does not let rawnet-helper make user namespaces, so no "
-                             "port can be opened: see "
-                             "sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone "
-                             "and AppArmor's "
-                             "restriction, or SECURITY.md for the drop-in that does without");
-        if (!check_has_feature(check, RAWNET_FEATURE_VHOST_NET))
+        if (!has_feature(check, RAWNET_FEATURE_VHOST_NET))
                 add_sentence(
                         notes,
                         "/dev/vhost-net is not available to rawnet-helper, so --vhost is refused; load it with: "

@@ -4,6 +4,8 @@
  * rawnetctl check, for people.
  */
 
+#include <string.h>
+
 #include "client/check.h"
 #include "client/table.h"
 
@@ -37,9 +39,32 @@ static const char *may_open(json_object *network, const char *kind) {
         return text[0] == 'c' ? "password" : text;
 }
 
+typedef struct State {
+        const char *name, *shown;
+        Tone tone;
+} State;
+
+static void add_state(Table *table, const char *name, bool known) {
+        static const State states[] = {
+                {"error", "cannot serve, see below", TONE_BAD},
+                {"partial", "serves in part, see below", TONE_BAD},
+                {"warning", "serves, see below", TONE_WARN},
+                {"busy", "in use, see below", TONE_WARN},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+                if (strcmp(states[i].name, name) == 0) {
+                        table_add_toned(table, states[i].tone, states[i].shown);
+                        return;
+                }
+        if (!known || strcmp(name, "ok") != 0)
+                table_add_toned(table, TONE_WARN, "unknown, see below");
+        else
+                table_add(table, "ok");
+}
+
 static int add_network(Table *table, json_object *network, bool known) {
         json_object *vlans = json_object_object_get(network, "vlans");
-        size_t n_problems = json_object_array_length(json_object_object_get(network, "problems"));
         _cleanup_free_ char *vlan_text = NULL;
         int r = 0;
 
@@ -55,12 +80,7 @@ static int add_network(Table *table, json_object *network, bool known) {
         table_add(table, json_object_get_string(json_object_object_get(network, "parent")));
         table_add(table, may_open(network, "tap"));
         table_add(table, may_open(network, "packet"));
-        if (n_problems > 0)
-                table_add_toned(table, TONE_BAD, "cannot serve, see below");
-        else if (!known)
-                table_add_toned(table, TONE_WARN, "unknown, see below");
-        else
-                table_add(table, "ok");
+        add_state(table, json_object_get_string(json_object_object_get(network, "state")), known);
         return r;
 }
 

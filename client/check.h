@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-service.c, check-group.c, check-host.c, check-limit.c,
- * check-vlan.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-service.c, check-network.c, check-group.c,
+ * check-limit.c) and showing (check-show.c).
  */
 
 #include "client/objects.h"
@@ -22,8 +22,11 @@ typedef struct Check {
  *   group     [user], missing where there is no group
  *   problems  [sentence], of all networks
  *   notes     [sentence], nothing that keeps a network from serving
- *   networks  [{name, path, parent, vlans [first, last], can-open {KIND: yes | no | challenge},
- *              problems [sentence], and where the file has HostInterface=: host-interface,
+ *   networks  [{name, state: ok | busy | warning | partial | error | unknown, path, parent,
+ *              vlans [first, last], can-open {KIND: yes | no | challenge}, problems [sentence],
+ *              findings [{severity, what, where, kinds [KIND], text, error, detail, vlan}], as
+ *              Check() returns them (org.rawnet1(5)), what is absent there being "" or 0;
+ *              and where the file has HostInterface=: host-interface,
  *              host-leg: up | down | missing | misplaced | other; with VLANs:
  *              vlan-interfaces [{vlan, name, owner: host | rawnet}]}]
  * Returns 0 or -ENOMEM. */
@@ -32,18 +35,18 @@ int check_show(json_object *root);
 /* A sentence to the end of list. Without memory the program ends: there is nothing to show. */
 void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
 
-void add_refusal(json_object *list, const Refusal *refusal);
 json_object *add_list(json_object *object, const char *key);
 
-/* What concerns every network: the service, its helper, the kernel. Sets check->bus, features and
- * objects. */
+/* What concerns every network: the service and its helper. Sets check->bus, features and objects.
+ */
 void check_service(Check *check, json_object *problems, json_object *notes);
-/* Until then the list of features is empty. */
-bool check_helper_answered(const Check *check);
-bool check_has_feature(const Check *check, const char *feature);
 /* rawnetd's object of a network whose file is good, waiting up to 2 s for rawnetd to have read the
  * file, too. NULL: none came. */
 const NetworkObject *check_wait_object(Check *check, const char *name);
+
+/* One network, NAME or NAME.VID: appended to networks, and its notes to those of all. Sets check->bus
+ * to NULL where the service or its helper cannot be asked any more. */
+void check_network(Check *check, json_object *networks, const char *name);
 
 /* Who is in group rawnet: into root, and what there is to say about it into notes. */
 void check_group(json_object *root, json_object *notes);
@@ -52,12 +55,3 @@ void check_membership(json_object *root, json_object *notes);
 
 /* The system's limits on namespaces, beside the leases that are alive. */
 void check_limits(size_t n_leases, json_object *problems, json_object *notes);
-
-/* What is to be said of the network's host leg: into result, and into notes. */
-void check_host_leg(const Network *network, json_object *result, json_object *notes);
-
-/* The VLAN interfaces that the host has for the network's VLANs (vlan: of a range, the one that is
- * asked about; 0: all): into result; what keeps ports off them into problems, the rest into notes.
- */
-void check_vlans(const Network *network, uint16_t vlan, json_object *result, json_object *problems,
-                 json_object *notes);

@@ -2,32 +2,16 @@
 #pragma once
 
 /*
- * An interface of the host as an unprivileged program sees it, for `rawnetctl check`. rawnet-helper
- * looks for itself at every open.
+ * Is an interface of the host there, up, and does it have a carrier? For the columns STATE. Whether
+ * a network can be served on it is not judged here: Check() says that (org.rawnet1(5)).
  */
 
 #include <net/if.h>
 
-#include "common/network-file.h"
-
 typedef struct HostLink {
-        char name[IFNAMSIZ];
-        uint32_t index, flags, master, mtu, group;
-        uint32_t lower;               /* of this namespace, 0: it is on none of here */
-        uint16_t hardware;            /* ARPHRD_* */
-        char kind[32];                /* "vlan", "macvlan" …, "" */
-        uint16_t vlan, vlan_protocol; /* of kind "vlan"; ETH_P_*, host byte order */
-        char alias[256];
-        char slave_kind[32]; /* "bridge", "bond" …, "" */
-        bool wireless;
+        char name[IFNAMSIZ]; /* by which it was asked for */
+        unsigned flags;      /* IFF_UP, IFF_RUNNING … */
 } HostLink;
 
-/* 1 with *ret, 0 where there is no such interface, or -errno. It may be found by an alternative
- * name (ip-link(8), altname): ret->name is its own. */
+/* 1 with *ret, 0 where there is no such interface, or -errno. */
 int host_link_by_name(const char *name, HostLink *ret);
-int host_link_by_index(uint32_t index, HostLink *ret);
-
-/* Calls each(link, data) for every VLAN interface on the interface with this index, without
- * link->wireless. 0 or -errno. */
-typedef void (*HostLinkEach)(const HostLink *link, void *data);
-int host_link_each_vlan(uint32_t lower, HostLinkEach each, void *data);

@@ -75,7 +75,7 @@ static int explain_refusal(int refused, GuardNeed last, Refusal *refusal) {
                 {GUARD_NEED_EGRESS, "this kernel cannot filter what a packet port sends "
                                     "(no nf_tables egress hook); kind packet "
                                     "needs Linux 5.16 or newer with "
-                                    "CONFIG_NETFILTER_EGRESS, kind tap works without"},
+                                    "CONFIG_NETFILTER_EGRESS, kind tap works without (Kinds=tap)"},
         };
         Refusal said = *refusal;
 

@@ -89,7 +89,8 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
                         data = a;
                 if (mnl_attr_get_type(a) == IFLA_INFO_SLAVE_KIND &&
                     mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-                        info->master_routes = strcmp(mnl_attr_get_str(a), "vrf") == 0;
+                        snprintf(info->master_kind, sizeof(info->master_kind), "%s",
+                                 mnl_attr_get_str(a));
         }
         if (data && strcmp(info->kind, "vlan") == 0)
                 parse_vlan(data, info);

@@ -28,10 +28,9 @@ typedef struct LinkInfo {
         uint32_t lower;           /* what it is on, in the link's own namespace; 0: nothing there */
         uint32_t lower_elsewhere; /* what it is on in another namespace; 0: nothing. Never to be
                                      compared with an index of this one */
-        int32_t lower_nsid; /* that namespace, as the socket's calls it; negative: not known */
-        uint32_t master;    /* 0: none */
-        bool master_routes; /* it is a VRF, which takes no frames from this link (drivers/net/vrf.c)
-                             */
+        int32_t lower_nsid;   /* that namespace, as the socket's calls it; negative: not known */
+        uint32_t master;      /* 0: none */
+        char master_kind[64]; /* "bridge", "bond", "vrf" …, "" where not known; as kind */
         uint32_t mtu;
         uint32_t group;    /* IFLA_GROUP; 0: the default one */
         unsigned flags;    /* IFF_* */

@@ -27,6 +27,7 @@ typedef struct Judge {
         Netlink netlink;
         LinkInfo parent; /* index 0: there is none */
         Findings *findings;
+        bool no_namespace; /* a rehearsal did not get one */
 } Judge;
 
 /* A range as a whole: what concerns one VLAN of it concerns no other. */
@@ -273,13 +274,14 @@ static uint32_t wire_mtu(const Judge *judge) {
 
 /* A port as an open without options asks for it, or with vnet-hdr; with any address that the
  * network allows. 0, a refusal or -errno. */
-static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
+static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
                     Refusal *ret_refusal) {
         WireOpen open = {.kind = kind,
                          .vnet_hdr = vnet_hdr,
                          .queues = 1,
                          .mac_mode = mac ? WIRE_MAC_GIVEN : WIRE_MAC_RANDOM};
         char name[RAWNET_FULL_NAME_MAX + 8];
+        bool entered = false;
         Network network;
         LeasePlan plan;
         int r;
@@ -300,7 +302,9 @@ static int try_port(const Judge *judge, LeaseKind kind, bool vnet_hdr, const Mac
         plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
         if (kind == KIND_TAP)
                 plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
-        return rehearse(judge->context, &plan, ret_refusal);
+        r = rehearse(judge->context, &plan, &entered, ret_refusal);
+        judge->no_namespace = judge->no_namespace || !entered;
+        return r;
 }
 
 /* Of the smallest address that MACPrefix= allows. */
@@ -337,6 +341,20 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
                 findings_refused(findings, FINDING_WARNING, FINDING_PORT, "", 0, r, &refusal);
 }
 
+/* What comes later in an open was not tried. */
+static void note_unknown(Judge *judge) {
+        const bool tagged = judge->first != 0,
+                   packet = judge->network.kinds & KIND_BIT(KIND_PACKET);
+
+        findings_say(judge->findings, FINDING_NOTE, FINDING_PORT, "",
+                     "whether this kernel has %s%s%s is unknown, because rawnet-helper cannot make "
+                     "user namespaces to try it in",
+                     tagged ? "802.1Q" : "", tagged && packet ? " and " : "",
+                     packet    ? "the nftables egress hook"
+                     : !tagged ? "what the network needs"
+                               : "");
+}
+
 static void judge_ports(Judge *judge) {
         const Network *network = &judge->network;
         const MacAddress mac = any_mac(network);
@@ -361,6 +379,8 @@ static void judge_ports(Judge *judge) {
                         "its tap ports have an MTU of %u, the most that a tap can have, and not %u",
                         RAWNET_TAP_MTU_MAX, mtu);
         findings->kinds = all;
+        if (judge->no_namespace)
+                note_unknown(judge);
         if (!network->anti_spoof)
                 findings_say(findings, FINDING_NOTE, FINDING_FILE, network->path,
                              "AntiSpoof=no lets a guest send from further addresses, but frames to "

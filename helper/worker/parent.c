@@ -5,7 +5,7 @@
 #include <linux/if_arp.h>
 #include <string.h>
 
-#include "common/obstacle.h"
+#include "helper/worker/obstacle.h"
 #include "helper/worker/shared.h"
 
 /* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or
@@ -30,12 +30,14 @@ static int is_wireless(const char *name) {
  * interface". */
 static int check_free(const Network *network, const LinkInfo *link, const char *what,
                       Refusal *ret_refusal) {
-        if (link->master == 0 || link->master_routes)
+        /* A VRF takes no frames from it (drivers/net/vrf.c). */
+        if (link->master == 0 || strcmp(link->master_kind, "vrf") == 0)
                 return 0;
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network '%s': its %s %s is a port of another interface (a bridge or bond); "
-                      "name the bridge or bond itself in Parent=%s, or take %s out of it",
+                      "network '%s': its %s %s is a port of another interface (%s); name that one "
+                      "in Parent=%s, or take %s out of it",
                       network->name, what, link->name,
+                      link->master_kind[0] ? link->master_kind : "enslaved",
                       strcmp(link->name, network->parent) != 0 ? " (with VLAN=none)" : "",
                       link->name);
 }

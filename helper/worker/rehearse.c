@@ -8,7 +8,8 @@
 #include "common/fd-pass.h"
 #include "helper/worker/parent.h"
 
-int rehearse(const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal) {
+int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
+             Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;
         WireLease lease;
         size_t n_fds = 0;
@@ -24,6 +25,7 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal)
         if (r < 0)
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
+        *ret_entered = r == 0;
         if (r == 0)
                 r = child_go(&child, plan, context->report_fd, -1);
         if (r == 0)

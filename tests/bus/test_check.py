@@ -2,6 +2,7 @@
 """Check(): why a port is refused, in the words of the open that is refused; everybody may ask, and nothing in the host changes."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -171,6 +172,40 @@ def test_nothing_changes():
             member.open_tap("lab").close_fds()
             assert news.recv(65536)
             lab.wait_no_leases()
+
+
+def shown(name):
+    """What rawnetctl check makes of it: (exit status, JSON of the network, what people see)."""
+    people, programs = (lab.run_as("member", ["rawnetctl", "check", *words, name]) for words in ((), ("--json",)))
+    assert people.returncode == programs.returncode, (people, programs)
+    report = json.loads(programs.stdout)
+    return people.returncode, report["networks"][0], people.stdout
+
+
+def test_rawnetctl_shows_it():
+    with parent(), lab.network("far", Parent="parent0"), lab.network("own", MaxLeases="1"), lab.network("nowhere", Parent="nowhere0"), \
+            bus.connect("member") as member:  # fmt: skip
+        status, network, text = shown("far")
+        assert (status, network["state"]) == (0, "ok") and network["can-open"] == {"tap": "yes", "packet": "yes"}, network
+        sh("ip link set peer0 down")
+        status, network, text = shown("far")
+        assert (status, network["state"]) == (1, "warning") and " serves, see below" in text and "no carrier" in network["problems"][0], text
+        status, network, text = shown("nowhere")
+        assert (status, network["state"]) == (1, "error") and "cannot serve" in text, text
+        assert network["can-open"] == {"tap": "no", "packet": "no"} and network["findings"] == plain_json(check(member, "nowhere")), network
+        with member.open_tap("own"):
+            status, network, text = shown("own")
+            assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 leases" in text
+        lab.wait_no_leases()
+        with unfit.kernel_without("egress"):
+            status, network, text = shown("lab")
+            assert (status, network["state"], network["can-open"]) == (1, "partial", {"tap": "yes", "packet": "no"}), network
+            assert "serves in part" in text and "no nf_tables egress hook" in text, text
+
+
+def plain_json(found):
+    """What is absent is empty there."""
+    return [{"error": "", "detail": "", "vlan": 0, **finding, "kinds": finding["kinds"]} for finding in found]
 
 
 @tap.limit(120)

@@ -191,7 +191,7 @@ MUTATIONS = [
     Mutation("flood: all of a user's checks at once", [(REQUEST, "#define CHECKS_OF_USER_MAX 1u", "#define CHECKS_OF_USER_MAX 16u"),
                                                        (REQUEST, "#define CHECKS_MAX 4u", "#define CHECKS_MAX 16u")],
              FLOOD, "checks", WRONG),
-    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "return rehearse(judge->context, &plan, ret_refusal);", "return 0 * (int)plan.queues;")],
+    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->context, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
              [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"

@@ -161,7 +161,7 @@ def test_no_vlans():
         stack.enter_context(lab.network("tagged", VLAN="77"))
         refused("tagged", "'tagged'", "no 802.1Q", "VLAN 77", "8021q", "VLAN=none")
         refused("tagged", "'tagged'", "no 802.1Q", kind="packet")
-        checked("tagged", "802.1Q", "VLAN=77", "8021q")
+        checked("tagged", "no 802.1Q", "VLAN 77", "8021q", "VLAN=none")
         with lab.network("alone", VLAN="78", Mode="exclusive"):
             refused("alone", "'alone'", "no 802.1Q", "VLAN 78", "8021q", "VLAN=none")
         works()

@@ -29,6 +29,7 @@ static struct {
         const char *bridge, *upper; /* what is in the way, NULL: nothing */
         const char *no_port[2];     /* of each kind */
         const char *no_direct;
+        bool no_namespace;
         unsigned n_rehearsed;
 } host;
 
@@ -119,12 +120,15 @@ int __wrap_host_leg_look(_unused_ Netlink *netlink, _unused_ const Network *netw
         return fault_due("host_leg_look", ENOBUFS) ? -ENOBUFS : 0;
 }
 
-int __wrap_rehearse(const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal);
-int __wrap_rehearse(_unused_ const LeaseContext *context, LeasePlan *plan, Refusal *ret_refusal) {
+int __wrap_rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
+                    Refusal *ret_refusal);
+int __wrap_rehearse(_unused_ const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
+                    Refusal *ret_refusal) {
         const char *no =
                 plan->shape == GUARD_DIRECT ? host.no_direct : host.no_port[plan->lease.kind];
 
         host.n_rehearsed++;
+        *ret_entered = !host.no_namespace;
         return no ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", no) : 0;
 }
 
@@ -290,6 +294,17 @@ static void test_ports(_unused_ void **state) {
         assert_int_equal(judge("lab"), 0);
         assert_int_equal(found.n, 0);
         assert_int_equal(host.n_rehearsed, 1);
+}
+
+/* It is not said that the kernel lacks something. */
+static void test_no_namespace(_unused_ void **state) {
+        set_vlans(100, 100);
+        host.no_port[KIND_TAP] = host.no_port[KIND_PACKET] = "no namespace";
+        host.no_namespace = true;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 2);
+        only(FINDING_ERROR, FINDING_PORT, "", "no namespace");
+        only(FINDING_NOTE, FINDING_PORT, "", "802.1Q and the nftables egress hook is unknown");
 }
 
 static void test_direct(_unused_ void **state) {
@@ -470,6 +485,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_file, setup),
                 cmocka_unit_test_setup(test_parent, setup),
                 cmocka_unit_test_setup(test_ports, setup),
+                cmocka_unit_test_setup(test_no_namespace, setup),
                 cmocka_unit_test_setup(test_direct, setup),
                 cmocka_unit_test_setup(test_no_address_to_choose, setup),
                 cmocka_unit_test_setup(test_notes, setup),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "common/obstacle.h"
+#include "helper/worker/obstacle.h"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>

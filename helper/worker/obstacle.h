@@ -3,9 +3,7 @@
 
 /*
  * Why an interface of the host carries no network though it is up: settings of a bridge, and other
- * interfaces on it. Shared by the helper, which refuses with these sentences, and by `rawnetctl
- * check`, which says them in advance. Reads only, and needs no privilege. Each call opens a netlink
- * socket of its own and blocks on RTNL.
+ * interfaces on it. Reads only. Each call opens a netlink socket of its own and blocks on RTNL.
  */
 
 #include <stdint.h>
