@@ -27,7 +27,7 @@ class Block:
 
 def files():
     """The users' documents, relative to the project."""
-    return ["README.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md")))]
+    return ["README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md")))]
 
 
 def blocks_of(path):

@@ -122,5 +122,14 @@ def test_others_still_may_not():
         bus.expect_error(bus.DBUS_ERROR + "InteractiveAuthorizationRequired", outsider.open_tap, "vlan100")
 
 
+@tap.limit(120)
+def test_what_autopkgtest_runs():
+    """debian/tests, on this installed package."""
+    output = debian.run(f"{lab.SOURCE}/debian/tests/port-on-a-wire", timeout=120)
+    assert output.endswith("PASS\n"), output
+    assert not os.path.exists("/etc/rawnet/networks/autopkgtest.conf")
+    lab.wait_no_leases()
+
+
 if __name__ == "__main__":
     tap.main()
