@@ -5,7 +5,6 @@
  * is interrupted or the bus ends.
  */
 
-#include <string.h>
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
@@ -27,12 +26,10 @@ typedef struct Monitor {
 
 /* "13:23:40" on a terminal, "2026-11-26T13:23:40" elsewhere. */
 static void format_now(const Monitor *monitor, char buffer[static UNITS_SIZE]) {
-        char *blank;
-
-        units_time(clock_usec(CLOCK_REALTIME), !monitor->screen.terminal, buffer);
-        blank = strchr(buffer, ' ');
-        if (blank)
-                *blank = 'T';
+        if (monitor->screen.terminal)
+                units_time(clock_usec(CLOCK_REALTIME), false, buffer);
+        else
+                units_stamp(clock_usec(CLOCK_REALTIME), buffer);
 }
 
 static void print_line(const Monitor *monitor, Tone tone, const char *now, const char *event,

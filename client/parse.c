@@ -46,6 +46,35 @@ int parse_bool(const char *text, bool *ret) {
         return -EINVAL;
 }
 
+int parse_seconds(const char *text, uint64_t min, uint64_t max, uint64_t *ret) {
+        uint64_t usec = 0, unit = 1000000;
+        size_t n = 0;
+
+        for (; text[n] >= '0' && text[n] <= '9'; n++) {
+                if (n >= 9) /* 30 years */
+                        return -ERANGE;
+                usec = usec * 10 + (uint64_t)(text[n] - '0');
+        }
+        if (n == 0)
+                return -EINVAL;
+        usec *= unit;
+        if (text[n] == '.') {
+                n++;
+                do {
+                        unit /= 10;
+                        if (text[n] < '0' || text[n] > '9' || unit == 0)
+                                return -EINVAL;
+                        usec += (uint64_t)(text[n] - '0') * unit;
+                } while (text[++n]);
+        }
+        if (text[n])
+                return -EINVAL;
+        if (usec < min || usec > max)
+                return -ERANGE;
+        *ret = usec;
+        return 0;
+}
+
 int lease_id_parse(const char *text, uint32_t *ret) {
         uint32_t id;
 

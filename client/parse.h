@@ -15,6 +15,10 @@
  * take. 0 or -EINVAL. */
 int parse_bool(const char *text, bool *ret);
 
+/* A time in seconds, "2" or "0.5" with at most six digits behind the point, as µs. 0, -EINVAL (not
+ * written like that) or -ERANGE (not in min..max). */
+int parse_seconds(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+
 /* A lease's id as people have it in front of them: the decimal number of D-Bus or rnHEX, the port's
  * name, as `rawnetctl list` and virsh show it. 0, -EINVAL, or
  * -ERANGE for what is written like an id and outside of [RAWNET_ID_MIN, RAWNET_ID_MAX]: there is no

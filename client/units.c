@@ -3,6 +3,7 @@
 #include "client/units.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #define SECOND UINT64_C(1000000) /* µs */
@@ -35,6 +36,25 @@ const char *units_short(uint64_t bytes, char buffer[static UNITS_SIZE]) {
         return buffer;
 }
 
+const char *units_count(uint64_t n, char buffer[static UNITS_SIZE]) {
+        static const char prefixes[] = "kMGTPE";
+        uint64_t unit = 1;
+        int power = -1;
+
+        while (n / unit >= 1000) {
+                unit *= 1000;
+                power++;
+        }
+        if (power < 0)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64, n);
+        else if (n / unit >= 100)
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "%c", n / unit, prefixes[power]);
+        else
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 ".%" PRIu64 "%c", n / unit,
+                         n % unit / (unit / 10), prefixes[power]);
+        return buffer;
+}
+
 const char *units_age(uint64_t since, uint64_t now, char buffer[static UNITS_SIZE]) {
         uint64_t seconds = now > since ? (now - since) / SECOND : 0;
 
@@ -56,6 +76,16 @@ const char *units_time(uint64_t usec, bool day, char buffer[static UNITS_SIZE]) 
         if (usec == 0 || !localtime_r(&seconds, &tm) ||
             strftime(buffer, UNITS_SIZE, day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", &tm) == 0)
                 buffer[0] = '\0';
+        return buffer;
+}
+
+const char *units_stamp(uint64_t usec, char buffer[static UNITS_SIZE]) {
+        char *blank;
+
+        units_time(usec, true, buffer);
+        blank = strchr(buffer, ' ');
+        if (blank)
+                *blank = 'T';
         return buffer;
 }
 

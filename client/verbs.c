@@ -25,6 +25,12 @@ static const VerbOption networks_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}}
 static const VerbOption list_options[] = {JSON_OPTION, NO_LEGEND_OPTION, {}};
 static const VerbOption monitor_options[] = {
         {"json", NULL, "print a JSON object on each line"}, NO_LEGEND_OPTION, {}};
+static const VerbOption top_options[] = {
+        {"sort", "total|received|sent|frames|dropped|name", "what comes first; default: total"},
+        {"interval", "SECONDS", "time between two looks, 0.1 to 3600; default: 1"},
+        {"count", "N", "print N tables, one below the other, and end"},
+        {"json", NULL, "print a JSON object with all leases on a line for each look"},
+        {}};
 static const VerbOption stat_options[] = {
         {"all", NULL, "print every counter"},
         {"json", NULL, "print JSON, with every property and counter"},
@@ -92,6 +98,13 @@ const Verb verbs[] = {
          "rawnetctl monitor\n"
          "rawnetctl monitor --json | jq -c --unbuffered .lease.mac",
          monitor_options},
+        {"top", verb_top, "show what each lease receives and sends, live", "[OPTION...]", NULL,
+         "Shows the bits and frames that each lease receives and sends a second, and the\n"
+         "frames that are dropped, until q is pressed. Directions are seen from the\n"
+         "guest. Into a pipe, and with --count, it prints a table for each look.",
+         "rawnetctl top --sort dropped\n"
+         "rawnetctl top --count 1 --interval 5",
+         top_options},
         {"check", verb_check, "say why a network cannot serve, and what to do",
          "[OPTION...] [NETWORK]", "NETWORK",
          "Says of each network, or of one, why it cannot serve here and what to do, and\n"

@@ -76,6 +76,8 @@ def completes(shell):
             "sta": "stat",
             "help unp": "help unplug",
             "list --no": "list --no-legend",
+            "top --sort dr": "top --sort dropped",
+            "top --inter": "top --interval",
             "check lab-p": "check lab-private",
             "host u": "host up",
             "run --kind pa": "run --kind packet",

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 import bus
@@ -190,22 +189,8 @@ def send_signal(connection, destination, path, interface, member, signature, bod
     connection.bus.send(message)
 
 
-@contextlib.contextmanager
-def proxy_bus():
-    """A bus of outsider's that passes everything on and can be killed: (address, process)."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        path = f"{folder}/bus"
-        with lab.popen_as("outsider", ["socat", f"UNIX-LISTEN:{path},mode=666", "UNIX-CONNECT:/run/dbus/system_bus_socket"]) as process:
-            try:
-                lab.wait_for(lambda: os.path.exists(path), 10, "socat's socket")
-                yield f"unix:path={path}", process
-            finally:
-                process.kill()
-
-
 def test_the_bus_ends():
-    with bus.connect("member") as connection, connection.open_tap("lab") as lease, proxy_bus() as (address, proxy), \
+    with bus.connect("member") as connection, connection.open_tap("lab") as lease, bus.proxy("outsider") as (address, proxy), \
             Monitor("--json", env={"DBUS_SYSTEM_BUS_ADDRESS": address}) as monitor:  # fmt: skip
         monitor.expect("listed", lease)
         proxy.kill()

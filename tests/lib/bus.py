@@ -4,6 +4,7 @@
 import collections
 import contextlib
 import os
+import tempfile
 
 from jeepney import DBusAddress, HeaderFields, MatchRule, MessageType, message_bus, new_method_call, new_signal
 from jeepney.io.blocking import open_dbus_connection
@@ -249,6 +250,20 @@ class Monitor:
 def connect(user=None, descriptors=True):
     """A Connection as user (None: root), which takes descriptors or does not."""
     return Connection(user, descriptors)
+
+
+@contextlib.contextmanager
+def proxy(user):
+    """A bus of the user's that passes everything on and can be killed: (address, process)."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        path = f"{folder}/bus"
+        with lab.popen_as(user, ["socat", f"UNIX-LISTEN:{path},mode=666", "UNIX-CONNECT:/run/dbus/system_bus_socket"]) as process:
+            try:
+                lab.wait_for(lambda: os.path.exists(path), 10, "socat's socket")
+                yield f"unix:path={path}", process
+            finally:
+                process.kill()
 
 
 def owner_of(name):

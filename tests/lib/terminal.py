@@ -60,6 +60,11 @@ class Terminal:
         """Does the terminal show what is typed? A full-screen program switches that off."""
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
+    def set_echo(self):
+        modes = termios.tcgetattr(self.fd)
+        modes[3] |= termios.ECHO
+        termios.tcsetattr(self.fd, termios.TCSANOW, modes)
+
     def finish(self, seconds=30):
         """Reads to the end: (exit status, what was printed)."""
         end = time.monotonic() + tap.patience(seconds)
@@ -84,6 +89,68 @@ class Terminal:
             if not self._ended():
                 os.kill(self.pid, 9)
                 self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Picture(Terminal):
+    """A terminal that shows a picture: `rows` is what a user sees, `modes` what a program has changed and not set back."""
+
+    MODES = {"?1049": "alternate", "?7": "wrap", "?25": "cursor"}
+    USUAL = {"wrap", "cursor"}
+    PART = re.compile("\x1b\\[([?>0-9;]*)([@-~])|([\r\n])|([^\x1b\r\n]+)")
+
+    def __init__(self, user, command, columns=80, lines=24, env=None):
+        self.columns, self.rows = columns, [""] * lines
+        self.row = self.column = 0
+        self.modes = set(self.USUAL)
+        self.tones = False  # were there any?
+        self.usual = ""  # what was printed outside of the picture
+        super().__init__(user, command, columns, lines, env)
+
+    def resize(self, columns, lines):
+        self.columns, self.rows = columns, [row[:columns] for row in (self.rows + [""] * lines)[:lines]]
+        super().resize(columns, lines)
+
+    def read_for(self, seconds):
+        return self._read(seconds)
+
+    def _read(self, seconds):
+        found = super()._read(seconds)
+        while part := self.PART.match(self.text):
+            self._take(*part.groups())
+            self.text = self.text[part.end() :]
+        return found
+
+    def _take(self, parameters, final, control, text):
+        if parameters in self.MODES and final in "hl":
+            (self.modes.add if final == "h" else self.modes.discard)(self.MODES[parameters])
+            self.row = self.column = 0
+        elif "alternate" not in self.modes:
+            self.usual += control or text or ""
+        elif text:
+            self._put(text)
+        elif control == "\r" or final == "H":
+            self.column, self.row = 0, 0 if final else self.row
+        elif control:
+            self.row += 1
+            assert self.row < len(self.rows), f"the picture scrolled: {self.rows}"
+        elif final == "K":
+            self.rows[self.row] = self.rows[self.row][: self.column]
+        else:
+            assert final == "m", f"an unknown sequence: {parameters}{final}"
+            self.tones = True
+
+    def _put(self, text):
+        line, end = self.rows[self.row].ljust(self.column), self.column + len(text)
+        assert end <= self.columns, f"past the right edge: {text!r}"
+        self.rows[self.row] = line[: self.column] + text + line[end:]
+        self.column = end
+
+    def see(self, what, seconds=20):
+        """Until what(rows) is true: its value."""
+        end = time.monotonic() + tap.patience(seconds)
+        while not (found := what(self.rows)):
+            assert self._read(end - time.monotonic()), ("not shown", self.rows)
+        return found
 
 
 def run(user, command, **options):

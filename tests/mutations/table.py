@@ -23,6 +23,7 @@ FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "t
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
 SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
+TOP = "tests/bus/test_top.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
@@ -274,6 +275,13 @@ MUTATIONS = [
     # -- what rawnetctl shows
     Mutation("monitor: signals of others are rawnetd's", [("client/watch.c", "return sender && name && strcmp(sender, name) == 0;", "return sender && name;")],
              "tests/bus/test_monitor.py", "signals_of_others", WRONG),
+    Mutation("top: all calls at once", [("client/rate-poll.c", "#define OPEN_CALLS_MAX 4u", "#define OPEN_CALLS_MAX 64u")],
+             TOP, "what_it_asks", WRONG),
+    Mutation("top: what is shown waits for its turn", [("client/top-view.c", "->shown = i >= view->first &&", "->shown = false &&")], TOP, "what_it_asks", WRONG),
+    Mutation("top: the terminal keeps the modes of a picture", [("client/full-screen.c", "TCSANOW, &screen->before", "TCSANOW, &(struct termios){}")],
+             TOP, "signals", WRONG),
+    Mutation("top: a shell's modes stay after SIGCONT", [("client/top.c", "case SIGCONT:\n r = full_screen_enter(&top->full);", "case SIGCONT:")],
+             TOP, "modes_of_a_shell", "the picture's modes"),
     # -- the host leg
     Mutation("leg: polkit is not asked",
              [("service/host.c", """network %s", host->network);
