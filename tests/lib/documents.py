@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The blocks of code in the Markdown documents, so that tests run what is printed.
+"""The blocks of code in the Markdown documents and in the man pages' EXAMPLES, so that tests run what is printed.
 
-A fenced block has a comment in the line before it: <!-- tested: NAME --> or <!-- not tested: REASON -->. Blocks of one name in several
-documents are the same text."""
+A fenced block has a comment in the line before it: <!-- tested: NAME --> or <!-- not tested: REASON -->, in a man page ; tested: NAME and so
+on. Blocks of one name in several documents are the same text."""
 
 import pathlib
 import re
@@ -10,6 +10,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FENCE = re.compile(r"^( *)```(\w*)$")
 MARK = re.compile(r"^ *<!-- (tested|not tested): (.*) -->$")
+PAGE_MARK = re.compile(r"^; (tested|not tested): (.*)$")
 
 
 class Block:
@@ -49,8 +50,31 @@ def blocks_of(path):
     return found
 
 
+def pages():
+    """The man pages, relative to the project."""
+    return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("man/*.scd"))]
+
+
+def blocks_of_page(path):
+    """Every literal block of a man page (scdoc(5)); those of EXAMPLES are commands."""
+    found, block, before, section = [], None, "", ""
+    for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip() == "```":
+            if block:
+                found.append(block)
+            mark = PAGE_MARK.match(before)
+            block = None if block else Block(path, number, "sh" if section == "EXAMPLES" else "", mark and mark.groups())
+        elif block:
+            block.text += line.replace("\\\\", "\\") + "\n"
+        elif line.startswith("# "):
+            section = line[2:]
+        before = line
+    assert not block, f"{block}: this block does not end"
+    return found
+
+
 def blocks():
-    return [block for path in files() for block in blocks_of(path)]
+    return [block for path in files() for block in blocks_of(path)] + [block for path in pages() for block in blocks_of_page(path)]
 
 
 def block(name):
