@@ -118,6 +118,18 @@ RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t 
         return NULL;
 }
 
+bool registry_outgrown(const Registry *registry, const char *parent, uint32_t mtu) {
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const RegistryEntry *entry = &registry->entries[i];
+
+                if (entry->lease.vlan != 0 && !entry->lease.gone && !entry->lease.later &&
+                    entry->carries != 0 && entry->carries < MIN_OF(entry->own_mtu, mtu) &&
+                    strcmp(entry->lease.parent, parent) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static void bury(Registry *registry, uint32_t id) {
         uint32_t *buried;
 

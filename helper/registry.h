@@ -41,6 +41,9 @@ int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uin
  * *position (first: 0) on, whose lease.mtu is another for that; NULL: no more. */
 RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu,
                                    size_t *position);
+/* Does a VLAN interface of this parent, which carries mtu bytes now, keep any lease below what both
+ * could? The kernel lowers VLAN interfaces with their parent and does not raise them. */
+bool registry_outgrown(const Registry *registry, const char *parent, uint32_t mtu);
 /* Forgets it and sets *ret. Returns whether it was there. */
 bool registry_remove(Registry *registry, uint32_t id, WireLease *ret);
 void registry_begin_scan(Registry *registry);

@@ -373,6 +373,8 @@ static void on_link_changed(void *data, uint32_t index, const char *name, uint32
         Server *server = data;
 
         news_mtu(&server->news, index, name, mtu);
+        if (registry_outgrown(&server->registry, name, mtu))
+                server->sweep_wanted = true;
 }
 
 static void on_link_gone(void *data, uint32_t index, bool is_macvlan) {

@@ -280,17 +280,14 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
                       network->name, vlan);
 }
 
-/* Hardened before it is up. */
+/* Hardened, and up. */
 static int open_shared(Netlink *netlink, const Network *network, const LinkInfo *parent,
                        LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
-        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         int r;
 
         r = shared_harden(netlink, parent, link, ret_refusal);
         if (r == 0)
                 r = check_mtu(network, link, NULL, ret_refusal);
-        if (r == 0 && !(link->flags & IFF_UP))
-                r = link_change(netlink, link->index, &up, ret_refusal);
         if (r == 0)
                 *ret = *link;
         return r;

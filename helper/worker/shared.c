@@ -133,12 +133,36 @@ static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
                        : link_change(netlink, link->index, &change, ret_refusal);
 }
 
+/* Needed, it keeps its mark, and grows with its parent: its leases need not wait for the next open.
+ * One that is down is perhaps being taken over. */
+static int keep(Netlink *netlink, const LinkInfo *shared, Refusal *ret_refusal) {
+        LinkInfo parent, link = *shared;
+        Refusal refusal = {};
+        int r;
+
+        r = mark(netlink, shared, ret_refusal);
+        if (r != 0 || shared->lower == 0 || !(shared->flags & IFF_UP))
+                return r;
+        r = link_get_index(netlink, shared->lower, &parent, &refusal);
+        if (r == 0 && link.mtu < parent.mtu)
+                return shared_harden(netlink, &parent, &link, ret_refusal);
+        if (r <= 0 || link_is_missing(r, &refusal))
+                return MIN_OF(r, 0);
+        *ret_refusal = refusal;
+        return r;
+}
+
 int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal) {
+        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         int r = mark(netlink, link, ret_refusal);
 
         if (r == 0)
                 r = follow_parent(netlink, parent, link);
-        return r != 0 ? r : host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+        if (r == 0)
+                r = host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+        if (r == 0 && !(link->flags & IFF_UP))
+                r = link_change(netlink, link->index, &up, ret_refusal);
+        return r;
 }
 
 typedef struct Shared {
@@ -270,7 +294,7 @@ static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t 
         if (r < 0)
                 return r;
         if (r > 0)
-                return mark(netlink, &shared->link, ret_refusal);
+                return keep(netlink, &shared->link, ret_refusal);
         r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
         if (r == 0 || link_is_missing(r, &refusal))
                 return 1;

@@ -38,11 +38,12 @@ int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
 int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
                 Refusal *ret_refusal);
 
-/* Marks it, closes it to the host and gives it its parent's MTU (link->mtu is what it has then).
- * Only if shared_is_ours(). */
+/* Marks it, closes it to the host, gives it its parent's MTU (link->mtu is what it has then) and
+ * brings it up. Only if shared_is_ours(). */
 int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal);
 
-/* Undoes the hardening of those that an administrator has taken over. Deletes those of ours that no
+/* Undoes the hardening of those that an administrator has taken over. Raises the MTU of those that
+ * are needed to their parent's. Deletes those of ours that no
  * lease and no other interface of the host is on, and the host's guard with the last. One of which
  * that cannot be found out stays; the first such error is returned. All stay while the registry may
  * lack a lease. opening:

@@ -394,6 +394,8 @@ MUTATIONS = [
              "tests/netns/test_parents.py", "deleted_under", "the port's end"),
     Mutation("registry: a parent's index is the parent", [("helper/registry.c", "registry->entries[i].lower = 0; found = true;", "found = true;")],
              "tests/netns/test_parents.py", "reused_index", WRONG),
+    Mutation("shared: its MTU stays down until the next open", [(SERVER, "if (registry_outgrown(&server->registry, name, mtu))", "if (mtu == 0)")],
+             "tests/vm/test_vlan.py", "falls_and_rises", "the leases' MTU of", vm=True),
     Mutation("shared: a name alone makes an interface ours",
              [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),

@@ -5,7 +5,9 @@ An 802.11 station is played in test_refusals.py."""
 
 import contextlib
 import errno
+import fcntl
 import re
+import struct
 import subprocess
 
 import bus
@@ -129,7 +131,9 @@ def test_an_ifb_is_noted():
             sh("ip link set ifb-test up")
             checked = lab.run_as("member", ["rawnetctl", "check", "nowhere"]).stdout
             assert "ifb-test is an ifb, which drops what is sent on it" in checked, checked
-            connection.open_tap("nowhere").close_fds()
+            assert "no carrier" not in checked, checked
+            with connection.open_tap("nowhere"):
+                assert " open " in rawnetctl("list"), "guests reach each other"
             lab.wait_no_leases()
         finally:
             sh("ip link del ifb-test")
@@ -192,6 +196,27 @@ def test_without_carrier():
         with frames.WirePort("peer0", None) as wire:
             shapes.port_of(lease).send(frames.marker(lease.info["mac"], "light"))
             wire.wait(b"light", SECONDS)
+
+
+def test_a_tap_that_nobody_holds():
+    """As a parent it has no carrier until a program opens it: check and list say so, and the lease goes on then."""
+    with lab.network("held", Parent="tap-test"), bus.connect("member") as connection:
+        sh("ip tuntap add dev tap-test mode tap; ip link set tap-test up")
+        try:
+            with connection.open_packet("held") as lease:
+                assert " no-carrier " in rawnetctl("list"), rawnetctl("list")
+                done = lab.run_as("member", ["rawnetctl", "check", "held"])
+                assert done.returncode == 1 and "tap-test has no carrier" in done.stdout, done
+                with open("/dev/net/tun", "r+b", buffering=0) as holder:
+                    # TUNSETIFF with IFF_TAP | IFF_NO_PI, linux/if_tun.h
+                    fcntl.ioctl(holder, 0x400454CA, struct.pack("16sH22x", b"tap-test", 0x1002))
+                    lab.wait_for(lambda: " open " in rawnetctl("list"), SECONDS, "the carrier")
+                    assert "no carrier" not in rawnetctl("check", "held")
+                    shapes.port_of(lease).send(frames.marker(lease.info["mac"], "held"))
+                    frames.Port(holder.fileno()).wait(b"held", SECONDS)
+            lab.wait_no_leases()
+        finally:
+            sh("ip link del tap-test")
 
 
 def test_the_largest_mtu():
@@ -352,6 +377,30 @@ def test_mtu_of_the_parent_down_and_up():
         for lease in (*leases, small):
             lease.close_fds()
         lab.wait_no_leases()
+
+
+def test_a_port_with_its_own_mtu():
+    """Smaller than its parent's, which falls below it and rises again: every kind carries the smaller of both, both ways, and counts
+    what from the wire is longer than its own."""
+    with lab.network("small", Parent="parent0", MTU="1300"), parent(), bus.connect("member") as connection, frames.WirePort("peer0", None) as wire:
+        for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
+            with connection.open(kind, "small", **options) as lease:
+                port, dropped = shapes.port_of(lease), 0
+                for mtu, carries in ((1500, 1300), (1200, 1200), (1250, 1250), (1500, 1300)):
+                    sh(f"ip link set parent0 mtu {mtu}; ip link set peer0 mtu {mtu}")
+                    lab.wait_for(lambda: mtus(lease) == [carries], SECONDS, f"MTU {carries}")  # pylint: disable=cell-var-from-loop
+                    text = f"{mtu} fits".encode().ljust(carries, b"x")
+                    port.send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, text))
+                    wire.wait(text, SECONDS)
+                    for length in (1305, 1500) if mtu == 1500 else ():
+                        wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, b"long".ljust(length, b".")))
+                        dropped += 1
+                    wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, text))
+                    came = port.before(text, SECONDS)
+                    assert not [frame for frame in came if b"long" in frame], (kind, options, mtu, [len(frame) for frame in came])
+                    found = connection.statistics(lease.path)["rx_dropped"]
+                    assert found == dropped, (kind, options, mtu, found)
+            lab.wait_no_leases()
 
 
 def test_mtu_of_a_direct_port():

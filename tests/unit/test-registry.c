@@ -113,6 +113,28 @@ static void test_mtu(_unused_ void **state) {
         registry_free(&r);
 }
 
+/* A VLAN interface that keeps its leases below what its parent carries again. */
+static void test_outgrown(_unused_ void **state) {
+        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"),
+                  plain = lease_of(RAWNET_ID_MIN + 1, "lab");
+        Registry r = {0};
+
+        lease.vlan = 100;
+        snprintf(lease.parent, sizeof(lease.parent), "eth1");
+        snprintf(plain.parent, sizeof(plain.parent), "eth2");
+        assert_int_equal(registry_put(&r, &lease, 3, 1500), 1);
+        assert_int_equal(registry_put(&r, &plain, 4, 1200), 1);
+        assert_false(registry_outgrown(&r, "eth1", 1500));
+        assert_int_equal(registry_put(&r, &lease, 3, 1200), 2);
+        assert_true(registry_outgrown(&r, "eth1", 1201));
+        assert_false(registry_outgrown(&r, "eth1", 1200));
+        assert_false(registry_outgrown(&r, "eth2", 1500));
+        lease.gone = 1;
+        assert_int_equal(registry_put(&r, &lease, 3, 1200), 2);
+        assert_false(registry_outgrown(&r, "eth1", 1500));
+        registry_free(&r);
+}
+
 /* What has the index of an interface that went is another interface. */
 static void test_lower_gone(_unused_ void **state) {
         WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
@@ -231,8 +253,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_mtu),          cmocka_unit_test(test_lower_gone),
-                cmocka_unit_test(test_scan),         cmocka_unit_test(test_count),
-                cmocka_unit_test(test_count_queues), cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_outgrown),     cmocka_unit_test(test_scan),
+                cmocka_unit_test(test_count),        cmocka_unit_test(test_count_queues),
+                cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -439,6 +439,38 @@ def test_parent_s_mtu_raised_and_lowered_under_leases():
             through_again(frames.Port(small.fd, vnet_hdr=True), small.info["mac"], "still there", trunk)
 
 
+def test_parent_s_mtu_falls_and_rises_under_leases():
+    """The kernel lowers rawnet's interface with the parent and does not raise it: rawnet does, while leases live, and they follow."""
+    def mtus(*leases):
+        with bus.connect("member") as connection:
+            return [connection.get_all(lease.path, bus.LEASE)["MTU"] for lease in leases]
+
+    with lab.network("small", VLAN=100, MTU=1300), bus.connect("member") as member, contextlib.ExitStack() as stack:
+        leases = [stack.enter_context(member.open(kind, network, **options)) for kind, network, options in
+                  (("tap", "small", {}), ("packet", "small", {}), ("packet", "small", {"vnet_hdr": True}),
+                   ("tap", "vlan100", {}), ("tap", "vlan200", {}))]  # fmt: skip
+        stack.callback(vlan.run, "ip", "link", "set", "wire0", "mtu", "1500")
+        for mtu in (1500, 1200, 1400, 1500):
+            vlan.run("ip", "link", "set", "wire0", "mtu", str(mtu))
+            wanted = [min(mtu, 1300)] * 3 + [mtu] * 2
+            lab.wait_for(lambda: mtus(*leases) == wanted, 30, f"the leases' MTU of {wanted}")  # pylint: disable=cell-var-from-loop
+            (shared,) = vlan.shared(100)
+            assert shared["mtu"] == mtu and "NOARP" in shared["flags"], shared
+            for lease, carries in zip(leases, wanted):
+                port, text = frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"]), f"{lease.id} {mtu}".encode().ljust(carries, b"x")
+                with frames.WirePort(f"wire.{lease.info['vlan']}") as far:
+
+                    def out():
+                        # Above 1280 rawnet's interface was down for a moment (helper/worker/shared.c), and its carrier comes after it.
+                        port.send(frames.ether(frames.BROADCAST, lease.info["mac"], frames.TEST, text))  # pylint: disable=cell-var-from-loop
+                        with contextlib.suppress(AssertionError):
+                            return far.wait(text, 0.5)  # pylint: disable=cell-var-from-loop
+
+                    lab.wait_for(out, 20, f"a frame of {carries} bytes from {lease.info}")
+                    far.send(frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, text))
+                    port.wait(text)
+
+
 def test_shared_interface_gets_no_address_when_it_grows():
     """The kernel gives a link IPv6 anew, with an address, when its MTU passes 1280: not this one."""
     with contextlib.ExitStack() as stack:
