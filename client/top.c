@@ -316,7 +316,7 @@ static int run(Top *top) {
         r = bus_connect(&bus, &refusal);
         if (r == 0)
                 r = sd_bus_attach_event(bus, top->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r >= 0)
+        if (r == 0)
                 r = rate_poll_new(bus, top->event, &top->table, on_round_done, top, &top->poll);
         if (r == 0)
                 r = watch_start(bus, &handler, top, &watch, &refusal);

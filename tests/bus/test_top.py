@@ -303,6 +303,12 @@ def test_wrong_words():
         assert done.returncode == 2 and what in done.stderr and done.stderr.count("\n") == 1, done
 
 
+def test_no_bus():
+    """On a terminal, too, it is the usual line."""
+    status, text = terminal.run("member", TOP, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/run/no-such-bus"})
+    assert status == 1 and "cannot reach the D-Bus system bus" in text and "\x1b" not in text, (status, text)
+
+
 def test_the_helper_is_away():
     """The picture says so, and has no old rates; afterwards all is as before."""
     with bus.connect("member") as connection, connection.open_tap("lab", name="web"), top("--interval=0.5", columns=200) as picture:
