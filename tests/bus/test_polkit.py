@@ -5,6 +5,7 @@ import contextlib
 import json
 
 import bus
+import documents
 import changes
 import lab
 import tap
@@ -172,6 +173,44 @@ def test_the_example_rule_gives_nobodys_address_away():
             connection.open_tap("office", mac="52:54:00:00:00:01").close_fds()
         else:
             bus.expect_error("NotSupported", connection.open_tap, "office", mac="52:54:00:00:00:01")  # polkit says yes
+
+
+# -- the rules of docs/administrators.md, with users and groups of the lab
+
+
+def rule(name, old, new):
+    """The block of that name as a file of the name in its first line."""
+    text = documents.block(name)
+    assert f'"{old}"' in text, text
+    return lab.polkit_rule(text.replace(f'"{old}"', f'"{new}"'), text.split()[1].rpartition("/")[2])
+
+
+def test_the_printed_rule_for_a_user():
+    with bus.connect("outsider") as outsider, lab.network("vlan100", VLAN="none"), rule("rule-user", "bob", "outsider"):
+        outsider.open_tap("vlan100").close_fds()
+        outsider.open_packet("vlan100").close_fds()
+        bus.expect_error(INTERACTIVE, outsider.open_tap, "lab")
+
+
+def test_the_printed_rule_for_a_group():
+    with bus.connect("outsider") as outsider, rule("rule-group", "developers", "outsider"):
+        outsider.open_tap("lab").close_fds()
+        bus.expect_error(INTERACTIVE, outsider.open_packet, "lab")
+
+
+def test_the_printed_rule_for_vlans():
+    with bus.connect("member") as member, rule("rule-vlans", "developers", "rawnet"), lab.network("phones", VLAN="200"), \
+            lab.network("office", VLAN="100"):  # fmt: skip
+        bus.expect_error(DENIED, member.open_tap, "phones")
+        bus.expect_error(INTERACTIVE, member.open_tap, "office")
+        member.open_tap("lab").close_fds()
+
+
+def test_the_printed_rule_for_operators():
+    with bus.connect("outsider") as outsider, bus.connect("member") as member, member.open_tap("lab") as lease:
+        bus.expect_error(INTERACTIVE, outsider.close_lease, lease.path)
+        with rule("rule-operators", "operators", "outsider"):
+            outsider.close_lease(lease.path)
 
 
 def test_outsider_without_an_agent():
