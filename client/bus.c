@@ -11,6 +11,7 @@
 
 #include "client/agent.h"
 #include "client/bus-call.h"
+#include "client/user-name.h"
 
 #define QUERY_USEC                                                                                 \
         UINT64_C(                                                                                  \
@@ -79,6 +80,13 @@ static bool is_refused_by_bus(const char *name, const char *message) {
                 strncmp(message, broker, strlen(broker)) == 0);
 }
 
+/* rawnetd's own sentence. */
+static int refuse_in_its_words(const char *name, const char *message, Refusal *ret_refusal) {
+        _cleanup_free_ char *text = user_names_in(*message ? message : name);
+
+        return text ? refuse(ret_refusal, error_code(name), "%s", text) : -ENOMEM;
+}
+
 int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
         const char *name = error->name, *message = error->message ? error->message : strerror(-r);
 
@@ -115,7 +123,7 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                         "the system bus does not let you call rawnetd: its policy (/etc/dbus-1/system.d) allows it to others, such as "
                         "members of group " RAWNET_GROUP
                         "; ask an administrator, and log in again after a change of your groups");
-        return refuse(ret_refusal, error_code(name), "%s", *message ? message : name);
+        return refuse_in_its_words(name, message, ret_refusal);
 }
 
 static int query(sd_bus *bus, uint64_t usec, const char *path, const char *interface,

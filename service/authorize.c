@@ -86,18 +86,18 @@ int authorize(Request *request, const PolkitQuestion *question, const char *what
         if (r != 0)
                 return r;
         if (answer == POLKIT_NO)
-                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s, uid %u)",
-                              what, no_text(request), question->action, request->uid);
+                return refuse(ret, RAWNET_ACCESS_DENIED, "you may not %s: %s (action %s)", what,
+                              no_text(request), question->action);
         if (answer == POLKIT_CHALLENGE)
                 return refuse(
                         ret, RAWNET_INTERACTIVE_REQUIRED,
                         "to %s, a password is needed, and there is no authentication agent to ask for it: use a "
-                        "terminal or a desktop session%s (action %s, uid %u)",
+                        "terminal or a desktop session%s (action %s)",
                         what,
                         question->for_group
                                 ? ", or ask an administrator to add you to group " RAWNET_GROUP
                                 : "",
-                        question->action, request->uid);
+                        question->action);
         *ret_yes = answer == POLKIT_YES;
         return 0;
 }

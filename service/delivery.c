@@ -154,7 +154,8 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         r = bus_stats_read(reply, BUS_STATS_OUTGOING_FDS, &waiting);
         if (r < 0 && !table->no_stats) {
                 log_info(
-                        "the bus does not say what is unread (%s): what it has answered after is taken as read",
+                        "the bus does not report unread messages (%s): a message counts as read once the bus has "
+                        "answered the question about it",
                         strerror(-r));
                 table->no_stats = true;
         }
@@ -395,15 +396,14 @@ int delivery_refuse_unread(const DeliveryTable *table, uint32_t uid, const char 
         if (!d)
                 return refuse(
                         ret, RAWNET_LIMITS_EXCEEDED,
-                        "network %s: the bus holds too many messages that are not read, this connection's or other users' "
-                        "with descriptors; read what has arrived, or try again later",
+                        "network %s: the bus holds too many unread messages, of this connection, or with descriptors "
+                        "of other users; read what has arrived, or try again later",
                         network);
         return refuse(
                 ret, RAWNET_LIMITS_EXCEEDED,
-                "network %s: connection %s of uid %" PRIu32
-                " does not read what the bus has for it, and a message with "
-                "descriptors is among it; one at a time is sent to a user: read it, or close that connection",
-                network, receiver(d), uid);
+                "network %s: your connection %s to the bus has not read a message with descriptors, and a user "
+                "is sent one such message at a time; read it, or close that connection",
+                network, receiver(d));
 }
 
 int delivery_refuse_unable(const char *network, Refusal *ret) {

@@ -81,10 +81,10 @@ static bool check_count(Gate *gate, const GateQueue *queue, const char *member, 
                 (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
                              "%s: too many calls at once; wait for one of them to end", member);
         else
-                (void)refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                             "%s: %u requests of uid %" PRIu32
-                             " are being worked on already; wait for one of them to end",
-                             member, n, queue->uid);
+                (void)refuse(
+                        ret, RAWNET_LIMITS_EXCEEDED,
+                        "%s: you have %u requests in progress already; wait for one of them to end",
+                        member, n);
         return false;
 }
 
@@ -179,7 +179,7 @@ static void item_release(Gate *gate, uint32_t uid, GateItem *item) {
                         (void)sd_bus_reply_method_errno(item->message, r, NULL);
         }
         if (r < 0)
-                log_debug("a call of uid %" PRIu32 " is lost: %s", uid, strerror(-r));
+                log_debug("a call of user %" PRIu32 " is lost: %s", uid, strerror(-r));
         gate_item_free(item);
 }
 

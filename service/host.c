@@ -18,8 +18,8 @@ static int check_name(const char *name, Refusal *ret) {
         if (r == 0 && parsed.vlan != 0)
                 r = refuse(
                         ret, RAWNET_INVALID_ARGS,
-                        "network %s: a host leg belongs to a network file, and a range of VLANs has none; "
-                        "name a network without .VID",
+                        "network %s: only a network of one VLAN has a host interface, and a VLAN of a range has "
+                        "none; name a network without .VID",
                         name);
         return r;
 }
@@ -52,10 +52,10 @@ static void log_done(const Request *request) {
         const WireHost *host = &request->host;
 
         if (host->interface[0])
-                log_info("host leg %s of network %s is up, as uid %" PRIu32 " asked",
+                log_info("host interface %s of network %s: brought up for user %" PRIu32,
                          host->interface, host->network, request->uid);
         else
-                log_info("host leg of network %s is down, as uid %" PRIu32 " asked", host->network,
+                log_info("host interface of network %s: removed for user %" PRIu32, host->network,
                          request->uid);
 }
 
@@ -74,8 +74,9 @@ static void on_done(void *userdata, const WireReply *reply, const int *fds, size
         else
                 r = -EBADMSG;
         if (r < 0)
-                log_error("rawnet-helper's answer for the host leg of network %s makes no sense",
-                          request->host.network);
+                log_error(
+                        "rawnet-helper's answer for the host interface of network %s makes no sense",
+                        request->host.network);
         else if (!request->caller_gone && request->host.interface[0])
                 r = sd_bus_reply_method_return(request->message, "s", request->host.interface);
         else if (!request->caller_gone)
@@ -132,11 +133,11 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         request->service->host_asked = true;
         question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
                       vlan_protocol_detail(host->vlan, host->protocol), host->interface);
-        snprintf(what, sizeof(what), "give this host a leg on network %s", host->network);
+        snprintf(what, sizeof(what), "make the host interface of network %s", host->network);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        /* No lease's name is empty: the address is the leg's alone. After polkit's answer, since it
+        /* No lease's name is empty: the address is the host interface's alone. After polkit's answer, since it
          * is another one each time where there is no key. */
         r = machine_mac(&request->service->key, prefix, 0, host->network, "", &host->mac);
         return r < 0 ? r : call_helper(request, &wire, ret);
@@ -160,7 +161,7 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
                       known ? vlan_to_string(network.vlan_first, vlan) : "",
                       known ? vlan_protocol_detail(network.vlan_first, network.protocol) : "",
                       network.host_interface);
-        snprintf(what, sizeof(what), "remove this host's leg on network %s", wire.host.network);
+        snprintf(what, sizeof(what), "remove the host interface of network %s", wire.host.network);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
@@ -182,7 +183,7 @@ static void on_swept(void *userdata, const WireReply *reply, const int *fds, siz
         closer_close(service->closer, fds, n_fds);
         if (refusal)
                 log_warning(
-                        "host legs that no file asks for may stay until rawnet-helper's next start: %s",
+                        "host interfaces that no network file asks for may stay until rawnet-helper's next start: %s",
                         refusal->text);
 }
 
@@ -193,6 +194,6 @@ void host_sweep(Service *service) {
 
         r = helper_call(service->helper, &wire, on_swept, service, &refusal);
         if (r != 0)
-                log_warning("cannot have host legs looked at: %s",
+                log_warning("cannot ask rawnet-helper to look at the host interfaces: %s",
                             r > 0 ? refusal.text : strerror(-r));
 }

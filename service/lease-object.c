@@ -93,7 +93,7 @@ static int close_question(Request *request, const WireLease *wire, bool *ret_yes
         polkit_detail(&question, "network", wire->network);
         snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
         polkit_detail(&question, "owner", number);
-        snprintf(what, sizeof(what), "close lease %s of uid %" PRIu32, lease_label(wire, label),
+        snprintf(what, sizeof(what), "close lease %s of user %" PRIu32, lease_label(wire, label),
                  wire->uid);
         return authorize(request, &question, what, ret_yes, ret);
 }

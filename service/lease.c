@@ -76,7 +76,7 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %s of uid %" PRIu32 " on network %s ended: %s%s%s%s",
+        log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s%s%s",
                   lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network, reason,
                   gone ? " (" : "", gone ? lease->wire.parent : "",
                   gone ? " or its VLAN interface was deleted; open a new lease)" : "");
@@ -103,7 +103,7 @@ static void log_refused(const Service *service, const WireLease *lease) {
         };
 
         if (lease->refused_why != LEARN_REFUSED_NOTHING)
-                log_event(&event, "lease %s of uid %" PRIu32 ": %s", lease_label(lease, label),
+                log_event(&event, "lease %s of user %" PRIu32 ": %s", lease_label(lease, label),
                           lease->uid, lease_refused(service, lease, text));
 }
 

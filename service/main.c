@@ -57,7 +57,7 @@ static int parse_arguments(int argc, char **argv) {
                 switch (c) {
                 case 'i':
                         if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
-                                log_error("--idle-seconds= takes 0 (never) to %u, not \"%s\"",
+                                log_error("--idle-seconds= takes 0 (never) to %u, not '%s'",
                                           IDLE_SECONDS_MAX, optarg);
                                 return -EINVAL;
                         }
@@ -65,16 +65,15 @@ static int parse_arguments(int argc, char **argv) {
                 case 'o':
                         if (text_parse_u32(optarg, 0, OPENS_PER_SECOND_MAX, &arg_opens_per_second) <
                             0) {
-                                log_error(
-                                        "--opens-per-second= takes 0 (no limit) to %u, not \"%s\"",
-                                        OPENS_PER_SECOND_MAX, optarg);
+                                log_error("--opens-per-second= takes 0 (no limit) to %u, not '%s'",
+                                          OPENS_PER_SECOND_MAX, optarg);
                                 return -EINVAL;
                         }
                         break;
                 case 'q':
                         if (text_parse_u32(optarg, 1, RAWNET_QUEUES_PER_USER_MAX,
                                            &arg_queues_per_user) < 0) {
-                                log_error("--queues-per-user= takes 1 to %u, not \"%s\"",
+                                log_error("--queues-per-user= takes 1 to %u, not '%s'",
                                           RAWNET_QUEUES_PER_USER_MAX, optarg);
                                 return -EINVAL;
                         }
@@ -95,7 +94,7 @@ static int parse_arguments(int argc, char **argv) {
                         return -EINVAL;
                 }
         if (optind < argc) {
-                log_error("rawnetd takes no argument \"%s\"", argv[optind]);
+                log_error("rawnetd takes no argument '%s'", argv[optind]);
                 return -EINVAL;
         }
         return 0;

@@ -161,7 +161,7 @@ static void log_opened(const Request *request, const WireLease *lease) {
                 .uid = request->uid,
         };
 
-        log_event(&event, "lease %s opened: %s port on network %s for uid %" PRIu32 ", MAC %s",
+        log_event(&event, "lease %s opened: %s port on network %s for user %" PRIu32 ", MAC %s",
                   lease_label(lease, label), kind_with_article(lease->kind), lease->network,
                   request->uid, event.mac ? event.mac : "to be learned");
 }
@@ -260,10 +260,10 @@ static int rate_check(Request *request, const char *network, Refusal *ret) {
         if (r < 0 || rate_take(opens, request->uid, now))
                 return MIN_OF(r, 0);
         return refuse(ret, RAWNET_LIMITS_EXCEEDED,
-                      "network %s: uid %" PRIu32 " has opened ports too fast, and may open %" PRIu32
-                      " each second now; wait a "
-                      "moment, or the administrator raises --opens-per-second= of rawnetd(8)",
-                      network, request->uid, rate_per_second(opens));
+                      "network %s: you have opened ports too fast, and may open %" PRIu32
+                      " each second now; wait a moment, or ask an administrator to raise "
+                      "--opens-per-second= of rawnetd(8)",
+                      network, rate_per_second(opens));
 }
 
 static void on_probed(void *userdata) {
@@ -358,7 +358,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
                 return r;
         if (lease_kind_from_string(kind_text, &kind) < 0)
                 return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %.64s: unknown kind \"%.32s\"; there are tap and packet",
+                              "network %.64s: unknown kind '%.32s'; there are tap and packet",
                               full_name, kind_text);
         r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &wire.open, ret);
         request->open = wire.open;

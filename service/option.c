@@ -67,7 +67,7 @@ static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *netw
                 return refuse(
                         ret, RAWNET_INVALID_ARGS,
                         "network %s: option mac is neither an address such as 52:54:00:12:34:56 nor "
-                        "\"learn\"",
+                        "learn",
                         network);
         options->mac = mac;
         options->mac_mode = WIRE_MAC_GIVEN;
@@ -97,7 +97,7 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
         if (id < 0)
                 return refuse(
                         ret, RAWNET_INVALID_ARGS,
-                        "network %s: unknown option \"%.64s\" for a %s port; there are mac, name, queues, "
+                        "network %s: unknown option '%.64s' for a %s port; there are mac, name, queues, "
                         "%svnet-hdr",
                         network, key, lease_kind_to_string(kind),
                         kind == KIND_TAP ? "vhost, " : "");

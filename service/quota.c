@@ -23,15 +23,15 @@ static int check_learning(const Request *request, const Network *network, Refusa
         if (count_learning(request, false) >= RAWNET_LEARNING_PER_USER_MAX)
                 return refuse(
                         ret, RAWNET_LIMITS_EXCEEDED,
-                        "network %s: %u ports of uid %u wait for their guest's first frame (mac=learn), which "
-                        "is the most that one user may have; start those guests, close those ports (rawnetctl "
-                        "list), or give the guest's address by mac=",
-                        network->name, RAWNET_LEARNING_PER_USER_MAX, request->uid);
+                        "network %s: %u of your ports wait for their guest's first frame (mac=learn), and a user "
+                        "may have no more of them; start those guests, close those ports (rawnetctl list), or "
+                        "give the guest's address by mac=",
+                        network->name, RAWNET_LEARNING_PER_USER_MAX);
         if (count_learning(request, true) >= RAWNET_LEARNING_MAX)
                 return refuse(
                         ret, RAWNET_LIMITS_EXCEEDED,
-                        "network %s: %u ports of all users wait for their guest's first frame (mac=learn), which "
-                        "is the most that this host may have; give the guest's address by mac=, or try later",
+                        "network %s: %u ports of all users wait for their guest's first frame (mac=learn), and "
+                        "this host may have no more of them; give the guest's address by mac=, or try later",
                         network->name, RAWNET_LEARNING_MAX);
         return 0;
 }
@@ -46,10 +46,10 @@ static int check_queues(const Request *request, const Network *network, Refusal 
                 return 0;
         return refuse(
                 ret, RAWNET_QUOTA_EXCEEDED,
-                "network %s: the ports of uid %u on all networks have %u queues and this one would have %u more, "
-                "of at most %u; end one of them (rawnetctl list), ask for fewer queues, or the administrator "
-                "raises --queues-per-user= of rawnetd(8)",
-                network->name, request->uid, n, request->open.queues, service->queues_per_user);
+                "network %s: your ports on all networks have %u of at most %u queues, and this one would have %u "
+                "more; close one of them (rawnetctl list), ask for fewer queues, or ask an administrator to "
+                "raise --queues-per-user= of rawnetd(8)",
+                network->name, n, service->queues_per_user, request->open.queues);
 }
 
 int quota_check(const Request *request, const Network *network, Refusal *ret) {
@@ -60,24 +60,23 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
         if (n >= network->max_leases)
                 return refuse(
                         ret, RAWNET_QUOTA_EXCEEDED,
-                        "network %s has %u leases of at most %u; end one of them (rawnetctl list), or the "
-                        "administrator raises MaxLeases= in %s",
+                        "network %s has %u of at most %u leases; close one of them (rawnetctl list), or "
+                        "ask an administrator to raise MaxLeases= in %s",
                         network->name, n, network->max_leases, network->path);
         n = count(request, network->name, false);
         if (n >= network->max_leases_per_user)
                 return refuse(
                         ret, RAWNET_QUOTA_EXCEEDED,
-                        "uid %u has %u leases on network %s of at most %u; end one of them (rawnetctl "
-                        "list), or the administrator raises MaxLeasesPerUser= in %s",
-                        request->uid, n, network->name, network->max_leases_per_user,
-                        network->path);
+                        "network %s: you have %u of at most %u leases on it; close one of them (rawnetctl list), "
+                        "or ask an administrator to raise MaxLeasesPerUser= in %s",
+                        network->name, n, network->max_leases_per_user, network->path);
         n = count(request, NULL, false);
         if (n >= LEASES_PER_USER_MAX)
                 return refuse(
                         ret, RAWNET_LIMITS_EXCEEDED,
-                        "network %s: uid %u has %u leases over all networks, which is the most that one "
-                        "user may have; end one of them (rawnetctl list)",
-                        network->name, request->uid, n);
+                        "network %s: you have %u leases on all networks, and a user may have no more; close one of "
+                        "them (rawnetctl list)",
+                        network->name, n);
         r = check_queues(request, network, ret);
         return r != 0 ? r : check_learning(request, network, ret);
 }

@@ -37,7 +37,8 @@ static void log_count(const Entry *entry, bool others) {
         if (others)
                 log_event(&event, "refused %u more requests by other users", entry->n);
         else
-                log_event(&event, "refused %u more requests by uid %" PRIu32, entry->n, entry->uid);
+                log_event(&event, "refused %u more requests by user %" PRIu32, entry->n,
+                          entry->uid);
 }
 
 static int arm(RefusalLog *log) {

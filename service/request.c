@@ -152,8 +152,8 @@ static void log_refused(const Request *q, const Refusal *refusal) {
         }
         if (q->host.network[0])
                 event.network = q->host.network;
-        log_event(&event, "refused %s by uid %u: %s", sd_bus_message_get_member(q->message), q->uid,
-                  refusal->text);
+        log_event(&event, "refused %s by user %u: %s", sd_bus_message_get_member(q->message),
+                  q->uid, refusal->text);
 }
 
 static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {

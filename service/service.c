@@ -185,7 +185,7 @@ static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal
         };
 
         if (refusal_log_wants(service->refusals, uid, false))
-                log_event(&event, "refused a call by uid %" PRIu32 ": %s", uid, refusal->text);
+                log_event(&event, "refused a call by user %" PRIu32 ": %s", uid, refusal->text);
 }
 
 static void on_gate_idle(void *userdata) {

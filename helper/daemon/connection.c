@@ -117,7 +117,7 @@ static bool is_rawnetd(const Connections *connections, int fd) {
                 return false;
         if (peer.uid == connections->peer_uid)
                 return true;
-        log_warning("refused a connection of uid %u (pid %d): only " RAWNET_USER_SERVICE
+        log_warning("refused a connection of user %u (pid %d): only " RAWNET_USER_SERVICE
                     " may speak here",
                     peer.uid, peer.pid);
         return false;

@@ -11,10 +11,10 @@ int queues_check(const Pool *pool, const Registry *registry, const WireOpen *ope
 
         if (n + open->queues <= RAWNET_QUEUES_PER_USER_MAX)
                 return 0;
-        return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
-                      "network %s: the ports of uid %" PRIu32
-                      " have %u queues and this one would have "
-                      "%" PRIu32
-                      "; rawnet-helper allows %u to one user; end one of them (rawnetctl list)",
-                      open->network, open->uid, n, open->queues, RAWNET_QUEUES_PER_USER_MAX);
+        return refuse(
+                ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                "network %s: your ports on all networks have %u of at most %u queues, and this one "
+                "would have %" PRIu32
+                " more; close one of them (rawnetctl list), or ask for fewer queues",
+                open->network, n, RAWNET_QUEUES_PER_USER_MAX, open->queues);
 }

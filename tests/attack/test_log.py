@@ -40,14 +40,14 @@ def test_refusals_are_counted():
                     ids.append(f"rn{lease.id:x}")
         for number in ids:
             lab.wait_for(lambda n=number: lines("rawnetd", rf"lease {n} .* ended: last-fd", start), 20, "the record of an end")
-            assert len(lines("rawnetd", rf"lease {number} opened: a tap port on network lab for uid", start)) == 1, number
+            assert len(lines("rawnetd", rf"lease {number} opened: a tap port on network lab for user", start)) == 1, number
         uid = lab.uid_of("outsider")
-        found = lines("rawnetd", rf"refused .*\buid {uid}\b", start)
+        found = lines("rawnetd", rf"refused .*\buser {uid}\b", start)
         intervals = (time.monotonic() - begin) / 10
         tap.diag(f"{len(found)} lines: {found[:3]}")
         assert 1 <= len(found) <= 2 + intervals, found[:5]
         # What was not written is counted.
-        lab.wait_for(lambda: lines("rawnetd", rf"refused [0-9]+ more requests by uid {uid}\b", start), 30, "the count")
+        lab.wait_for(lambda: lines("rawnetd", rf"refused [0-9]+ more requests by user {uid}\b", start), 30, "the count")
 
 
 def test_refusals_of_one_method_after_another():
@@ -60,7 +60,7 @@ def test_refusals_of_one_method_after_another():
                          (caller.close_lease, "/org/rawnet1/lease/65536"), (caller.call, bus.ROOT, bus.MANAGER, "HostUp", "s", ("nope",))):  # fmt: skip
                 with contextlib.suppress(bus.BusError):
                     call[0](*call[1:])
-        found = lines("rawnetd", rf"refused .*\buid {lab.uid_of('nobody')}\b", start)
+        found = lines("rawnetd", rf"refused .*\buser {lab.uid_of('nobody')}\b", start)
         assert 1 <= len(found) <= 2 + (time.monotonic() - begin) / 10, found[:5]
 
 

@@ -234,10 +234,10 @@ WRONG = (
     (2, "plug lab", "--qmp"),
     (2, "plug --qmp", "--qmp needs a value"),
     (2, "plug --qmp /nowhere", "network"),
-    (2, "plug --qmp /nowhere lab lab", "network"),
+    (2, "plug --qmp /nowhere lab lab", "plug: too many arguments (see 'rawnetctl help plug')"),
     (2, "plug --qmp /nowhere --kind tap lab", "--kind"),
     (2, "unplug rn12345", "--qmp"),
-    (2, "unplug --qmp /nowhere", "device"),
+    (2, "unplug --qmp /nowhere", "unplug: which device? (see 'rawnetctl help unplug')"),
     (2, "unplug --qmp /nowhere --mac learn x", "--mac"),
     (125, "run", "which network"),
     (125, "run lab", "which command"),
@@ -454,11 +454,11 @@ def test_a_lease_has_one_name():
         word = f"rn{lease.id:x}"
         assert f"lease {word} (web) opened" in lab.log_of("rawnetd"), lab.log_of("rawnetd")[-600:]
         assert word in good("list") and f" {word} (web)\n" in good("stat", str(lease.id))
-        bad(1, "close", word, user="outsider", contains=(f"lease {word} (web)",))
+        bad(1, "close", word, user="outsider", contains=(f"lease {word} (web) of user member",))
         good("close", word)
         bad(1, "close", word, contains=(f"lease {word} (web) on network lab is already closed",))
         lease.close_fds()
-        lab.wait_for(lambda: f"lease {word} (web) of uid" in lab.log_of("rawnetd"), 10, "the entry of its end")
+        lab.wait_for(lambda: f"lease {word} (web) of user" in lab.log_of("rawnetd"), 10, "the entry of its end")
         lab.wait_for(lambda: not connection.leases(), 10, "the lease's end")
         bad(1, "stat", word, contains=(f"there is no lease {word}; it may have ended",))
         bad(1, "close", str(lease.id), contains=(f"{lease.id}: there is no lease {word}",))

@@ -114,7 +114,7 @@ def test_outside_of_the_prefixes():
             expected = f"rawnet2 {uid} tap strict 1 0 1500 - {since} lab wire0 refused={FOREIGN}/prefix name=my vm"
             assert guest.record() == expected, guest.record()
             lines = lab.wait_for(lambda: log_lines(guest, start), 10, "a line of the log")
-            assert len(lines) == 1 and guest.properties()["RefusedReason"] in lines[0] and f"uid {uid}" in lines[0], lines
+            assert len(lines) == 1 and guest.properties()["RefusedReason"] in lines[0] and f"of user {uid}" in lines[0], lines
             # New daemons know it, from the record.
             before = guest.properties()
             lab.kill_helper()

@@ -56,7 +56,7 @@ static void test_per_user(void **state) {
         add(f, "lab.100", 1000); /* another VLAN of the same */
         assert_string_equal(refusal.text, "untouched");
         assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "network lab",
-                       "uid 1000", "at most 2", "/etc/lab.conf");
+                       "you have 2 of at most 2 leases", "/etc/lab.conf");
         assert_int_equal(check(f, 1001, &refusal), 0);
 }
 
@@ -82,7 +82,8 @@ static void test_ended_counts(void **state) {
 
         first = add(f, "lab", 1000);
         add(f, "lab", 1000)->ended = true;
-        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "you have 2 of at most 2 leases");
         lease_table_remove(&f->service.leases, first);
         assert_int_equal(check(f, 1000, &refusal), 0);
 }
@@ -105,7 +106,8 @@ static void test_opens_under_way(void **state) {
         }
         assert_int_equal(check(f, 1000, &refusal), 0);
         under_way[0].stage = REQUEST_HELPER;
-        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "you have 2 of at most 2 leases");
         under_way[0].opens = false;
         assert_int_equal(check(f, 1000, &refusal), 0);
         f->service.requests = NULL;
@@ -121,7 +123,7 @@ static void test_over_all_networks(void **state) {
         assert_int_equal(check(f, 1000, &refusal), 0);
         add(f, "another", 1000);
         assert_refused(check(f, 1000, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal, "network lab",
-                       "uid 1000");
+                       "you have 4096 leases on all networks");
         assert_int_equal(check(f, 1001, &refusal), 0);
 }
 
@@ -164,7 +166,8 @@ static void test_faults(void **state) {
         assert_true(failures > 100);
         /* Nothing that counting calls can fail. */
         fault_arm(1, ENOMEM);
-        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal, "uid 1000");
+        assert_refused(check(f, 1000, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
+                       "you have 100 of at most 100 leases");
         assert_int_equal(check(f, 1001, &refusal), 0);
         assert_false(fault_disarm());
 }
@@ -188,13 +191,13 @@ static void test_learning(void **state) {
                 lease = add(f, "other", 1000);
         }
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
-                       "network lab", "uid 1000", "mac=");
+                       "network lab", "of your ports wait", "mac=");
         assert_int_equal(check(f, 1000, &refusal), 0);
         lease->wire.mac.octet[0] = 0x52; /* learned */
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = &under_way;
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
-                       "uid 1000");
+                       "of your ports wait");
         under_way.opens = false;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = NULL;
@@ -230,20 +233,20 @@ static void test_queues(void **state) {
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         asks.open.queues = 3;
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
-                       "network lab", "uid 1000", "6 queues", "3 more", "at most 8",
+                       "network lab", "have 6 of at most 8 queues", "3 more",
                        "--queues-per-user=", "rawnetctl list");
         under_way.stage = REQUEST_POLKIT;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         asks.open.queues = 6;
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
-                       "3 queues", "6 more");
+                       "3 of at most 8 queues", "6 more");
         f->service.queues_per_user = 9;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         /* Root is a user like any other. */
         asks.uid = 0;
         asks.open.queues = 10;
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_QUOTA_EXCEEDED, &refusal,
-                       "uid 0");
+                       "your ports on all networks have 0 of at most 9 queues");
         f->service.requests = NULL;
 }
 

@@ -80,14 +80,14 @@ static void test_first_then_a_count(void **state) {
                 assert_false(refusal_log_wants(f->log, 1000, false));
         assert_int_equal(pass(f, 9 * SECOND), 0);
         assert_int_equal(pass(f, 2 * SECOND), 1);
-        assert_string_equal(fake.text, "refused 100000 more requests by uid 1000");
+        assert_string_equal(fake.text, "refused 100000 more requests by user 1000");
         assert_int_equal(fake.event.uid, 1000);
         assert_int_equal(fake.event.level, LOG_INFO);
         assert_string_equal(fake.event.message_id, RAWNET_EVENT_REFUSED);
         /* The flood goes on: one line an interval. */
         assert_false(refusal_log_wants(f->log, 1000, false));
         assert_int_equal(pass(f, 11 * SECOND), 1);
-        assert_string_equal(fake.text, "refused 1 more requests by uid 1000");
+        assert_string_equal(fake.text, "refused 1 more requests by user 1000");
         /* It is over: nothing more, and the next one is a first one. */
         assert_int_equal(pass(f, 11 * SECOND), 0);
         assert_true(refusal_log_wants(f->log, 1000, false));
@@ -124,7 +124,7 @@ static void test_the_end_loses_nothing(void **state) {
         for (unsigned i = 0; i < 4; i++)
                 (void)refusal_log_wants(f->log, 1000, false);
         refusal_log_free(f->log);
-        assert_string_equal(fake.text, "refused 3 more requests by uid 1000");
+        assert_string_equal(fake.text, "refused 3 more requests by user 1000");
         assert_return_code(refusal_log_new(f->event, &f->log), 0);
 }
 
