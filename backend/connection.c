@@ -41,7 +41,7 @@ int connection_use(Connection *connection, int fd, Refusal *ret_refusal) {
             getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_UNIX ||
             type != SOCK_STREAM)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "descriptor %d is no connected UNIX stream socket", fd);
+                              "descriptor %d is not a connected UNIX stream socket", fd);
         return adopt(connection, fd);
 }
 
@@ -57,13 +57,14 @@ static int remove_stale(const Connection *connection, Refusal *ret_refusal) {
                 return errno == ENOENT ? 0
                                        : refuse_errno(ret_refusal, errno, "looking for %s", path);
         if (!S_ISSOCK(st.st_mode))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s is there and is no socket",
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s exists and is not a socket; remove it, or choose another path",
                               path);
         if (connect(fd, (const struct sockaddr *)&connection->address,
                     sizeof(connection->address)) == 0 ||
             errno != ECONNREFUSED)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "another program listens on %s already", path);
+                              "another program listens on %s already; choose another path", path);
         return unlink(path) < 0 ? refuse_errno(ret_refusal, errno, "removing the old %s", path) : 0;
 }
 

@@ -132,7 +132,7 @@ static int on_front_end(Loop *loop, bool *ret_end, Refusal *ret_refusal) {
         *ret_end = !connection_lost(&loop->connection);
         if (*ret_end)
                 return 0;
-        log_info("the front end has gone; waiting for the next");
+        log_info("the front end has disconnected; waiting for the next");
         return connection_seek(&loop->connection);
 }
 

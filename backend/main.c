@@ -178,12 +178,14 @@ static int parse_arguments(int argc, char **argv, Arguments *arguments) {
                         return -EINVAL;
         }
         if (optind < argc) {
-                log_error("what is '%s' for? rawnet-vhost --help lists the options", argv[optind]);
+                log_error("unexpected argument '%s'; rawnet-vhost --help lists the options",
+                          argv[optind]);
                 return -EINVAL;
         }
         if (arguments->n_sockets == 0 ||
             !!arguments->listen + !!arguments->connect + (arguments->socket_fd >= 0) != 1) {
-                log_error("it takes --fd and one of --socket, --socket-fd and --connect");
+                log_error("give --fd, and one of --socket, --socket-fd and --connect; see "
+                          "rawnet-vhost --help");
                 return -EINVAL;
         }
         return 0;
@@ -233,7 +235,7 @@ static int close_strangers(const Arguments *arguments) {
 /* The front end may make a memory file shorter after it was mapped: the next touch is a SIGBUS, and
  * the end of this port. */
 static void on_bus_error(int signal_number) {
-        static const char text[] = "rawnet-vhost: the guest's memory was taken away under it\n";
+        static const char text[] = "rawnet-vhost: the front end took the guest's memory away\n";
         ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
 
         _exit(n < 0 ? EXIT_FAILURE : EXIT_BROKEN);
@@ -326,7 +328,8 @@ int main(int argc, char **argv) {
         for (unsigned i = 0; i < arguments.n_sockets && r == 0; i++)
                 r = check_socket(arguments.sockets[i], &refusal);
         if (r == 0 && close_strangers(&arguments) < 0)
-                r = refuse(&refusal, RAWNET_INVALID_ARGS, "a descriptor was named twice");
+                r = refuse(&refusal, RAWNET_INVALID_ARGS,
+                           "--fd or --socket-fd: a descriptor is given twice");
         if (r != 0) {
                 exit_status(r, &refusal);
                 return EXIT_USAGE;

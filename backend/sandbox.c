@@ -136,7 +136,7 @@ int sandbox_give_up(Refusal *ret_refusal) {
         capng_clear(CAPNG_SELECT_CAPS);
         if (capng_apply(CAPNG_SELECT_CAPS) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-                return refuse_errno(ret_refusal, errno, "giving privileges up");
+                return refuse_errno(ret_refusal, errno, "dropping privileges");
         return 0;
 }
 

@@ -58,7 +58,7 @@ static const struct option plug_long_options[] = {
 static const struct option unplug_long_options[] = {{"qmp", required_argument, NULL, OPTION_QMP},
                                                     {}};
 
-/* 0 or EXIT_USAGE. last: what the one argument is. */
+/* 0 or EXIT_USAGE. last: the question for the one argument, where it is missing. */
 static int parse(int argc, char **argv, const struct option *long_options, const char *last,
                  PlugOptions *ret) {
         int c;
@@ -77,11 +77,15 @@ static int parse(int argc, char **argv, const struct option *long_options, const
                         return EXIT_USAGE;
         }
         if (!ret->socket) {
-                log_error("%s: --qmp SOCKET is missing: where QEMU's -qmp listens", argv[0]);
+                log_error(
+                        "%s: --qmp SOCKET is missing; write the path of the socket that QEMU's -qmp "
+                        "listens on",
+                        argv[0]);
                 return EXIT_USAGE;
         }
         if (argc - optind != 1) {
-                log_error("%s: which %s? (see rawnetctl --help)", argv[0], last);
+                log_error("%s: %s (see 'rawnetctl help %s')", argv[0],
+                          argc > optind ? "too many arguments" : last, argv[0]);
                 return EXIT_USAGE;
         }
         return 0;
@@ -90,8 +94,9 @@ static int parse(int argc, char **argv, const struct option *long_options, const
 static int check_id(const char *id) {
         if (id_is_valid(id))
                 return 0;
-        log_error("'%s' is no id: a letter, then letters, digits, '-', '.' and '_', %u at most", id,
-                  ID_LENGTH_MAX);
+        log_error("--id is a letter and then letters, digits, '-', '.' and '_', %u characters at "
+                  "most, not '%s'",
+                  ID_LENGTH_MAX, id);
         return EXIT_USAGE;
 }
 
@@ -247,7 +252,7 @@ int verb_plug(int argc, char **argv) {
         int r;
 
         port_init(&port, NULL, &PORT_REQUEST_INIT);
-        r = parse(argc, argv, plug_long_options, "network", &options);
+        r = parse(argc, argv, plug_long_options, "which network?", &options);
         if (r == 0 && options.id)
                 r = check_id(options.id);
         if (r != 0)
@@ -303,7 +308,7 @@ int verb_unplug(int argc, char **argv) {
         Refusal refusal = {};
         int r;
 
-        r = parse(argc, argv, unplug_long_options, "device", &options);
+        r = parse(argc, argv, unplug_long_options, "which device?", &options);
         if (r == 0)
                 r = check_id(argv[optind]);
         if (r != 0)

@@ -146,9 +146,10 @@ static bool take_command(RunOptions *options, PortRequest *request, char **rest,
         if (*rest && strcmp(*rest, "--") == 0)
                 rest++;
         else if (*rest && **rest == '-') {
-                log_error("%s comes after the network: options stand before it, and -- before the "
-                          "command",
-                          *rest);
+                log_error(
+                        "run: %s comes after the network: write options before the network, and -- "
+                        "before the command",
+                        *rest);
                 return false;
         }
         if (!*rest) {
@@ -181,8 +182,8 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                 pending = run_long_options[i].name;
         }
         if (pending && ret->n_ports > 0) {
-                log_error("--%s comes after the last --port and would apply to none: options stand "
-                          "before their --port",
+                log_error("run: --%s comes after the last --port and would apply to none: write it "
+                          "before its --port",
                           pending);
                 return EXIT_OWN_FAILURE;
         }

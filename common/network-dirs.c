@@ -181,19 +181,30 @@ static int not_found(const char *name, bool named, const char *const *dirs, Refu
 }
 
 /* May the file be believed? NULL, or why not and what to do. */
-static const char *untrusted(const struct stat *st, uid_t owner, char *buffer, size_t size) {
+static const char *untrusted(const Found *found, uid_t owner, char *buffer, size_t size) {
+        const struct stat *st = &found->st;
+
         if (!S_ISREG(st->st_mode))
                 return "it is not a regular file; write the network's settings into one";
         if (st->st_uid != owner) {
+                char name[16];
+
+                snprintf(name, sizeof(name), "%u", owner);
+                if (owner == 0)
+                        memcpy(name, "root", sizeof("root"));
                 snprintf(buffer, size,
-                         "it belongs to uid %u and must belong to uid %u; an administrator "
-                         "checks its contents, then: chown %u it",
-                         st->st_uid, owner, owner);
+                         "it belongs to user %u and must belong to %s; an administrator checks "
+                         "its contents, then runs: chown %s %s",
+                         st->st_uid, name, name, found->path);
                 return buffer;
         }
-        if (st->st_mode & (S_IWGRP | S_IWOTH))
-                return "its group or others may write to it; an administrator checks its contents, then: "
-                       "chmod 644 it";
+        if (st->st_mode & (S_IWGRP | S_IWOTH)) {
+                snprintf(buffer, size,
+                         "its group or others may write to it; an administrator checks its "
+                         "contents, then runs: chmod 644 %s",
+                         found->path);
+                return buffer;
+        }
         return NULL;
 }
 
@@ -223,8 +234,10 @@ static int cannot_open(const char *name, const Found *found, int errnum, Network
                        Refusal *ret_refusal) {
         char reason[160];
 
-        snprintf(reason, sizeof(reason), "it cannot be opened: %s; %s", strerrordesc_np(errnum),
-                 errnum == EACCES ? "chmod 644 it, and 755 its directory" : "correct or remove it");
+        snprintf(reason, sizeof(reason), "it cannot be opened: %s; an administrator %s",
+                 strerrordesc_np(errnum),
+                 errnum == EACCES ? "runs chmod 644 on it, and chmod 755 on its directory"
+                                  : "corrects or removes it");
         return bad_file(name, found->path, ret, ret_refusal, reason);
 }
 
@@ -240,7 +253,7 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
                          Refusal *ret_refusal) {
         _cleanup_(found_close) Found found = {.fd = -1};
         _cleanup_free_ char *text = NULL;
-        char buffer[160];
+        char buffer[sizeof(found.path) + 160];
         const char *reason;
         size_t length = network_name_length(name), size = 0;
         int r;
@@ -255,7 +268,7 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
                 return r;
         if (r < 0)
                 return cannot_open(name, &found, -r, ret, ret_refusal);
-        reason = untrusted(&found.st, owner, buffer, sizeof(buffer));
+        reason = untrusted(&found, owner, buffer, sizeof(buffer));
         if (is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
                 return masked(name, &found, ret_refusal);
         /* Before anything is waited for: whom nobody trusts cannot keep a daemon busy by writing.

@@ -317,19 +317,19 @@ static int parse_assignment(Parser *p, char *line) {
         const char *name, *value, *hint;
 
         if (!equals)
-                return bad(p, p->line, "\"%.80s\" is not understood; write Key=value", line);
+                return bad(p, p->line, "'%.80s' is not understood; write Key=value", line);
         *equals = '\0';
         name = trim(line);
         value = trim(equals + 1);
         if (p->section == 0)
-                return bad(p, p->line, "%.80s= stands before [Network]; put it below that line",
+                return bad(p, p->line, "%.80s= comes before [Network]; move it below that line",
                            name);
         for (Key key = 0; key < KEY_COUNT; key++) {
                 if (strcmp(keys[key].name, name) != 0)
                         continue;
                 if (p->seen[key] != 0)
                         return bad(p, p->line,
-                                   "%s= a second time (the first is in line %u); "
+                                   "%s= is given a second time (the first is in line %u); "
                                    "remove one of them",
                                    name, p->seen[key]);
                 p->seen[key] = p->line;

@@ -40,7 +40,7 @@ int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *
         if (network.host_interface[0] == '\0')
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network %s has no interface of the host's own; add HostInterface=NAME to %s for one",
+                        "network %s has no host interface; an administrator adds HostInterface=NAME to %s",
                         host->network, network.path);
         memcpy(host->parent, network.parent, sizeof(host->parent));
         memcpy(host->interface, network.host_interface, sizeof(host->interface));

@@ -117,7 +117,7 @@ def test_offloads_and_interruptions():
         with guest(back) as one:
             one.run("get_address")
         status, said = back.end()
-        assert status == 0 and said.count("front end has gone") == 2, (status, said)
+        assert status == 0 and said.count("front end has disconnected") == 2, (status, said)
 
 
 @tap.limit(200)

@@ -140,7 +140,7 @@ def test_both_directions():
             with testpmd(back, "txonly") as front:
                 sends(front)
             status, said = back.end()
-            assert status == 0 and said.count("front end has gone") == 3, (status, said)
+            assert status == 0 and said.count("front end has disconnected") == 3, (status, said)
 
 
 @tap.limit(120)

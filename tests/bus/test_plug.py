@@ -215,8 +215,8 @@ def test_no_qemu_there():
     refused("at most 107 bytes", "--qmp", "/" + "x" * 200, "lab")
     refused("--qmp", "lab", status=2)
     refused("which network", "--qmp", SOCKET, status=2)
-    refused("no id", "--qmp", SOCKET, "--id", "0a", "lab", status=2)
-    refused("no id", "--qmp", SOCKET, "--id", "a:b", "lab", status=2)
+    refused("--id is a letter and then", "--qmp", SOCKET, "--id", "0a", "lab", status=2)
+    refused("not 'a:b'", "--qmp", SOCKET, "--id", "a:b", "lab", status=2)
     refused("which device", "--qmp", SOCKET, verb="unplug", status=2)
     path = f"{HOME}/not-qemu"
     with socket.socket(socket.AF_UNIX) as listener:

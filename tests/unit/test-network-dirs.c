@@ -394,7 +394,7 @@ static void test_owner_and_mode(void **state) {
                         check_bad(f, getuid(), "lab", &f->first, "others may write to it");
         }
         assert_int_equal(chmod(path, 0644), 0);
-        check_bad(f, getuid() + 1, "lab", &f->first, "it belongs to uid ");
+        check_bad(f, getuid() + 1, "lab", &f->first, "it belongs to user ");
 }
 
 static void test_not_a_file(void **state) {

@@ -279,9 +279,10 @@ static void test_bad_structure(_unused_ void **state) {
         check_bad_text("\xef\xbb\xbf[Network]\n", 1, "byte order mark");
         check_bad_text(HEAD "[Other]\n", 4, "unknown section [Other]");
         check_bad_text(HEAD "[Network]\n", 4, "second [Network] (the first is in line 1)");
-        check_bad_text(HEAD "Parent=eth1\n", 4, "Parent= a second time (the first is in line 2)");
+        check_bad_text(HEAD "Parent=eth1\n", 4,
+                       "Parent= is given a second time (the first is in line 2)");
         check_bad_text(HEAD "MTU=1500\n\nMTU=1500\n", 6,
-                       "MTU= a second time (the first is in line 4)");
+                       "MTU= is given a second time (the first is in line 4)");
         check_bad_text(HEAD "mtu=1500\n", 4, "unknown key mtu=");
         check_bad_text(HEAD "Color=red\n", 4, "unknown key Color=");
         check_bad_text(HEAD "=1500\n", 4, "unknown key =");
