@@ -45,7 +45,7 @@ static int refuse_connection(int r, Refusal *ret_refusal) {
                 return refuse(
                         ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                         "the D-Bus system bus at %s closed the connection: does dbus run (systemctl status "
-                        "dbus), has uid %u a user name (getent passwd %u), or is there a proxy that is too "
+                        "dbus), has user %u a name (getent passwd %u), or is there a proxy that is too "
                         "old for this program (xdg-dbus-proxy before 0.1.6)?",
                         bus_address(), getuid(), getuid());
         return refuse(
@@ -311,18 +311,20 @@ int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal) {
 
         r = bus_call_authorized(bus, build_open, &port->request, &reply, ret_refusal);
         if (r == -EINVAL) /* D-Bus strings are UTF-8 */
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "the names of network and lease and the MAC address must be plain "
-                              "text");
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "the network, the lease's name and the MAC address must be UTF-8 text");
         if (r != 0)
                 return r;
         r = read_opened(reply, port);
         if (is_descriptor_limit(r))
                 return refuse_limit(ret_refusal);
         if (r < 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd's answer for network %s makes no sense: %s",
-                              port->request.network, strerror(-r));
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "network %s: cannot read rawnetd's answer: %s; are rawnetctl and rawnetd of one "
+                        "version?",
+                        port->request.network, strerror(-r));
         return 0;
 }
 

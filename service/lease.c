@@ -60,6 +60,15 @@ static void lease_remove(Service *service, Lease *lease) {
 /* Ended's reason where the parent or the VLAN interface was deleted under the lease. */
 static const char link_gone[] = "link-gone";
 
+/* For the journal. */
+static const char *reason_text(const char *reason) {
+        if (strcmp(reason, "closed") == 0)
+                return "its user closed it";
+        if (strcmp(reason, "revoked") == 0)
+                return "another user closed it";
+        return "its last file descriptor was closed";
+}
+
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
         const bool gone = strcmp(reason, link_gone) == 0;
@@ -76,10 +85,10 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s%s%s",
-                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network, reason,
-                  gone ? " (" : "", gone ? lease->wire.parent : "",
-                  gone ? " or its VLAN interface was deleted; open a new lease)" : "");
+        log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s",
+                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
+                  gone ? lease->wire.parent : reason_text(reason),
+                  gone ? " or its VLAN interface was deleted; open a new lease" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");

@@ -56,9 +56,8 @@ static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *netw
                 if (kind != KIND_TAP)
                         return refuse(
                                 ret, RAWNET_NOT_SUPPORTED,
-                                "network %s: mac=learn is for tap ports only, whose guest's MAC nobody "
-                                "tells; a program that opens a packet port says its own MAC, or leaves "
-                                "mac out and takes the one that rawnet chooses",
+                                "network %s: mac=learn works with kind tap only; give an address, or leave "
+                                "mac out for one that rawnet chooses",
                                 network);
                 options->mac_mode = WIRE_MAC_LEARN;
                 return 0;

@@ -28,6 +28,6 @@ int host_mac_check(Netlink *host, const char *network, const MacAddress *mac,
                 return r;
         return refuse(
                 ret_refusal, RAWNET_ADDRESS_IN_USE,
-                "network '%s': MAC address %s is that of the host's interface %s; choose another",
+                "network %s: MAC address %s is that of the host's interface %s; choose another",
                 network, mac_format(mac, text), search.found);
 }

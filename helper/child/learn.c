@@ -118,8 +118,8 @@ static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
         lease->refused_why = (uint8_t)why;
         lease->refused_mac = *mac;
         if (uplink_write_record(l->plan, l->netlink, &refusal) != 0)
-                log_limited(&l->refusals, LOG_WARNING, "cannot write a refused address down: %s",
-                            refusal.text);
+                log_limited(&l->refusals, LOG_WARNING,
+                            "cannot record the address that a port refused: %s", refusal.text);
         (void)report_lease(l->report_fd, lease, 0, 0);
 }
 

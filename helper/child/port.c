@@ -43,7 +43,7 @@ int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refu
                 request.ifr_flags |= IFF_MULTI_QUEUE;
         memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
         for (n = 0; n < queues; n++) {
-                r = open_device("/dev/net/tun", "load the tun module (modprobe tun)", &fds[n],
+                r = open_device("/dev/net/tun", "load the module (modprobe tun)", &fds[n],
                                 ret_refusal);
                 if (r != 0)
                         goto fail;
@@ -172,8 +172,8 @@ int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds,
 int port_open_vhost(unsigned count, int *fds, Refusal *ret_refusal) {
         for (unsigned n = 0; n < count; n++) {
                 int r = open_device("/dev/vhost-net",
-                                    "load the vhost_net module, or ask for no vhost", &fds[n],
-                                    ret_refusal);
+                                    "load the module (modprobe vhost_net), or leave vhost out",
+                                    &fds[n], ret_refusal);
 
                 if (r != 0) {
                         fd_pass_close_all(fds, n);

@@ -29,12 +29,11 @@ int uplink_raise(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refus
                 /* Another random address needs another guard: the worker starts over. */
                 if (plan->mac_mode == WIRE_MAC_RANDOM ||
                     clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
-                        return refuse(
-                                ret_refusal, RAWNET_ADDRESS_IN_USE,
-                                "network '%s': MAC address %s is in use on its wire by another "
-                                "lease or by the host; choose another%s",
-                                plan->lease.network, mac_format(&plan->lease.mac, mac),
-                                plan->lease.lease_name[0] ? ", or another lease name" : "");
+                        return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
+                                      "network %s: MAC address %s is in use on its wire by another "
+                                      "lease or by the host; choose another%s",
+                                      plan->lease.network, mac_format(&plan->lease.mac, mac),
+                                      plan->lease.lease_name[0] ? ", or another lease name" : "");
                 clock_pause(PLAN_PAUSE_USEC);
         }
 }

@@ -298,7 +298,8 @@ static void end_probe(Server *server) {
         if (server->probed)
                 return;
         if (!server->context.quiet_probe)
-                log_warning("the kernel could not be probed; assuming the worst");
+                log_warning(
+                        "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
         server->context.features = WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }

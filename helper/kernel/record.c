@@ -352,9 +352,8 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
         if (r == -EOPNOTSUPP)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT
-                              ", and this version cannot "
-                              "read "
-                              "its record",
+                              ", and this version cannot read its record; install that version "
+                              "again",
                               id);
         if (r < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,

@@ -79,11 +79,10 @@ static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal)
         if (r != 0)
                 return r;
         if (memcmp(&terms, request, sizeof(terms)) != 0)
-                return refuse(
-                        ret_refusal, RAWNET_ACCESS_DENIED,
-                        "network '%s': %s was changed while the request was being authorized; "
-                        "try again",
-                        network.name, network.path);
+                return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
+                              "network %s: %s was changed while the request was being authorized; "
+                              "try again",
+                              network.name, network.path);
         r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
         if (r != 0)
                 return r;
@@ -105,7 +104,7 @@ static void ignore_advertisements(const char *name) {
         if (fd < 0 && errno == ENOENT) /* no IPv6 */
                 return;
         if (fd < 0 || write(fd, "0", 1) < 0)
-                log_warning("host leg: cannot switch router advertisements off: %s",
+                log_warning("host interface %s: cannot switch router advertisements off: %s", name,
                             strerror(errno));
 }
 
@@ -147,15 +146,16 @@ static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *r
 
         leg_alias(network->name, alias);
         if (strcmp(other->kind, "macvlan") == 0 && strcmp(other->alias, alias) == 0)
-                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
-                              "network '%s': its host leg %s is on another interface than %s says; "
-                              "remove it first (rawnetctl host down %s)",
-                              network->name, other->name, network->path, network->name);
-        return refuse(
-                ret_refusal, RAWNET_NETWORK_BUSY,
-                "network '%s': the host has another interface %s already, which is not this "
-                "network's leg; rename or remove that, or choose another HostInterface= in %s",
-                network->name, other->name, network->path);
+                return refuse(
+                        ret_refusal, RAWNET_NETWORK_BUSY,
+                        "network %s: its host interface %s is on another interface than %s says; "
+                        "remove it first (rawnetctl host down %s)",
+                        network->name, other->name, network->path, network->name);
+        return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
+                      "network %s: the host has another interface %s already, which is not this "
+                      "network's host interface; rename or remove that, or choose another "
+                      "HostInterface= in %s",
+                      network->name, other->name, network->path);
 }
 
 /* By an alternative name (ip-link(8), altname) another interface may be found. */
@@ -227,10 +227,11 @@ static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *le
                 return 0;
         r = link_change(netlink, leg->index, &up, &refusal);
         if (r > 0 && (refusal.kernel_errno == EADDRINUSE || refusal.kernel_errno == EBUSY))
-                return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
-                              "network '%s': the address %s of its host leg is in use by another "
-                              "interface on %s; end that lease (rawnetctl list), then try again",
-                              network->name, mac_format(&leg->mac, mac), network->parent);
+                return refuse(
+                        ret_refusal, RAWNET_ADDRESS_IN_USE,
+                        "network %s: the address %s of its host interface is in use by another "
+                        "interface on %s; end that lease (rawnetctl list), then try again",
+                        network->name, mac_format(&leg->mac, mac), network->parent);
         if (r > 0)
                 *ret_refusal = refusal;
         return r;
@@ -257,7 +258,7 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
                 if (r == 0 && leg.index == 0)
                         r = refuse(
                                 ret_refusal, RAWNET_NETWORK_BUSY,
-                                "network '%s': its host leg %s was removed while it was made; try "
+                                "network %s: its host interface %s was removed while it was made; try "
                                 "again",
                                 network->name, network->host_interface);
         }
@@ -342,7 +343,7 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts
         if (before != after ||
             !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
                 return report_doubt(report_fd, leg->index, after);
-        log_notice("removing host leg %s: no network file asks for it", leg->name);
+        log_notice("removing host interface %s: no network file asks for it", leg->name);
         return delete_leg(netlink, leg, ret_refusal);
 }
 

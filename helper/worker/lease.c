@@ -8,16 +8,18 @@
 
 /* The kernel's words say what; the network's name says where. */
 int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal) {
-        static const char named[] = "network '";
+        static const char word[] = "network ";
+        const size_t length = sizeof(word) - 1;
         Refusal said = *refusal;
 
         if (r == RAWNET_KERNEL_REFUSED) {
-                refuse(refusal, RAWNET_KERNEL_REFUSED, "network '%s' on %s: the kernel refused: %s",
+                refuse(refusal, RAWNET_KERNEL_REFUSED, "network %s on %s: the kernel refused: %s",
                        network, parent, said.text);
                 refusal->kernel_errno = said.kernel_errno;
-        } else if (strncmp(said.text, named, sizeof(named) - 1) != 0) {
+        } else if (strncmp(said.text, word, length) != 0 ||
+                   strncmp(said.text + length, network, strcspn(network, ".")) != 0) {
                 /* From a module that knows links and devices only. */
-                refuse(refusal, said.error, "network '%s': %s", network, said.text);
+                refuse(refusal, said.error, "network %s: %s", network, said.text);
         }
         return r;
 }
@@ -30,15 +32,14 @@ int lease_find(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refus
         if (ret->later)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "a later version of rawnet opened lease " RAWNET_PORT_NAME_FORMAT
-                              ", and this version leaves "
-                              "it alone; "
-                              "its holder ends it, or install that version again",
+                              ", and this version leaves it alone; end its program, or install "
+                              "that version again",
                               id);
         if (ret->gone)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "lease " RAWNET_PORT_NAME_FORMAT
-                              " is already closed; its holder still has the descriptor "
-                              "open",
+                              " is already closed; it counts against quotas until its program "
+                              "closes the file descriptors",
                               id);
         return 0;
 }

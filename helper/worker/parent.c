@@ -34,7 +34,7 @@ static int check_free(const Network *network, const LinkInfo *link, const char *
         if (link->master == 0 || strcmp(link->master_kind, "vrf") == 0)
                 return 0;
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network '%s': its %s %s is a port of another interface (%s); name that one "
+                      "network %s: its %s %s is a port of another interface (%s); name that one "
                       "in Parent=%s, or take %s out of it",
                       network->name, what, link->name,
                       link->master_kind[0] ? link->master_kind : "enslaved",
@@ -47,7 +47,7 @@ static int check_ethernet(const Network *network, const LinkInfo *link, const ch
         if (link->hardware == ARPHRD_ETHER)
                 return 0;
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network '%s': its %s %s is not an Ethernet interface; name a wired one "
+                      "network %s: its %s %s is not an Ethernet interface; name a wired one "
                       "in Parent=",
                       network->name, what, link->name);
 }
@@ -59,7 +59,7 @@ static int check_wired(const Network *network, const LinkInfo *link, const char 
         if (r <= 0)
                 return r;
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network '%s': its %s %s is a wireless station, which carries one MAC "
+                      "network %s: its %s %s is a wireless station, which carries one MAC "
                       "address only; name a wired interface in Parent=",
                       network->name, what, link->name);
 }
@@ -69,7 +69,7 @@ static int check_up(const Network *network, const LinkInfo *link, const char *wh
         if (link->flags & IFF_UP)
                 return 0;
         return refuse(ret_refusal, RAWNET_PARENT_MISSING,
-                      "network '%s': its %s %s is down; bring it up (ip link set %s up)",
+                      "network %s: its %s %s is down; bring it up (ip link set %s up)",
                       network->name, what, link->name, link->name);
 }
 
@@ -123,7 +123,7 @@ static int look_at_parent(Netlink *netlink, const Network *network, uint16_t fir
         if (link_is_missing(r, &refusal))
                 r = refuse(
                         &refusal, RAWNET_PARENT_MISSING,
-                        "network '%s': there is no interface %s; plug it in or correct Parent= in %s",
+                        "network %s: there is no interface %s; plug it in or correct Parent= in %s",
                         network->name, network->parent, network->path);
         if (r != 0) {
                 memcpy(parent.name, network->parent, sizeof(parent.name));
@@ -256,26 +256,26 @@ int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *
         if (r == 0)
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': VLAN %u of %s belongs to another lease (Mode=exclusive) or to a "
+                        "network %s: VLAN %u of %s belongs to another lease (Mode=exclusive) or to a "
                         "container; wait until the lease ends, see rawnetctl list, or delete the "
                         "container's VLAN interface",
                         network->name, vlan, parent->name);
         if (shared_is_ours(&other))
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': VLAN %u of %s is in use by leases or the host leg of another network, on %s; end "
+                        "network %s: VLAN %u of %s is in use by leases or the host interface of another network, on %s; end "
                         "those, see rawnetctl list, or choose another Mode= than exclusive",
                         network->name, vlan, parent->name, other.name);
         return refuse(
                 ret_refusal, RAWNET_NETWORK_BUSY,
-                "network '%s': VLAN %u of %s is in use by the host's interface %s; delete that, or "
+                "network %s: VLAN %u of %s is in use by the host's interface %s; delete that, or "
                 "choose another Mode= than exclusive",
                 network->name, vlan, parent->name, other.name);
 }
 
 int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network '%s': this kernel has no 802.1Q, so VLAN %u cannot be served; load "
+                      "network %s: this kernel has no 802.1Q, so VLAN %u cannot be served; load "
                       "the 8021q module or use VLAN=none",
                       network->name, vlan);
 }

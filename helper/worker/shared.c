@@ -52,27 +52,27 @@ int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
         if (strcmp(link->name, name) != 0)
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': the host's interface %s has the alternative name %s, which rawnet "
+                        "network %s: the host's interface %s has the alternative name %s, which rawnet "
                         "needs for VLAN %u of %s; remove that name (ip link property del dev %s altname %s)",
                         network->name, link->name, name, vlan, parent->name, link->name, name);
         if (strcmp(link->kind, "vlan") != 0 || link->vlan != vlan ||
             link->vlan_protocol != network->protocol)
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': the host has an interface %s, a name that rawnet needs for VLAN %u of "
+                        "network %s: the host has an interface %s, a name that rawnet needs for VLAN %u of "
                         "%s, and it is not that VLAN's; rename or delete it (ip link delete %s)",
                         network->name, name, vlan, parent->name, name);
         if (link->lower != parent->index)
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': %s, the interface for VLAN %u of %s, is on another interface, perhaps "
+                        "network %s: %s, the interface for VLAN %u of %s, is on another interface, perhaps "
                         "because %s was moved to a container; end the leases on it (rawnetctl list), then "
                         "delete it (ip link delete %s)",
                         network->name, name, vlan, parent->name, parent->name, name);
         if (!shared_is_ours(link))
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
-                        "network '%s': the host has an interface %s for VLAN %u of %s, with a name that rawnet needs and "
+                        "network %s: the host has an interface %s for VLAN %u of %s, with a name that rawnet needs and "
                         "without rawnet's mark; rename it to keep it, or delete it (ip link delete %s)",
                         network->name, name, vlan, parent->name, name);
         return 0;

@@ -20,7 +20,7 @@ static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refu
                 return 0;
         return refuse(
                 ret_refusal, RAWNET_ACCESS_DENIED,
-                "network '%s': %s was changed while the request was being authorized; try again",
+                "network %s: %s was changed while the request was being authorized; try again",
                 request->network, ret->path);
 }
 
@@ -81,8 +81,8 @@ static int check_mac(const Network *network, const WireOpen *request, MacPrefixe
                         return find_reserving(request, ret_reserving, ret_refusal);
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': mac=learn needs kind tap; a program that takes a packet "
-                        "lease gives its MAC address or lets rawnet choose",
+                        "network %s: mac=learn works with kind tap only; give an address, or leave mac "
+                        "out for one that rawnet chooses",
                         request->network);
         case WIRE_MAC_RANDOM:
                 return network_choose_mac(network, request->network, &prefix, ret_refusal);
@@ -109,15 +109,15 @@ static int check_kernel(const LeaseContext *context, const Network *network,
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': there is no /dev/vhost-net that rawnet-helper can open; load "
-                        "the vhost_net module, or ask for no vhost",
+                        "network %s: there is no /dev/vhost-net that rawnet-helper can open; load "
+                        "the module (modprobe vhost_net), or leave vhost out",
                         request->network);
         /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
          * tag. */
         if (isolation == ISOLATION_DIRECT && (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network '%s': Isolation=direct needs a kernel that does not complete "
+                        "network %s: Isolation=direct needs a kernel that does not complete "
                         "checksums where the sender says, after the guard has looked (fixed in "
                         "Linux 6.12); this one does, so use Isolation=strict in %s, or ask for "
                         "vnet-hdr=false, which is strict",
@@ -157,9 +157,12 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
         if (r != 0)
                 return r;
         if (context->n_leases >= plan.network.max_leases)
-                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
-                              "network '%s': all %u leases (MaxLeases= in %s) are taken",
-                              request->network, plan.network.max_leases, plan.network.path);
+                return refuse(
+                        ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                        "network %s has %zu of at most %u leases; close one of them (rawnetctl "
+                        "list), or ask an administrator to raise MaxLeases= in %s",
+                        request->network, context->n_leases, plan.network.max_leases,
+                        plan.network.path);
         plan.shape = shape_of(context, request, isolation);
         plan.lease = (WireLease){.uid = request->uid,
                                  .kind = kind,

@@ -39,7 +39,7 @@ def test_refusals_are_counted():
                 with member.open_tap("lab", seconds=60) as lease:
                     ids.append(f"rn{lease.id:x}")
         for number in ids:
-            lab.wait_for(lambda n=number: lines("rawnetd", rf"lease {n} .* ended: last-fd", start), 20, "the record of an end")
+            lab.wait_for(lambda n=number: lines("rawnetd", rf"lease {n} .* ended: its last file descriptor was closed", start), 20, "the record of an end")
             assert len(lines("rawnetd", rf"lease {number} opened: a tap port on network lab for user", start)) == 1, number
         uid = lab.uid_of("outsider")
         found = lines("rawnetd", rf"refused .*\buser {uid}\b", start)

@@ -35,10 +35,10 @@ def test_max_leases_counts_everybody():
 def test_max_leases_per_user():
     with lab.network("own", MaxLeasesPerUser="2"), bus.connect("member") as one, bus.connect("member") as same, bus.connect("member2") as two:
         with one.open_tap("own"), same.open_tap("own"):
-            full(one, "own", "MaxLeasesPerUser=", str(lab.uid_of("member")))
+            full(one, "own", "MaxLeasesPerUser=", "you have 2 of at most 2 leases")
             full(same, "own", "MaxLeasesPerUser=")
             with two.open_tap("own"), two.open_tap("own"):
-                full(two, "own", "MaxLeasesPerUser=", str(lab.uid_of("member2")))
+                full(two, "own", "MaxLeasesPerUser=", "you have 2 of at most 2 leases")
 
 
 def test_a_closed_lease_that_is_held_counts():
@@ -141,7 +141,7 @@ def test_queues_per_user():
         asked = len(lab.questions())
         for kind in ("tap", "packet"):
             for connection in (one, same):
-                full(connection, "lab", str(lab.uid_of("member")), f"{QUEUES} queues", f"at most {QUEUES}", "--queues-per-user=", kind=kind)
+                full(connection, "lab", f"have {QUEUES} of at most {QUEUES} queues", "--queues-per-user=", kind=kind)
         assert len(lab.questions()) == asked, "polkit was asked first"
         with two.open_tap("lab", queues=16):
             pass
@@ -152,7 +152,7 @@ def test_queues_per_user():
         lab.wait_for(lambda: lease_count(one, "member") == 7, 10, "the end of two")
         with one.open_tap("lab", queues=9):
             text = bus.expect_error(EXCEEDED, one.open_tap, "lab", queues=8)
-            assert "121 queues" in text and "8 more" in text and "fewer" in text, text
+            assert "have 121 of at most 128 queues" in text and "8 more" in text and "fewer" in text, text
 
 
 def lease_count(connection, user):
@@ -201,9 +201,9 @@ def test_the_administrator_sets_the_budget_of_queues():
     try:
         with bus.connect("member") as connection:
             text = bus.expect_error(EXCEEDED, connection.open_tap, "lab", queues=4)
-            assert "0 queues" in text and "at most 3" in text, text
+            assert "have 0 of at most 3 queues" in text, text
             with connection.open_tap("lab", queues=2), connection.open_packet("lab"):
-                full(connection, "lab", "3 queues", "at most 3")
+                full(connection, "lab", "have 3 of at most 3 queues")
     finally:
         lab.service_arguments()
 

@@ -82,13 +82,13 @@ def test_name_too_long():
 
 def test_parent_missing():
     with lab.network("away", Parent="parent0") as path:
-        refused("away", "'away'", "no interface parent0", "Parent=", path)
+        refused("away", "network away", "no interface parent0", "Parent=", path)
         checked("away", "parent0", "Parent=")
 
 
 def test_parent_down():
     with parent(up=False), lab.network("asleep", Parent="parent0"):
-        refused("asleep", "'asleep'", "parent0 is down", "ip link set parent0 up")
+        refused("asleep", "network asleep", "parent0 is down", "ip link set parent0 up")
         checked("asleep", "parent0", "down", "ip link set parent0 up")
 
 
@@ -98,7 +98,7 @@ def test_parent_is_a_bridge_port():
             tap.skip("no bridge in this kernel")
         try:
             sh("ip link set parent0 master br-test")
-            refused("port", "'port'", "parent0 is a port of another interface", "Parent=", "out of it")
+            refused("port", "network port", "parent0 is a port of another interface", "Parent=", "out of it")
             checked("port", "parent0 is a port of another interface (bridge)", "Parent=")
         finally:
             sh("ip link del br-test")
@@ -114,7 +114,7 @@ def test_parent_is_wireless():
             os.mkdir(f"{shown}/phy80211")
             with open(f"{shown}/uevent", "w", encoding="ascii") as file:
                 file.write("DEVTYPE=wlan\nINTERFACE=parent0\nIFINDEX=7\n")
-            refused("air", "'air'", "parent0 is a wireless station", "one MAC address", "wired")
+            refused("air", "network air", "parent0 is a wireless station", "one MAC address", "wired")
             checked("air", "parent0", "wireless station")
         finally:
             sh(f"umount {shown}")
@@ -146,7 +146,7 @@ def test_exclusive_network_is_taken():
     with bus.connect("member2") as other, other.open_tap("vlan200"):
         done = lab.run_as("member", ["rawnetctl", "run", "vlan200", "--", "true"])
         tap.diag(done.stderr.strip())
-        assert done.returncode == 125 and all(word in done.stderr for word in ("'vlan200'", "VLAN 200", "another lease", "rawnetctl list")), done
+        assert done.returncode == 125 and all(word in done.stderr for word in ("network vlan200", "VLAN 200", "another lease", "rawnetctl list")), done
     lab.wait_no_leases()
     works("vlan200")
 
@@ -159,11 +159,11 @@ def test_no_vlans():
         if lab.has_vlan():
             stack.enter_context(unfit.kernel_without("vlan"))
         stack.enter_context(lab.network("tagged", VLAN="77"))
-        refused("tagged", "'tagged'", "no 802.1Q", "VLAN 77", "8021q", "VLAN=none")
-        refused("tagged", "'tagged'", "no 802.1Q", kind="packet")
+        refused("tagged", "network tagged", "no 802.1Q", "VLAN 77", "8021q", "VLAN=none")
+        refused("tagged", "network tagged", "no 802.1Q", kind="packet")
         checked("tagged", "no 802.1Q", "VLAN 77", "8021q", "VLAN=none")
         with lab.network("alone", VLAN="78", Mode="exclusive"):
-            refused("alone", "'alone'", "no 802.1Q", "VLAN 78", "8021q", "VLAN=none")
+            refused("alone", "network alone", "no 802.1Q", "VLAN 78", "8021q", "VLAN=none")
         works()
 
 
@@ -176,7 +176,7 @@ def test_no_egress_hook():
                 trick = "checksum-trick" in connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
             if network == "straight" and trick:
                 continue  # refused for another reason
-            refused(network, f"'{network}'", "no nf_tables egress hook", "CONFIG_NETFILTER_EGRESS", "kind tap", kind="packet", options=options)
+            refused(network, f"network {network}", "no nf_tables egress hook", "CONFIG_NETFILTER_EGRESS", "kind tap", kind="packet", options=options)
         checked("packets", "egress hook", "Kinds=tap")
         works()
     works(kind="packet")
@@ -185,7 +185,7 @@ def test_no_egress_hook():
 def test_no_user_namespaces():
     with unfit.no_user_namespaces():
         for kind in ("tap", "packet"):
-            refused("lab", "'lab'", "user", "namespace", "max_user_namespaces", kind=kind)
+            refused("lab", "network lab", "user", "namespace", "max_user_namespaces", kind=kind)
         checked("lab", "user namespaces")
     works()
 
@@ -227,7 +227,7 @@ def test_direct_on_a_kernel_with_the_checksum_trick():
     with lab.network("straight", Isolation="direct", AntiSpoof="yes") as path:
         lab.helper_arguments("--assume-checksum-trick")
         try:
-            refused("straight", "'straight'", "Isolation=direct", "6.12", "Isolation=strict", path, kind="packet", options=["--vnet-hdr=yes"])
+            refused("straight", "network straight", "Isolation=direct", "6.12", "Isolation=strict", path, kind="packet", options=["--vnet-hdr=yes"])
             checked("straight", "Isolation=direct", "Isolation=strict")
             works("straight", kind="packet")
         finally:
@@ -240,7 +240,7 @@ def test_no_vhost_net():
         os.rename("/dev/vhost-net", "/dev/.vhost-net")
     try:
         lab.restart("rawnet-helper")
-        refused("lab", "'lab'", "/dev/vhost-net", "vhost_net", "no vhost", options=["--vhost"])
+        refused("lab", "network lab", "/dev/vhost-net", "modprobe vhost_net", "leave vhost out", options=["--vhost"])
         works()
     finally:
         if present:

@@ -261,7 +261,7 @@ static void test_parent(_unused_ void **state) {
         for (size_t i = 0; i < found.n; i++) {
                 assert_string_equal(found.list[i].where, "wired0");
                 assert_int_equal(found.list[i].kinds, 3);
-                assert_int_equal(strncmp(found.list[i].text, "network 'lab': ", 15), 0);
+                assert_int_equal(strncmp(found.list[i].text, "network lab: ", 13), 0);
         }
         setup(NULL);
         host.links[0].flags = IFF_UP;
@@ -281,7 +281,7 @@ static void test_ports(_unused_ void **state) {
 
         host.no_port[KIND_PACKET] = "no hook";
         assert_int_equal(judge("lab"), 0);
-        f = only(FINDING_ERROR, FINDING_PORT, "", "network 'lab': no hook");
+        f = only(FINDING_ERROR, FINDING_PORT, "", "network lab: no hook");
         assert_int_equal(f->kinds, KIND_BIT(KIND_PACKET));
         /* The same for both: once. */
         host.no_port[KIND_TAP] = "no hook";

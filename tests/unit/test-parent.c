@@ -220,8 +220,8 @@ static void test_found(_unused_ void **state) {
         host.there = host.up = true;
         assert_int_equal(try_lower(&refusal), 0);
         host.up = false;
-        assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal, "network 'lab'",
-                       "eth0.100", "is down");
+        assert_refused(try_lower(&refusal), RAWNET_PARENT_MISSING, &refusal,
+                       "network lab: ", "eth0.100", "is down");
 }
 
 /* Whatever it is called, and whoever made it: hardened anew, and no other one is made. */
@@ -244,8 +244,8 @@ static void test_foreign(_unused_ void **state) {
 
         memset(&host, 0, sizeof(host));
         host.there = host.foreign = host.up = true;
-        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
-                       "VLAN 100 of eth0", "rawnet's mark");
+        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal,
+                       "network lab: ", "VLAN 100 of eth0", "rawnet's mark");
 }
 
 /* What keeps Mode=exclusive from the VLAN: the host's own interface, or other leases'. */
@@ -293,8 +293,8 @@ static void test_impostor(_unused_ void **state) {
                 Refusal refusal = REFUSAL_UNTOUCHED;
 
                 host.impostor = &wrong[i];
-                assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
-                               "VLAN 100 of eth0", right.name);
+                assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal,
+                               "network lab: ", "VLAN 100 of eth0", right.name);
                 assert_non_null(strstr(refusal.text, i == 0 ? "altname" : "ip link delete"));
         }
 }
@@ -306,8 +306,8 @@ static void test_elsewhere(_unused_ void **state) {
 
         memset(&host, 0, sizeof(host));
         host.there = host.up = host.elsewhere = true;
-        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal, "network 'lab'",
-                       "VLAN 100 of eth0", "container");
+        assert_refused(try_lower(&refusal), RAWNET_NETWORK_BUSY, &refusal,
+                       "network lab: ", "VLAN 100 of eth0", "container");
         host.elsewhere = false;
         assert_int_equal(try_lower(&refusal), 0);
 }
@@ -318,8 +318,8 @@ static void test_no_vlan(_unused_ void **state) {
 
         memset(&host, 0, sizeof(host));
         host.no_vlan = "creating: Unknown device type";
-        assert_refused(try_lower(&refusal), RAWNET_NOT_SUPPORTED, &refusal, "network 'lab'",
-                       "no 802.1Q", "8021q");
+        assert_refused(try_lower(&refusal), RAWNET_NOT_SUPPORTED, &refusal,
+                       "network lab: ", "no 802.1Q", "8021q");
         host.no_vlan = "creating: 8021q: VLANs not supported on device";
         assert_refused(try_lower(&refusal), RAWNET_KERNEL_REFUSED, &refusal,
                        "not supported on device");

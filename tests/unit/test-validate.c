@@ -5,6 +5,7 @@
  * file is the test's.
  */
 
+#include "helper/worker/lease.h"
 #include "helper/worker/validate.h"
 #include "test.h"
 
@@ -234,7 +235,35 @@ static void test_full(void **state) {
         lease.gone = 1; /* held on by its fds: it counts */
         assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);
         f->context.n_leases = registry_count(&f->registry, "lab");
-        assert_refused(judge(f), RAWNET_QUOTA_EXCEEDED, &f->refusal, "lab.150", "2", "MaxLeases=");
+        assert_refused(judge(f), RAWNET_QUOTA_EXCEEDED, &f->refusal,
+                       "network lab.150 has 2 of at most 2 leases", "MaxLeases=");
+}
+
+/* A refusal names its network once. */
+static void test_named_once(_unused_ void **state) {
+        static const struct {
+                RawnetError error;
+                const char *network, *said, *expected;
+        } cases[] = {
+                {RAWNET_NOT_SUPPORTED, "lab", "no tun", "network lab: no tun"},
+                {RAWNET_NOT_SUPPORTED, "lab", "network lab: no tun", "network lab: no tun"},
+                {RAWNET_QUOTA_EXCEEDED, "lab", "network lab has 2", "network lab has 2"},
+                {RAWNET_NOT_SUPPORTED, "lab.100", "network lab: no tun", "network lab: no tun"},
+                {RAWNET_NOT_SUPPORTED, "lab", "network cards are out",
+                 "network lab: network cards are out"},
+                {RAWNET_KERNEL_REFUSED, "lab", "setting rn1 up: no",
+                 "network lab on wired0: the kernel refused: setting rn1 up: no"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Refusal refusal = {};
+
+                refuse(&refusal, cases[i].error, "%s", cases[i].said);
+                assert_int_equal(lease_name_network(cases[i].network, "wired0", (int)cases[i].error,
+                                                    &refusal),
+                                 cases[i].error);
+                assert_string_equal(refusal.text, cases[i].expected);
+        }
 }
 
 int main(void) {
@@ -248,6 +277,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_kernel, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_direct_and_the_trick, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+                cmocka_unit_test(test_named_once),
         };
 
         return cmocka_run_group_tests_name("validate", tests, NULL, NULL);
