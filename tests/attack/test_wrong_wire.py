@@ -44,7 +44,7 @@ def test_an_alternative_name_is_no_vlan():
     with lab.network("named", VLAN=VLAN), host_link("name", "office0", "type", "veth", "peer", "name", "office1"):
         station.command("ip", "link", "property", "add", "dev", "office0", "altname", name)
         before = state("office0")
-        refused("named", "'named'", "office0", f"altname {name}", f"VLAN {VLAN} of wire0")
+        refused("named", "network named", "office0", f"altname {name}", f"VLAN {VLAN} of wire0")
         assert state("office0") == before, (before, state("office0"))
 
 
@@ -52,7 +52,7 @@ def test_a_name_is_no_vlan():
     for name, protocol in ((shared_name(), "802.1Q"), (shared_name(ad=True), "802.1ad")):
         with lab.network("named", VLAN=VLAN, Protocol=protocol), host_link("name", name, "type", "veth", "peer", "name", "office1"):
             before = state(name)
-            refused("named", "'named'", f"ip link delete {name}", f"VLAN {VLAN} of wire0")
+            refused("named", "network named", f"ip link delete {name}", f"VLAN {VLAN} of wire0")
             assert state(name) == before, (before, state(name))
             # Nor does a sweep take it for one that nothing is on.
             with network() as legged:
