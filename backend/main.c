@@ -198,9 +198,10 @@ static int check_socket(int fd, Refusal *ret_refusal) {
         if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
             getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || domain != AF_PACKET ||
             type != SOCK_RAW)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "descriptor %d is no packet socket: open the lease with kind packet",
-                              fd);
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "descriptor %d is not a packet socket; open the lease with kind packet",
+                        fd);
         if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
                 return refuse_errno(ret_refusal, errno, "setting PACKET_VNET_HDR on descriptor %d",
                                     fd);

@@ -131,8 +131,8 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                         puts(PROGRAM " " RAWNET_VERSION);
                         return EXIT_SUCCESS;
                 default:
-                        log_error("%s: %s", argv[optind - 1],
-                                  c == ':' ? "needs a value" : "unknown option");
+                        log_error("%s %s; see " PROGRAM " --help", argv[optind - 1],
+                                  c == ':' ? "needs a value" : "is not an option");
                         return 2;
                 }
         if (!options->request.network || options->fd < 0 || optind < argc) {

@@ -233,10 +233,10 @@ static int judge_host(Judge *judge) {
                 return r;
         if (r > 0)
                 f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "cannot look at its host leg %s: %s", leg, refusal.text);
+                                 "cannot look at its host interface %s: %s", leg, refusal.text);
         else if (state == FINDING_HOST_MISSING)
                 f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "its host leg %s is not there, so host and guests do not "
+                                 "its host interface %s does not exist, so host and guests do not "
                                  "reach each other: rawnetctl host up %s, or at every boot: "
                                  "systemctl enable --now rawnet-host@%s",
                                  leg, name, name);
@@ -244,17 +244,17 @@ static int judge_host(Judge *judge) {
                 f = findings_say(
                         findings, FINDING_NOTE, FINDING_HOST, leg,
                         "the host has another interface %s already, which is not "
-                        "this network's host leg: rename or remove that, or choose another "
+                        "this network's host interface: rename or remove that, or choose another "
                         "HostInterface= in %s",
                         leg, network->path);
         else if (state == FINDING_HOST_MISPLACED)
                 f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "its host leg %s is on another interface than %s "
+                                 "its host interface %s is on another interface than %s "
                                  "says: rawnetctl host down %s, then rawnetctl host up %s",
                                  leg, network->path, name, name);
         else if (state == FINDING_HOST_DOWN)
                 f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "its host leg %s is down: rawnetctl host up %s", leg, name);
+                                 "its host interface %s is down: rawnetctl host up %s", leg, name);
         else
                 f = findings_fact(findings, FINDING_HOST, leg, state);
         f->detail = (uint8_t)state;
