@@ -15,19 +15,21 @@ import sys
 sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../lib")
 
 import bus  # noqa: E402
+import goals  # noqa: E402
 import lab  # noqa: E402
+from paths import path_name  # noqa: E402
 
 PROGRAM = f"{lab.build_dir}/tests/bench/datapath"
 MAC = "52:54:00:be:4c:01"
 TAGS = "0x8100, 0x88a8, 0x9100, 0x9200, 0x9300"
 CONTROL = "01:80:c2:00:00:00-01:80:c2:00:00:0f, 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd"
 
-# (of, against, direction, goal): the goals of the data path, as ratios of one run
+# (name, of, against, direction, at least): the goals of the data path, as ratios of one run
 GOALS = (
-    ("lease tap strict", "bridge, rules", "sent", 1.0),
-    ("lease tap strict", "bridge, rules", "received", 1.0),
-    ("direct, no guard", "bridge", "sent", 1.4),
-    ("direct, no guard", "bridge", "received", 1.4),
+    ("tap-sent", "lease tap strict", "bridge, rules", "sent", 1.0),
+    ("tap-received", "lease tap strict", "bridge, rules", "received", 1.0),
+    ("bare-sent", "direct, no guard", "bridge", "sent", 1.4),
+    ("bare-received", "direct, no guard", "bridge", "received", 1.4),
 )
 
 
@@ -177,10 +179,12 @@ def show(figures):
             line += f"{spread:>32}{ratio(figures, name, 'bridge', head):7.2f}{ratio(figures, name, 'bridge', head + '_cpu'):7.2f}"
         print(line)
     print("ratio: to the plain bridge, median of the rounds; (cpu): the same per second of processor time of the busier thread")
-    for of, against, head, goal in GOALS:
-        if of in figures:
-            got, cpu = ratio(figures, of, against, head), ratio(figures, of, against, head + "_cpu")
-            print(f"{of} / {against}, {head}: {got:.2f} (cpu {cpu:.2f}), goal {goal:.1f}")
+    goals.show(goals_of(figures))
+
+
+def goals_of(figures):
+    return [goals.goal(name, f"{path_name(of)} against {path_name(against)}, frames {head}", ratio(figures, of, against, head), goals.AT_LEAST, limit)
+            for name, of, against, head, limit in GOALS if of in figures]  # fmt: skip
 
 
 def main():
@@ -194,10 +198,11 @@ def main():
         command = [PROGRAM, "-r", str(arguments.rounds), "-t", str(arguments.milliseconds)]
         command += [f"{name}:{spec}" for name, spec in specs.items()]
         out = subprocess.run(command, pass_fds=fds, stdout=subprocess.PIPE, check=True).stdout
+    figures = json.loads(out)
     if arguments.json:
-        sys.stdout.buffer.write(out)
+        print(json.dumps({"figures": figures, "goals": goals_of(figures)}))
     else:
-        show(json.loads(out))
+        show(figures)
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ def main():
     options = parser.parse_args()
     figures = measure(options)
     if options.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps({"figures": figures, "goals": []}))
     else:
         show(figures)
 

@@ -12,16 +12,32 @@ import sys
 sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../lib")
 
 import bus  # noqa: E402
+import goals  # noqa: E402
 import lab  # noqa: E402
 
 PROGRAM = f"{lab.build_dir}/tests/bench/open"
 NETWORK, PARENT = "bench-opens", "wire0"
 RESTARTS = 5
+TITLES = {
+    "sequential": "OpenTap by D-Bus, the machine idle",
+    "first": "the same, each by a new connection",
+    "helper alone": "of that, rawnet-helper",
+    "helper hasty": "rawnet-helper, each upon the last",
+    "asking": "of that, bus and polkit (CanOpen)",
+    "polkit alone": "reference: a question to polkit alone",
+    "fork alone": "reference: fork, unshare(user, net), exit",
+    "ended": "from the last close to the signal Ended",
+    "first tenth": "the first tenth of concurrent leases",
+    "last tenth": "the last tenth of them",
+    "restart": "a new rawnet-helper finds all of them",
+    "cycles": "each upon the last one's close",
+}
 
 
 def summary(numbers):
     ordered = sorted(numbers)
-    return {"n": len(ordered), "median_ms": statistics.median(ordered) / 1000,
+    low, _, high = statistics.quantiles(ordered, n=4, method="inclusive")
+    return {"n": len(ordered), "least_ms": ordered[0] / 1000, "low_ms": low / 1000, "median_ms": statistics.median(ordered) / 1000, "high_ms": high / 1000,
             "p99_ms": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] / 1000, "most_ms": ordered[-1] / 1000}  # fmt: skip
 
 
@@ -109,23 +125,30 @@ def measure(arguments):
 
 def show(result):
     print(f"{'opening a strict tap lease':40}{'n':>8}{'median':>10}{'p99':>10}{'most':>10}   ms")
-    for name, title in (("sequential", "OpenTap by D-Bus, the machine idle"), ("first", "the same, each by a new connection"), ("helper alone", "of that, rawnet-helper"),
-                        ("helper hasty", "rawnet-helper, each upon the last"), ("asking", "of that, bus and polkit (CanOpen)"),
-                        ("polkit alone", "reference: a question to polkit alone"),
-                        ("fork alone", "reference: fork, unshare(user, net), exit"),
-                        ("ended", "from the last close to the signal Ended"),
-                        ("first tenth", "the first tenth of concurrent leases"), ("last tenth", "the last tenth of them"),
-                        ("restart", "a new rawnet-helper finds all of them"),
-                        ("cycles", "each upon the last one's close")):  # fmt: skip
+    for name, title in TITLES.items():
         row = result[name]
         print(f"{title:40}{row['n']:8}{row['median_ms']:10.2f}{row['p99_ms']:10.2f}{row['most_ms']:10.2f}")
-    print(f"last tenth / first tenth: {result['last tenth']['median_ms'] / result['first tenth']['median_ms']:.2f}, goal at most 1.5")
     for moment, title in (("held", "with all leases held"), ("before", "before the many"), ("after", "after them")):
         now = result[moment]
         text = "; ".join(f"{name} {now[name]['resident_kib']} KiB resident ({now[name]['private_kib']} its own), {now[name]['fds']} fds"
                          for name in ("rawnetd", "rawnet-helper"))  # fmt: skip
         print(f"{title}: {text}; {now['leases']} leases, {now['links']} links, {now['namespaces']} namespaces on the whole machine")
-    print("goals: sequential at most 3 (p99 10), helper at most 1.5; Ended within 100; at most 8192 KiB resident each; after as before")
+    goals.show(goals_of(result))
+
+
+def goals_of(result):
+    resident = max(result[moment][name]["resident_kib"] for moment in ("held", "before", "after") for name in ("rawnetd", "rawnet-helper"))
+    left = sum(max(0, result["after"][name]["fds"] - result["before"][name]["fds"]) for name in ("rawnetd", "rawnet-helper"))
+    left += max(0, result["after"]["links"] - result["before"]["links"])
+    return [
+        goals.goal("open", "an open, median", result["sequential"]["median_ms"], goals.AT_MOST, 3, "ms"),
+        goals.goal("open-p99", "an open, 99th percentile", result["sequential"]["p99_ms"], goals.AT_MOST, 10, "ms"),
+        goals.goal("helper", "the helper's share of an open, median", result["helper alone"]["median_ms"], goals.AT_MOST, 1.5, "ms"),
+        goals.goal("ended", "from the last close to Ended, 99th percentile", result["ended"]["p99_ms"], goals.AT_MOST, 100, "ms"),
+        goals.goal("tenths", "the last tenth of concurrent opens against the first", result["last tenth"]["median_ms"] / result["first tenth"]["median_ms"], goals.AT_MOST, 1.5),
+        goals.goal("resident", "the most memory that either daemon has resident", resident / 1024, goals.AT_MOST, 8, "MiB"),
+        goals.goal("left", "descriptors and interfaces left after all leases", left, goals.AT_MOST, 0),
+    ]  # fmt: skip
 
 
 def main():
@@ -138,8 +161,10 @@ def main():
     lab.service_arguments("--opens-per-second=0", "--queues-per-user=4096")  # what a user may ask for is not what is measured
     with lab.network(NETWORK, Parent=PARENT, MaxLeases="4096", MaxLeasesPerUser="4096"):
         result = measure(arguments)
-    print(json.dumps(result, indent=2) if arguments.json else "", end="")
-    if not arguments.json:
+    if arguments.json:
+        print(json.dumps({"leases": arguments.leases, "titles": TITLES, "rows": {name: result[name] for name in TITLES},
+                          "daemons": {moment: result[moment] for moment in ("held", "before", "after")}, "goals": goals_of(result)}))  # fmt: skip
+    else:
         show(result)
 
 

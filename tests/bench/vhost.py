@@ -20,9 +20,11 @@ sys.path[:0] = [f"{os.path.dirname(os.path.abspath(__file__))}/../lib", f"{os.pa
 import accounting  # noqa: E402
 import bus  # noqa: E402
 import datapath  # noqa: E402
+import goals  # noqa: E402
 import guests  # noqa: E402
 import lab  # noqa: E402
 import vhost  # noqa: E402
+from paths import path_name  # noqa: E402
 
 BLAST = f"{lab.build_dir}/tests/bench/blast"
 NEIGHBOUR, NEIGHBOUR_MAC = "10.83.0.1", "02:00:00:00:fa:12"
@@ -43,6 +45,15 @@ GOALS = (
         ("tap lease", "get rate", ">1.0"), ("tap lease", "put rate", ">1.0"),
     )),
 )  # fmt: skip
+
+# What a figure of a part is called in a sentence.
+FIGURES = {
+    "fast rate": "frames sent at full speed", "call sent": "frames sent, one a call", "call received": "frames received, one a call",
+    "send rate": "frames sent", "receive rate": "frames received", "send cpu": "CPU time for a frame sent",
+    "receive cpu": "CPU time for a frame received", "send switches": "context switches for a frame sent",
+    "receive switches": "context switches for a frame received", "get rate": "TCP into the guest", "put rate": "TCP out of the guest",
+}  # fmt: skip
+RESIDENT_MIB = 8
 
 
 def program(wire, *words, **options):
@@ -108,13 +119,20 @@ class Figures:
         return statistics.median(a / b for a, b in pairs if b)
 
     def ratios(self):
+        """[(what, median of the rounds' ratios, goal)] of GOALS, as far as they were measured."""
         found = []
         for of, against, name, goal in GOALS:
             part, figure = name.split()
             if of in self.parts.get(part, {}) and against in self.parts[part]:
-                got = self.ratio(of, against, part, figure)
-                held = None if not goal else got >= float(goal[1:]) if goal[0] == ">" else got <= float(goal[1:])
-                found.append({"of": of, "against": against, "figure": name, "ratio": got, "goal": goal, "held": held})
+                found.append((f"{path_name(of)} against {path_name(against)}, {FIGURES[name]}", f"{of}: {name}", self.ratio(of, against, part, figure), goal))
+        return found
+
+    def goals(self):
+        found = [goals.goal(name, what, got, goals.AT_LEAST if goal[0] == ">" else goals.AT_MOST, float(goal[1:]))
+                 for what, name, got, goal in self.ratios() if goal]  # fmt: skip
+        resident = [value for path in self.parts.get("resident", {}).values() for value in path["kib"]]
+        if resident:
+            found.append(goals.goal("resident", "rawnet-vhost's own memory", max(resident) / 1024, goals.AT_MOST, RESIDENT_MIB, "MiB"))
         return found
 
     def table(self, part, title, columns):
@@ -139,9 +157,10 @@ def show(figures):
         figures.table(part, title, (("Mbit/s", "rate", 1, 0), ("host CPU ms/MB", "cpu", 1, 2)))
     figures.table("resident", "rawnet-vhost's own memory", (("KiB", "kib", 1, 0),))
     print()
-    for row in figures.ratios():
-        goal = f"  goal {row['goal'][0]}= {row['goal'][1:]}: {'held' if row['held'] else 'NOT held'}" if row["goal"] else ""
-        print(f"{row['figure']:18}{row['of'] + ' / ' + row['against']:48}{row['ratio']:6.2f}{goal}")
+    for what, _, got, goal in figures.ratios():
+        if not goal:
+            print(f"{what}: {got:.2f}")
+    goals.show(figures.goals())
 
 
 def measure(options):
@@ -186,7 +205,8 @@ def main():
         sys.exit("vhost: no dpdk-testpmd: run tools/setup --bench")
     figures = measure(options)
     if options.json:
-        print(json.dumps({"rounds": options.rounds, "seconds": options.seconds, "figures": figures.parts, "ratios": figures.ratios()}, indent=2))
+        print(json.dumps({"rounds": options.rounds, "seconds": options.seconds, "figures": figures.parts, "ratios": {name: got for _, name, got, _ in figures.ratios()},
+                          "goals": figures.goals()}))  # fmt: skip
     else:
         show(figures)
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the paths that the benchmarks measure are called in documents."""
+
+PATHS = {
+    "bridge": "tap + bridge",
+    "bridge, rules": "tap + bridge with the guard's rules",
+    "bridge, rules on its ports": "tap + bridge, the rules on its ports",
+    "lease tap strict": "lease: tap",
+    "lease packet strict": "lease: packet",
+    "lease packet strict, no header": "lease: packet, wire frames",
+    "lease packet direct": "lease: packet, direct",
+    "lease packet direct, no AntiSpoof": "lease: packet, direct, no AntiSpoof",
+    "direct, no guard": "macvlan and socket, no guard",
+    "socket on the wire": "AF_PACKET straight on the wire",
+    "tap lease": "lease: tap",
+    "rawnet-vhost, strict": "packet on rawnet-vhost",
+    "rawnet-vhost, direct": "packet on rawnet-vhost, direct",
+    "sendmmsg, strict": "bare loop of sendmmsg, lease",
+    "sendmmsg, direct": "bare loop of sendmmsg, direct lease",
+    "testpmd, strict": "testpmd on rawnet-vhost",
+    "testpmd, direct": "testpmd on rawnet-vhost, direct",
+}
+
+
+def path_name(name):
+    return PATHS.get(name, name)
