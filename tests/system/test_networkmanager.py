@@ -7,6 +7,7 @@ It runs in this file alone, and never for the machine's own cards, which are net
 import contextlib
 import os
 import shutil
+import subprocess
 
 import bus
 import debian
@@ -36,6 +37,7 @@ managed=0
 NETWORK, LEG, VID = "legged", "build0", 301
 UNIT = f"rawnet-host@{NETWORK}.service"
 SOMEONES = "someones"
+OWN, PROFILE, ADDRESS = "eth1.100", "office", "10.130.0.1"
 NETWORKD = "/run/systemd/network/10-networkmanager-s.network"
 
 
@@ -161,6 +163,54 @@ def test_a_host_leg_is_its():
         assert states()[link["ifname"]] == "unmanaged" and addresses(link["ifname"]) == [], states()
     lab.wait_for(lambda: not vlan.shared(VID), 20, "the end of the shared VLAN interface")
     assert debian.state(SERVICE) == "inactive" and cards() == before, cards()
+
+
+@contextlib.contextmanager
+def own_vlan():
+    """A profile of the host's own interface on VLAN 100; NetworkManager runs, and networkd keeps off. Nothing is left."""
+    with networkd_without(OWN), networkmanager():
+        debian.run("nmcli", "connection", "add", "save", "no", "con-name", PROFILE, "autoconnect", "no", "type", "vlan", "ifname", OWN,
+                   "dev", "eth1", "id", "100", "ipv4.method", "manual", "ipv4.addresses", f"{ADDRESS}/24", "ipv6.method", "disabled")  # fmt: skip
+        try:
+            yield
+        finally:
+            debian.run("nmcli", "connection", "delete", PROFILE)
+            subprocess.run(["ip", "link", "del", OWN], capture_output=True, check=False)
+
+
+@tap.limit(300)
+def test_its_own_vlan_interface_after_rawnet_s():
+    """It cannot make one. Taken over, the interface is its, and stays when the profile goes down, since it did not make it."""
+    with own_vlan(), bus.connect("member") as member, member.open_tap("vlan100") as lease:
+        done = subprocess.run(["nmcli", "connection", "up", PROFILE], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode != 0 and "File exists" in done.stderr and OWN not in lab.links(), done
+        test_units.both_ways(lease)
+        (link,) = vlan.shared(100)
+        debian.run("ip", "link", "set", "dev", link["ifname"], "down")
+        debian.run("ip", "link", "set", "dev", link["ifname"], "name", OWN, "group", "default", "up")
+        lab.wait_for(lambda: not lab.links()[OWN].get("ifalias"), 30, "rawnet's letting go")
+        debian.run("nmcli", "connection", "up", PROFILE)
+        assert ADDRESS in addresses(OWN), addresses(OWN)
+        test_units.both_ways(lease)
+        debian.run("nmcli", "connection", "down", PROFILE)
+        assert ADDRESS not in addresses(OWN) and member.get_all(lease.path, bus.LEASE)["State"] == "open"
+        test_units.both_ways(lease)
+    lab.wait_no_leases(30)
+
+
+@tap.limit(300)
+def test_its_own_vlan_interface_before_rawnet_s():
+    """Ports use it as it is, and end with it when the profile goes down."""
+    with own_vlan(), bus.connect("member") as member:
+        member.subscribe()
+        debian.run("nmcli", "connection", "up", PROFILE)
+        with member.open_tap("vlan100") as lease:
+            assert not vlan.shared(100) and ADDRESS in addresses(OWN)
+            test_units.both_ways(lease)
+            debian.run("nmcli", "connection", "down", PROFILE)
+            assert OWN not in lab.links()
+            assert member.wait_signal("Ended", 30, path=lease.path)[1] == ("link-gone",)
+    lab.wait_no_leases(30)
 
 
 if __name__ == "__main__":
