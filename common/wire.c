@@ -158,7 +158,6 @@ int wire_request_check(const WireRequest *request, size_t size) {
                 break;
         case WIRE_LIST:
         case WIRE_HOST_SWEEP:
-        case WIRE_LOOK:
                 good = request->lease == 0 && is_zero(&request->open, sizeof(request->open));
                 break;
         default:
@@ -257,6 +256,7 @@ static bool body_is_valid(const WireReply *reply, size_t n_fds) {
         case WIRE_STATISTICS:
                 return is_zero_behind(reply, sizeof(reply->statistics));
         case WIRE_DONE:
+        case WIRE_FEATURES:
                 return (reply->features & ~FEATURES_KNOWN) == 0;
         case WIRE_REFUSED:
                 return refusal_is_valid(reply) && is_zero_behind(reply, sizeof(reply->refusal));
@@ -277,13 +277,14 @@ int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds) {
                 return -EBADMSG;
         type = reply->type;
         /* Pushed: with serial 0. Answers: with the request's. A lease may come as either. */
-        if (type != WIRE_LEASE && (reply->serial == 0) != (type == WIRE_ENDED))
+        if (type != WIRE_LEASE &&
+            (reply->serial == 0) != (type == WIRE_ENDED || type == WIRE_FEATURES))
                 return -EBADMSG;
         if (n_fds > 0 && type != WIRE_OPENED)
                 return -EBADMSG;
         if (type != WIRE_ENDED && reply->reason != 0)
                 return -EBADMSG;
-        if (type != WIRE_DONE && reply->features != 0)
+        if (type != WIRE_DONE && type != WIRE_FEATURES && reply->features != 0)
                 return -EBADMSG;
         if (type != WIRE_OPENED && type != WIRE_LEASE && type != WIRE_ENDED &&
             !is_zero(&reply->lease, sizeof(reply->lease)))

@@ -13,7 +13,7 @@
  * WIRE_STATISTICS or WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then
  * WIRE_DONE, WIRE_CHECK by at most WIRE_FINDINGS_MAX times WIRE_FINDING and then WIRE_DONE. From its first WIRE_LIST on a connection also hears, with serial 0: WIRE_ENDED,
  * WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
- * not know), in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED
+ * not know), WIRE_FEATURES, in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED
  * first. Replies to different requests come in any order.
  *
  * The reserved members are the compiler's padding given names, so that an initializer makes every
@@ -25,7 +25,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e000b)
+#define WIRE_VERSION UINT32_C(0x726e000c)
 #define WIRE_STATISTICS_COUNT                                                                      \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -38,8 +38,7 @@ typedef enum WireOperation {
         WIRE_HOST_DOWN,  /* removes it, if it is */
         WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
                             decides which */
-        WIRE_LOOK,  /* what the kernel can do, looked at again where no namespace could be made */
-        WIRE_CHECK, /* judges a network, and changes nothing */
+        WIRE_CHECK,      /* judges a network, and changes nothing */
 } WireOperation;
 
 typedef enum WireMacMode {
@@ -152,10 +151,11 @@ typedef enum WireReplyType {
                 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
         WIRE_LEASE,      /* lease */
         WIRE_STATISTICS, /* statistics, already turned to the guest's side */
-        WIRE_DONE,       /* nothing more; after WIRE_LIST and WIRE_LOOK: features is set */
+        WIRE_DONE,       /* nothing more; after WIRE_LIST: features is set */
         WIRE_REFUSED,    /* refusal */
         WIRE_ENDED,      /* lease.id, reason */
         WIRE_FINDING,    /* finding */
+        WIRE_FEATURES,   /* features, which are others now */
 } WireReplyType;
 
 typedef enum WireEndReason {

@@ -15,6 +15,7 @@ typedef enum ReportType {
         REPORT_SCANNED,   /* a scan is complete: what is known and was not reported is gone. value:
                              SCAN_* */
         REPORT_PROBED,    /* value: WIRE_FEATURE_* of this kernel */
+        REPORT_NAMESPACE, /* a rehearsal has made a namespace */
         REPORT_DOUBTED, /* no network file asks for this host interface (doubt.h). value: ifindex */
 } ReportType;
 

@@ -41,7 +41,6 @@ struct Helper {
         void *userdata;
         int fd; /* -1: not connected */
         bool ready;
-        bool looking; /* a WIRE_LOOK is under way */
         uint32_t features;
         uint64_t serial;
         uint64_t retry_usec;   /* how long to wait before the next try */
@@ -203,16 +202,6 @@ static void list_done(Helper *h, const WireReply *reply) {
         h->events.list_complete(h->userdata);
 }
 
-/* Where namespaces could not be made, the helper looks again whenever it is asked for something
- * (helper/daemon/server.c). */
-static void take_features(Helper *h, uint32_t features) {
-        bool news = features != h->features || !(features & WIRE_FEATURE_USER_NAMESPACE);
-
-        h->features = features;
-        if (news)
-                h->events.features(h->userdata);
-}
-
 /* Part of the answer to a WIRE_CHECK, of which there is a limited number. */
 static void dispatch_finding(Helper *h, const WireReply *reply) {
         Pending *p = pending_find(h, reply->serial);
@@ -241,8 +230,6 @@ static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, s
                 refusal.kernel_errno = reply->refusal.kernel_errno;
                 (void)refuse(&refusal, reply->refusal.error, "%s", reply->refusal.text);
         }
-        if (p->request.operation == WIRE_LOOK && reply->type == WIRE_DONE)
-                take_features(h, reply->features);
         if (!p->answer) {
                 if (reply->type == WIRE_DONE)
                         list_done(h, reply);
@@ -263,7 +250,10 @@ static void dispatch(Helper *h, const WireReply *reply, const int *fds, size_t n
                 h->events.ended(h->userdata, reply->lease.id, reply->reason);
         else if (reply->type == WIRE_FINDING)
                 dispatch_finding(h, reply);
-        else
+        else if (reply->type == WIRE_FEATURES) {
+                h->features = reply->features;
+                h->events.features(h->userdata);
+        } else
                 dispatch_answer(h, reply, fds, n_fds);
 }
 
@@ -396,22 +386,6 @@ bool helper_ready(const Helper *h) {
 
 uint32_t helper_features(const Helper *h) {
         return h->features;
-}
-
-static void on_looked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
-                      const Refusal *refusal) {
-        Helper *h = userdata;
-
-        h->looking = false;
-}
-
-void helper_look_again(Helper *h) {
-        WireRequest request = {.operation = WIRE_LOOK};
-        Refusal ignored = {};
-
-        /* Whoever may read a property can ask for it, as often as he likes. */
-        if (h->ready && !h->looking && !(h->features & WIRE_FEATURE_USER_NAMESPACE))
-                h->looking = helper_call(h, &request, on_looked, h, &ignored) == 0;
 }
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,

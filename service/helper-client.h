@@ -28,7 +28,7 @@ typedef struct HelperEvents {
         void (*lease)(void *userdata, const WireLease *lease);
         void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
         void (*list_complete)(void *userdata); /* every lease has been named; features are known */
-        void (*features)(void *userdata);      /* heard again, because helper_look_again() asked */
+        void (*features)(void *userdata);      /* are others now */
         /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper
          * runs and does not answer, and another connection would not help. */
         void (*lost)(void *userdata, const Refusal *refusal, bool hangs);
@@ -51,9 +51,6 @@ bool helper_ready(const Helper *helper);
 
 /* WIRE_FEATURE_*, as last heard. */
 uint32_t helper_features(const Helper *helper);
-/* Has the helper look at the kernel again where it could not make namespaces; events.features()
- * when it has. */
-void helper_look_again(Helper *helper);
 
 /* Sends request (version and serial are filled in here). 0, RAWNET_HELPER_UNAVAILABLE, or -errno;
  * answer is called only after 0. */

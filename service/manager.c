@@ -29,10 +29,6 @@ static int get_features(sd_bus *bus, const char *path, const char *interface, co
         Service *service = userdata;
         int r;
 
-        /* Somebody asks (and it is not that signal being made): the answer is what is known, what
-         * is found now comes by PropertiesChanged. */
-        if (sd_bus_get_current_message(bus))
-                helper_look_again(service->helper);
         r = sd_bus_message_open_container(reply, 'a', "s");
         if (r < 0)
                 return r;

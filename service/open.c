@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/terms.h"
+#include "service/check.h"
 #include "service/lease.h"
 #include "service/open-mac.h"
 #include "service/quota.h"
@@ -229,8 +230,6 @@ static void on_opened(void *userdata, const WireReply *reply, const int *fds, si
                 r = lease_put(service, &reply->lease);
                 if (r >= 0 && !request->caller_gone)
                         r = open_reply(request, &reply->lease, fds, &m);
-                /* Where it was thought that namespaces cannot be made, one was. */
-                helper_look_again(service->helper);
         } else
                 log_error("rawnet-helper opened something else than it was asked for on network %s",
                           request->open.network);
@@ -338,12 +337,45 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         return 0;
 }
 
-static int can_open_step(Request *request, void *userdata, Refusal *ret) {
+static int reply_can_open(const Request *request, PolkitAnswer answer) {
         static const char *const answers[] = {
                 [POLKIT_YES] = "yes",
                 [POLKIT_NO] = "no",
                 [POLKIT_CHALLENGE] = "challenge",
         };
+        int r = sd_bus_reply_method_return(request->message, "s", answers[answer]);
+
+        return MIN_OF(r, 0);
+}
+
+/* What polkit allows and the network cannot serve is a no, too. */
+static void on_judged(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+                      const Refusal *refusal) {
+        Request *request = userdata;
+        int r = -EBADMSG;
+
+        closer_close(request->service->closer, fds, n_fds);
+        if (reply && reply->type == WIRE_FINDING) {
+                if (reply->finding.severity == FINDING_ERROR &&
+                    reply->finding.kinds & KIND_BIT(request->open.kind))
+                        request->answer = POLKIT_NO;
+                return;
+        }
+        if (check_again(request, refusal))
+                return;
+        if (refusal) {
+                request_refuse(request, refusal);
+                return;
+        }
+        if (reply->type == WIRE_DONE)
+                r = request->caller_gone ? 0 : reply_can_open(request, request->answer);
+        if (r < 0)
+                request_fail(request, r);
+        else
+                request_end(request);
+}
+
+static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         const char *full_name, *kind_text;
         PolkitAnswer answer = POLKIT_WAIT;
         PolkitQuestion question;
@@ -373,9 +405,12 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         r = authorize_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;
-        request->stage = REQUEST_REPLIED;
-        r = sd_bus_reply_method_return(request->message, "s", answers[answer]);
-        return MIN_OF(r, 0);
+        if (answer == POLKIT_NO) {
+                request->stage = REQUEST_REPLIED;
+                return reply_can_open(request, answer);
+        }
+        request->answer = answer;
+        return check_ask(request, full_name, KIND_BIT(kind), on_judged, ret);
 }
 
 int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

@@ -51,8 +51,7 @@ struct Request {
         bool opens;               /* open is an open that the helper works on */
         bool checks;              /* the helper judges a network for it */
         sd_bus_message *findings; /* Check: the reply, as far as it has come */
-        uint8_t refused_kinds;    /* CanOpen: KIND_BIT()s that the helper's judge refuses */
-        PolkitAnswer answer;      /* CanOpen: polkit's */
+        PolkitAnswer answer;      /* CanOpen: polkit's, or the judge's no */
         uint32_t lease;           /* Close, GetStatistics */
 };
 

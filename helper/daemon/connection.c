@@ -89,8 +89,6 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         size_t n_fds = 0;
         ssize_t n;
 
-        if (connections->events->hold(connections->data))
-                return 0;
         n = fd_pass_receive(fd, &request, sizeof(request), fds, &n_fds, MSG_DONTWAIT);
         if (n == -EAGAIN || n == -EINTR)
                 return 0;

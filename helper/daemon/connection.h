@@ -17,8 +17,6 @@
 typedef struct Connection Connection;
 
 typedef struct ConnectionEvents {
-        /* Asked before a request is read: true leaves it in the socket. */
-        bool (*hold)(void *data);
         /* The callee may send to the connection, which may close it. */
         void (*request)(void *data, Connection *connection, const WireRequest *request);
         /* The connection ends. Another may get its place in memory. */

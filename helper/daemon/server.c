@@ -178,14 +178,6 @@ static void do_list(Server *server, Connection *connection, const WireRequest *r
         (void)connection_send(connection, &done);
 }
 
-/* What the kernel can do; looked at again before, where it is worth it (look_again()). */
-static void do_look(Server *server, Connection *connection, const WireRequest *request) {
-        WireReply done = connection_reply(request->serial, WIRE_DONE);
-
-        done.features = server->context.features;
-        (void)connection_send(connection, &done);
-}
-
 /* The answer does not wait for the sweep, which runs once no host interface is being made. */
 static void do_host_sweep(Server *server, Connection *connection, const WireRequest *request) {
         const WireReply done = connection_reply(request->serial, WIRE_DONE);
@@ -198,7 +190,6 @@ static void do_host_sweep(Server *server, Connection *connection, const WireRequ
  * the operation. */
 static void (*const operations[])(Server *, Connection *, const WireRequest *) = {
         [WIRE_OPEN] = do_open,
-        [WIRE_LOOK] = do_look,
         [WIRE_CHECK] = do_check,
         [WIRE_CLOSE] = do_close,
         [WIRE_LIST] = do_list,
@@ -215,28 +206,6 @@ static void on_request(void *data, Connection *connection, const WireRequest *re
                 connection_fail(connection, request->serial, "it has no such operation");
 }
 
-/* Where no namespace could be made nothing else could be probed either, and a limit may have been
- * raised since: then the kernel is looked at once more before a request is read. True: that has
- * begun, and the request waits in its socket. */
-static bool look_again(void *data) {
-        Server *server = data;
-        unsigned n;
-
-        if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->looked) {
-                server->looked = false;
-                return false;
-        }
-        /* Any user causes this, by reading a property: what the probe says each time is said from
-         * time to time. */
-        server->context.quiet_probe = !log_limit_pass(&server->probes, &n);
-        if (pool_start(&server->pool, JOB_PROBE, NULL, NULL) < 0)
-                return false;
-        server->looked = true;
-        server->probed = server->ready = false;
-        settle(server);
-        return true;
-}
-
 static void on_connection_gone(void *data, const Connection *connection) {
         Server *server = data;
 
@@ -244,7 +213,6 @@ static void on_connection_gone(void *data, const Connection *connection) {
 }
 
 static const ConnectionEvents connection_events = {
-        .hold = look_again,
         .request = on_request,
         .gone = on_connection_gone,
         .settle = on_settle,
@@ -252,11 +220,32 @@ static const ConnectionEvents connection_events = {
 
 /* --- what workers report --- */
 
+/* A job has made a namespace. Where that was not possible when the kernel was probed, nothing else
+ * could be found out either (and what is unknown counts as the worst), so it is probed now. */
+static void on_namespace(Server *server) {
+        if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->probing)
+                return;
+        server->context.quiet_probe = true;
+        server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;
+}
+
+static void on_probed(Server *server, uint32_t features) {
+        WireReply reply = connection_reply(0, WIRE_FEATURES);
+        const bool news = server->probed && server->context.features != features;
+
+        reply.features = server->context.features = features;
+        server->probed = true;
+        if (news)
+                connections_publish(&server->connections, &reply);
+}
+
 static void on_lease(Server *server, Worker *worker, const Report *report) {
         bool opening = worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0;
 
-        if (opening)
+        if (opening) {
                 worker->lease = report->lease.id;
+                on_namespace(server);
+        }
         if (news_lease(&server->news, report, opening) < 0) {
                 log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
                           report->lease.id);
@@ -286,8 +275,10 @@ static void on_report(void *data, Worker *worker, const Report *report) {
                             clock_usec(CLOCK_MONOTONIC));
                 break;
         case REPORT_PROBED:
-                server->context.features = report->value;
-                server->probed = true;
+                on_probed(server, report->value);
+                break;
+        case REPORT_NAMESPACE:
+                on_namespace(server);
                 break;
         default:
                 break;
@@ -295,11 +286,11 @@ static void on_report(void *data, Worker *worker, const Report *report) {
 }
 
 static void end_probe(Server *server) {
+        server->probing = false;
         if (server->probed)
                 return;
-        if (!server->context.quiet_probe)
-                log_warning(
-                        "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
+        log_warning(
+                "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
         server->context.features = WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }

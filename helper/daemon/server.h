@@ -34,10 +34,9 @@ typedef struct Server {
         News news;
         SweepScope sweep;
         bool probed, scanned, ready;
-        bool looked; /* probed again for the request that is read next */
+        bool probing; /* once more, on_namespace() */
         bool scan_wanted, sweep_wanted, sweeping;
         bool sweep_after_open; /* the last sweep left something alone for an open in progress */
-        LogLimit probes;       /* a user causes what they are about as often as he likes */
         sd_event_source *idle_timer, *scan_timer, *sweep_timer;
 } Server;
 

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
+#include "helper/report.h"
 #include "helper/worker/parent.h"
 
 int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
@@ -26,6 +27,8 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
         *ret_entered = r == 0;
+        if (r == 0)
+                r = report_send(context->report_fd, REPORT_NAMESPACE, NULL, 0);
         if (r == 0)
                 r = child_go(&child, plan, context->report_fd, -1);
         if (r == 0)

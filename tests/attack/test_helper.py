@@ -109,6 +109,10 @@ def malformed():
     for operation in (0, 5, 255, 0x7FFFFFFF, 0xFFFFFFFF):
         yield f"operation {operation}", wire.request(operation)
     yield "open with a lease", wire.open_request(lease=0x10000)
+    yield "check of no kind", wire.check_request(kinds=0)
+    yield "check of a kind that is none", wire.check_request(kinds=4)
+    yield "check of a path", wire.check_request(network=b"../lab")
+    yield "check with a reserved byte", wire.check_request(reserved=1)
     yield "list with a body", wire.request(wire.LIST, body=b"x" + nothing[1:])
     yield "close with a body", wire.request(wire.CLOSE, lease=0x12345, body=nothing[:-1] + b"x")
     for lease in (0, 1, 0xFFFF, 0x80000000, 0xFFFFFFFF):
@@ -506,6 +510,27 @@ def is_dead(pid):
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+@tap.limit(120)
+def test_flood_of_checks():
+    """Whatever rawnetd asks for: most workers are left for opens, which are served meanwhile."""
+    with wire.Helper() as helper, wire.Helper() as other:
+        for serial in range(1, 201):
+            helper.send(wire.check_request(serial=serial))
+        for _ in range(5):
+            opened = other.call(wire.open_request())
+            assert opened.type == wire.OPENED, opened
+            opened.close_fds()
+        ends = []
+        while len(ends) < 200:
+            reply = helper.reply()
+            if reply.type in (wire.DONE, wire.REFUSED):
+                ends.append(reply)
+        refused = [reply for reply in ends if reply.type == wire.REFUSED]
+        tap.diag(f"{len(refused)} of 200 refused")
+        assert refused and all("too many networks at once" in reply.text for reply in refused), refused[:2]
+        assert helper.call(wire.check_request(serial=300)).type in (wire.DONE, wire.FINDING)
 
 
 def test_full_of_connections():

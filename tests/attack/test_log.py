@@ -98,7 +98,7 @@ def test_a_guest_that_wants_addresses_in_use():
 
 
 def test_features_that_cannot_be_had():
-    """Where no namespace can be made the kernel is probed at each request, and a property is one: what the probe says is said once."""
+    """Where no namespace can be made, the probe of the kernel says it once, however often ports are refused and properties read."""
     with bus.connect("member") as member, bus.connect("outsider") as reader:
         member.open_tap("lab").close_fds()
         lab.wait_no_leases()

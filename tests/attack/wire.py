@@ -12,8 +12,8 @@ import lab
 
 with open(f"{lab.SOURCE}/common/wire.h", encoding="utf-8") as _header:
     VERSION = int(re.search(r"^#define WIRE_VERSION UINT32_C\((\w+)\)", _header.read(), re.M)[1], 16)
-OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, LOOK = 1, 2, 3, 4, 5, 6, 7, 8
-OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED = 1, 2, 3, 4, 5, 6
+OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, CHECK = 1, 2, 3, 4, 5, 6, 7, 8
+OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED, FINDING, FEATURES = 1, 2, 3, 4, 5, 6, 7, 8
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
 TAP, PACKET = 0, 1
 STRICT, DIRECT = 0, 1
@@ -50,6 +50,10 @@ def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mod
     body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, protocol, mode,
                           isolation, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
+
+
+def check_request(network=b"lab", kinds=3, reserved=0, **header):
+    return request(CHECK, body=struct.pack("=38sBB", network, kinds, reserved).ljust(OPEN_PART.size, b"\0"), **header)
 
 
 @dataclasses.dataclass

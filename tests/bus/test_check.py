@@ -208,6 +208,36 @@ def plain_json(found):
     return [{"error": "", "detail": "", "vlan": 0, **finding, "kinds": finding["kinds"]} for finding in found]
 
 
+@contextlib.contextmanager
+def started_without_namespaces():
+    """A helper that could make none when it started, and now can."""
+    with open(unfit.NO_NAMESPACES, "w", encoding="ascii"):
+        pass
+    try:
+        with unfit.kernel_without("namespace"), bus.connect("member") as member:
+            bus.expect_error("NotSupported", member.open_tap, "lab")
+            assert "user-namespace" not in member.features() and member.can_open("lab", "tap") == "no"
+            member.subscribe()
+            os.unlink(unfit.NO_NAMESPACES)
+            yield member
+            _, body = member.wait_signal("PropertiesChanged", path=bus.ROOT)
+            assert "Features" in (*body[1], *body[2]) and {"user-namespace", "guard"} <= set(member.features()), body
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfit.NO_NAMESPACES)
+
+
+def test_namespaces_are_allowed_again():
+    """The next port, or the next rehearsal, has the helper probe the kernel again; reading a property has not."""
+    for act in (lambda member: member.open_tap("lab").close_fds(), lambda member: check(member, "lab"),
+                lambda member: member.can_open("lab", "packet")):  # fmt: skip
+        with started_without_namespaces() as member:
+            for _ in range(3):
+                assert "user-namespace" not in member.features()
+            act(member)
+        lab.wait_no_leases()
+
+
 @tap.limit(120)
 def test_without_the_helper():
     """A mistake in the file is found all the same."""

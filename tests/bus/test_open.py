@@ -272,6 +272,11 @@ def test_can_open():
         with lab.polkit_rule(rule):
             assert member.can_open("lab", "tap") == "no"
             assert member.can_open("lab-private", "tap") == "yes"
+        with lab.network("nowhere", Parent="nowhere0"):
+            for user in (member, outsider):
+                assert user.can_open("nowhere", "tap") == user.can_open("nowhere", "packet") == "no"
+        with unfit.kernel_without("egress"):
+            assert (member.can_open("lab", "tap"), member.can_open("lab", "packet")) == ("yes", "no")
         bus.expect_error("NoSuchNetwork", member.can_open, "nope", "tap")
         text = bus.expect_error(bus.DBUS_ERROR + "InvalidArgs", member.can_open, "lab", "tun")
         assert "tap" in text and "packet" in text and "lab" in text, text

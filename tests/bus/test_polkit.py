@@ -105,7 +105,7 @@ def test_polkit_is_told_the_protocol_of_the_tag():
         for protocol in ("802.1Q", "802.1ad"):
             with lab.network("tagged", VLAN="55", Protocol=protocol):
                 before = len(lab.questions())
-                assert connection.can_open("tagged", "tap") == "yes"
+                assert connection.can_open("tagged", "tap") == ("yes" if lab.has_vlan() else "no")
                 asked = asked_since(before)[0]
                 assert (asked["vlan"], asked["protocol"], asked["queues"], asked["vhost"]) == ("55", protocol, "1", "false"), asked
 

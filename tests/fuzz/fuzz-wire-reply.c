@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (wire_reply_check(&reply, sizeof(reply), n_fds) != 0)
                         return 0;
         }
-        assert(reply.type >= WIRE_OPENED && reply.type <= WIRE_FINDING);
+        assert(reply.type >= WIRE_OPENED && reply.type <= WIRE_FEATURES);
         assert(n_fds == 0 || (reply.type == WIRE_OPENED && n_fds <= RAWNET_FDS_MAX));
         if (reply.type == WIRE_OPENED || reply.type == WIRE_LEASE) {
                 const WireLease *l = &reply.lease;

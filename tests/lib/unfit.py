@@ -6,6 +6,7 @@ import os
 
 import lab
 
+NO_NAMESPACES = "/run/no-namespaces"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
 # Stands in for AppArmor and hardened kernels, which forbid unshare(CLONE_NEWUSER) with EPERM: seccomp(2), then the real one.
 FORBIDDING = """#!/usr/bin/python3
@@ -48,5 +49,6 @@ def no_user_namespaces():
 
 
 def kernel_without(what):
-    """what: "vlan", "egress", or "parent" (wire0 is there, but the helper's questions for it are refused)."""
+    """what: "vlan", "egress", "parent" (wire0 is there, but the helper's questions for it are refused), or "namespace" (while the file
+    NO_NAMESPACES is there)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))

@@ -192,6 +192,9 @@ MUTATIONS = [
     Mutation("flood: all of a user's checks at once", [(REQUEST, "#define CHECKS_OF_USER_MAX 1u", "#define CHECKS_OF_USER_MAX 16u"),
                                                        (REQUEST, "#define CHECKS_MAX 4u", "#define CHECKS_MAX 16u")],
              FLOOD, "checks", WRONG),
+    Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
+    Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;", "server->probing = false;")],
+             CHECK, "allowed_again", "TimeoutError"),
     Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->context, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
@@ -208,8 +211,6 @@ MUTATIONS = [
              LOG, "refusals", WRONG),
     Mutation("log: every address in use", [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (!now)")],
              LOG, "addresses_in_use", WRONG),
-    Mutation("log: every probe", [(SERVER, "!log_limit_pass(&server->probes, &n)", "log_limit_pass(&server->probes, &n) && !server")],
-             LOG, "cannot_be_had", WRONG),
     # -- the helper
     helper("anybody may speak", CONNECTION,
            "if (peer.uid == connections->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
@@ -229,6 +230,7 @@ MUTATIONS = [
            "only_what_the_file_says", OPENED),
     helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", CONNECTION, "if (n <= 0 || n_fds > 0 ||", "if (n <= 0 ||", "descriptors", "answered with"),
+    helper("any number of checks", "helper/daemon/server.h", "#define SERVER_CHECKS_MAX 16u", "#define SERVER_CHECKS_MAX 1000u", "flood_of_checks", WRONG),
     # -- what a tap can make the kernel hold and do
     Mutation("load: a tap has the kernel's queues", [(NAMESPACE, "                .queue_length = port_queue_length(plan->queues),\n", "")],
              LOAD, "few_unread", r"queues held \d+ frames"),

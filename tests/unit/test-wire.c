@@ -272,7 +272,7 @@ static void test_host_up(_unused_ void **state) {
 #undef bad
 
 static void test_bare_requests(_unused_ void **state) {
-        static const uint32_t bare[] = {WIRE_LIST, WIRE_HOST_SWEEP, WIRE_LOOK};
+        static const uint32_t bare[] = {WIRE_LIST, WIRE_HOST_SWEEP};
 
         for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
                 WireRequest r = {.version = WIRE_VERSION, .operation = bare[i], .serial = 1};
@@ -357,9 +357,13 @@ static WireFinding good_finding(void) {
         return f;
 }
 
+static bool is_pushed(uint32_t type) {
+        return type == WIRE_ENDED || type == WIRE_FEATURES;
+}
+
 static WireReply good_reply(uint32_t type) {
         WireReply reply = {
-                .version = WIRE_VERSION, .type = type, .serial = type == WIRE_ENDED ? 0 : 5};
+                .version = WIRE_VERSION, .type = type, .serial = is_pushed(type) ? 0 : 5};
 
         switch (type) {
         case WIRE_OPENED:
@@ -371,6 +375,7 @@ static WireReply good_reply(uint32_t type) {
                         reply.statistics[i] = UINT64_MAX - i;
                 break;
         case WIRE_DONE:
+        case WIRE_FEATURES:
                 reply.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_USER_NAMESPACE;
                 break;
         case WIRE_REFUSED:
@@ -406,7 +411,7 @@ static int check_reply(const WireReply *reply) {
 #define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
 
 static void test_reply_head(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_FINDING; type++) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_FEATURES; type++) {
                 WireReply reply = good_reply(type);
 
                 for (size_t n = 0; n <= RAWNET_FDS_MAX + 2; n++) {
@@ -424,7 +429,7 @@ static void test_reply_head(_unused_ void **state) {
                 bad(type, r.version++);
                 if (type != WIRE_ENDED)
                         bad(type, r.reason = 1);
-                if (type != WIRE_DONE)
+                if (type != WIRE_DONE && type != WIRE_FEATURES)
                         bad(type, r.features = 1);
                 if (type == WIRE_LEASE)
                         good(type, r.serial = 0);
@@ -432,7 +437,7 @@ static void test_reply_head(_unused_ void **state) {
                         bad(type, r.serial = r.serial == 0);
         }
         bad(WIRE_DONE, r.type = 0);
-        bad(WIRE_DONE, r.type = WIRE_FINDING + 1);
+        bad(WIRE_DONE, r.type = WIRE_FEATURES + 1);
         bad(WIRE_DONE, r.type = UINT32_MAX);
         good(WIRE_DONE, r.features = 63);
         bad(WIRE_DONE, r.features = 64);
@@ -440,7 +445,7 @@ static void test_reply_head(_unused_ void **state) {
 
 /* Byte by byte: what a type does not use must be zero. */
 static void test_reply_unused(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_FINDING; type++) {
+        for (uint32_t type = WIRE_OPENED; type <= WIRE_FEATURES; type++) {
                 WireReply reply = good_reply(type);
                 unsigned char *bytes = (unsigned char *)&reply;
                 size_t lease = offsetof(WireReply, lease), body = offsetof(WireReply, refusal);
