@@ -38,7 +38,7 @@ int unix_listen(const struct sockaddr_un *address, mode_t mode, int backlog, int
         if (r == 0 && listen(fd, backlog) < 0)
                 r = errno;
         if (r != 0)
-                return refuse_errno(ret_refusal, r, "listening on %s", address->sun_path);
+                return refuse_errno(ret_refusal, r, "cannot listen on %s", address->sun_path);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

@@ -194,6 +194,14 @@ int wire_lease_check(const WireLease *lease) {
         return lease_is_valid(lease) ? 0 : -EBADMSG;
 }
 
+const char *wire_lease_label(const WireLease *lease, char buffer[static WIRE_LEASE_LABEL_SIZE]) {
+        const char *name = lease->lease_name;
+
+        snprintf(buffer, WIRE_LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
+                 name[0] ? " (" : "", name, name[0] ? ")" : "");
+        return buffer;
+}
+
 bool wire_lease_learns(const WireLease *lease) {
         return mac_is_zero(&lease->mac) && !lease->gone && !lease->later;
 }

@@ -253,6 +253,10 @@ int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
 int wire_finding_check(const WireFinding *finding);
 int wire_lease_check(const WireLease *lease);
 
+/* "rn1a2b3c" or, of a lease with a name, "rn1a2b3c (NAME)": what people see. Returns buffer. */
+#define WIRE_LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
+const char *wire_lease_label(const WireLease *lease, char buffer[static WIRE_LEASE_LABEL_SIZE]);
+
 /* Does a process in the lease's namespace wait for the guest's first frame? */
 bool wire_lease_learns(const WireLease *lease);
 

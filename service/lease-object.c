@@ -86,15 +86,15 @@ static int get_queues(sd_bus *bus, const char *path, const char *interface, cons
 
 static int close_question(Request *request, const WireLease *wire, bool *ret_yes, Refusal *ret) {
         PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
-        char number[16], label[LEASE_LABEL_SIZE], what[32 + LEASE_LABEL_SIZE];
+        char number[16], label[WIRE_LEASE_LABEL_SIZE], what[32 + WIRE_LEASE_LABEL_SIZE];
 
         snprintf(number, sizeof(number), RAWNET_PORT_NAME_FORMAT, wire->id);
         polkit_detail(&question, "lease", number);
         polkit_detail(&question, "network", wire->network);
         snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
         polkit_detail(&question, "owner", number);
-        snprintf(what, sizeof(what), "close lease %s of user %" PRIu32, lease_label(wire, label),
-                 wire->uid);
+        snprintf(what, sizeof(what), "close lease %s of user %" PRIu32,
+                 wire_lease_label(wire, label), wire->uid);
         return authorize(request, &question, what, ret_yes, ret);
 }
 
@@ -121,7 +121,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
         WireRequest wire = {.operation = WIRE_CLOSE, .lease = lease->wire.id};
         bool owner = lease->wire.uid == request->uid, yes = owner;
-        char label[LEASE_LABEL_SIZE];
+        char label[WIRE_LEASE_LABEL_SIZE];
         int r;
 
         request->lease = lease->wire.id;
@@ -130,7 +130,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
                         ret, RAWNET_NO_SUCH_LEASE,
                         "lease %s on network %s is already closed; it counts against quotas until its program "
                         "closes the file descriptors",
-                        lease_label(&lease->wire, label), lease->wire.network);
+                        wire_lease_label(&lease->wire, label), lease->wire.network);
         if (!owner) {
                 r = close_question(request, &lease->wire, &yes, ret);
                 if (r != 0 || !yes)

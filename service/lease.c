@@ -14,14 +14,6 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
         return buffer;
 }
 
-const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]) {
-        const char *name = lease->lease_name;
-
-        snprintf(buffer, LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
-                 name[0] ? " (" : "", name, name[0] ? ")" : "");
-        return buffer;
-}
-
 const char *lease_refused(const Service *service, const WireLease *lease,
                           char buffer[static REFUSAL_TEXT_MAX]) {
         const NetworkEntry *entry = NULL;
@@ -72,7 +64,7 @@ static const char *reason_text(const char *reason) {
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
         const bool gone = strcmp(reason, link_gone) == 0;
-        char path[LEASE_PATH_SIZE], label[LEASE_LABEL_SIZE];
+        char path[LEASE_PATH_SIZE], label[WIRE_LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
@@ -86,7 +78,7 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
                 return;
         lease->ended = true;
         log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s",
-                  lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
+                  wire_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
                   gone ? lease->wire.parent : reason_text(reason),
                   gone ? " or its VLAN interface was deleted; open a new lease" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
@@ -100,7 +92,7 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
 
 /* The helper reports ever more rarely what a guest tries (helper/child/learn.c): no flood. */
 static void log_refused(const Service *service, const WireLease *lease) {
-        char mac[MAC_TEXT_SIZE], label[LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
+        char mac[MAC_TEXT_SIZE], label[WIRE_LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
         LogEvent event = {
                 .level = LOG_NOTICE,
                 .message_id = RAWNET_EVENT_ADDRESS_REFUSED,
@@ -112,8 +104,9 @@ static void log_refused(const Service *service, const WireLease *lease) {
         };
 
         if (lease->refused_why != LEARN_REFUSED_NOTHING)
-                log_event(&event, "lease %s of user %" PRIu32 ": %s", lease_label(lease, label),
-                          lease->uid, lease_refused(service, lease, text));
+                log_event(&event, "lease %s of user %" PRIu32 ": %s",
+                          wire_lease_label(lease, label), lease->uid,
+                          lease_refused(service, lease, text));
 }
 
 static int lease_add(Service *service, const WireLease *wire) {

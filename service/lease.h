@@ -11,9 +11,6 @@
 
 /* The object's path. Returns buffer. */
 const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
-/* "rn1a2b3c" or, of a lease with a name, "rn1a2b3c (NAME)": what people see. Returns buffer. */
-#define LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
-const char *lease_label(const WireLease *lease, char buffer[static LEASE_LABEL_SIZE]);
 /* RefusedReason: why the port does not take its guest's address (refused.h), or "". Returns buffer.
  */
 const char *lease_refused(const Service *service, const WireLease *lease,

@@ -151,7 +151,7 @@ static int open_reply(const Request *request, const WireLease *lease, const int 
 }
 
 static void log_opened(const Request *request, const WireLease *lease) {
-        char mac[MAC_TEXT_SIZE], label[LEASE_LABEL_SIZE];
+        char mac[MAC_TEXT_SIZE], label[WIRE_LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = RAWNET_EVENT_OPENED,
@@ -163,7 +163,7 @@ static void log_opened(const Request *request, const WireLease *lease) {
         };
 
         log_event(&event, "lease %s opened: %s port on network %s for user %" PRIu32 ", MAC %s",
-                  lease_label(lease, label), kind_with_article(lease->kind), lease->network,
+                  wire_lease_label(lease, label), kind_with_article(lease->kind), lease->network,
                   request->uid, event.mac ? event.mac : "to be learned");
 }
 

@@ -142,7 +142,7 @@ def test_leases():
         says(f"lease {word} (web) on network lab is already closed; it counts against quotas until its program closes the file descriptors",
              "close", "web")  # fmt: skip
         said = bus.expect_error("NoSuchLease", connection.statistics, lease.path)
-        assert said == f"lease {word} is already closed; it counts against quotas until its program closes the file descriptors", said
+        assert said == f"lease {word} (web) is already closed; it counts against quotas until its program closes the file descriptors", said
 
 
 def test_journal():
@@ -184,6 +184,8 @@ def test_back_end():
         assert done.returncode != 0 and done.stderr == "rawnet-vhost: unexpected argument 'here'; rawnet-vhost --help lists the options\n", done
         done = back_end("--fd=3")
         assert "give --fd, and one of --socket, --socket-fd and --connect; see rawnet-vhost --help\n" in done.stderr, done
+        done = ctl("vhost", "--socket", f"{folder}/no/socket", "lab")
+        assert done.stderr == f"rawnet-vhost: cannot listen on {folder}/no/socket: No such file or directory\n", done
         with open(path, "w", encoding="utf-8"):
             pass
         done = ctl("vhost", "--socket", path, "lab")

@@ -104,7 +104,7 @@ def test_upgrade_of_ports_with_several_queues():
         for _ in range(6):
             stack.enter_context(connection.open_packet("lab", queues=16))
         text = bus.expect_error("QuotaExceeded", connection.open_tap, "lab", queues=11)
-        assert "118 queues" in text, text
+        assert "have 118 of at most 128 queues" in text, text
         stack.enter_context(connection.open_tap("lab", queues=10))
         bus.expect_error("QuotaExceeded", connection.open_tap, "lab")
         for lease in leases:
@@ -158,7 +158,7 @@ def test_queues_of_later_leases_count():
         new_daemons()
         assert [queues_of(connection, lease) for lease in leases] == [120, 4, 1], connection.leases()
         text = bus.expect_error("QuotaExceeded", connection.open_tap, "lab", queues=4)
-        assert "125 queues" in text, text
+        assert "have 125 of at most 128 queues" in text, text
         stack.enter_context(connection.open_tap("lab", queues=3))
         leases[0].close_fds()
         lab.wait_for(lambda: leases[0].path not in connection.leases(), 10, "the end of one")

@@ -54,7 +54,7 @@ static void test_modes(_unused_ void **state) {
                         assert_int_equal(user, geteuid());
                         /* Something is there already. */
                         assert_refused(unix_listen(&address, 0600, 1, &(int){-1}, &refusal),
-                                       RAWNET_KERNEL_REFUSED, &refusal, "listening on", path);
+                                       RAWNET_KERNEL_REFUSED, &refusal, "cannot listen on", path);
                         close(client);
                         close(fd);
                         unlink(path);
