@@ -3,9 +3,9 @@
 
 /*
  * A port made for nothing but to see whether it can be: by a child as for an open, with the same
- * guard and the same descriptors, which nobody gets: they are closed when the worker ends. The
- * child makes the wire below the port in its own namespace, so nothing in the host's namespace is touched and no lease comes of it: the
- * namespace gets no nsid. Called by the worker of a check.
+ * guard and descriptors, which are closed at once. The child makes the wire below the port in its
+ * own namespace, so nothing in the host's namespace is touched. No lease comes of it: the namespace
+ * gets no nsid. Called by the worker of a check.
  */
 
 #include "helper/plan.h"
