@@ -345,7 +345,7 @@ MUTATIONS = [
              [(RULES, "nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);", "nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);"),
               (RULES, "nft_rule_compare(&rule, 0, false, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, false, "rnv", 3);')],
              OWN_VLAN, "as_closed_as_before", "the host heard or answered", vm=True),
-    Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "(link->group == RAWNET_VLAN_GROUP + 1u ||")],
+    Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "((link->group == RAWNET_VLAN_GROUP && has_name(link)) ||")],
              OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
     Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],
              OWN_VLAN, "name_alone", WRONG, vm=True),
