@@ -331,9 +331,10 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
                 r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
         if (r > 0)
                 findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
-        if (r != 0 || !direct)
+        /* Isolation=direct is for ports with vnet-hdr alone. Where the kernel could not be probed, an
+         * open is refused it, but not for what the kernel is: it is probed now. */
+        if (r != 0 || !direct || !(judge->context->features & WIRE_FEATURE_USER_NAMESPACE))
                 return;
-        /* Isolation=direct is for ports with vnet-hdr alone. */
         r = try_port(judge, kind, true, mac, &refusal);
         if (r < 0)
                 r = refuse_errno(&refusal, r, "rawnet-helper could not do it");

@@ -30,6 +30,7 @@ static struct {
         const char *no_port[2];     /* of each kind */
         const char *no_direct;
         bool no_namespace;
+        uint32_t features;
         unsigned n_rehearsed;
 } host;
 
@@ -160,6 +161,7 @@ static LinkInfo *add_vlan(const char *name, uint16_t vlan, bool ours) {
 
 static int setup(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
+        host.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_EGRESS | WIRE_FEATURE_USER_NAMESPACE;
         registry = (Registry){};
         host.file = (Network){.protocol = ETH_P_8021Q,
                               .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
@@ -180,9 +182,7 @@ static void set_vlans(uint16_t first, uint16_t last) {
 }
 
 static int judge(const char *network) {
-        const LeaseContext context = {.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_EGRESS |
-                                                  WIRE_FEATURE_USER_NAMESPACE,
-                                      .registry = &registry};
+        const LeaseContext context = {.features = host.features, .registry = &registry};
         WireCheck request = {.kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)};
         Refusal refusal = {};
         int r;
@@ -317,6 +317,10 @@ static void test_direct(_unused_ void **state) {
         assert_int_equal(found.n, 1);
         assert_int_equal(only(FINDING_WARNING, FINDING_PORT, "", "no direct")->kinds,
                          KIND_BIT(KIND_PACKET));
+        /* Nothing is said of a kernel that could not be probed. */
+        host.features = 0;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 0);
 }
 
 /* Ports open with an address that is given, and not without. */
