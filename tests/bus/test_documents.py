@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The clients of docs/dbus.md, built and run by a member with the commands that the page prints."""
 
+import json
 import os
 import re
 import shutil
@@ -47,6 +48,7 @@ def test_shell():
 
 def test_busctl():
     assert typed("busctl").strip() == 's "yes"'
+    assert not [finding for finding in json.loads(typed("busctl-check"))["data"][0] if finding["severity"]["data"] in ("error", "busy")]
 
 
 def test_what_is_marked_as_tested_is_tested():
