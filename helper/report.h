@@ -16,11 +16,15 @@ typedef enum ReportType {
                              SCAN_* */
         REPORT_PROBED,    /* value: WIRE_FEATURE_* of this kernel */
         REPORT_NAMESPACE, /* a rehearsal has made a namespace */
+        REPORT_SWEPT,     /* a sweep of shared VLAN interfaces is complete. value: SWEEP_* */
         REPORT_DOUBTED, /* no network file asks for this host interface (doubt.h). value: ifindex */
 } ReportType;
 
 /* Of REPORT_SCANNED. */
 #define SCAN_WHOLE 1u /* no lease can be alive that was not reported */
+
+/* Of REPORT_SWEPT. */
+#define SWEEP_LEFT 1u /* there is one, or an open may be making one */
 
 typedef struct Report {
         uint32_t type;
@@ -30,7 +34,7 @@ typedef struct Report {
         WireLease lease;
 } Report;
 
-/* lease may be NULL; value: features for REPORT_PROBED, SCAN_* for REPORT_SCANNED. 0 or -errno. */
+/* lease may be NULL; value: by type, see above. 0 or -errno. */
 int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
 /* REPORT_LEASE. lower: the ifindex below the uplink, carries: the longest packets that go out
  * there; 0: not known. */

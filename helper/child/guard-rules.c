@@ -2,11 +2,8 @@
 
 #include "helper/child/guard-rules.h"
 
-#include <inttypes.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-
-#include "common/names.h"
 
 /*
  * Where a frame's Ethernet header stands after nft_rule_link_header(rule, 0, 0, 14): one load for
@@ -243,7 +240,7 @@ int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {
                                  &c.gate,      &c.port,       &c.shortcut};
 
         nft_batch_begin(batch, sequence);
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, GUARD_TABLE);
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, GUARD_TABLE, 0);
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 if (all[i]->name)
                         nft_batch_chain(batch, all[i]);
@@ -260,77 +257,6 @@ int guard_build_admission(NftBatch *batch, const Guard *guard, uint32_t sequence
         return nft_batch_end(batch);
 }
 
-HostChain guard_host_prerouting(void) {
-        static const uint32_t group = RAWNET_VLAN_GROUP;
-        struct nftnl_rule *rule = nft_rule_new();
-
-        nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);
-        nft_rule_compare(&rule, 0, false, &group, sizeof(group));
-        nft_rule_verdict(&rule, NF_DROP);
-        return (HostChain){.chain = {.family = NFPROTO_INET,
-                                     .table = GUARD_TABLE,
-                                     .name = "prerouting",
-                                     .hook = NF_INET_PRE_ROUTING,
-                                     .priority = GUARD_HOST_PRIORITY,
-                                     .policy = NF_ACCEPT},
-                           .rule = rule};
-}
-
-HostChain guard_host_own_address(const GuardLink *device, const MacAddress *mac,
-                                 char name[static GUARD_HOST_CHAIN_SIZE]) {
-        struct nftnl_rule *rule = nft_rule_new();
-
-        snprintf(name, GUARD_HOST_CHAIN_SIZE, "own-address-%" PRIu32, device->index);
-        nft_rule_link_header(&rule, 0, 0, sizeof(mac->octet));
-        nft_rule_compare(&rule, 0, false, mac->octet, sizeof(mac->octet));
-        nft_rule_verdict(&rule, NF_DROP);
-        return (HostChain){.chain = {.family = NFPROTO_NETDEV,
-                                     .table = GUARD_TABLE,
-                                     .name = name,
-                                     .device = device->name,
-                                     .hook = NF_NETDEV_INGRESS,
-                                     .priority = GUARD_HOST_PRIORITY,
-                                     .policy = NF_ACCEPT},
-                           .rule = rule};
-}
-
-int guard_build_host(NftBatch *batch, const HostChain *host, bool replace, uint32_t sequence) {
-        const NftChain *chain = &host->chain;
-
-        nft_batch_begin(batch, sequence);
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, chain->family, chain->table);
-        if (replace && chain->family == NFPROTO_INET) {
-                /* The whole table, since it may have been put to sleep (NFT_TABLE_F_DORMANT). */
-                nft_batch_table(batch, NFT_MSG_DELTABLE, chain->family, chain->table);
-                nft_batch_table(batch, NFT_MSG_NEWTABLE, chain->family, chain->table);
-                nft_batch_chain(batch, chain);
-        } else if (replace) {
-                /* The netdev table holds other interfaces' chains as well. */
-                nft_batch_chain_anew(batch, chain);
-        } else {
-                nft_batch_chain(batch, chain);
-        }
-        nft_batch_rule_of(batch, chain, host->rule);
-        return nft_batch_end(batch);
-}
-
-int guard_build_host_chain_removal(NftBatch *batch, const HostChain *host, uint32_t sequence) {
-        nft_batch_begin(batch, sequence);
-        nft_batch_chain_delete(batch, &host->chain);
-        return nft_batch_end(batch);
-}
-
-int guard_build_host_removal(NftBatch *batch, uint32_t sequence) {
-        static const uint8_t families[] = {NFPROTO_INET, NFPROTO_NETDEV};
-
-        nft_batch_begin(batch, sequence);
-        for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-                nft_batch_table(batch, NFT_MSG_NEWTABLE, families[i], GUARD_TABLE);
-                nft_batch_table(batch, NFT_MSG_DELTABLE, families[i], GUARD_TABLE);
-        }
-        return nft_batch_end(batch);
-}
-
 int guard_build_probe(NftBatch *batch, GuardNeed need, uint32_t sequence) {
         static const GuardLink lo = {.name = "lo", .index = 1};
         static const char table[] = "rawnet-probe";
@@ -340,11 +266,11 @@ int guard_build_probe(NftBatch *batch, GuardNeed need, uint32_t sequence) {
         chain.table = table;
         chain.policy = NF_ACCEPT;
         nft_batch_begin(batch, sequence);
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, table);
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, table, 0);
         if (need != GUARD_NEED_TABLES)
                 nft_batch_chain(batch, &chain);
         if (need == GUARD_NEED_FORWARD)
                 put_forward_rule(batch, &chain, &lo);
-        nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_NETDEV, table);
+        nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_NETDEV, table, 0);
         return nft_batch_end(batch);
 }

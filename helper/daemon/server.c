@@ -23,7 +23,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
 /* An interface that a sweep doubts is looked at again before the helper leaves. */
 static void arm_idle_timer(Server *server) {
         bool idle = server->ready && server->idle_seconds > 0 && server->pool.n_workers == 0 &&
-                    server->registry.n_entries == 0 && !server->sweep_timer &&
+                    server->registry.n_entries == 0 && !server->sweep_timer && !server->guarding &&
                     !connections_any(&server->connections);
 
         if (!idle) {
@@ -270,6 +270,9 @@ static void on_report(void *data, Worker *worker, const Report *report) {
                 server->scanned = server->sweep_wanted = true;
                 learning_watch(&server->learning);
                 break;
+        case REPORT_SWEPT:
+                server->guarding = report->value & SWEEP_LEFT;
+                break;
         case REPORT_DOUBTED:
                 doubts_note(&server->sweep.doubts, report->value, report->file,
                             clock_usec(CLOCK_MONOTONIC));
@@ -396,9 +399,18 @@ static const WatchEvents watch_events = {
         .settle = on_settle,
 };
 
+/* Before there is anything that could wait: the kernel may load a module. */
+static int open_guard_owner(Server *server) {
+        int r = netlink_open(&server->guard_owner, NETLINK_NETFILTER);
+
+        server->context.owner_fd = r == 0 ? mnl_socket_get_fd(server->guard_owner.socket) : -1;
+        return r == -EPROTONOSUPPORT ? 0 : r;
+}
+
 int server_start(Server *server, int listen_fd) {
         int r;
 
+        server->guarding = true; /* until a sweep says no */
         server->context.registry = &server->registry;
         server->context.sweep = &server->sweep;
         server->connections = (Connections){.event = server->event,
@@ -416,6 +428,8 @@ int server_start(Server *server, int listen_fd) {
         server->news = (News){&server->registry, &server->connections};
         r = lease_ids_new(&server->context.ids);
         if (r == 0)
+                r = open_guard_owner(server);
+        if (r == 0)
                 r = watch_start(&server->watch, server->event);
         if (r == 0)
                 r = pool_start(&server->pool, JOB_PROBE, NULL, NULL);
@@ -431,5 +445,6 @@ int server_start(Server *server, int listen_fd) {
 void server_stop(Server *server) {
         connections_close(&server->connections);
         watch_stop(&server->watch);
+        netlink_close(&server->guard_owner);
         registry_free(&server->registry);
 }

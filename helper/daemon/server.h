@@ -30,12 +30,14 @@ typedef struct Server {
         Connections connections;
         Pool pool;
         Watch watch;
+        Netlink guard_owner; /* what workers write the host's guard with, vlan-guard.h */
         Learning learning;
         News news;
         SweepScope sweep;
         bool probed, scanned, ready;
         bool probing; /* once more, on_namespace() */
         bool scan_wanted, sweep_wanted, sweeping;
+        bool guarding; /* there may be shared VLAN interfaces, whose guard ends with the helper */
         bool sweep_after_open; /* the last sweep left something alone for an open in progress */
         sd_event_source *idle_timer, *scan_timer, *sweep_timer;
 } Server;

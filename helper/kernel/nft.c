@@ -8,7 +8,6 @@
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <string.h>
 
 static void chain_freep(struct nftnl_chain **chain) {
         if (*chain)
@@ -49,7 +48,8 @@ void nft_batch_begin(NftBatch *batch, uint32_t sequence) {
         batch_put(batch, nftnl_batch_begin(batch->data, batch->sequence));
 }
 
-void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *name) {
+void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *name,
+                     uint32_t flags) {
         _cleanup_(table_freep) struct nftnl_table *table = NULL;
         struct nlmsghdr *m;
         char *room = batch_room(batch);
@@ -61,13 +61,15 @@ void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const ch
                 batch->error = -ENOMEM;
                 return;
         }
+        if (flags != 0)
+                nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
         m = nftnl_nlmsg_build_hdr(room, message, family,
                                   message == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, batch->sequence);
         nftnl_table_nlmsg_build_payload(m, table);
         batch_put(batch, m);
 }
 
-static void put_chain(NftBatch *batch, uint16_t message, uint16_t flags, const NftChain *chain) {
+void nft_batch_chain(NftBatch *batch, const NftChain *chain) {
         _cleanup_(chain_freep) struct nftnl_chain *c = NULL;
         struct nlmsghdr *m;
         char *room = batch_room(batch);
@@ -82,35 +84,17 @@ static void put_chain(NftBatch *batch, uint16_t message, uint16_t flags, const N
                 batch->error = -ENOMEM;
                 return;
         }
-        if (message == NFT_MSG_NEWCHAIN) {
-                nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, chain->hook);
-                nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, chain->priority);
-                nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, chain->policy);
-        } else {
-                /* A hook in DELCHAIN would take only devices away (nf_tables_delchain()). */
-                nftnl_chain_unset(c, NFTNL_CHAIN_TYPE);
-                nftnl_chain_unset(c, NFTNL_CHAIN_DEV);
-        }
-        m = nftnl_nlmsg_build_hdr(room, message, chain->family, flags, batch->sequence);
+        nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, chain->hook);
+        nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, chain->priority);
+        nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, chain->policy);
+        m = nftnl_nlmsg_build_hdr(room, NFT_MSG_NEWCHAIN, chain->family, NLM_F_CREATE | NLM_F_EXCL,
+                                  batch->sequence);
         nftnl_chain_nlmsg_build_payload(m, c);
         batch_put(batch, m);
 }
 
-void nft_batch_chain(NftBatch *batch, const NftChain *chain) {
-        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, chain);
-}
-
-void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain) {
-        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain);
-        put_chain(batch, NFT_MSG_DELCHAIN, 0, chain);
-        put_chain(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain);
-}
-
-void nft_batch_chain_delete(NftBatch *batch, const NftChain *chain) {
-        put_chain(batch, NFT_MSG_DELCHAIN, 0, chain);
-}
-
-void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule) {
+void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *taken) {
+        _cleanup_(rule_freep) struct nftnl_rule *rule = taken;
         struct nlmsghdr *m;
         char *room = batch_room(batch);
 
@@ -126,12 +110,6 @@ void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule
                                   batch->sequence);
         nftnl_rule_nlmsg_build_payload(m, rule);
         batch_put(batch, m);
-}
-
-void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *taken) {
-        _cleanup_(rule_freep) struct nftnl_rule *rule = taken;
-
-        nft_batch_rule_of(batch, chain, rule);
 }
 
 int nft_batch_end(NftBatch *batch) {
@@ -282,66 +260,4 @@ void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict) {
                 return;
         nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
         nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, verdict);
-}
-
-static void iter_freep(struct nftnl_expr_iter **iter) {
-        if (*iter)
-                nftnl_expr_iter_destroy(*iter);
-}
-
-static bool same_data(const struct nftnl_expr *a, const struct nftnl_expr *b, uint16_t attribute) {
-        uint32_t length_a = 0, length_b = 0;
-        const void *data_a, *data_b;
-
-        if (nftnl_expr_is_set(a, attribute) != nftnl_expr_is_set(b, attribute))
-                return false;
-        if (!nftnl_expr_is_set(a, attribute))
-                return true;
-        data_a = nftnl_expr_get(a, attribute, &length_a);
-        data_b = nftnl_expr_get(b, attribute, &length_b);
-        return data_a && data_b && length_a == length_b && memcmp(data_a, data_b, length_a) == 0;
-}
-
-static bool same_expr(const struct nftnl_expr *a, const struct nftnl_expr *b) {
-        /* What matters of each expression; Short lists name one twice. */
-        static const struct {
-                const char *name;
-                uint16_t attributes[3];
-        } known[] = {
-                {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_KEY}},
-                {"payload",
-                 {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET, NFTNL_EXPR_PAYLOAD_LEN}},
-                {"cmp", {NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA, NFTNL_EXPR_CMP_DATA}},
-                {"immediate", {NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
-        };
-        const char *name = nftnl_expr_get_str(a, NFTNL_EXPR_NAME);
-
-        if (strcmp(name, nftnl_expr_get_str(b, NFTNL_EXPR_NAME)) != 0)
-                return false;
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-                if (strcmp(name, known[i].name) != 0)
-                        continue;
-                for (size_t n = 0; n < ARRAY_SIZE(known[i].attributes); n++)
-                        if (!same_data(a, b, known[i].attributes[n]))
-                                return false;
-                return true;
-        }
-        return false;
-}
-
-bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b) {
-        _cleanup_(iter_freep) struct nftnl_expr_iter *iter_a = nftnl_expr_iter_create(a);
-        _cleanup_(iter_freep) struct nftnl_expr_iter *iter_b = nftnl_expr_iter_create(b);
-
-        if (!iter_a || !iter_b)
-                return false;
-        for (;;) {
-                struct nftnl_expr *expr_a = nftnl_expr_iter_next(iter_a);
-                struct nftnl_expr *expr_b = nftnl_expr_iter_next(iter_b);
-
-                if (!expr_a || !expr_b)
-                        return expr_a == expr_b;
-                if (!same_expr(expr_a, expr_b))
-                        return false;
-        }
 }

@@ -43,18 +43,14 @@ typedef uint32_t NftRegister;
 
 /* sequence: of the first message; the following ones count up. */
 void nft_batch_begin(NftBatch *batch, uint32_t sequence);
-/* message: NFT_MSG_NEWTABLE or NFT_MSG_DELTABLE. NEWTABLE of one that exists is no error. */
-void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *table);
+/* message: NFT_MSG_NEWTABLE or NFT_MSG_DELTABLE. NEWTABLE of one that exists is no error. flags:
+ * NFT_TABLE_F_*; 0 leaves those of an existing one. */
+void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const char *table,
+                     uint32_t flags);
 /* A chain that must not exist yet. */
 void nft_batch_chain(NftBatch *batch, const NftChain *chain);
-/* The same in place of one that may exist, with its rules. */
-void nft_batch_chain_anew(NftBatch *batch, const NftChain *chain);
-/* Takes one away, with its rules; where there is none the batch is refused with ENOENT. */
-void nft_batch_chain_delete(NftBatch *batch, const NftChain *chain);
 /* Appends rule to the end of chain; takes rule, which may be NULL (no memory). */
 void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
-/* The same; rule stays the caller's. */
-void nft_batch_rule_of(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
 /* Closes the batch; its last message asks for the one ack (netlink_talk_batch(), n_acks = 1). 0 or
  * the first -errno. */
 int nft_batch_end(NftBatch *batch);
@@ -83,8 +79,3 @@ void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t m
 void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index);
 /* verdict: NF_ACCEPT, NF_DROP */
 void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);
-
-/* Do two rules say the same? Only for what is built above without registers of their own meaning:
- * register numbers are not compared, since the kernel answers with other ones than it was given
- * (nft_dump_register()), nor are masks known. */
-bool nft_rule_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);

@@ -27,6 +27,7 @@ typedef struct LeaseContext {
         const Registry *registry;   /* as it was at the fork */
         LeaseIds *ids;              /* shared by the daemon and its workers */
         int report_fd;
+        int owner_fd;            /* vlan_guard_install() */
         size_t n_leases;         /* JOB_OPEN: that the network asked for has */
         const SweepScope *sweep; /* JOB_SWEEP */
         Child spare;             /* JOB_OPEN: a child made ahead (pool.h), or socket_fd -1 */

@@ -270,7 +270,7 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
         return r;
 }
 
-int host_leg_up(const WireHost *request, Refusal *ret_refusal) {
+int host_leg_up(int owner_fd, const WireHost *request, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         LinkInfo parent, lower;
         Network network;
@@ -283,7 +283,7 @@ int host_leg_up(const WireHost *request, Refusal *ret_refusal) {
         if (r == 0)
                 r = parent_find(&netlink, &network, network.vlan_first, &parent, ret_refusal);
         if (r == 0)
-                r = parent_lower(&netlink, &network, &parent, network.vlan_first, &lower,
+                r = parent_lower(&netlink, owner_fd, &network, &parent, network.vlan_first, &lower,
                                  ret_refusal);
         if (r == 0)
                 r = up_on(&netlink, &network, &lower, &request->mac, ret_refusal);

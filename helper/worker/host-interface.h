@@ -21,8 +21,8 @@ int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
 
 /* Makes the network's leg, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY where
  * another interface has its name; RAWNET_ACCESS_DENIED where the file is no longer what polkit was
- * asked about; other refusals as for a lease; or -errno. */
-int host_leg_up(const WireHost *request, Refusal *ret_refusal);
+ * asked about; other refusals as for a lease; or -errno. owner_fd: vlan_guard_install(). */
+int host_leg_up(int owner_fd, const WireHost *request, Refusal *ret_refusal);
 
 /* Removes whatever leg the network of that name has, file or no file. 0 also where there is none.
  */

@@ -96,7 +96,7 @@ static int do_request(const LeaseContext *context, JobKind kind, const WireReque
                 r = do_check(context, request, fd, &refusal);
                 break;
         case JOB_HOST_UP:
-                r = host_leg_up(&request->host, &refusal);
+                r = host_leg_up(context->owner_fd, &request->host, &refusal);
                 break;
         case JOB_HOST_DOWN:
                 r = host_leg_down(&request->host, &refusal);
@@ -113,8 +113,25 @@ static int do_request(const LeaseContext *context, JobKind kind, const WireReque
         return r;
 }
 
-static int do_own(const LeaseContext *context, JobKind kind) {
+static int do_sweep(const LeaseContext *context, Refusal *ret_refusal) {
+        const SweepScope *scope = context->sweep;
         _cleanup_netlink_ Netlink netlink = {};
+        bool left = true;
+        int r, legs;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+        legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd, ret_refusal);
+        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
+        r = shared_sweep(&netlink, context->owner_fd, context->registry, scope->opening, &left,
+                         ret_refusal);
+        if (r == 0)
+                r = report_send(context->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
+        return r != 0 ? r : legs;
+}
+
+static int do_own(const LeaseContext *context, JobKind kind) {
         Refusal refusal = {};
         int r;
 
@@ -125,17 +142,7 @@ static int do_own(const LeaseContext *context, JobKind kind) {
         } else if (kind == JOB_LEARNING) {
                 r = scan_learning(context, &refusal);
         } else {
-                r = netlink_open(&netlink, NETLINK_ROUTE);
-                if (r == 0) {
-                        const SweepScope *scope = context->sweep;
-                        int legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd,
-                                                  &refusal);
-
-                        /* A leg that stays keeps what is below it: the one sweep needs nothing of
-                         * the other. */
-                        r = shared_sweep(&netlink, context->registry, scope->opening, &refusal);
-                        r = r != 0 ? r : legs;
-                }
+                r = do_sweep(context, &refusal);
         }
         if (r > 0)
                 log_warning("%s", refusal.text);
@@ -204,8 +211,8 @@ static int do_ahead(LeaseContext *context, int order_fd) {
 _Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent) {
         int connection_fd = job->connection_fd, report_fd = job->report_fd,
             order_fd = job->order_fd, r;
-        int *const keep[] = {&connection_fd, &report_fd, &order_fd};
         LeaseContext context = *of_daemon;
+        int *const keep[] = {&connection_fd, &report_fd, &order_fd, &context.owner_fd};
         sigset_t none;
 
         sigemptyset(&none);

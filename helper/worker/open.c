@@ -76,7 +76,7 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         return r;
 }
 
-static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent,
+static int find_lower(LeasePlan *plan, Netlink *netlink, int owner_fd, LinkInfo *ret_parent,
                       Refusal *ret_refusal) {
         LinkInfo lower;
         int r;
@@ -86,8 +86,8 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, LinkInfo *ret_parent,
                 return r;
         lower = *ret_parent;
         if (plan->network.mode != MODE_EXCLUSIVE)
-                r = parent_lower(netlink, &plan->network, ret_parent, plan->lease.vlan, &lower,
-                                 ret_refusal);
+                r = parent_lower(netlink, owner_fd, &plan->network, ret_parent, plan->lease.vlan,
+                                 &lower, ret_refusal);
         if (r != 0)
                 return r;
         plan->lower = lower.index;
@@ -117,14 +117,14 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 }
 
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
-static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spare, int report_fd,
+static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netlink, Child *spare,
                     WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
                     Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
         /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
-        r = lease_ids_take(ids, netlink, &plan->lease.id, ret_refusal);
+        r = lease_ids_take(context->ids, netlink, &plan->lease.id, ret_refusal);
         if (r == 0)
                 r = choose_mac(plan, netlink, ret_refusal);
         if (r != 0)
@@ -137,10 +137,10 @@ static int try_open(LeasePlan *plan, Netlink *netlink, LeaseIds *ids, Child *spa
         if (r < 0)
                 return r;
         spare->socket_fd = -1;
-        r = find_lower(plan, netlink, ret_parent, ret_refusal);
+        r = find_lower(plan, netlink, context->owner_fd, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(plan, netlink, &child, report_fd, ret_lease, ret_fds, ret_n_fds,
-                               ret_refusal);
+                r = talk_child(plan, netlink, &child, context->report_fd, ret_lease, ret_fds,
+                               ret_n_fds, ret_refusal);
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next
          * try. */
@@ -187,8 +187,8 @@ int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *
         if (r < 0)
                 return r;
         for (;;) {
-                r = try_open(&plan, &netlink, context->ids, &spare, context->report_fd, ret_lease,
-                             ret_fds, ret_n_fds, &parent, ret_refusal);
+                r = try_open(context, &plan, &netlink, &spare, ret_lease, ret_fds, ret_n_fds,
+                             &parent, ret_refusal);
                 if (r == 0) {
                         r = report_lease(context->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)

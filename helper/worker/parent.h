@@ -39,9 +39,9 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode, Re
 
 /* The interface that a macvlan of this VLAN (0: untagged) goes on. RAWNET_NETWORK_BUSY where an
  * exclusive lease or another namespace has the VLAN, or where another interface has the name that
- * rawnet's own needs. */
-int parent_lower(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                 LinkInfo *ret, Refusal *ret_refusal);
+ * rawnet's own needs. owner_fd: vlan_guard_install(). */
+int parent_lower(Netlink *netlink, int owner_fd, const Network *network, const LinkInfo *parent,
+                 uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal);
 
 /* Who else has (parent, vlan), for an exclusive lease that met EEXIST: always RAWNET_NETWORK_BUSY,
  * naming it. */

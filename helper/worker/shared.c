@@ -135,7 +135,7 @@ static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
 
 /* Needed, it keeps its mark, and grows with its parent: its leases need not wait for the next open.
  * One that is down is perhaps being taken over. */
-static int keep(Netlink *netlink, const LinkInfo *shared, Refusal *ret_refusal) {
+static int keep(Netlink *netlink, int owner_fd, const LinkInfo *shared, Refusal *ret_refusal) {
         LinkInfo parent, link = *shared;
         Refusal refusal = {};
         int r;
@@ -145,21 +145,22 @@ static int keep(Netlink *netlink, const LinkInfo *shared, Refusal *ret_refusal) 
                 return r;
         r = link_get_index(netlink, shared->lower, &parent, &refusal);
         if (r == 0 && link.mtu < parent.mtu)
-                return shared_harden(netlink, &parent, &link, ret_refusal);
+                return shared_harden(netlink, owner_fd, &parent, &link, ret_refusal);
         if (r <= 0 || link_is_missing(r, &refusal))
                 return MIN_OF(r, 0);
         *ret_refusal = refusal;
         return r;
 }
 
-int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal) {
+int shared_harden(Netlink *netlink, int owner_fd, const LinkInfo *parent, LinkInfo *link,
+                  Refusal *ret_refusal) {
         const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         int r = mark(netlink, link, ret_refusal);
 
         if (r == 0)
                 r = follow_parent(netlink, parent, link);
         if (r == 0)
-                r = host_harden(netlink, link->name, link->index, &link->mac, ret_refusal);
+                r = host_harden(netlink, owner_fd, link->name, link->index, ret_refusal);
         if (r == 0 && !(link->flags & IFF_UP))
                 r = link_change(netlink, link->index, &up, ret_refusal);
         return r;
@@ -279,8 +280,8 @@ static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusa
 }
 
 /* 1: it is gone, or no longer ours; 0: it stays; an error: it stays, too. */
-static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t *opening,
-                     const Shared *shared, Refusal *ret_refusal) {
+static int sweep_one(Netlink *netlink, int owner_fd, const Registry *registry,
+                     const uint64_t *opening, const Shared *shared, Refusal *ret_refusal) {
         const uint16_t vlan = shared->link.vlan;
         Refusal refusal = {};
         int r;
@@ -294,7 +295,7 @@ static int sweep_one(Netlink *netlink, const Registry *registry, const uint64_t 
         if (r < 0)
                 return r;
         if (r > 0)
-                return keep(netlink, &shared->link, ret_refusal);
+                return keep(netlink, owner_fd, &shared->link, ret_refusal);
         r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
         if (r == 0 || link_is_missing(r, &refusal))
                 return 1;
@@ -310,8 +311,8 @@ static bool is_opening(const uint64_t *opening) {
         return false;
 }
 
-int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,
-                 Refusal *ret_refusal) {
+int shared_sweep(Netlink *netlink, int owner_fd, const Registry *registry, const uint64_t *opening,
+                 bool *ret_left, Refusal *ret_refusal) {
         _cleanup_(sweep_done) Sweep sweep = {};
         size_t left;
         int r;
@@ -323,16 +324,28 @@ int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *ope
                 return r;
         left = sweep.n;
         for (size_t i = 0; i < sweep.n; i++) {
-                int one = sweep_one(netlink, registry, opening, &sweep.shared[i], ret_refusal);
+                int one = sweep_one(netlink, owner_fd, registry, opening, &sweep.shared[i],
+                                    ret_refusal);
 
                 if (one == 1)
                         left--;
                 else if (r == 0)
                         r = one;
         }
+        /* The last helper's own table ended with that helper. */
+        if (left > 0) {
+                Refusal refusal = {};
+                int guarded = vlan_guard_install(owner_fd, &refusal);
+
+                if (r == 0 && guarded > 0)
+                        *ret_refusal = refusal;
+                r = r != 0 ? r : guarded;
+        }
         /* An open that came after the list may need the host's guard for an interface of its own.
          */
         if (r == 0 && left == 0 && sweep.n > 0 && !is_opening(opening))
-                r = guard_host_remove(ret_refusal);
+                r = vlan_guard_remove(owner_fd, ret_refusal);
+        if (r == 0)
+                *ret_left = left > 0 || is_opening(opening);
         return r;
 }

@@ -3,7 +3,7 @@
 
 /*
  * rawnet's own VLAN interfaces in the host's namespace, each shared by all leases on one VLAN of
- * one parent: made here, hardened by host.c, deleted when nothing is on them. Called by workers.
+ * one parent: made here, hardened by vlan-harden.c, deleted when nothing is on them. Called by workers.
  *
  * One is made in the group RAWNET_VLAN_GROUP, its mark: it is ours as long as it is in that group,
  * whatever it is called. Its name says for people and for the next open what it is: "rnv" and, in
@@ -40,14 +40,15 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
 
 /* Marks it, closes it to the host, gives it its parent's MTU (link->mtu is what it has then) and
  * brings it up. Only if shared_is_ours(). */
-int shared_harden(Netlink *netlink, const LinkInfo *parent, LinkInfo *link, Refusal *ret_refusal);
+int shared_harden(Netlink *netlink, int owner_fd, const LinkInfo *parent, LinkInfo *link,
+                  Refusal *ret_refusal);
 
 /* Undoes the hardening of those that an administrator has taken over. Raises the MTU of those that
- * are needed to their parent's. Deletes those of ours that no
- * lease and no other interface of the host is on, and the host's guard with the last. One of which
- * that cannot be found out stays; the first such error is returned. All stay while the registry may
- * lack a lease. opening:
- * bit VID of word VID / 64 is set for the VLANs of opens that are in progress, whose interfaces
- * stay; no open may begin meanwhile. */
-int shared_sweep(Netlink *netlink, const Registry *registry, const uint64_t *opening,
-                 Refusal *ret_refusal);
+ * are needed to their parent's. Deletes those of ours that no lease and no other interface of the
+ * host is on, and the host's guard (vlan-guard.h) with the last; where one is left, the guard is put
+ * back. An interface of which that cannot be found out stays; the first such error is returned. All
+ * stay while the registry may lack a lease. opening: bit VID of word VID / 64 is set for the VLANs of
+ * opens that are in progress, whose interfaces stay; no open may begin meanwhile. *ret_left: there is
+ * one, or an open may be making one; untouched on failure. */
+int shared_sweep(Netlink *netlink, int owner_fd, const Registry *registry, const uint64_t *opening,
+                 bool *ret_left, Refusal *ret_refusal);

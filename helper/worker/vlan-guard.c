@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * The guard in the host's own namespace: what arrives on a shared VLAN interface never reaches the
- * host's IP stack. It must never touch any table but its own.
- */
+#include "helper/worker/vlan-guard.h"
 
-#include <libnftnl/chain.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <libnftnl/common.h>
 #include <libnftnl/table.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
+#include <sys/socket.h>
 
-#include "helper/worker/vlan-guard.h"
+#include "common/names.h"
 #include "helper/child/guard.h"
 #include "helper/child/guard-rules.h"
 
-static void chain_freep(struct nftnl_chain **chain) {
-        if (*chain)
-                nftnl_chain_free(*chain);
-}
+/* Before conntrack (-200), raw (-300) and defragmentation (-400), linux/netfilter_ipv4.h. */
+#define PRIORITY (-450)
 
-static void rule_freep(struct nftnl_rule **rule) {
-        if (*rule)
-                nftnl_rule_free(*rule);
+/* What a table is to be, and what the kernel says of it. */
+typedef struct HostTable {
+        char name[sizeof(GUARD_TABLE "-4294967295")];
+        uint32_t flags;       /* NFT_TABLE_F_* */
+        uint32_t owner;       /* netlink port; 0: nobody */
+        bool exists, matches; /* flags and owner; nobody else changes the rule of an owned one */
+} HostTable;
+
+typedef struct HostGuard {
+        Netlink netlink;
+        HostTable tables[2];
+} HostGuard;
+
+static void host_guard_done(HostGuard *guard) {
+        netlink_close(&guard->netlink);
 }
 
 static void table_freep(struct nftnl_table **table) {
@@ -31,219 +39,163 @@ static void table_freep(struct nftnl_table **table) {
                 nftnl_table_free(*table);
 }
 
-static void host_chain_done(HostChain *host) {
-        rule_freep(&host->rule);
+/* The lock is the process's, and ends with the first descriptor of the socket that it closes
+ * (fcntl(2)): at the latest in host_guard_done(), or when a worker is killed. */
+static int wait_for_turn(int fd) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        char byte;
+
+        while (fcntl(fd, F_SETLKW, &lock) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        /* Answers that the last user has left: after an error, or when it was killed. */
+        while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+                ;
+        return 0;
 }
 
-/* What was found of a chain. */
-typedef struct Found {
-        const HostChain *want;
-        bool table; /* and awake */
-        bool chain; /* on its hook, at its priority */
-        unsigned rules;
-        bool rule; /* the last one seen is the wanted one */
-} Found;
+static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
+        HostTable *owned = &ret->tables[0], *free_one = &ret->tables[1];
+        int fd, r;
 
-static int see_table(const struct nlmsghdr *m, void *data) {
-        _cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
-        Found *found = data;
-
-        if (!table)
-                return MNL_CB_ERROR;
-        found->table = nftnl_table_nlmsg_parse(m, table) == 0 &&
-                       !(nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT);
-        return MNL_CB_OK;
-}
-
-static int see_chain(const struct nlmsghdr *m, void *data) {
-        _cleanup_(chain_freep) struct nftnl_chain *chain = nftnl_chain_alloc();
-        Found *found = data;
-
-        if (!chain)
-                return MNL_CB_ERROR;
-        found->chain = nftnl_chain_nlmsg_parse(m, chain) == 0 &&
-                       nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) &&
-                       nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == found->want->chain.hook &&
-                       nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == found->want->chain.priority;
-        return MNL_CB_OK;
-}
-
-static int see_rule(const struct nlmsghdr *m, void *data) {
-        _cleanup_(rule_freep) struct nftnl_rule *rule = nftnl_rule_alloc();
-        Found *found = data;
-
-        if (!rule)
-                return MNL_CB_ERROR;
-        found->rules++;
-        found->rule =
-                nftnl_rule_nlmsg_parse(m, rule) == 0 && nft_rule_equal(rule, found->want->rule);
-        return MNL_CB_OK;
-}
-
-/* As netlink_talk(); that nothing is there (ENOENT) is an answer, not a refusal. */
-static int ask(Netlink *netlink, const struct nlmsghdr *m, mnl_cb_t callback, Found *found,
-               Refusal *ret_refusal) {
-        Refusal refusal = {};
-        int r;
-
-        r = netlink_talk(netlink, m, callback, found, &refusal,
-                         "reading nftables' table %s of the host", found->want->chain.table);
-        if (r > 0 && refusal.kernel_errno == ENOENT)
-                return 0;
-        if (r > 0)
-                r = guard_explain_missing(r, &refusal);
-        if (r > 0 && ret_refusal)
-                *ret_refusal = refusal;
-        return r;
-}
-
-/* Starts a question about our table in buffer. */
-static struct nlmsghdr *question(Netlink *netlink, char *buffer, uint16_t type, uint16_t flags,
-                                 const NftChain *chain) {
-        return nftnl_nlmsg_build_hdr(buffer, type, chain->family, flags, ++netlink->sequence);
-}
-
-static int look(Netlink *netlink, Found *found, Refusal *ret_refusal) {
-        _Alignas(struct nlmsghdr) char buffer[NFT_MESSAGE_MAX];
-        const NftChain *chain = &found->want->chain;
-        struct nlmsghdr *m;
-        int r;
-
-        m = question(netlink, buffer, NFT_MSG_GETTABLE, NLM_F_ACK, chain);
-        mnl_attr_put_strz(m, NFTA_TABLE_NAME, chain->table);
-        r = ask(netlink, m, see_table, found, ret_refusal);
-        if (r != 0 || !found->table)
-                return r;
-        m = question(netlink, buffer, NFT_MSG_GETCHAIN, NLM_F_ACK, chain);
-        mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, chain->table);
-        mnl_attr_put_strz(m, NFTA_CHAIN_NAME, chain->name);
-        r = ask(netlink, m, see_chain, found, ret_refusal);
-        if (r != 0 || !found->chain)
-                return r;
-        m = question(netlink, buffer, NFT_MSG_GETRULE, NLM_F_DUMP, chain);
-        mnl_attr_put_strz(m, NFTA_RULE_TABLE, chain->table);
-        mnl_attr_put_strz(m, NFTA_RULE_CHAIN, chain->name);
-        return ask(netlink, m, see_rule, found, ret_refusal);
-}
-
-static int host_open(Netlink *ret, Refusal *ret_refusal) {
-        int r = netlink_open(ret, NETLINK_NETFILTER);
-
-        if (r == -EPROTONOSUPPORT)
+        if (owner_fd < 0)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "this kernel has no netfilter (nfnetlink); a kernel with "
                               "CONFIG_NF_TABLES is needed");
-        return r;
-}
-
-/* Is the chain there, awake, with its one rule? *ret is untouched on failure. */
-static int host_check(const HostChain *want, bool *ret, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        Found found = {.want = want};
-        int r;
-
-        if (!want->rule)
-                return -ENOMEM;
-        r = host_open(&netlink, ret_refusal);
+        fd = fcntl(owner_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return -errno;
+        r = netlink_take(&ret->netlink, fd);
         if (r == 0)
-                r = look(&netlink, &found, ret_refusal);
-        if (r == 0)
-                *ret = found.table && found.chain && found.rules == 1 && found.rule;
-        return r;
-}
-
-static int send_batch(Netlink *netlink, const NftBatch *batch, Refusal *ret_refusal) {
-        return netlink_talk_batch(netlink, batch->data, batch->size, 1, ret_refusal,
-                                  "writing nftables' table " GUARD_TABLE " of the host");
-}
-
-static int host_put(const HostChain *host, bool replace, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        NftBatch batch;
-        int r;
-
-        r = host_open(&netlink, ret_refusal);
-        if (r != 0)
+                r = wait_for_turn(fd);
+        if (r < 0)
                 return r;
-        r = guard_build_host(&batch, host, replace, ++netlink.sequence);
-        return r < 0 ? r : send_batch(&netlink, &batch, ret_refusal);
+        *owned = (HostTable){.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id};
+        *free_one = (HostTable){.name = GUARD_TABLE};
+        snprintf(owned->name, sizeof(owned->name), GUARD_TABLE "-%" PRIu32, owned->owner);
+        return 0;
 }
 
-/* Nearly always nothing is there. Replacing costs some 10 ms even then, because the kernel waits
- * for readers of what goes. */
-static int host_restore(const HostChain *host, Refusal *ret_refusal) {
+static int see_table(const struct nlmsghdr *m, void *data) {
+        _cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
+        HostTable *t = data;
+
+        if (!table || nftnl_table_nlmsg_parse(m, table) < 0)
+                return MNL_CB_ERROR;
+        t->exists = true;
+        t->matches = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) == t->flags &&
+                     nftnl_table_get_u32(table, NFTNL_TABLE_OWNER) == t->owner;
+        return MNL_CB_OK;
+}
+
+static int look(Netlink *netlink, HostTable *table, Refusal *ret_refusal) {
+        _Alignas(struct nlmsghdr) char buffer[NFT_MESSAGE_MAX];
+        struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET,
+                                                   NLM_F_ACK, ++netlink->sequence);
         Refusal refusal = {};
         int r;
 
-        r = host_put(host, false, &refusal);
-        if (r > 0 && refusal.kernel_errno == EEXIST)
-                return host_put(host, true, ret_refusal);
-        if (r > 0 && ret_refusal)
+        mnl_attr_put_strz(m, NFTA_TABLE_NAME, table->name);
+        r = netlink_talk(netlink, m, see_table, table, &refusal,
+                         "reading nftables' table %s of the host", table->name);
+        if (r > 0 && refusal.kernel_errno == ENOENT)
+                return 0;
+        if (r > 0)
                 *ret_refusal = refusal;
         return r;
 }
 
-int guard_host_install(Refusal *ret_refusal) {
-        _cleanup_(host_chain_done) HostChain host = guard_host_prerouting();
-        bool there;
-        int r;
+static struct nftnl_rule *drop_rule(void) {
+        static const uint32_t group = RAWNET_VLAN_GROUP;
+        struct nftnl_rule *rule = nft_rule_new();
 
-        r = host_check(&host, &there, ret_refusal);
-        return r != 0 || there ? r : host_restore(&host, ret_refusal);
+        nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);
+        nft_rule_compare(&rule, 0, false, &group, sizeof(group));
+        nft_rule_verdict(&rule, NF_DROP);
+        return rule;
 }
 
-int guard_host_filter_check(const GuardLink *device, const MacAddress *mac, bool *ret,
-                            Refusal *ret_refusal) {
-        char name[GUARD_HOST_CHAIN_SIZE];
-        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac, name);
-
-        return host_check(&host, ret, ret_refusal);
+/* Deletes it with its rules, where it exists. */
+static void put_removal(NftBatch *batch, uint8_t family, const char *name, uint32_t flags) {
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, family, name, flags);
+        nft_batch_table(batch, NFT_MSG_DELTABLE, family, name, 0);
 }
 
-int guard_host_filter_install(const GuardLink *device, const MacAddress *mac,
-                              Refusal *ret_refusal) {
-        char name[GUARD_HOST_CHAIN_SIZE];
-        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, mac, name);
+/* The removal of one that exists costs some 10 ms, for which the kernel waits for its readers. */
+static void put_table(NftBatch *batch, const HostTable *table) {
+        const NftChain chain = {
+                .family = NFPROTO_INET,
+                .table = table->name,
+                .name = "prerouting",
+                .hook = NF_INET_PRE_ROUTING,
+                .priority = PRIORITY,
+                .policy = NF_ACCEPT,
+        };
 
-        return host_restore(&host, ret_refusal);
+        if (table->exists)
+                put_removal(batch, NFPROTO_INET, table->name, table->flags);
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, table->name, table->flags);
+        nft_batch_chain(batch, &chain);
+        nft_batch_rule(batch, &chain, drop_rule());
 }
 
-/* chain NULL: all that is ours. */
-static int host_remove(const HostChain *chain, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
+static int send_batch(Netlink *netlink, NftBatch *batch, Refusal *ret_refusal) {
+        int r = nft_batch_end(batch);
+
+        return r < 0 ? r
+                     : netlink_talk_batch(netlink, batch->data, batch->size, 1, ret_refusal,
+                                          "writing nftables' tables " GUARD_TABLE " of the host");
+}
+
+/* All that is missing, in one transaction. */
+static int install(HostGuard *guard, Refusal *ret_refusal) {
+        HostTable *tables = guard->tables;
+        NftBatch batch;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(guard->tables); i++)
+                r = look(&guard->netlink, &tables[i], ret_refusal);
+        if (r != 0 || (tables[0].matches && tables[1].matches))
+                return r;
+        nft_batch_begin(&batch, ++guard->netlink.sequence);
+        for (size_t i = 0; i < ARRAY_SIZE(guard->tables); i++)
+                if (!tables[i].matches)
+                        put_table(&batch, &tables[i]);
+        return send_batch(&guard->netlink, &batch, ret_refusal);
+}
+
+int vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
+        _cleanup_(host_guard_done) HostGuard guard = {};
+        int r = host_guard_open(owner_fd, &guard, ret_refusal);
+
+        if (r != 0)
+                return r;
+        r = install(&guard, ret_refusal);
+        return r > 0 ? guard_explain_missing(r, ret_refusal) : r;
+}
+
+int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
+        _cleanup_(host_guard_done) HostGuard guard = {};
         Refusal refusal = {};
         NftBatch batch;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_NETFILTER);
-        if (r == -EPROTONOSUPPORT)
-                return 0;
-        if (r < 0)
-                return r;
-        r = chain ? guard_build_host_chain_removal(&batch, chain, ++netlink.sequence)
-                  : guard_build_host_removal(&batch, ++netlink.sequence);
-        if (r == 0)
-                r = send_batch(&netlink, &batch, &refusal);
-        if (r > 0 && chain && refusal.kernel_errno == ENOENT)
-                return 0;
+        r = host_guard_open(owner_fd, &guard, &refusal);
+        if (r == 0) {
+                nft_batch_begin(&batch, ++guard.netlink.sequence);
+                for (size_t i = 0; i < ARRAY_SIZE(guard.tables); i++)
+                        put_removal(&batch, NFPROTO_INET, guard.tables[i].name,
+                                    guard.tables[i].flags);
+                /* Earlier versions had chains there on a kernel without tc's u32. */
+                put_removal(&batch, NFPROTO_NETDEV, GUARD_TABLE, 0);
+                r = send_batch(&guard.netlink, &batch, &refusal);
+        }
         if (r > 0)
                 r = guard_explain_missing(r, &refusal);
         /* Without nf_tables there are no tables. */
         if (r == RAWNET_NOT_SUPPORTED)
                 return 0;
-        if (r > 0 && ret_refusal)
+        if (r > 0)
                 *ret_refusal = refusal;
         return r;
-}
-
-int guard_host_filter_remove(const GuardLink *device, Refusal *ret_refusal) {
-        static const MacAddress any = {};
-        char name[GUARD_HOST_CHAIN_SIZE];
-        _cleanup_(host_chain_done) HostChain host = guard_host_own_address(device, &any, name);
-
-        return host_remove(&host, ret_refusal);
-}
-
-int guard_host_remove(Refusal *ret_refusal) {
-        return host_remove(NULL, ret_refusal);
 }

@@ -2,24 +2,25 @@
 #pragma once
 
 /*
- * nftables on the shared VLAN interfaces, in the host's namespace.
+ * nftables in the host's namespace: what arrives on rawnet's shared VLAN interfaces (known by their
+ * group) is dropped before the host's IP stack. One rule, in two tables of family inet:
+ *
+ *   rawnet-PORT  belongs to a netlink socket of the daemon's, PORT is that socket's port: nobody
+ *                else can flush, change or delete it (NFT_TABLE_F_OWNER, Linux 5.12). The kernel
+ *                deletes it with the socket, that is, with the daemon.
+ *   rawnet       belongs to nobody: it stays while no helper runs. `nft flush ruleset` deletes it.
+ *
+ * The kernel takes messages for the first table from that socket only. Workers inherit the socket
+ * and use it one at a time, so the daemon itself never waits for nftables.
  */
 
 #include "common/refusal.h"
-#include "helper/child/guard-shape.h"
 
-/* The prerouting drop for rawnet's shared VLAN interfaces (by their group), table "rawnet" of family
- * inet, chain prerouting, priority -450, idempotent, checked and restored at every open. Returns 0,
- * RAWNET_NOT_SUPPORTED, RAWNET_KERNEL_REFUSED, or -errno. */
-int guard_host_install(Refusal *ret_refusal);
-/* Removes the host's tables; called when the last shared VLAN interface goes. Absence is no error.
- */
-int guard_host_remove(Refusal *ret_refusal);
+/* owner_fd: the daemon's NETLINK_NETFILTER socket, bound, inherited by fork(); -1: this kernel has
+ * no nfnetlink. Makes the tables that are missing. Called at every open on a shared VLAN, and by a
+ * sweep that leaves such an interface. Returns 0, RAWNET_NOT_SUPPORTED, RAWNET_KERNEL_REFUSED, or
+ * -errno. */
+int vlan_guard_install(int owner_fd, Refusal *ret_refusal);
 
-/* For vlan-filter.c, where tc cannot: drops what arrives on device for mac, in table "rawnet" of
- * family netdev of the host's namespace, which guard_host_remove() takes away as well. check: *ret
- * says whether it is there and whole. remove: absence is no error. As above. */
-int guard_host_filter_check(const GuardLink *device, const MacAddress *mac, bool *ret,
-                            Refusal *ret_refusal);
-int guard_host_filter_install(const GuardLink *device, const MacAddress *mac, Refusal *ret_refusal);
-int guard_host_filter_remove(const GuardLink *device, Refusal *ret_refusal);
+/* Deletes both; called when the last shared VLAN interface is gone. Absence is no error. */
+int vlan_guard_remove(int owner_fd, Refusal *ret_refusal);

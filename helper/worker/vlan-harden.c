@@ -4,16 +4,22 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "common/text.h"
 #include "helper/worker/vlan-guard.h"
+
+/* "rn", of earlier versions' filter among an administrator's. */
+#define OLD_FILTER_PRIORITY 0x726eu
 
 /* What the kernel says of the interface. */
 typedef struct HostState {
@@ -146,7 +152,7 @@ static bool write_ipv6(const char *name, const char *setting, uint32_t value) {
         return fd >= 0 && write(fd, text, strlen(text)) >= 0;
 }
 
-int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
+int host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
                 Refusal *ret_refusal) {
         HostState state = {};
         int r;
@@ -160,10 +166,7 @@ int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddres
                 return r;
         if (state.has_ipv6 && !state.ipv6_disabled)
                 (void)write_ipv6(name, "disable_ipv6", 1);
-        r = host_filter_own_address(rtnl, name, index, own_mac, ret_refusal);
-        if (r != 0)
-                return r;
-        return guard_host_install(ret_refusal);
+        return vlan_guard_install(owner_fd, ret_refusal);
 }
 
 /* What a new interface gets; 0, the kernel's own default, where it cannot be read. */
@@ -191,11 +194,34 @@ static int put_default_addresses(Netlink *rtnl, const char *name, uint32_t index
         return put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_EUI64, ret_refusal);
 }
 
+/* Earlier versions had tc drop what arrived for the interface's own address. EOPNOTSUPP: the kernel
+ * has no tc filters. EINVAL, ENOENT: by kernel, the interface has none (net/sched/cls_api.c,
+ * tc_del_tfilter()). */
+static int remove_filter(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        struct nlmsghdr *m = netlink_start(rtnl, buffer, RTM_DELTFILTER, 0);
+        struct tcmsg *tc = mnl_nlmsg_put_extra_header(m, sizeof(*tc));
+        Refusal refusal = {};
+        int r;
+
+        tc->tcm_ifindex = (int)index;
+        tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+        tc->tcm_info = TC_H_MAKE(OLD_FILTER_PRIORITY << 16, htons(ETH_P_ALL));
+        r = netlink_talk(rtnl, m, NULL, NULL, &refusal, "removing the tc filter of interface %s",
+                         name);
+        if (r > 0 && (refusal.kernel_errno == EOPNOTSUPP || refusal.kernel_errno == EINVAL ||
+                      refusal.kernel_errno == ENOENT))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
 int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal) {
         HostState state = {};
         int r;
 
-        r = host_filter_remove(rtnl, name, index, ret_refusal);
+        r = remove_filter(rtnl, name, index, ret_refusal);
         if (r == 0)
                 r = look(rtnl, name, index, &state, ret_refusal);
         /* What the administrator's tools have set meanwhile stays. */

@@ -12,30 +12,21 @@
  *   IPv6        addr_gen_mode none, disable_ipv6: no address; the latter where /proc/sys may be
  *               written
  *
- *   tc ingress  frames to the interface's own address are dropped; survives `nft flush ruleset`
- *
- *   nftables    guard_host_install(): all that still comes up to the host's IP stack is dropped
+ *   nftables    vlan-guard.h: all that still comes up to the host's IP stack is dropped
  *
  * Never called for an interface that rawnet did not make.
  */
 
-#include "common/mac.h"
 #include "common/refusal.h"
 #include "helper/kernel/netlink.h"
 
-/* rtnl: NETLINK_ROUTE in the host's namespace. own_mac: the interface's address. Returns 0;
+/* rtnl: NETLINK_ROUTE in the host's namespace. owner_fd: vlan_guard_install(). Returns 0;
  * RAWNET_NOT_SUPPORTED; RAWNET_KERNEL_REFUSED; or -errno. After a failure the interface must not be
  * brought up. */
-int host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
+int host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
                 Refusal *ret_refusal);
 
 /* Takes all of that away again: the interface becomes as open as a new one of this host is
  * (/proc/sys/net/.../conf/default). For one that an administrator has taken over; it is no longer
  * in rawnet's group, so the nftables drop does not concern it. As above. */
 int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);
-
-/* vlan-filter.c: drops what arrives on the interface for mac, by a tc filter or, on a kernel
- * without u32 and gact, by an nftables chain. remove: absence is no error. */
-int host_filter_own_address(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *mac,
-                            Refusal *ret_refusal);
-int host_filter_remove(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);

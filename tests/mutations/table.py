@@ -23,6 +23,7 @@ FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "t
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
 SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
+VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
@@ -342,9 +343,25 @@ MUTATIONS = [
              "tests/vm/test_vlan.py", "grows", "AssertionError", vm=True),
     # -- the mark says whose a VLAN interface is
     Mutation("shared: a renamed interface is open to the host",
-             [(RULES, "nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);", "nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);"),
-              (RULES, "nft_rule_compare(&rule, 0, false, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, false, "rnv", 3);')],
+             [(VLAN_GUARD, "nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);", "nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);"),
+              (VLAN_GUARD, "nft_rule_compare(&rule, 0, false, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, false, "rnv", 3);')],
              OWN_VLAN, "as_closed_as_before", "the host heard or answered", vm=True),
+    # -- the host's guard survives a flush, and the helper's end
+    Mutation("vlan-guard: both tables belong to nobody", [(VLAN_GUARD, "{.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id}", "{}")],
+             HARDENING, "test_flush_ruleset", WRONG, vm=True),
+    Mutation("vlan-guard: no table stays without the helper", [(VLAN_GUARD, "if (!tables[i].matches)", "if (!tables[i].matches && tables[i].owner)")],
+             HARDENING, "helper_ends", WRONG, vm=True),
+    Mutation("vlan-guard: workers do not take turns", [(VLAN_GUARD, "{.l_type = F_WRLCK,", "{.l_type = F_UNLCK,")],
+             HARDENING, "take_turns", "wait for its turn did not come", vm=True),
+    Mutation("vlan-guard: a worker reads another's answers",
+             [(VLAN_GUARD, "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0", "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK) == 0")],
+             HARDENING, "take_turns", "reading nftables' table .*: Invalid argument", vm=True),
+    Mutation("shared: a new helper does not put the guard back", [(SHARED, "        if (left > 0) {\n", "        if (left > 0 && !registry->whole) {\n")],
+             HARDENING, "helper_ends", "the new helper's tables did not come", vm=True),
+    Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep_timer && !server->guarding &&", "!server->sweep_timer &&")],
+             HARDENING, "helper_stays", WRONG, vm=True),
+    Mutation("vlan-harden: an earlier version's filter stays", [("helper/worker/vlan-harden.c", "r = remove_filter(rtnl, name, index, ret_refusal);", "r = 0;")],
+             OWN_VLAN, "test_handed_over", WRONG, vm=True),
     Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "((link->group == RAWNET_VLAN_GROUP && has_name(link)) ||")],
              OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
     Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],

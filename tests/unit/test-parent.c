@@ -17,6 +17,7 @@
 
 #define PARENT 2u
 #define SHARED 7u
+#define OWNER_FD 77
 #define VLAN 100u
 #define NAME_FORMAT RAWNET_VLAN_NAME_FORMAT
 #define NAME_KEY ((unsigned long long)PARENT << 13 | VLAN)
@@ -166,12 +167,13 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r != 0 || !host.there ? r : each(&link, data);
 }
 
-int __wrap_host_harden(Netlink *rtnl, const char *name, uint32_t index, const MacAddress *own_mac,
+int __wrap_host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
                        Refusal *ret_refusal);
-int __wrap_host_harden(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t index,
-                       _unused_ const MacAddress *own_mac, Refusal *ret_refusal) {
+int __wrap_host_harden(_unused_ Netlink *rtnl, int owner_fd, _unused_ const char *name,
+                       uint32_t index, Refusal *ret_refusal) {
         int r = fails("host_harden", ret_refusal);
 
+        assert_int_equal(owner_fd, OWNER_FD);
         assert_int_equal(index, SHARED);
         assert_true(host.ours && !host.impostor && !host.elsewhere);
         host.hardened = r == 0;
@@ -182,7 +184,7 @@ static int lower(LinkInfo *ret, Refusal *refusal) {
         const LinkInfo parent = parent_link();
         Netlink netlink = {};
 
-        return parent_lower(&netlink, &network, &parent, VLAN, ret, refusal);
+        return parent_lower(&netlink, OWNER_FD, &network, &parent, VLAN, ret, refusal);
 }
 
 static int try_lower(Refusal *refusal) {

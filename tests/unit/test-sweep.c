@@ -14,6 +14,7 @@
 #include "test.h"
 
 #define PARENT 2u
+#define OWNER_FD 77
 #define INDEX(vlan) (1000u + (vlan))
 #define VLANS_MAX 1000u
 
@@ -37,7 +38,9 @@ static struct {
         bool deleted[VLANS_MAX + 1];
         unsigned n_deleted, n_marked, n_opened, n_let_go;
         int unopenable; /* with this errno */
-        bool guard_removed;
+        bool guard_removed, guarded;
+        int unguardable;      /* with this errno */
+        bool left;            /* shared_sweep() says that there is one */
         uint64_t opening[64]; /* the VLANs of opens in progress */
 } host;
 
@@ -139,8 +142,20 @@ int __wrap_host_open(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t
         return 0;
 }
 
-int __wrap_guard_host_remove(Refusal *ret_refusal);
-int __wrap_guard_host_remove(_unused_ Refusal *ret_refusal) {
+int __wrap_vlan_guard_install(int owner_fd, Refusal *ret_refusal);
+int __wrap_vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
+        assert_int_equal(owner_fd, OWNER_FD);
+        assert_false(host.guard_removed);
+        if (host.unguardable)
+                return refuse_errno(ret_refusal, host.unguardable, "guarding");
+        host.guarded = true;
+        return 0;
+}
+
+int __wrap_vlan_guard_remove(int owner_fd, Refusal *ret_refusal);
+int __wrap_vlan_guard_remove(int owner_fd, _unused_ Refusal *ret_refusal) {
+        assert_int_equal(owner_fd, OWNER_FD);
+        assert_false(host.guarded);
         host.guard_removed = true;
         return 0;
 }
@@ -153,7 +168,10 @@ static int sweep(void) {
                 .entries = &entry, .n_entries = host.lease_on ? 1 : 0, .whole = !host.part};
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = {.knows_nsid = true, .nsid = 5};
-        int r = shared_sweep(&netlink, &registry, host.opening, &refusal);
+        int r;
+
+        host.guarded = host.guard_removed = false;
+        r = shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal);
 
         assert_true(r > 0 || strcmp(refusal.text, "untouched") == 0);
         return r;
@@ -172,6 +190,8 @@ static void check(unsigned n_vlans, unsigned lease_on, unsigned leg_on) {
         assert_false(lease_on && host.deleted[lease_on]);
         assert_false(leg_on && host.deleted[leg_on]);
         assert_int_equal(host.guard_removed, n_vlans > 0 && kept == 0);
+        assert_int_equal(host.guarded, kept > 0);
+        assert_int_equal(host.left, kept > 0);
 }
 
 static void test_few(_unused_ void **state) {
@@ -330,6 +350,27 @@ static void test_opening(_unused_ void **state) {
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, 2);
         assert_false(host.guard_removed);
+        assert_true(host.left);
+}
+
+/* The first error is the one that is told. */
+static void test_unguardable(_unused_ void **state) {
+        Refusal refusal = {};
+        Netlink netlink = {.knows_nsid = true, .nsid = 5};
+        const Registry registry = {.whole = true};
+
+        memset(&host, 0, sizeof(host));
+        host.n_vlans = host.leg_on = 1;
+        host.unguardable = EPERM;
+        host.left = true;
+        assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
+        assert_true(host.left);
+
+        host.leg_on = 0;
+        host.undeletable = EBUSY;
+        assert_refused(
+                shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal),
+                RAWNET_KERNEL_REFUSED, &refusal, "deleting");
 }
 
 /* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays.
@@ -340,7 +381,6 @@ static void test_undeletable(_unused_ void **state) {
         host.undeletable = ENODEV;
         assert_int_equal(sweep(), 0);
         assert_true(host.guard_removed);
-        host.guard_removed = false;
         host.undeletable = EPERM;
         assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
         assert_false(host.guard_removed);
@@ -397,19 +437,13 @@ static void test_no_memory(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_few),
-                cmocka_unit_test(test_many),
-                cmocka_unit_test(test_no_list),
-                cmocka_unit_test(test_unseen),
-                cmocka_unit_test(test_elsewhere),
-                cmocka_unit_test(test_opening),
-                cmocka_unit_test(test_later_version),
-                cmocka_unit_test(test_undeletable),
-                cmocka_unit_test(test_no_memory),
-                cmocka_unit_test(test_ours),
-                cmocka_unit_test(test_marked),
-                cmocka_unit_test(test_taken_over),
-                cmocka_unit_test(test_part_of_the_leases),
+                cmocka_unit_test(test_few),         cmocka_unit_test(test_many),
+                cmocka_unit_test(test_no_list),     cmocka_unit_test(test_unseen),
+                cmocka_unit_test(test_elsewhere),   cmocka_unit_test(test_opening),
+                cmocka_unit_test(test_unguardable), cmocka_unit_test(test_later_version),
+                cmocka_unit_test(test_undeletable), cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_ours),        cmocka_unit_test(test_marked),
+                cmocka_unit_test(test_taken_over),  cmocka_unit_test(test_part_of_the_leases),
         };
 
         return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
