@@ -396,6 +396,17 @@ def test_a_helper_that_does_not_answer():
 test_a_helper_that_does_not_answer.tap_seconds = 120
 
 
+@tap.limit(120)
+def test_a_helper_that_stands_still():
+    """It was asked before and is asked again: what was right then is not said to be right now."""
+    good("check", "lab")
+    with lab.stopped(lab.helper_pid()):
+        done = ctl("check", "lab", timeout=55)
+    assert done.returncode == 1 and "rawnet-helper does not answer" in done.stdout and "unknown" in done.stdout, done
+    assert "waiting for rawnetd" in done.stderr and " ok" not in done.stdout, done
+    good("check", "lab")
+
+
 def test_the_bus():
     """What is wrong with it is said with its address: it is not there, it drops a uid without a name, it drops everybody."""
     nowhere = "unix:path=/run/no-such-bus"
