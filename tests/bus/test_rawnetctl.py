@@ -463,7 +463,7 @@ def test_a_lease_has_one_name():
     with bus.connect("member") as connection:
         lease = connection.open_tap("lab", name="web")
         word = f"rn{lease.id:x}"
-        assert f"lease {word} (web) opened" in lab.log_of("rawnetd"), lab.log_of("rawnetd")[-600:]
+        lab.wait_for(lambda: f"lease {word} (web) opened" in lab.log_of("rawnetd"), 10, "the journal's line")
         assert word in good("list") and f" {word} (web)\n" in good("stat", str(lease.id))
         bad(1, "close", word, user="outsider", contains=(f"lease {word} (web) of user member",))
         good("close", word)
