@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-int terms_open(NetworkLoad load, WireOpen *open, Network *ret_network, Refusal *ret_refusal) {
+int terms_open(NetworkLoad load, IpcOpen *open, Network *ret_network, Refusal *ret_refusal) {
         Network network;
         NetworkName name;
         uint16_t vlan;
@@ -30,7 +30,7 @@ int terms_open(NetworkLoad load, WireOpen *open, Network *ret_network, Refusal *
         return 0;
 }
 
-int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *ret_refusal) {
+int terms_host(NetworkLoad load, IpcHost *host, Network *ret_network, Refusal *ret_refusal) {
         Network network;
         int r;
 

@@ -9,7 +9,7 @@
  * comparison. The file's digest is a member: a key that has no member of its own is compared, too.
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 /* network_file_load(), or network_file_load_wait() where the caller may block. */
 typedef int (*NetworkLoad)(const char *name, Network *ret, Refusal *ret_refusal);
@@ -18,9 +18,9 @@ typedef int (*NetworkLoad)(const char *name, Network *ret, Refusal *ret_refusal)
  * protocol, mode, isolation and file_digest. Returns 0, a refusal (no such network or VLAN, a bad
  * file, a kind that is not offered, RAWNET_NETWORK_BUSY while the file is being written), or
  * -errno. On a refusal open is partly set. */
-int terms_open(NetworkLoad load, WireOpen *open, Network *ret_network, Refusal *ret_refusal);
+int terms_open(NetworkLoad load, IpcOpen *open, Network *ret_network, Refusal *ret_refusal);
 
 /* In: host->network. Sets host->parent, interface, vlan, protocol and file_digest; mac is the
  * caller's to set. Returns 0, a refusal (RAWNET_NOT_SUPPORTED without HostInterface=,
  * RAWNET_NETWORK_BUSY while the file is being written), or -errno. */
-int terms_host(NetworkLoad load, WireHost *host, Network *ret_network, Refusal *ret_refusal);
+int terms_host(NetworkLoad load, IpcHost *host, Network *ret_network, Refusal *ret_refusal);

@@ -7,14 +7,14 @@
  * address is followed by another plan.
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "helper/child/guard-shape.h"
 #include "helper/privilege.h"
 
 typedef struct LeasePlan {
-        WireLease lease; /* id, record; mac zero while it is to be learnt */
+        IpcLease lease; /* id, record; mac zero while it is to be learnt */
         Network network;
-        WireMacMode mac_mode;
+        IpcMacMode mac_mode;
         /* While an address is to be learned: the one reserved address that this lease may have, or
          * zero; and the prefixes under which addresses are reserved on its wire. */
         MacAddress own_mac;

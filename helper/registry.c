@@ -53,8 +53,8 @@ static uint32_t effective_mtu(const RegistryEntry *entry) {
         return entry->carries > 0 ? MIN_OF(entry->own_mtu, entry->carries) : entry->own_mtu;
 }
 
-static int update(RegistryEntry *known, const WireLease *lease, uint32_t lower, uint32_t carries) {
-        const WireLease before = known->lease;
+static int update(RegistryEntry *known, const IpcLease *lease, uint32_t lower, uint32_t carries) {
+        const IpcLease before = known->lease;
 
         known->lower = lower ? lower : known->lower;
         known->carries = carries ? carries : known->carries;
@@ -73,7 +73,7 @@ static int update(RegistryEntry *known, const WireLease *lease, uint32_t lower, 
                        : 0;
 }
 
-int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uint32_t carries) {
+int registry_put(Registry *registry, const IpcLease *lease, uint32_t lower, uint32_t carries) {
         RegistryEntry *entry = registry_find(registry, lease->id);
         size_t i;
 
@@ -149,7 +149,7 @@ static void remove_at(Registry *registry, size_t i) {
                 (registry->n_entries - i) * sizeof(*registry->entries));
 }
 
-bool registry_remove(Registry *registry, uint32_t id, WireLease *ret) {
+bool registry_remove(Registry *registry, uint32_t id, IpcLease *ret) {
         RegistryEntry *entry = registry_find(registry, id);
 
         bury(registry, id);
@@ -165,7 +165,7 @@ void registry_begin_scan(Registry *registry) {
         registry->generation++;
 }
 
-bool registry_next_lost(Registry *registry, WireLease *ret) {
+bool registry_next_lost(Registry *registry, IpcLease *ret) {
         for (size_t i = 0; i < registry->n_entries; i++) {
                 if (registry->entries[i].generation < registry->generation) {
                         *ret = registry->entries[i].lease;
@@ -196,7 +196,7 @@ size_t registry_count_learning(const Registry *registry) {
         size_t n = 0;
 
         for (size_t i = 0; i < registry->n_entries; i++)
-                n += wire_lease_learns(&registry->entries[i].lease);
+                n += ipc_lease_learns(&registry->entries[i].lease);
         return n;
 }
 

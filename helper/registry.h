@@ -10,7 +10,7 @@
 #include "helper/report.h"
 
 typedef struct RegistryEntry {
-        WireLease lease;
+        IpcLease lease;
         uint32_t lower;   /* ifindex of the interface below the uplink, in the host's namespace; 0:
                              gone, or not known */
         uint32_t own_mtu; /* what its record says; lease.mtu is what it carries now, and never more
@@ -36,7 +36,7 @@ typedef struct Registry {
 RegistryEntry *registry_find(const Registry *registry, uint32_t id);
 /* Puts a lease in or replaces what was known. Returns 1: new; 2: known, and something changed; 0:
  * known as it is, or buried; or -ENOMEM. A lease that was seen gone stays gone. */
-int registry_put(Registry *registry, const WireLease *lease, uint32_t lower, uint32_t carries);
+int registry_put(Registry *registry, const IpcLease *lease, uint32_t lower, uint32_t carries);
 /* The host's interface with this index carries mtu bytes now. Returns the next lease, from
  * *position (first: 0) on, whose lease.mtu is another for that; NULL: no more. */
 RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu,
@@ -45,11 +45,11 @@ RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t 
  * could? The kernel lowers VLAN interfaces with their parent and does not raise them. */
 bool registry_outgrown(const Registry *registry, const char *parent, uint32_t mtu);
 /* Forgets it and sets *ret. Returns whether it was there. */
-bool registry_remove(Registry *registry, uint32_t id, WireLease *ret);
+bool registry_remove(Registry *registry, uint32_t id, IpcLease *ret);
 void registry_begin_scan(Registry *registry);
 /* One lease, after a complete scan, that the scan did not see; removed. False: no more, the scan is
  * over. */
-bool registry_next_lost(Registry *registry, WireLease *ret);
+bool registry_next_lost(Registry *registry, IpcLease *ret);
 /* Leases of the network NAME (a range's VLANs together), gone ones included. */
 size_t registry_count(const Registry *registry, const char *network_name);
 /* Leases that wait for their guest's first frame. */

@@ -6,7 +6,7 @@
 
 #include "common/fd-pass.h"
 
-int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value) {
+int report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value) {
         Report report = {.type = type, .value = value};
 
         if (lease)
@@ -14,7 +14,7 @@ int report_send(int fd, ReportType type, const WireLease *lease, uint32_t value)
         return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
 }
 
-int report_lease(int fd, const WireLease *lease, uint32_t lower, uint32_t carries) {
+int report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries) {
         const Report report = {
                 .type = REPORT_LEASE, .value = lower, .carries = carries, .lease = *lease};
 

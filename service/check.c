@@ -9,7 +9,7 @@
 
 int check_ask(Request *request, const char *network, uint8_t kinds, HelperAnswer answer,
               Refusal *ret_refusal) {
-        WireRequest wire = {.operation = WIRE_CHECK, .check = {.kinds = kinds}};
+        IpcRequest wire = {.operation = IPC_CHECK, .check = {.kinds = kinds}};
         int r;
 
         if (!requests_may_check(request->service, request->uid)) {
@@ -73,8 +73,8 @@ static int append_kinds(sd_bus_message *m, uint8_t kinds) {
         return r;
 }
 
-/* wire_reply_check() has checked it. */
-static int append_finding(sd_bus_message *m, const WireFinding *finding) {
+/* ipc_reply_check() has checked it. */
+static int append_finding(sd_bus_message *m, const IpcFinding *finding) {
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "{sv}");
@@ -95,13 +95,13 @@ static int append_finding(sd_bus_message *m, const WireFinding *finding) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static WireFinding finding_of(FindingSeverity severity, FindingTopic topic, const char *where,
-                              unsigned kinds, const Refusal *refusal) {
-        WireFinding finding = {.error = refusal->error,
-                               .kernel_errno = refusal->kernel_errno,
-                               .severity = (uint8_t)severity,
-                               .topic = (uint8_t)topic,
-                               .kinds = (uint8_t)kinds};
+static IpcFinding finding_of(FindingSeverity severity, FindingTopic topic, const char *where,
+                             unsigned kinds, const Refusal *refusal) {
+        IpcFinding finding = {.error = refusal->error,
+                              .kernel_errno = refusal->kernel_errno,
+                              .severity = (uint8_t)severity,
+                              .topic = (uint8_t)topic,
+                              .kinds = (uint8_t)kinds};
 
         snprintf(finding.where, sizeof(finding.where), "%s", where);
         memcpy(finding.text, refusal->text, sizeof(finding.text));
@@ -124,13 +124,13 @@ static int send_reply(const Request *request) {
 
 /* --- Check() --- */
 
-static void on_checked(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_checked(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                        const Refusal *refusal) {
         Request *request = userdata;
         int r = -EBADMSG;
 
         closer_close(request->service->closer, fds, n_fds);
-        if (reply && reply->type == WIRE_FINDING) {
+        if (reply && reply->type == IPC_FINDING) {
                 if (request->findings && append_finding(request->findings, &reply->finding) < 0)
                         request->findings = sd_bus_message_unref(request->findings);
                 return;
@@ -141,7 +141,7 @@ static void on_checked(void *userdata, const WireReply *reply, const int *fds, s
                 request_refuse(request, refusal);
                 return;
         }
-        if (reply->type == WIRE_DONE)
+        if (reply->type == IPC_DONE)
                 r = request->findings ? send_reply(request) : -ENOMEM;
         if (r < 0)
                 request_fail(request, r);
@@ -151,8 +151,8 @@ static void on_checked(void *userdata, const WireReply *reply, const int *fds, s
 
 /* A network file that is no good needs no helper to say so. */
 static int reply_bad_file(Request *request, const char *path, const Refusal *refusal) {
-        const WireFinding finding = finding_of(FINDING_ERROR, FINDING_FILE, path,
-                                               KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
+        const IpcFinding finding = finding_of(FINDING_ERROR, FINDING_FILE, path,
+                                              KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
         int r;
 
         r = begin_reply(request);
@@ -168,7 +168,7 @@ static int reply_bad_file(Request *request, const char *path, const Refusal *ref
 /* One more port for the caller, of one queue. */
 static int append_quota(Request *request, const Network *network) {
         Refusal refusal = {};
-        WireFinding finding;
+        IpcFinding finding;
         int r;
 
         request->open.uid = request->uid;

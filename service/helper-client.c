@@ -26,7 +26,7 @@
 
 typedef struct Pending {
         struct Pending *next;
-        WireRequest request;
+        IpcRequest request;
         HelperAnswer answer; /* NULL: the list */
         void *userdata;
         uint64_t until; /* µs, CLOCK_MONOTONIC */
@@ -166,7 +166,7 @@ static int helper_flush(Helper *h) {
         return sd_event_source_set_io_events(h->io_source, events);
 }
 
-static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer answer,
+static int helper_enqueue(Helper *h, const IpcRequest *request, HelperAnswer answer,
                           void *userdata) {
         Pending *p;
         int r;
@@ -180,7 +180,7 @@ static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer an
                 .userdata = userdata,
                 .until = now_usec(h) + (answer ? ANSWER_USEC : LIST_USEC),
         };
-        p->request.version = WIRE_VERSION;
+        p->request.version = IPC_VERSION;
         p->request.serial = ++h->serial;
         r = deadline_arm(h, p->until);
         if (r < 0) {
@@ -195,18 +195,18 @@ static int helper_enqueue(Helper *h, const WireRequest *request, HelperAnswer an
         return 0;
 }
 
-static void list_done(Helper *h, const WireReply *reply) {
+static void list_done(Helper *h, const IpcReply *reply) {
         h->ready = true;
         h->retry_usec = RETRY_FIRST_USEC;
         h->features = reply->features;
         h->events.list_complete(h->userdata);
 }
 
-/* Part of the answer to a WIRE_CHECK, of which there is a limited number. */
-static void dispatch_finding(Helper *h, const WireReply *reply) {
+/* Part of the answer to an IPC_CHECK, of which there is a limited number. */
+static void dispatch_finding(Helper *h, const IpcReply *reply) {
         Pending *p = pending_find(h, reply->serial);
 
-        if (!p || p->request.operation != WIRE_CHECK || p->n_findings == WIRE_FINDINGS_MAX) {
+        if (!p || p->request.operation != IPC_CHECK || p->n_findings == IPC_FINDINGS_MAX) {
                 helper_lose_because(h, "sent a finding that nobody has asked for");
                 return;
         }
@@ -215,7 +215,7 @@ static void dispatch_finding(Helper *h, const WireReply *reply) {
 }
 
 /* A reply with a serial: to the one who asked. */
-static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, size_t n_fds) {
+static void dispatch_answer(Helper *h, const IpcReply *reply, const int *fds, size_t n_fds) {
         Pending *p;
         Refusal refusal = {};
 
@@ -226,31 +226,31 @@ static void dispatch_answer(Helper *h, const WireReply *reply, const int *fds, s
                 closer_close(h->closer, fds, n_fds);
                 return;
         }
-        if (reply->type == WIRE_REFUSED) {
+        if (reply->type == IPC_REFUSED) {
                 refusal.kernel_errno = reply->refusal.kernel_errno;
                 (void)refuse(&refusal, reply->refusal.error, "%s", reply->refusal.text);
         }
         if (!p->answer) {
-                if (reply->type == WIRE_DONE)
+                if (reply->type == IPC_DONE)
                         list_done(h, reply);
                 else
                         helper_lose_because(h, "refused to list its leases");
-        } else if (reply->type == WIRE_REFUSED)
+        } else if (reply->type == IPC_REFUSED)
                 p->answer(p->userdata, NULL, NULL, 0, &refusal);
         else
                 p->answer(p->userdata, reply, fds, n_fds, NULL);
         free(p);
 }
 
-static void dispatch(Helper *h, const WireReply *reply, const int *fds, size_t n_fds) {
-        /* WIRE_LEASE is part of the list's answer or, with serial 0, news: the same thing to us. */
-        if (reply->type == WIRE_LEASE)
+static void dispatch(Helper *h, const IpcReply *reply, const int *fds, size_t n_fds) {
+        /* IPC_LEASE is part of the list's answer or, with serial 0, news: the same thing to us. */
+        if (reply->type == IPC_LEASE)
                 h->events.lease(h->userdata, &reply->lease);
-        else if (reply->type == WIRE_ENDED)
+        else if (reply->type == IPC_ENDED)
                 h->events.ended(h->userdata, reply->lease.id, reply->reason);
-        else if (reply->type == WIRE_FINDING)
+        else if (reply->type == IPC_FINDING)
                 dispatch_finding(h, reply);
-        else if (reply->type == WIRE_FEATURES) {
+        else if (reply->type == IPC_FEATURES) {
                 h->features = reply->features;
                 h->events.features(h->userdata);
         } else
@@ -270,7 +270,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         }
         for (unsigned i = 0; i < RECEIVE_BATCH && h->fd == fd; i++) {
                 int fds[RAWNET_FDS_MAX];
-                WireReply reply;
+                IpcReply reply;
                 size_t n_fds = 0;
                 ssize_t n;
 
@@ -282,7 +282,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                                                              : "closed the connection");
                         return 0;
                 }
-                if (wire_reply_check(&reply, (size_t)n, n_fds) < 0) {
+                if (ipc_reply_check(&reply, (size_t)n, n_fds) < 0) {
                         closer_close(h->closer, fds, n_fds);
                         helper_lose_because(
                                 h, "sent a message that is not of this version's wire protocol; "
@@ -308,7 +308,7 @@ static int helper_socket(void) {
 }
 
 int helper_connect(Helper *h, Refusal *ret) {
-        WireRequest list = {.operation = WIRE_LIST};
+        IpcRequest list = {.operation = IPC_LIST};
         int r;
 
         if (h->fd >= 0)
@@ -362,8 +362,7 @@ void helper_retry(Helper *h) {
         h->retry_usec = MIN_OF(h->retry_usec * 2, RETRY_LAST_USEC);
 }
 
-int helper_call(Helper *h, WireRequest *request, HelperAnswer answer, void *userdata,
-                Refusal *ret) {
+int helper_call(Helper *h, IpcRequest *request, HelperAnswer answer, void *userdata, Refusal *ret) {
         int r;
 
         r = helper_connect(h, ret);

@@ -10,23 +10,23 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "service/closer.h"
 
 typedef struct Helper Helper;
 
 /* The answer to a request: reply with its descriptors (now the callee's), or reply NULL and a
  * refusal (the helper's own, or RAWNET_HELPER_UNAVAILABLE). Called exactly once, never from within
- * helper_call(). Before it, for WIRE_CHECK only, the same function is called once for each
- * WIRE_FINDING; it must not end the connection then. */
-typedef void (*HelperAnswer)(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+ * helper_call(). Before it, for IPC_CHECK only, the same function is called once for each
+ * IPC_FINDING; it must not end the connection then. */
+typedef void (*HelperAnswer)(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                              const Refusal *refusal);
 
 /* What comes unasked. */
 typedef struct HelperEvents {
         void (*list_begins)(void *userdata);
-        void (*lease)(void *userdata, const WireLease *lease);
-        void (*ended)(void *userdata, uint32_t id, WireEndReason reason);
+        void (*lease)(void *userdata, const IpcLease *lease);
+        void (*ended)(void *userdata, uint32_t id, IpcEndReason reason);
         void (*list_complete)(void *userdata); /* every lease has been named; features are known */
         void (*features)(void *userdata);      /* are others now */
         /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper
@@ -49,10 +49,10 @@ bool helper_connected(const Helper *helper);
 /* Connected, and the list of leases is complete? */
 bool helper_ready(const Helper *helper);
 
-/* WIRE_FEATURE_*, as last heard. */
+/* IPC_FEATURE_*, as last heard. */
 uint32_t helper_features(const Helper *helper);
 
 /* Sends request (version and serial are filled in here). 0, RAWNET_HELPER_UNAVAILABLE, or -errno;
  * answer is called only after 0. */
-int helper_call(Helper *helper, WireRequest *request, HelperAnswer answer, void *userdata,
+int helper_call(Helper *helper, IpcRequest *request, HelperAnswer answer, void *userdata,
                 Refusal *ret_refusal);

@@ -38,7 +38,7 @@ static int plan_down(Request *request, const char *name, Network *ret_network) {
 }
 
 /* parent, vlan, protocol and interface are "" where there is no file. */
-static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *parent,
+static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *parent,
                           const char *vlan, const char *protocol, const char *interface) {
         *question = (PolkitQuestion){.action = RAWNET_ACTION_HOST, .terms = *terms};
         polkit_detail(question, "network", terms->host.network);
@@ -49,7 +49,7 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
 }
 
 static void log_done(const Request *request) {
-        const WireHost *host = &request->host;
+        const IpcHost *host = &request->host;
 
         if (host->interface[0])
                 log_info("host interface %s of network %s: brought up for user %" PRIu32,
@@ -59,7 +59,7 @@ static void log_done(const Request *request) {
                          request->uid);
 }
 
-static void on_done(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_done(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                     const Refusal *refusal) {
         Request *request = userdata;
         int r = 0;
@@ -69,7 +69,7 @@ static void on_done(void *userdata, const WireReply *reply, const int *fds, size
                 request_refuse(request, refusal);
                 return;
         }
-        if (reply->type == WIRE_DONE)
+        if (reply->type == IPC_DONE)
                 log_done(request);
         else
                 r = -EBADMSG;
@@ -87,7 +87,7 @@ static void on_done(void *userdata, const WireReply *reply, const int *fds, size
                 request_end(request);
 }
 
-static int call_helper(Request *request, WireRequest *wire, Refusal *ret) {
+static int call_helper(Request *request, IpcRequest *wire, Refusal *ret) {
         int r;
 
         request->host = wire->host;
@@ -97,7 +97,7 @@ static int call_helper(Request *request, WireRequest *wire, Refusal *ret) {
         return r;
 }
 
-static int read_name(Request *request, WireRequest *wire, Refusal *ret) {
+static int read_name(Request *request, IpcRequest *wire, Refusal *ret) {
         const char *name;
         int r;
 
@@ -113,8 +113,8 @@ static int read_name(Request *request, WireRequest *wire, Refusal *ret) {
 }
 
 static int up_step(Request *request, void *userdata, Refusal *ret) {
-        WireRequest wire = {.operation = WIRE_HOST_UP};
-        WireHost *host = &wire.host;
+        IpcRequest wire = {.operation = IPC_HOST_UP};
+        IpcHost *host = &wire.host;
         PolkitQuestion question;
         char vlan[8], what[96];
         const MacPrefix *prefix;
@@ -144,7 +144,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
 }
 
 static int down_step(Request *request, void *userdata, Refusal *ret) {
-        WireRequest wire = {.operation = WIRE_HOST_DOWN};
+        IpcRequest wire = {.operation = IPC_HOST_DOWN};
         PolkitQuestion question;
         char vlan[8], what[96];
         Network network;
@@ -176,7 +176,7 @@ int host_method_down(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         return request_run(m, userdata, down_step, NULL);
 }
 
-static void on_swept(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_swept(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                      const Refusal *refusal) {
         Service *service = userdata;
 
@@ -188,7 +188,7 @@ static void on_swept(void *userdata, const WireReply *reply, const int *fds, siz
 }
 
 void host_sweep(Service *service) {
-        WireRequest wire = {.operation = WIRE_HOST_SWEEP};
+        IpcRequest wire = {.operation = IPC_HOST_SWEEP};
         Refusal refusal = {};
         int r;
 

@@ -27,7 +27,7 @@ static int refuse_no_lease(Refusal *ret, const char *path) {
                       id);
 }
 
-static const char *lease_text(const WireLease *wire, const char *property,
+static const char *lease_text(const IpcLease *wire, const char *property,
                               char buffer[static MAC_TEXT_SIZE]) {
         if (strcmp(property, "Network") == 0)
                 return wire->network;
@@ -84,9 +84,9 @@ static int get_queues(sd_bus *bus, const char *path, const char *interface, cons
         return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.queues);
 }
 
-static int close_question(Request *request, const WireLease *wire, bool *ret_yes, Refusal *ret) {
+static int close_question(Request *request, const IpcLease *wire, bool *ret_yes, Refusal *ret) {
         PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
-        char number[16], label[WIRE_LEASE_LABEL_SIZE], what[32 + WIRE_LEASE_LABEL_SIZE];
+        char number[16], label[IPC_LEASE_LABEL_SIZE], what[32 + IPC_LEASE_LABEL_SIZE];
 
         snprintf(number, sizeof(number), RAWNET_PORT_NAME_FORMAT, wire->id);
         polkit_detail(&question, "lease", number);
@@ -94,11 +94,11 @@ static int close_question(Request *request, const WireLease *wire, bool *ret_yes
         snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
         polkit_detail(&question, "owner", number);
         snprintf(what, sizeof(what), "close lease %s of user %" PRIu32,
-                 wire_lease_label(wire, label), wire->uid);
+                 ipc_lease_label(wire, label), wire->uid);
         return authorize(request, &question, what, ret_yes, ret);
 }
 
-static void on_closed(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_closed(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                       const Refusal *refusal) {
         Request *request = userdata;
         Lease *lease = lease_table_find(&request->service->leases, request->lease);
@@ -111,7 +111,7 @@ static void on_closed(void *userdata, const WireReply *reply, const int *fds, si
                 return;
         }
         /* Even if the helper's event is yet to come: signal, then reply. */
-        lease_end(request->service, request->lease, WIRE_END_CLOSED);
+        lease_end(request->service, request->lease, IPC_END_CLOSED);
         if (!request->caller_gone)
                 (void)sd_bus_reply_method_return(request->message, NULL);
         request_end(request);
@@ -119,9 +119,9 @@ static void on_closed(void *userdata, const WireReply *reply, const int *fds, si
 
 static int close_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
-        WireRequest wire = {.operation = WIRE_CLOSE, .lease = lease->wire.id};
+        IpcRequest wire = {.operation = IPC_CLOSE, .lease = lease->wire.id};
         bool owner = lease->wire.uid == request->uid, yes = owner;
-        char label[WIRE_LEASE_LABEL_SIZE];
+        char label[IPC_LEASE_LABEL_SIZE];
         int r;
 
         request->lease = lease->wire.id;
@@ -130,7 +130,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
                         ret, RAWNET_NO_SUCH_LEASE,
                         "lease %s on network %s is already closed; it counts against quotas until its program "
                         "closes the file descriptors",
-                        wire_lease_label(&lease->wire, label), lease->wire.network);
+                        ipc_lease_label(&lease->wire, label), lease->wire.network);
         if (!owner) {
                 r = close_question(request, &lease->wire, &yes, ret);
                 if (r != 0 || !yes)
@@ -144,7 +144,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         return 0;
 }
 
-static int statistics_reply(sd_bus_message *call, const WireReply *answer) {
+static int statistics_reply(sd_bus_message *call, const IpcReply *answer) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
@@ -154,9 +154,8 @@ static int statistics_reply(sd_bus_message *call, const WireReply *answer) {
         r = sd_bus_message_open_container(m, 'a', "{st}");
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++) {
-                r = sd_bus_message_append(m, "{st}", wire_statistics_name(i),
-                                          answer->statistics[i]);
+        for (size_t i = 0; i < IPC_STATISTICS_COUNT; i++) {
+                r = sd_bus_message_append(m, "{st}", ipc_statistics_name(i), answer->statistics[i]);
                 if (r < 0)
                         return r;
         }
@@ -166,7 +165,7 @@ static int statistics_reply(sd_bus_message *call, const WireReply *answer) {
         return sd_bus_message_send(m);
 }
 
-static void on_statistics(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_statistics(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                           const Refusal *refusal) {
         Request *request = userdata;
         int r = -EBADMSG;
@@ -176,7 +175,7 @@ static void on_statistics(void *userdata, const WireReply *reply, const int *fds
                 request_refuse(request, refusal);
                 return;
         }
-        if (reply->type == WIRE_STATISTICS)
+        if (reply->type == IPC_STATISTICS)
                 r = request->caller_gone ? 0 : statistics_reply(request->message, reply);
         if (r < 0)
                 request_fail(request, r);
@@ -186,7 +185,7 @@ static void on_statistics(void *userdata, const WireReply *reply, const int *fds
 
 static int statistics_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
-        WireRequest wire = {.operation = WIRE_STATISTICS_OF, .lease = lease->wire.id};
+        IpcRequest wire = {.operation = IPC_STATISTICS_OF, .lease = lease->wire.id};
         int r;
 
         request->lease = lease->wire.id;

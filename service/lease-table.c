@@ -39,7 +39,7 @@ static int table_grow(LeaseTable *table) {
         return 0;
 }
 
-Lease *lease_table_add(LeaseTable *table, const WireLease *wire) {
+Lease *lease_table_add(LeaseTable *table, const IpcLease *wire) {
         Lease *lease, **bucket;
 
         if (table->n_leases >= table->n_buckets && table_grow(table) < 0)
@@ -108,7 +108,7 @@ unsigned lease_table_count_learning(const LeaseTable *table, uint32_t uid, bool 
         unsigned n = 0;
 
         for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
-                n += (any_uid || l->wire.uid == uid) && wire_lease_learns(&l->wire);
+                n += (any_uid || l->wire.uid == uid) && ipc_lease_learns(&l->wire);
         return n;
 }
 

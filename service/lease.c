@@ -14,7 +14,7 @@ const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
         return buffer;
 }
 
-const char *lease_refused(const Service *service, const WireLease *lease,
+const char *lease_refused(const Service *service, const IpcLease *lease,
                           char buffer[static REFUSAL_TEXT_MAX]) {
         const NetworkEntry *entry = NULL;
         NetworkName name;
@@ -64,7 +64,7 @@ static const char *reason_text(const char *reason) {
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
         const bool gone = strcmp(reason, link_gone) == 0;
-        char path[LEASE_PATH_SIZE], label[WIRE_LEASE_LABEL_SIZE];
+        char path[LEASE_PATH_SIZE], label[IPC_LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
@@ -78,7 +78,7 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
                 return;
         lease->ended = true;
         log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s",
-                  wire_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
+                  ipc_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
                   gone ? lease->wire.parent : reason_text(reason),
                   gone ? " or its VLAN interface was deleted; open a new lease" : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
@@ -91,8 +91,8 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
 }
 
 /* The helper reports ever more rarely what a guest tries (helper/child/learn.c): no flood. */
-static void log_refused(const Service *service, const WireLease *lease) {
-        char mac[MAC_TEXT_SIZE], label[WIRE_LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
+static void log_refused(const Service *service, const IpcLease *lease) {
+        char mac[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
         LogEvent event = {
                 .level = LOG_NOTICE,
                 .message_id = RAWNET_EVENT_ADDRESS_REFUSED,
@@ -104,12 +104,11 @@ static void log_refused(const Service *service, const WireLease *lease) {
         };
 
         if (lease->refused_why != LEARN_REFUSED_NOTHING)
-                log_event(&event, "lease %s of user %" PRIu32 ": %s",
-                          wire_lease_label(lease, label), lease->uid,
-                          lease_refused(service, lease, text));
+                log_event(&event, "lease %s of user %" PRIu32 ": %s", ipc_lease_label(lease, label),
+                          lease->uid, lease_refused(service, lease, text));
 }
 
-static int lease_add(Service *service, const WireLease *wire) {
+static int lease_add(Service *service, const IpcLease *wire) {
         char path[LEASE_PATH_SIZE];
         Lease *lease;
 
@@ -126,7 +125,7 @@ static int lease_add(Service *service, const WireLease *wire) {
         return 0;
 }
 
-int lease_put(Service *service, const WireLease *wire) {
+int lease_put(Service *service, const IpcLease *wire) {
         Lease *lease = lease_table_find(&service->leases, wire->id);
         char path[LEASE_PATH_SIZE];
         bool refused_changed;
@@ -168,23 +167,23 @@ int lease_put(Service *service, const WireLease *wire) {
         return 0;
 }
 
-void lease_end(Service *service, uint32_t id, WireEndReason reason) {
+void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
         Lease *lease = lease_table_find(&service->leases, id);
 
         if (!lease)
                 return;
         switch (reason) {
-        case WIRE_END_CLOSED:
+        case IPC_END_CLOSED:
                 lease->wire.gone = 1;
                 lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked",
                                 !lease->owner_closes);
                 break;
-        case WIRE_END_LINK_GONE:
+        case IPC_END_LINK_GONE:
                 lease->wire.gone = 1;
                 lease_say_ended(service, lease, link_gone, true);
                 break;
-        case WIRE_END_LAST_FD:
-        case WIRE_END_NAMESPACE:
+        case IPC_END_LAST_FD:
+        case IPC_END_NAMESPACE:
                 lease_say_ended(service, lease, "last-fd", false);
                 lease_remove(service, lease);
                 break;

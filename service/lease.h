@@ -13,17 +13,17 @@
 const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]);
 /* RefusedReason: why the port does not take its guest's address (refused.h), or "". Returns buffer.
  */
-const char *lease_refused(const Service *service, const WireLease *lease,
+const char *lease_refused(const Service *service, const IpcLease *lease,
                           char buffer[static REFUSAL_TEXT_MAX]);
 /* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
 int lease_path_to_id(const char *path, uint32_t *ret);
 
 /* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for
  * what is another. 0 or -ENOMEM. */
-int lease_put(Service *service, const WireLease *wire);
+int lease_put(Service *service, const IpcLease *wire);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */
-void lease_end(Service *service, uint32_t id, WireEndReason reason);
+void lease_end(Service *service, uint32_t id, IpcEndReason reason);
 
 /* Around the helper's list after a (re)connect: what was not named in between has ended unseen. */
 void lease_list_begins(Service *service);

@@ -4,14 +4,14 @@
 
 #include "service/machine.h"
 
-static bool reserves(const Network *network, const WireOpen *wire) {
+static bool reserves(const Network *network, const IpcOpen *wire) {
         const MacPrefix *prefix = network_reserving(network, wire->parent, wire->vlan);
 
         return prefix && mac_is_reserved(&wire->mac, prefix);
 }
 
 /* Is it reserved for derived addresses on this network, or on another one on the same wire? */
-static bool is_reserved(const Service *service, const Network *network, const WireOpen *wire) {
+static bool is_reserved(const Service *service, const Network *network, const IpcOpen *wire) {
         if (reserves(network, wire))
                 return true;
         for (size_t i = 0; i < service->networks.n_entries; i++) {
@@ -24,20 +24,20 @@ static bool is_reserved(const Service *service, const Network *network, const Wi
 }
 
 static int plan_given_mac(const Service *service, const Network *network, const MacAddress *own,
-                          WireOpen *wire, Refusal *ret) {
+                          IpcOpen *wire, Refusal *ret) {
         int r = network_allows_mac(network, wire->network, &wire->mac, ret);
 
         if (r != 0)
                 return r;
         if (mac_equal(&wire->mac, own))
-                wire->mac_mode = WIRE_MAC_DERIVED;
+                wire->mac_mode = IPC_MAC_DERIVED;
         else if (is_reserved(service, network, wire))
-                wire->mac_mode = WIRE_MAC_RESERVED;
+                wire->mac_mode = IPC_MAC_RESERVED;
         return 0;
 }
 
 int open_mac_plan(const Service *service, const Network *network, const OpenOptions *options,
-                  uint32_t uid, WireOpen *wire, Refusal *ret) {
+                  uint32_t uid, IpcOpen *wire, Refusal *ret) {
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
         MacAddress own = {};
 
@@ -47,29 +47,29 @@ int open_mac_plan(const Service *service, const Network *network, const OpenOpti
                                          &own);
         wire->mac_mode = options->mac_mode;
         switch (options->mac_mode) {
-        case WIRE_MAC_GIVEN:
+        case IPC_MAC_GIVEN:
                 wire->mac = options->mac;
                 return plan_given_mac(service, network, &own, wire, ret);
-        case WIRE_MAC_LEARN:
+        case IPC_MAC_LEARN:
                 wire->mac = own;
                 return 0;
         default:
                 if (!mac_is_zero(&own))
-                        wire->mac_mode = WIRE_MAC_DERIVED;
+                        wire->mac_mode = IPC_MAC_DERIVED;
                 wire->mac = own;
                 return network_choose_mac(network, wire->network, &prefix, ret);
         }
 }
 
-const char *open_mac_class(const WireOpen *wire) {
+const char *open_mac_class(const IpcOpen *wire) {
         switch (wire->mac_mode) {
-        case WIRE_MAC_GIVEN:
+        case IPC_MAC_GIVEN:
                 return "given";
-        case WIRE_MAC_LEARN:
+        case IPC_MAC_LEARN:
                 return "learn";
-        case WIRE_MAC_DERIVED:
+        case IPC_MAC_DERIVED:
                 return "derived";
-        case WIRE_MAC_RESERVED:
+        case IPC_MAC_RESERVED:
                 return "reserved";
         default:
                 return "random";

@@ -11,7 +11,7 @@
 
 /* Sets mac_mode and mac of wire, of which the network's part is set. 0, a refusal, or -errno. */
 int open_mac_plan(const Service *service, const Network *network, const OpenOptions *options,
-                  uint32_t uid, WireOpen *wire, Refusal *ret_refusal);
+                  uint32_t uid, IpcOpen *wire, Refusal *ret_refusal);
 
 /* polkit's detail "mac-class". */
-const char *open_mac_class(const WireOpen *wire);
+const char *open_mac_class(const IpcOpen *wire);

@@ -2,7 +2,7 @@
 
 /*
  * One rule above all: what is handed to the helper is what polkit was asked about. Both are made
- * from the same WireRequest (common/terms.h), which is made anew from message and network file each
+ * from the same IpcRequest (common/terms.h), which is made anew from message and network file each
  * time the message comes through here, and compared as a whole after polkit's answer.
  */
 
@@ -27,7 +27,7 @@ static const char *kind_with_article(uint32_t kind) {
 /* The network's part of wire and the network itself, from its file as it is now; or REQUEST_FILE is
  * set and 0 returned. */
 static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr,
-                        Network *ret_network, WireOpen *wire, Refusal *ret) {
+                        Network *ret_network, IpcOpen *wire, Refusal *ret) {
         NetworkName name;
         int r;
 
@@ -41,8 +41,8 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
         return request_wait_file(request, terms_open(network_file_load, wire, ret_network, ret));
 }
 
-static void question_fill(PolkitQuestion *question, const WireRequest *terms, const char *mac) {
-        const WireOpen *wire = &terms->open;
+static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *mac) {
+        const IpcOpen *wire = &terms->open;
         char vlan[8], queues[16];
 
         snprintf(queues, sizeof(queues), "%" PRIu32, wire->queues);
@@ -50,7 +50,7 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
                 .terms = *terms,
                 .action =
                         wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
-                .for_group = wire->mac_mode != WIRE_MAC_RESERVED,
+                .for_group = wire->mac_mode != IPC_MAC_RESERVED,
         };
         polkit_detail(question, "network", wire->network);
         polkit_detail(question, "parent", wire->parent);
@@ -68,9 +68,9 @@ static void question_fill(PolkitQuestion *question, const WireRequest *terms, co
 /* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
 static const char *question_mac(const OpenOptions *options, char buffer[static MAC_TEXT_SIZE]) {
         switch (options->mac_mode) {
-        case WIRE_MAC_GIVEN:
+        case IPC_MAC_GIVEN:
                 return mac_format(&options->mac, buffer);
-        case WIRE_MAC_LEARN:
+        case IPC_MAC_LEARN:
                 return "learn";
         default:
                 return "";
@@ -80,10 +80,10 @@ static const char *question_mac(const OpenOptions *options, char buffer[static M
 /* What is asked for, for messages. */
 #define WHAT_SIZE 192u
 
-static void describe(const WireOpen *wire, char what[static WHAT_SIZE]) {
+static void describe(const IpcOpen *wire, char what[static WHAT_SIZE]) {
         char mac[MAC_TEXT_SIZE];
 
-        if (wire->mac_mode == WIRE_MAC_RESERVED)
+        if (wire->mac_mode == IPC_MAC_RESERVED)
                 snprintf(
                         what, WHAT_SIZE,
                         "open %s port on network %s with MAC address %s, which is reserved for an address that "
@@ -108,7 +108,7 @@ static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
         return sd_bus_message_close_container(m);
 }
 
-static int append_info(sd_bus_message *m, const WireLease *lease) {
+static int append_info(sd_bus_message *m, const IpcLease *lease) {
         char interface[16], mac[MAC_TEXT_SIZE] = "";
 
         snprintf(interface, sizeof(interface), RAWNET_PORT_NAME_FORMAT, lease->id);
@@ -122,10 +122,10 @@ static int append_info(sd_bus_message *m, const WireLease *lease) {
 
 /* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
  * descriptors. */
-static int open_reply(const Request *request, const WireLease *lease, const int *fds,
+static int open_reply(const Request *request, const IpcLease *lease, const int *fds,
                       sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const WireOpen *open = &request->open;
+        const IpcOpen *open = &request->open;
         char path[LEASE_PATH_SIZE];
         int r;
 
@@ -150,8 +150,8 @@ static int open_reply(const Request *request, const WireLease *lease, const int 
         return 0;
 }
 
-static void log_opened(const Request *request, const WireLease *lease) {
-        char mac[MAC_TEXT_SIZE], label[WIRE_LEASE_LABEL_SIZE];
+static void log_opened(const Request *request, const IpcLease *lease) {
+        char mac[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = RAWNET_EVENT_OPENED,
@@ -163,15 +163,15 @@ static void log_opened(const Request *request, const WireLease *lease) {
         };
 
         log_event(&event, "lease %s opened: %s port on network %s for user %" PRIu32 ", MAC %s",
-                  wire_lease_label(lease, label), kind_with_article(lease->kind), lease->network,
+                  ipc_lease_label(lease, label), kind_with_article(lease->kind), lease->network,
                   request->uid, event.mac ? event.mac : "to be learned");
 }
 
 /* Did the helper open what it was asked for? */
-static bool answer_fits(const WireOpen *open, const WireReply *reply, size_t n_fds) {
-        const WireLease *lease = &reply->lease;
+static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds) {
+        const IpcLease *lease = &reply->lease;
 
-        return reply->type == WIRE_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
+        return reply->type == IPC_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
                strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
                lease->uid == open->uid && lease->vlan == open->vlan &&
                lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr &&
@@ -205,7 +205,7 @@ static void on_delivered(void *userdata, DeliveryResult result) {
         request_end(request);
 }
 
-static void on_opened(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_opened(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                       const Refusal *refusal) {
         Request *request = userdata;
         Service *service = request->service;
@@ -274,7 +274,7 @@ static void on_probed(void *userdata) {
 
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
-        WireRequest wire = {.operation = WIRE_OPEN};
+        IpcRequest wire = {.operation = IPC_OPEN};
         PolkitQuestion question;
         OpenOptions options;
         Network network;
@@ -349,13 +349,13 @@ static int reply_can_open(const Request *request, PolkitAnswer answer) {
 }
 
 /* What polkit allows and the network cannot serve is a no, too. */
-static void on_judged(void *userdata, const WireReply *reply, const int *fds, size_t n_fds,
+static void on_judged(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                       const Refusal *refusal) {
         Request *request = userdata;
         int r = -EBADMSG;
 
         closer_close(request->service->closer, fds, n_fds);
-        if (reply && reply->type == WIRE_FINDING) {
+        if (reply && reply->type == IPC_FINDING) {
                 if (reply->finding.severity == FINDING_ERROR &&
                     reply->finding.kinds & KIND_BIT(request->open.kind))
                         request->answer = POLKIT_NO;
@@ -367,7 +367,7 @@ static void on_judged(void *userdata, const WireReply *reply, const int *fds, si
                 request_refuse(request, refusal);
                 return;
         }
-        if (reply->type == WIRE_DONE)
+        if (reply->type == IPC_DONE)
                 r = request->caller_gone ? 0 : reply_can_open(request, request->answer);
         if (r < 0)
                 request_fail(request, r);
@@ -379,7 +379,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         const char *full_name, *kind_text;
         PolkitAnswer answer = POLKIT_WAIT;
         PolkitQuestion question;
-        WireRequest wire = {.operation = WIRE_OPEN, .open = {.queues = 1}};
+        IpcRequest wire = {.operation = IPC_OPEN, .open = {.queues = 1}};
         LeaseKind kind;
         Network network;
         char what[96];

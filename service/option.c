@@ -28,7 +28,7 @@ static const struct {
 
 void options_init(OpenOptions *options, LeaseKind kind) {
         *options = (OpenOptions){
-                .mac_mode = WIRE_MAC_RANDOM,
+                .mac_mode = IPC_MAC_RANDOM,
                 .queues = 1,
                 .vnet_hdr = kind == KIND_TAP,
         };
@@ -59,7 +59,7 @@ static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *netw
                                 "network %s: mac=learn works with kind tap only; give an address, or leave "
                                 "mac out for one that rawnet chooses",
                                 network);
-                options->mac_mode = WIRE_MAC_LEARN;
+                options->mac_mode = IPC_MAC_LEARN;
                 return 0;
         }
         if (mac_parse(text, &mac) < 0)
@@ -69,7 +69,7 @@ static int option_set_mac(OpenOptions *options, LeaseKind kind, const char *netw
                         "learn",
                         network);
         options->mac = mac;
-        options->mac_mode = WIRE_MAC_GIVEN;
+        options->mac_mode = IPC_MAC_GIVEN;
         return 0;
 }
 

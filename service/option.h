@@ -9,12 +9,12 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 typedef struct OpenOptions {
-        unsigned seen;        /* bits of the options that were given */
-        WireMacMode mac_mode; /* WIRE_MAC_RANDOM where no mac was given */
-        MacAddress mac;       /* WIRE_MAC_GIVEN */
+        unsigned seen;       /* bits of the options that were given */
+        IpcMacMode mac_mode; /* IPC_MAC_RANDOM where no mac was given */
+        MacAddress mac;      /* IPC_MAC_GIVEN */
         char name[RAWNET_LEASE_NAME_MAX + 1];
         uint32_t queues;
         bool vhost;

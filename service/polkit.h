@@ -11,7 +11,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 #define POLKIT_DETAILS_MAX 16u
 
@@ -25,7 +25,7 @@ typedef struct PolkitQuestion {
         bool for_group;     /* the shipped rule says yes to group rawnet; for messages */
         size_t n_details;
         PolkitDetail details[POLKIT_DETAILS_MAX];
-        WireRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has
+        IpcRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has
                               come */
 } PolkitQuestion;
 

@@ -18,7 +18,7 @@ static unsigned count_learning(const Request *request, bool any_uid) {
 
 /* rawnet-helper counts all of them once more, by itself. */
 static int check_learning(const Request *request, const Network *network, Refusal *ret) {
-        if (request->open.mac_mode != WIRE_MAC_LEARN)
+        if (request->open.mac_mode != IPC_MAC_LEARN)
                 return 0;
         if (count_learning(request, false) >= RAWNET_LEARNING_PER_USER_MAX)
                 return refuse(

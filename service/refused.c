@@ -26,7 +26,7 @@ static const Words words[] = {
 };
 
 /* The file may be another one by now: an address that it allows is allowed to a new port only. */
-static void say_prefix(const WireLease *lease, const Network *network, const char *mac,
+static void say_prefix(const IpcLease *lease, const Network *network, const char *mac,
                        Refusal *ret) {
         char prefixes[MAC_PREFIXES_TEXT_SIZE] = "";
         const char *path = network && network->path[0] ? network->path : "the network's file";
@@ -52,7 +52,7 @@ static void say_prefix(const WireLease *lease, const Network *network, const cha
                         prefixes, mac);
 }
 
-const char *refused_text(const WireLease *lease, const Network *network,
+const char *refused_text(const IpcLease *lease, const Network *network,
                          char buffer[static REFUSAL_TEXT_MAX]) {
         Refusal refusal = {};
         char mac[MAC_TEXT_SIZE];

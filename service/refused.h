@@ -8,9 +8,9 @@
  */
 
 #include "common/network-file.h"
-#include "common/wire.h"
+#include "common/ipc.h"
 
 /* network: the lease's as its file is now (of a bad file name and path); NULL: it has none. Returns
  * buffer, with "" where nothing was refused. */
-const char *refused_text(const WireLease *lease, const Network *network,
+const char *refused_text(const IpcLease *lease, const Network *network,
                          char buffer[static REFUSAL_TEXT_MAX]);

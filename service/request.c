@@ -345,7 +345,7 @@ unsigned requests_count_learning(const Service *service, uint32_t uid, bool any_
 
         for (const Request *q = service->requests; q; q = q->next)
                 n += q->opens && q->stage == REQUEST_HELPER && (any_uid || q->uid == uid) &&
-                     q->open.mac_mode == WIRE_MAC_LEARN;
+                     q->open.mac_mode == IPC_MAC_LEARN;
         return n;
 }
 

@@ -10,7 +10,7 @@
  * never gets another.)
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "service/polkit.h"
 #include "service/probe.h"
 #include "service/context.h"
@@ -45,9 +45,9 @@ struct Request {
         bool rated;    /* has been counted as one of its user's opens */
         PolkitState polkit;
         ProbeState probe;
-        WireOpen open;            /* what is asked for, as far as it is known: for the log, and in
+        IpcOpen open;             /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
-        WireHost host;            /* HostUp, HostDown: what is asked for */
+        IpcHost host;             /* HostUp, HostDown: what is asked for */
         bool opens;               /* open is an open that the helper works on */
         bool checks;              /* the helper judges a network for it */
         sd_bus_message *findings; /* Check: the reply, as far as it has come */

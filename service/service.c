@@ -23,7 +23,7 @@ static void on_list_begins(void *userdata) {
         lease_list_begins(userdata);
 }
 
-static void on_lease(void *userdata, const WireLease *wire) {
+static void on_lease(void *userdata, const IpcLease *wire) {
         Service *service = userdata;
 
         if (lease_put(service, wire) < 0)
@@ -32,7 +32,7 @@ static void on_lease(void *userdata, const WireLease *wire) {
                           wire->id, wire->network);
 }
 
-static void on_ended(void *userdata, uint32_t id, WireEndReason reason) {
+static void on_ended(void *userdata, uint32_t id, IpcEndReason reason) {
         lease_end(userdata, id, reason);
 }
 

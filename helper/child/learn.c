@@ -104,7 +104,7 @@ static int next_address(Learner *l, MacAddress *ret) {
 /* Where people look for it: in the record, and by the daemon with rawnetd. */
 static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
         const uint64_t now = clock_usec(CLOCK_MONOTONIC);
-        WireLease *lease = &l->plan->lease;
+        IpcLease *lease = &l->plan->lease;
         Refusal refusal = {};
 
         if (lease->refused_why == why && mac_equal(&lease->refused_mac, mac))
@@ -127,7 +127,7 @@ static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
  * host could not be asked: nothing has been changed then. */
 static int take_address(Learner *l, const MacAddress *mac, LearnRefusal *ret_why,
                         Refusal *ret_refusal) {
-        WireLease *lease = &l->plan->lease, before = *lease;
+        IpcLease *lease = &l->plan->lease, before = *lease;
         int r;
 
         r = host_mac_check(&l->host, lease->network, mac, ret_refusal);

@@ -21,7 +21,7 @@ typedef enum ChildStep {
 
 typedef struct ChildMessage {
         ChildStep step;
-        int fatal;       /* CHILD_FAILED: negative errno, or 0 and refusal says */
-        WireLease lease; /* CHILD_DONE: as recorded */
+        int fatal;      /* CHILD_FAILED: negative errno, or 0 and refusal says */
+        IpcLease lease; /* CHILD_DONE: as recorded */
         Refusal refusal;
 } ChildMessage;

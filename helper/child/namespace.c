@@ -132,7 +132,7 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                  * (drivers/net/macvlan.c, macvlan_handle_frame()); the others do not. Reflected, it
                  * breaks IPv6's duplicate address detection (RFC 4862). */
                 .drop_own = plan->network.mode == MODE_PRIVATE,
-                .learning = plan->mac_mode == WIRE_MAC_LEARN,
+                .learning = plan->mac_mode == IPC_MAC_LEARN,
                 .mac = plan->lease.mac,
         };
 }
@@ -181,7 +181,7 @@ static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *lin
                 if (r != 0)
                         return r;
         }
-        if (plan->mac_mode == WIRE_MAC_LEARN)
+        if (plan->mac_mode == IPC_MAC_LEARN)
                 return 0;
         return uplink_raise(plan, netlink, links->uplink.index, ret_refusal);
 }
@@ -314,7 +314,7 @@ static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd, int *
         /* A child made ahead that nobody wanted. */
         if (n == 0)
                 _exit(EXIT_SUCCESS);
-        if (n != sizeof(*ret) || n_fds != (ret->mac_mode == WIRE_MAC_LEARN ? 2 : 1)) {
+        if (n != sizeof(*ret) || n_fds != (ret->mac_mode == IPC_MAC_LEARN ? 2 : 1)) {
                 fd_pass_close_all(fds, n_fds);
                 return -EBADMSG;
         }
@@ -357,7 +357,7 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         n_fds = plan.queues * (plan.vhost ? 2 : 1);
         message.step = CHILD_DONE;
         message.lease = plan.lease;
-        if (plan.mac_mode == WIRE_MAC_LEARN)
+        if (plan.mac_mode == IPC_MAC_LEARN)
                 learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd,
                           host_fd, &message, fds, n_fds);
         r = tell(socket_fd, &message, fds, n_fds);

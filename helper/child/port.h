@@ -20,7 +20,7 @@
  * (net.core.optmem_max). A classic filter that the holder attaches to the tap (TUNATTACHFILTER)
  * counts there: this leaves it about 100 instructions, run for each frame that the guest gets.
  * Kernels before 6.7 have one value for the whole host, which is left alone: they lack
- * WIRE_FEATURE_FILTER_LIMIT. */
+ * IPC_FEATURE_FILTER_LIMIT. */
 void port_limit_filters(void);
 
 /* A tap: queues (1..RAWNET_QUEUES_MAX) descriptors into fds, which are then the caller's. IFF_TAP |

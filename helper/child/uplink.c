@@ -27,7 +27,7 @@ int uplink_raise(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refus
                         return r;
                 }
                 /* Another random address needs another guard: the worker starts over. */
-                if (plan->mac_mode == WIRE_MAC_RANDOM ||
+                if (plan->mac_mode == IPC_MAC_RANDOM ||
                     clock_usec(CLOCK_MONOTONIC) >= plan->deadline)
                         return refuse(ret_refusal, RAWNET_ADDRESS_IN_USE,
                                       "network %s: MAC address %s is in use on its wire by another "

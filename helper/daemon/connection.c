@@ -19,8 +19,8 @@ struct Connection {
         sd_event_source *source;
 };
 
-WireReply connection_reply(uint64_t serial, WireReplyType type) {
-        return (WireReply){.version = WIRE_VERSION, .type = type, .serial = serial};
+IpcReply connection_reply(uint64_t serial, IpcReplyType type) {
+        return (IpcReply){.version = IPC_VERSION, .type = type, .serial = serial};
 }
 
 static void close_one(Connection *connection) {
@@ -40,7 +40,7 @@ static void close_one(Connection *connection) {
         free(connection);
 }
 
-bool connection_send(Connection *connection, const WireReply *reply) {
+bool connection_send(Connection *connection, const IpcReply *reply) {
         int r = fd_pass_send(connection->fd, reply, sizeof(*reply), NULL, 0, MSG_DONTWAIT);
 
         if (r == 0)
@@ -51,7 +51,7 @@ bool connection_send(Connection *connection, const WireReply *reply) {
 }
 
 void connection_refuse(Connection *connection, uint64_t serial, const Refusal *refusal) {
-        WireReply reply = connection_reply(serial, WIRE_REFUSED);
+        IpcReply reply = connection_reply(serial, IPC_REFUSED);
 
         reply.refusal.error = refusal->error;
         reply.refusal.kernel_errno = refusal->kernel_errno;
@@ -74,7 +74,7 @@ void connection_subscribe(Connection *connection) {
         connection->subscribed = true;
 }
 
-void connections_publish(Connections *connections, const WireReply *reply) {
+void connections_publish(Connections *connections, const IpcReply *reply) {
         for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
                 if (connections->all[i] && connections->all[i]->subscribed)
                         (void)connection_send(connections->all[i], reply);
@@ -85,7 +85,7 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         Connection *connection = data;
         Connections *connections = connection->connections;
         int fds[RAWNET_FDS_MAX];
-        WireRequest request;
+        IpcRequest request;
         size_t n_fds = 0;
         ssize_t n;
 
@@ -94,7 +94,7 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
                 return 0;
         if (n > 0)
                 fd_pass_close_all(fds, n_fds);
-        if (n <= 0 || n_fds > 0 || wire_request_check(&request, (size_t)n) < 0) {
+        if (n <= 0 || n_fds > 0 || ipc_request_check(&request, (size_t)n) < 0) {
                 /* 0, ECONNRESET: rawnetd closed it, perhaps with something unread. */
                 if (n > 0 || n == -EBADMSG)
                         log_warning("a malformed request; closing the connection");

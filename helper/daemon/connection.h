@@ -9,7 +9,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 /* rawnetd has one; a second while it is being replaced. */
 #define CONNECTIONS_MAX 4u
@@ -18,7 +18,7 @@ typedef struct Connection Connection;
 
 typedef struct ConnectionEvents {
         /* The callee may send to the connection, which may close it. */
-        void (*request)(void *data, Connection *connection, const WireRequest *request);
+        void (*request)(void *data, Connection *connection, const IpcRequest *request);
         /* The connection ends. Another may get its place in memory. */
         void (*gone)(void *data, const Connection *connection);
         /* A request was handled, or a connection came or went. */
@@ -42,12 +42,12 @@ void connections_pause(Connections *connections, bool pause);
 bool connections_any(const Connections *connections);
 
 /* To every subscribed connection. */
-void connections_publish(Connections *connections, const WireReply *reply);
+void connections_publish(Connections *connections, const IpcReply *reply);
 
 /* Subscribed: it has asked for the list of leases, and hears of changes. */
 void connection_subscribe(Connection *connection);
 /* False: the connection is closed and gone. */
-bool connection_send(Connection *connection, const WireReply *reply);
+bool connection_send(Connection *connection, const IpcReply *reply);
 /* Refuses a request that no worker answers. */
 void connection_refuse(Connection *connection, uint64_t serial, const Refusal *refusal);
 /* The same, with HelperUnavailable: why has been told nobody yet. */
@@ -56,4 +56,4 @@ void connection_fail(Connection *connection, uint64_t serial, const char *why);
 int connection_fd(const Connection *connection);
 
 /* A reply of the given type to serial, everything else zero. */
-WireReply connection_reply(uint64_t serial, WireReplyType type);
+IpcReply connection_reply(uint64_t serial, IpcReplyType type);

@@ -24,9 +24,9 @@ static unsigned count_unheard(const Learning *learning) {
         unsigned n = 0;
 
         for (size_t i = 0; i < learning->registry->n_entries; i++) {
-                const WireLease *lease = &learning->registry->entries[i].lease;
+                const IpcLease *lease = &learning->registry->entries[i].lease;
 
-                n += wire_lease_learns(lease) && !pool_learns(learning->pool, lease->id);
+                n += ipc_lease_learns(lease) && !pool_learns(learning->pool, lease->id);
         }
         return n;
 }

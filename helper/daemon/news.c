@@ -4,15 +4,15 @@
 
 #include "common/log.h"
 
-static void publish_lease(const News *news, const WireLease *lease) {
-        WireReply reply = connection_reply(0, WIRE_LEASE);
+static void publish_lease(const News *news, const IpcLease *lease) {
+        IpcReply reply = connection_reply(0, IPC_LEASE);
 
         reply.lease = *lease;
         connections_publish(news->connections, &reply);
 }
 
-static void publish_end(const News *news, const WireLease *lease, WireEndReason reason) {
-        WireReply reply = connection_reply(0, WIRE_ENDED);
+static void publish_end(const News *news, const IpcLease *lease, IpcEndReason reason) {
+        IpcReply reply = connection_reply(0, IPC_ENDED);
 
         reply.lease.id = lease->id;
         reply.reason = reason;
@@ -20,8 +20,8 @@ static void publish_end(const News *news, const WireLease *lease, WireEndReason 
 }
 
 /* Why the namespace of a lease is gone. */
-static WireEndReason end_reason(const WireLease *lease) {
-        return lease->gone ? WIRE_END_NAMESPACE : WIRE_END_LAST_FD;
+static IpcEndReason end_reason(const IpcLease *lease) {
+        return lease->gone ? IPC_END_NAMESPACE : IPC_END_LAST_FD;
 }
 
 int news_lease(const News *news, const Report *report, bool quiet) {
@@ -34,7 +34,7 @@ int news_lease(const News *news, const Report *report, bool quiet) {
                 publish_lease(news, &entry->lease);
         else if (r == 2)
                 publish_end(news, &entry->lease,
-                            report->type == REPORT_CLOSED ? WIRE_END_CLOSED : WIRE_END_LINK_GONE);
+                            report->type == REPORT_CLOSED ? IPC_END_CLOSED : IPC_END_LINK_GONE);
         return 0;
 }
 
@@ -44,14 +44,14 @@ void news_opened(const News *news, uint32_t id) {
         if (!entry)
                 return;
         if (entry->lease.gone)
-                publish_end(news, &entry->lease, WIRE_END_LINK_GONE);
+                publish_end(news, &entry->lease, IPC_END_LINK_GONE);
         else
                 publish_lease(news, &entry->lease);
 }
 
 void news_scanned(const News *news, bool whole) {
         Registry *registry = news->registry;
-        WireLease lost;
+        IpcLease lost;
 
         while (registry_next_lost(registry, &lost))
                 publish_end(news, &lost, end_reason(&lost));
@@ -63,7 +63,7 @@ void news_scanned(const News *news, bool whole) {
 }
 
 bool news_ended(const News *news, uint32_t id) {
-        WireLease lease;
+        IpcLease lease;
 
         if (!registry_remove(news->registry, id, &lease))
                 return false;

@@ -257,7 +257,7 @@ int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder 
         worker->connection = connection;
         worker->serial = order ? order->request.serial : 0;
         worker->busy = true;
-        worker->learns = kind == JOB_OPEN && order->request.open.mac_mode == WIRE_MAC_LEARN;
+        worker->learns = kind == JOB_OPEN && order->request.open.mac_mode == IPC_MAC_LEARN;
         if (kind == JOB_OPEN) {
                 worker->vlan = order->request.open.vlan;
                 worker->uid = order->request.open.uid;

@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-int queues_check(const Pool *pool, const Registry *registry, const WireOpen *open,
+int queues_check(const Pool *pool, const Registry *registry, const IpcOpen *open,
                  Refusal *ret_refusal) {
         const unsigned n =
                 registry_count_queues(registry, open->uid) + pool_count_queues(pool, open->uid);

@@ -11,5 +11,5 @@
 #include "helper/registry.h"
 
 /* May the open begin? 0 or RAWNET_QUOTA_EXCEEDED. */
-int queues_check(const Pool *pool, const Registry *registry, const WireOpen *open,
+int queues_check(const Pool *pool, const Registry *registry, const IpcOpen *open,
                  Refusal *ret_refusal);

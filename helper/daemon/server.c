@@ -114,8 +114,7 @@ static void on_settle(void *data) {
 
 /* --- what rawnetd asks for --- */
 
-static void start(Server *server, Connection *connection, JobKind kind,
-                  const WireRequest *request) {
+static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request) {
         JobOrder order = {.request = *request, .features = server->context.features};
         NetworkName name;
 
@@ -126,12 +125,12 @@ static void start(Server *server, Connection *connection, JobKind kind,
                 connection_fail(connection, request->serial, "it cannot start a process");
 }
 
-static void do_open(Server *server, Connection *connection, const WireRequest *request) {
+static void do_open(Server *server, Connection *connection, const IpcRequest *request) {
         Refusal refusal = {};
         int r;
 
         r = queues_check(&server->pool, &server->registry, &request->open, &refusal);
-        if (r == 0 && request->open.mac_mode == WIRE_MAC_LEARN)
+        if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)
                 r = learning_check(&server->learning, request->open.network, &refusal);
         if (r != 0)
                 connection_refuse(connection, request->serial, &refusal);
@@ -139,36 +138,36 @@ static void do_open(Server *server, Connection *connection, const WireRequest *r
                 start(server, connection, JOB_OPEN, request);
 }
 
-static void do_close(Server *server, Connection *connection, const WireRequest *request) {
+static void do_close(Server *server, Connection *connection, const IpcRequest *request) {
         start(server, connection, JOB_CLOSE, request);
 }
 
-static void do_statistics(Server *server, Connection *connection, const WireRequest *request) {
+static void do_statistics(Server *server, Connection *connection, const IpcRequest *request) {
         start(server, connection, JOB_STATISTICS, request);
 }
 
 /* Any user may ask for one, and opens need the workers. */
-static void do_check(Server *server, Connection *connection, const WireRequest *request) {
+static void do_check(Server *server, Connection *connection, const IpcRequest *request) {
         if (server->pool.n_checks >= SERVER_CHECKS_MAX)
                 connection_fail(connection, request->serial, "it checks too many networks at once");
         else
                 start(server, connection, JOB_CHECK, request);
 }
 
-static void do_host_up(Server *server, Connection *connection, const WireRequest *request) {
+static void do_host_up(Server *server, Connection *connection, const IpcRequest *request) {
         start(server, connection, JOB_HOST_UP, request);
 }
 
-static void do_host_down(Server *server, Connection *connection, const WireRequest *request) {
+static void do_host_down(Server *server, Connection *connection, const IpcRequest *request) {
         start(server, connection, JOB_HOST_DOWN, request);
 }
 
-static void do_list(Server *server, Connection *connection, const WireRequest *request) {
-        WireReply done = connection_reply(request->serial, WIRE_DONE);
+static void do_list(Server *server, Connection *connection, const IpcRequest *request) {
+        IpcReply done = connection_reply(request->serial, IPC_DONE);
 
         connection_subscribe(connection);
         for (size_t i = 0; i < server->registry.n_entries; i++) {
-                WireReply reply = connection_reply(request->serial, WIRE_LEASE);
+                IpcReply reply = connection_reply(request->serial, IPC_LEASE);
 
                 reply.lease = server->registry.entries[i].lease;
                 if (!connection_send(connection, &reply))
@@ -179,27 +178,27 @@ static void do_list(Server *server, Connection *connection, const WireRequest *r
 }
 
 /* The answer does not wait for the sweep, which runs once no host interface is being made. */
-static void do_host_sweep(Server *server, Connection *connection, const WireRequest *request) {
-        const WireReply done = connection_reply(request->serial, WIRE_DONE);
+static void do_host_sweep(Server *server, Connection *connection, const IpcRequest *request) {
+        const IpcReply done = connection_reply(request->serial, IPC_DONE);
 
         server->sweep_wanted = true;
         (void)connection_send(connection, &done);
 }
 
-/* Closed: what is not here is not done. wire_request_check() has checked sizes, strings, ranges and
+/* Closed: what is not here is not done. ipc_request_check() has checked sizes, strings, ranges and
  * the operation. */
-static void (*const operations[])(Server *, Connection *, const WireRequest *) = {
-        [WIRE_OPEN] = do_open,
-        [WIRE_CHECK] = do_check,
-        [WIRE_CLOSE] = do_close,
-        [WIRE_LIST] = do_list,
-        [WIRE_STATISTICS_OF] = do_statistics,
-        [WIRE_HOST_UP] = do_host_up,
-        [WIRE_HOST_DOWN] = do_host_down,
-        [WIRE_HOST_SWEEP] = do_host_sweep,
+static void (*const operations[])(Server *, Connection *, const IpcRequest *) = {
+        [IPC_OPEN] = do_open,
+        [IPC_CHECK] = do_check,
+        [IPC_CLOSE] = do_close,
+        [IPC_LIST] = do_list,
+        [IPC_STATISTICS_OF] = do_statistics,
+        [IPC_HOST_UP] = do_host_up,
+        [IPC_HOST_DOWN] = do_host_down,
+        [IPC_HOST_SWEEP] = do_host_sweep,
 };
 
-static void on_request(void *data, Connection *connection, const WireRequest *request) {
+static void on_request(void *data, Connection *connection, const IpcRequest *request) {
         if (request->operation < ARRAY_SIZE(operations) && operations[request->operation])
                 operations[request->operation](data, connection, request);
         else
@@ -223,14 +222,14 @@ static const ConnectionEvents connection_events = {
 /* A job has made a namespace. Where that was not possible when the kernel was probed, nothing else
  * could be found out either (and what is unknown counts as the worst), so it is probed now. */
 static void on_namespace(Server *server) {
-        if (server->context.features & WIRE_FEATURE_USER_NAMESPACE || server->probing)
+        if (server->context.features & IPC_FEATURE_USER_NAMESPACE || server->probing)
                 return;
         server->context.quiet_probe = true;
         server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;
 }
 
 static void on_probed(Server *server, uint32_t features) {
-        WireReply reply = connection_reply(0, WIRE_FEATURES);
+        IpcReply reply = connection_reply(0, IPC_FEATURES);
         const bool news = server->probed && server->context.features != features;
 
         reply.features = server->context.features = features;
@@ -294,7 +293,7 @@ static void end_probe(Server *server) {
                 return;
         log_warning(
                 "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
-        server->context.features = WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_FILTER_LIMIT;
+        server->context.features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }
 

@@ -79,7 +79,7 @@ _printf_(3, 4) static size_t
         return n + (size_t)added;
 }
 
-void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]) {
+void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]) {
         const unsigned version = lease->queues > 1 || lease->refused_why ? 2 : 1;
         char mac[MAC_TEXT_SIZE];
         size_t n;
@@ -131,7 +131,7 @@ static uint32_t parse_version(const char *text) {
 }
 
 /* The fields without which a lease can neither be shown nor counted. */
-static int parse_essentials(char *const field[RECORD_FIELDS], WireLease *ret) {
+static int parse_essentials(char *const field[RECORD_FIELDS], IpcLease *ret) {
         uint32_t vlan;
 
         if (text_parse_u32(field[1], 0, UINT32_MAX, &ret->uid) < 0 ||
@@ -169,7 +169,7 @@ static char *text_after(char *text, const char *key) {
 }
 
 /* ADDRESS/WHY; nothing where it is not understood. */
-static void parse_refused(char *text, WireLease *ret) {
+static void parse_refused(char *text, IpcLease *ret) {
         const char *address = strsep(&text, "/");
         MacAddress mac;
 
@@ -184,7 +184,7 @@ static void parse_refused(char *text, WireLease *ret) {
 }
 
 /* Behind the core from version 2 on: what is understood of the words. */
-static void parse_words(char *rest, WireLease *ret) {
+static void parse_words(char *rest, IpcLease *ret) {
         char *value, *word;
         uint32_t queues;
 
@@ -206,7 +206,7 @@ static void parse_words(char *rest, WireLease *ret) {
 }
 
 /* rest: what follows the core, NULL for nothing. */
-static int parse_first(char *const field[RECORD_FIELDS], const char *rest, WireLease *ret) {
+static int parse_first(char *const field[RECORD_FIELDS], const char *rest, IpcLease *ret) {
         if (parse_essentials(field, ret) < 0 || parse_kind(field[2], &ret->kind) < 0 ||
             parse_isolation(field[3], &ret->isolation) < 0 ||
             parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
@@ -218,7 +218,7 @@ static int parse_first(char *const field[RECORD_FIELDS], const char *rest, WireL
 }
 
 static int parse_second(const char *text, char *const field[RECORD_FIELDS], char *rest,
-                        WireLease *ret) {
+                        IpcLease *ret) {
         char again[LINK_ALIAS_SIZE];
 
         if (parse_first(field, NULL, ret) < 0)
@@ -230,7 +230,7 @@ static int parse_second(const char *text, char *const field[RECORD_FIELDS], char
         return strcmp(again, text) == 0 ? 0 : -EBADMSG;
 }
 
-static int parse_later(char *const field[RECORD_FIELDS], char *rest, WireLease *ret) {
+static int parse_later(char *const field[RECORD_FIELDS], char *rest, IpcLease *ret) {
         if (parse_essentials(field, ret) < 0)
                 return -EBADMSG;
         ret->later = 1;
@@ -246,9 +246,9 @@ static int parse_later(char *const field[RECORD_FIELDS], char *rest, WireLease *
         return 0;
 }
 
-int record_parse(const char *text, WireLease *ret) {
+int record_parse(const char *text, IpcLease *ret) {
         char copy[LINK_ALIAS_SIZE], *field[RECORD_FIELDS], *rest = copy;
-        WireLease lease = {.id = ret->id, .gone = ret->gone};
+        IpcLease lease = {.id = ret->id, .gone = ret->gone};
         uint32_t version;
         int r;
 
@@ -277,7 +277,7 @@ const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]) {
         return ret;
 }
 
-const char *record_uplink_name(const WireLease *lease, char ret[static IFNAMSIZ]) {
+const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ]) {
         if (lease->isolation == ISOLATION_DIRECT)
                 return record_port_name(lease->id, ret);
         snprintf(ret, IFNAMSIZ, "%s", LINK_NAME_UPLINK);
@@ -300,7 +300,7 @@ static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret,
         return r;
 }
 
-static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *uplink,
+static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *uplink,
                       LeaseLower *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
         uint32_t index;
@@ -328,9 +328,9 @@ static int find_lower(Netlink *netlink, const WireLease *lease, const LinkInfo *
         return r;
 }
 
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
+int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lower,
                 Refusal *ret_refusal) {
-        WireLease lease = {.id = id};
+        IpcLease lease = {.id = id};
         char name[IFNAMSIZ];
         LinkInfo lo, port, uplink;
         LeaseLower lower = {};
@@ -347,7 +347,7 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
         says_queues = lease.queues > 0;
         lease.queues = MAX_OF(lease.queues, 1);
         /* A text that is nearly a record must not get as far as rawnetd. */
-        if (r == 0 && wire_lease_check(&lease) < 0)
+        if (r == 0 && ipc_lease_check(&lease) < 0)
                 r = lease.later ? -EOPNOTSUPP : -EBADMSG;
         if (r == -EOPNOTSUPP)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,

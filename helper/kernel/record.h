@@ -13,16 +13,16 @@
  * MAC is "-" while learning.
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "helper/kernel/link.h"
 
 /* Never longer than an alias may be; see the assertion in record.c. */
-void record_format(const WireLease *lease, char ret[static LINK_ALIAS_SIZE]);
+void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]);
 
 /* Returns 0; -EBADMSG where text is not a record; or -EOPNOTSUPP where it is one of a later version
  * that cannot be understood. id and gone are not in the text: they stay as they are. queues is 0
  * where the text does not say it. */
-int record_parse(const char *text, WireLease *ret);
+int record_parse(const char *text, IpcLease *ret);
 
 /* What a lease's uplink is on, in the host's namespace. */
 typedef struct LeaseLower {
@@ -40,7 +40,7 @@ typedef struct LeaseLower {
  * RAWNET_NO_SUCH_LEASE where the nsid is out of range or unknown, its namespace is ending, or lo
  * carries no record; RAWNET_NOT_SUPPORTED: a later version's that cannot be read; another refusal
  * or -errno where the kernel does not say. */
-int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
+int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lower,
                 Refusal *ret_refusal);
 
 /* The names of the links in a lease's namespace. */
@@ -52,4 +52,4 @@ int record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_l
 /* The port's name, rnHEX. */
 const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]);
 /* The uplink's name: "uplink", or the port's for a direct lease. */
-const char *record_uplink_name(const WireLease *lease, char ret[static IFNAMSIZ]);
+const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ]);

@@ -35,7 +35,7 @@ void child_drop_if_gone(Child *child) {
         (void)waitpid(child->pid, NULL, 0);
 }
 
-int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
+int child_hear(const Child *child, ChildStep expected, IpcLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
         ChildMessage message;
         ssize_t n =

@@ -25,7 +25,7 @@ void child_drop_if_gone(Child *child);
 /* Waits for the child's next word. Returns 0 when it is the expected one (CHILD_DONE: *ret_lease
  * and its descriptors, the caller's), the child's own refusal, RAWNET_HELPER_UNAVAILABLE where it
  * is gone, or -errno. */
-int child_hear(const Child *child, ChildStep expected, WireLease *ret_lease,
+int child_hear(const Child *child, ChildStep expected, IpcLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
 
 /* Its nsid is set, the uplink is in it: here is the plan, build. Copies of report_fd and, where the

@@ -23,7 +23,7 @@ static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal 
 int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
-        WireLease lease;
+        IpcLease lease;
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);

@@ -8,14 +8,14 @@
 #include "helper/worker/lease.h"
 
 /* Never NULL: what does not fit is written to a place that nobody reads. */
-static WireFinding *add(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                        const char *where) {
-        static WireFinding dropped;
-        WireFinding *f = &dropped;
+static IpcFinding *add(Findings *findings, FindingSeverity severity, FindingTopic topic,
+                       const char *where) {
+        static IpcFinding dropped;
+        IpcFinding *f = &dropped;
 
-        if (findings->n < WIRE_FINDINGS_MAX)
+        if (findings->n < IPC_FINDINGS_MAX)
                 f = &findings->list[findings->n++];
-        *f = (WireFinding){
+        *f = (IpcFinding){
                 .severity = (uint8_t)severity, .topic = (uint8_t)topic, .kinds = findings->kinds};
         /* An interface's name may have any bytes. */
         memcpy(f->where, where, strnlen(where, sizeof(f->where) - 1));
@@ -23,17 +23,17 @@ static WireFinding *add(Findings *findings, FindingSeverity severity, FindingTop
         return f;
 }
 
-static void set_text(WireFinding *f, const Refusal *refusal) {
+static void set_text(IpcFinding *f, const Refusal *refusal) {
         f->error = refusal->error;
         f->kernel_errno = refusal->kernel_errno;
         memcpy(f->text, refusal->text, strlen(refusal->text));
 }
 
-WireFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                              const char *where, uint16_t vlan, int refused,
-                              const Refusal *refusal) {
+IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
+                             const char *where, uint16_t vlan, int refused,
+                             const Refusal *refusal) {
         Refusal named = *refusal;
-        WireFinding *f;
+        IpcFinding *f;
 
         if (findings->parent)
                 (void)lease_name_network(findings->network, findings->parent, refused, &named);
@@ -52,9 +52,9 @@ WireFinding *findings_refused(Findings *findings, FindingSeverity severity, Find
         return f;
 }
 
-WireFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                          const char *where, const char *format, ...) {
-        WireFinding *f = add(findings, severity, topic, where);
+IpcFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,
+                         const char *where, const char *format, ...) {
+        IpcFinding *f = add(findings, severity, topic, where);
         char text[REFUSAL_TEXT_MAX];
         Refusal refusal = {};
         va_list ap;
@@ -69,9 +69,9 @@ WireFinding *findings_say(Findings *findings, FindingSeverity severity, FindingT
         return f;
 }
 
-WireFinding *findings_fact(Findings *findings, FindingTopic topic, const char *where,
-                           FindingDetail detail) {
-        WireFinding *f = add(findings, FINDING_FACT, topic, where);
+IpcFinding *findings_fact(Findings *findings, FindingTopic topic, const char *where,
+                          FindingDetail detail) {
+        IpcFinding *f = add(findings, FINDING_FACT, topic, where);
 
         f->detail = (uint8_t)detail;
         return f;

@@ -3,29 +3,28 @@
 
 /*
  * What a check of a network has found, in the order of finding. There is room for
- * WIRE_FINDINGS_MAX; more are dropped.
+ * IPC_FINDINGS_MAX; more are dropped.
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 typedef struct Findings {
         const char *network; /* as it was asked for: NAME or NAME.VID */
         const char *parent;  /* NULL: not known yet */
         uint8_t kinds;       /* KIND_BIT()s that a finding is about unless it says else */
-        WireFinding list[WIRE_FINDINGS_MAX];
+        IpcFinding list[IPC_FINDINGS_MAX];
         size_t n;
 } Findings;
 
 /* What an open would be refused with: refused is the code, > 0. vlan: the only VLAN of a range that
  * it is about; 0: all. Names the network in the text, as the refusal of an open does. */
-WireFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                              const char *where, uint16_t vlan, int refused,
-                              const Refusal *refusal);
+IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
+                             const char *where, uint16_t vlan, int refused, const Refusal *refusal);
 
 /* FINDING_WARNING or FINDING_NOTE, with a text of its own, which names the network. */
-WireFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                          const char *where, const char *format, ...) _printf_(5, 6);
+IpcFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,
+                         const char *where, const char *format, ...) _printf_(5, 6);
 
 /* FINDING_FACT, without a text. */
-WireFinding *findings_fact(Findings *findings, FindingTopic topic, const char *where,
-                           FindingDetail detail);
+IpcFinding *findings_fact(Findings *findings, FindingTopic topic, const char *where,
+                          FindingDetail detail);

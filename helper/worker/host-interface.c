@@ -70,8 +70,8 @@ static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusa
 }
 
 /* The request against the file as it is now. */
-static int validate(const WireHost *request, Network *ret, Refusal *ret_refusal) {
-        WireHost terms = *request;
+static int validate(const IpcHost *request, Network *ret, Refusal *ret_refusal) {
+        IpcHost terms = *request;
         Network network;
         int r;
 
@@ -270,7 +270,7 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
         return r;
 }
 
-int host_leg_up(int owner_fd, const WireHost *request, Refusal *ret_refusal) {
+int host_leg_up(int owner_fd, const IpcHost *request, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         LinkInfo parent, lower;
         Network network;
@@ -290,7 +290,7 @@ int host_leg_up(int owner_fd, const WireHost *request, Refusal *ret_refusal) {
         return r > 0 ? lease_name_network(network.name, network.parent, r, ret_refusal) : r;
 }
 
-int host_leg_down(const WireHost *request, Refusal *ret_refusal) {
+int host_leg_down(const IpcHost *request, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         _cleanup_(legs_done) Legs legs = {};
         char alias[LINK_ALIAS_SIZE];

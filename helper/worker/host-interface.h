@@ -11,7 +11,7 @@
  * never touched, and no leg is ever given an address here. Called by workers.
  */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "helper/doubt.h"
 #include "helper/kernel/netlink.h"
 
@@ -22,11 +22,11 @@ int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
 /* Makes the network's leg, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY where
  * another interface has its name; RAWNET_ACCESS_DENIED where the file is no longer what polkit was
  * asked about; other refusals as for a lease; or -errno. owner_fd: vlan_guard_install(). */
-int host_leg_up(int owner_fd, const WireHost *request, Refusal *ret_refusal);
+int host_leg_up(int owner_fd, const IpcHost *request, Refusal *ret_refusal);
 
 /* Removes whatever leg the network of that name has, file or no file. 0 also where there is none.
  */
-int host_leg_down(const WireHost *request, Refusal *ret_refusal);
+int host_leg_down(const IpcHost *request, Refusal *ret_refusal);
 
 /* Removes legs that no network file asks for any more, and what a killed worker left half made.
  * doubts: what earlier sweeps found; a leg that is not confirmed there is reported (REPORT_DOUBTED)

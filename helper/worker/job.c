@@ -24,7 +24,7 @@
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
 
-static int send_reply(int fd, const WireReply *reply, const int *fds, size_t n_fds) {
+static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fds) {
         for (;;) {
                 struct pollfd p = {fd, POLLOUT, 0};
                 int r = fd_pass_send(fd, reply, sizeof(*reply), fds, n_fds, MSG_DONTWAIT);
@@ -40,22 +40,22 @@ static int send_reply(int fd, const WireReply *reply, const int *fds, size_t n_f
 }
 
 /* A fatal error is told to the caller too: it names the step that a person can look at. */
-static void set_refusal(WireReply *reply, int r, const Refusal *refusal) {
+static void set_refusal(IpcReply *reply, int r, const Refusal *refusal) {
         Refusal fatal = {};
 
         if (r < 0) {
                 refuse_errno(&fatal, r, "rawnet-helper could not do it");
                 refusal = &fatal;
         }
-        reply->type = WIRE_REFUSED;
-        reply->lease = (WireLease){};
+        reply->type = IPC_REFUSED;
+        reply->lease = (IpcLease){};
         reply->refusal.error = refusal->error;
         reply->refusal.kernel_errno = refusal->kernel_errno;
         memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
 }
 
 /* Each finding is a message; the final reply is the caller's. */
-static int do_check(const LeaseContext *context, const WireRequest *request, int fd,
+static int do_check(const LeaseContext *context, const IpcRequest *request, int fd,
                     Refusal *ret_refusal) {
         _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
         int r;
@@ -64,8 +64,8 @@ static int do_check(const LeaseContext *context, const WireRequest *request, int
                 return -ENOMEM;
         r = judge_network(context, &request->check, findings, ret_refusal);
         for (size_t i = 0; r == 0 && i < findings->n; i++) {
-                WireReply reply = {
-                        .version = WIRE_VERSION, .type = WIRE_FINDING, .serial = request->serial};
+                IpcReply reply = {
+                        .version = IPC_VERSION, .type = IPC_FINDING, .serial = request->serial};
 
                 reply.finding = findings->list[i];
                 r = send_reply(fd, &reply, NULL, 0);
@@ -73,23 +73,23 @@ static int do_check(const LeaseContext *context, const WireRequest *request, int
         return r;
 }
 
-static int do_request(const LeaseContext *context, JobKind kind, const WireRequest *request,
+static int do_request(const LeaseContext *context, JobKind kind, const IpcRequest *request,
                       int fd) {
-        WireReply reply = {.version = WIRE_VERSION, .type = WIRE_DONE, .serial = request->serial};
+        IpcReply reply = {.version = IPC_VERSION, .type = IPC_DONE, .serial = request->serial};
         int fds[RAWNET_FDS_MAX], r;
         Refusal refusal = {};
         size_t n_fds = 0;
 
         switch (kind) {
         case JOB_OPEN:
-                reply.type = WIRE_OPENED;
+                reply.type = IPC_OPENED;
                 r = lease_open(context, &request->open, &reply.lease, fds, &n_fds, &refusal);
                 break;
         case JOB_CLOSE:
                 r = lease_close(context, request->lease, &refusal);
                 break;
         case JOB_STATISTICS:
-                reply.type = WIRE_STATISTICS;
+                reply.type = IPC_STATISTICS;
                 r = lease_statistics(context, request->lease, reply.statistics, &refusal);
                 break;
         case JOB_CHECK:

@@ -24,9 +24,9 @@ typedef enum JobKind {
 
 /* What rawnetd asked for. */
 typedef struct JobOrder {
-        WireRequest request;
+        IpcRequest request;
         uint64_t n_leases; /* JOB_OPEN: that the network asked for has */
-        uint32_t features; /* WIRE_FEATURE_*, as known now */
+        uint32_t features; /* IPC_FEATURE_*, as known now */
 } JobOrder;
 
 typedef struct Job {

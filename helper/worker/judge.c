@@ -21,7 +21,7 @@
 
 typedef struct Judge {
         const LeaseContext *context;
-        const WireCheck *request;
+        const IpcCheck *request;
         Network network;
         uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
         Netlink netlink;
@@ -157,7 +157,7 @@ static bool is_exclusively_leased(Judge *judge) {
         const Registry *registry = judge->context->registry;
 
         for (size_t i = 0; i < registry->n_entries; i++) {
-                const WireLease *lease = &registry->entries[i].lease;
+                const IpcLease *lease = &registry->entries[i].lease;
                 char name[IFNAMSIZ];
                 LinkInfo uplink;
 
@@ -223,7 +223,7 @@ static int judge_host(Judge *judge) {
         Findings *findings = judge->findings;
         FindingDetail state = FINDING_DETAIL_NONE;
         Refusal refusal = {};
-        WireFinding *f = NULL;
+        IpcFinding *f = NULL;
         int r;
 
         if (leg[0] == '\0')
@@ -276,10 +276,10 @@ static uint32_t wire_mtu(const Judge *judge) {
  * network allows. 0, a refusal or -errno. */
 static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
                     Refusal *ret_refusal) {
-        WireOpen open = {.kind = kind,
-                         .vnet_hdr = vnet_hdr,
-                         .queues = 1,
-                         .mac_mode = mac ? WIRE_MAC_GIVEN : WIRE_MAC_RANDOM};
+        IpcOpen open = {.kind = kind,
+                        .vnet_hdr = vnet_hdr,
+                        .queues = 1,
+                        .mac_mode = mac ? IPC_MAC_GIVEN : IPC_MAC_RANDOM};
         char name[RAWNET_FULL_NAME_MAX + 8];
         bool entered = false;
         Network network;
@@ -333,7 +333,7 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
                 findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
         /* Isolation=direct is for ports with vnet-hdr alone. Where the kernel could not be probed, an
          * open is refused it, but not for what the kernel is: it is probed now. */
-        if (r != 0 || !direct || !(judge->context->features & WIRE_FEATURE_USER_NAMESPACE))
+        if (r != 0 || !direct || !(judge->context->features & IPC_FEATURE_USER_NAMESPACE))
                 return;
         r = try_port(judge, kind, true, mac, &refusal);
         if (r < 0)
@@ -409,7 +409,7 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
         return r;
 }
 
-int judge_network(const LeaseContext *context, const WireCheck *request, Findings *ret,
+int judge_network(const LeaseContext *context, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal) {
         Judge judge = {.context = context, .request = request, .findings = ret};
         int r;

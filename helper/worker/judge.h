@@ -5,7 +5,7 @@
  * The judge of a network: what an open on it would be refused with, and what else is worth knowing.
  * It asks the functions that an open asks (validate.c, parent.c), and has a child rehearse the port
  * (rehearse.c). `rawnetctl check` and CanOpen() report what it finds and have no rules of their
- * own. Called by the worker of a WIRE_CHECK.
+ * own. Called by the worker of an IPC_CHECK.
  *
  * It must never change anything in the host's namespace: it sends no netlink message there but
  * RTM_GETLINK, takes no lease id and writes no setting. What only such a change would show it does
@@ -18,5 +18,5 @@
 
 /* Returns 0 with all findings; RAWNET_NO_SUCH_NETWORK, RAWNET_INVALID_ARGS, or RAWNET_NETWORK_BUSY
  * (its file is being written), with none; or -errno. */
-int judge_network(const LeaseContext *context, const WireCheck *request, Findings *ret,
+int judge_network(const LeaseContext *context, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal);

@@ -24,9 +24,9 @@ int lease_name_network(const char *network, const char *parent, int r, Refusal *
         return r;
 }
 
-int lease_find(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refusal) {
+int lease_find(Netlink *netlink, uint32_t id, IpcLease *ret, Refusal *ret_refusal) {
         int r = record_read(netlink, id, ret, NULL, ret_refusal);
-        char label[WIRE_LEASE_LABEL_SIZE];
+        char label[IPC_LEASE_LABEL_SIZE];
 
         if (r != 0)
                 return r;
@@ -34,12 +34,12 @@ int lease_find(Netlink *netlink, uint32_t id, WireLease *ret, Refusal *ret_refus
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "a later version of rawnet opened lease %s, and this version leaves "
                               "it alone; end its program, or install that version again",
-                              wire_lease_label(ret, label));
+                              ipc_lease_label(ret, label));
         if (ret->gone)
                 return refuse(
                         ret_refusal, RAWNET_NO_SUCH_LEASE,
                         "lease %s is already closed; it counts against quotas until its program "
                         "closes the file descriptors",
-                        wire_lease_label(ret, label));
+                        ipc_lease_label(ret, label));
         return 0;
 }

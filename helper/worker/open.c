@@ -57,7 +57,7 @@ static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
 }
 
 static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, int report_fd,
-                      WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
+                      IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
         int r;
 
         r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
@@ -67,8 +67,8 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
                 r = child_go(child, plan, report_fd,
-                             plan->mac_mode == WIRE_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
-                                                              : -1);
+                             plan->mac_mode == IPC_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
+                                                             : -1);
         if (r == 0)
                 r = child_hear(child, CHILD_DONE, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0)
@@ -105,9 +105,9 @@ static int find_lower(LeasePlan *plan, Netlink *netlink, int owner_fd, LinkInfo 
 static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
         const MacPrefix *prefix = mac_prefix_to_choose(&plan->network.mac_prefixes);
 
-        if (plan->mac_mode == WIRE_MAC_LEARN)
+        if (plan->mac_mode == IPC_MAC_LEARN)
                 return 0;
-        if (plan->mac_mode == WIRE_MAC_RANDOM) {
+        if (plan->mac_mode == IPC_MAC_RANDOM) {
                 int r = prefix ? mac_random(prefix, &plan->lease.mac) : -EINVAL;
 
                 if (r < 0)
@@ -118,7 +118,7 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
 static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netlink, Child *spare,
-                    WireLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
+                    IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
                     Refusal *ret_refusal) {
         Child child = *spare;
         int r;
@@ -155,7 +155,7 @@ static bool is_passing(const LeasePlan *plan, int r, const Refusal *refusal) {
         if (r == RAWNET_NETWORK_BUSY)
                 return true;
         if (r == RAWNET_ADDRESS_IN_USE)
-                return plan->mac_mode == WIRE_MAC_RANDOM;
+                return plan->mac_mode == IPC_MAC_RANDOM;
         return r == RAWNET_KERNEL_REFUSED && refusal->kernel_errno == EEXIST;
 }
 
@@ -172,7 +172,7 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
         return r;
 }
 
-int lease_open(const LeaseContext *context, const WireOpen *request, WireLease *ret_lease,
+int lease_open(const LeaseContext *context, const IpcOpen *request, IpcLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         Child spare = context->spare;

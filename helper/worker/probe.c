@@ -151,34 +151,34 @@ static int probe_namespace(const LeaseContext *context, uint32_t *features) {
         if (r < 0)
                 return r;
         if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
-                *features &= ~WIRE_FEATURE_CHECKSUM_TRICK;
+                *features &= ~IPC_FEATURE_CHECKSUM_TRICK;
         if (access(PORT_FILTER_LIMIT, F_OK) == 0 || errno != ENOENT)
-                *features |= WIRE_FEATURE_FILTER_LIMIT;
+                *features |= IPC_FEATURE_FILTER_LIMIT;
         r = has_vlan(&netlink);
         if (r < 0)
                 return r;
-        *features |= r > 0 ? WIRE_FEATURE_VLAN : 0;
+        *features |= r > 0 ? IPC_FEATURE_VLAN : 0;
         r = guard_probe_egress();
         if (r < 0)
                 return r;
-        *features |= r > 0 ? WIRE_FEATURE_EGRESS : 0;
+        *features |= r > 0 ? IPC_FEATURE_EGRESS : 0;
         return 0;
 }
 
 int probe_run(const LeaseContext *context) {
-        uint32_t features = WIRE_FEATURE_CHECKSUM_TRICK;
+        uint32_t features = IPC_FEATURE_CHECKSUM_TRICK;
         Refusal refusal = {};
         int r;
 
         if (access("/dev/vhost-net", R_OK | W_OK) == 0)
-                features |= WIRE_FEATURE_VHOST_NET;
+                features |= IPC_FEATURE_VHOST_NET;
         r = privilege_enter_lease(&context->privilege, &refusal);
         if (r < 0)
                 return r;
         if (r > 0 && !context->quiet_probe)
                 log_warning("%s", refusal.text);
         if (r == 0) {
-                features |= WIRE_FEATURE_USER_NAMESPACE;
+                features |= IPC_FEATURE_USER_NAMESPACE;
                 r = probe_namespace(context, &features);
                 if (r < 0)
                         return r;

@@ -8,6 +8,6 @@
 
 #include "helper/worker/context.h"
 
-/* In a worker: enters a fresh namespace and reports REPORT_PROBED with WIRE_FEATURE_*. In doubt the
+/* In a worker: enters a fresh namespace and reports REPORT_PROBED with IPC_FEATURE_*. In doubt the
  * checksum trick is there. 0 or -errno. */
 int probe_run(const LeaseContext *context);

@@ -12,7 +12,7 @@
 int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
              Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;
-        WireLease lease;
+        IpcLease lease;
         size_t n_fds = 0;
         Child child;
 
@@ -20,7 +20,7 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         plan->lease.id = RAWNET_ID_MIN;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
         /* Nobody else is on its wire. */
-        plan->mac_mode = WIRE_MAC_GIVEN;
+        plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
         r = child_start(&context->privilege, &child);
         if (r < 0)

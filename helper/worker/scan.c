@@ -107,7 +107,7 @@ static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
 static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
                    Refusal *ret_refusal) {
         Refusal refusal = {};
-        WireLease lease;
+        IpcLease lease;
         LeaseLower lower;
         int r;
 
@@ -151,9 +151,9 @@ int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                const WireLease *lease = &context->registry->entries[i].lease;
+                const IpcLease *lease = &context->registry->entries[i].lease;
 
-                if (wire_lease_learns(lease))
+                if (ipc_lease_learns(lease))
                         r = look_at(context, &netlink, lease->id, &whole, ret_refusal);
         }
         return r;

@@ -213,7 +213,7 @@ static int note_stood_on(const LinkInfo *info, void *data) {
 
 /* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface
  * ends every lease on it. 1, 0, or -errno. */
-static int is_used_by(Netlink *netlink, const WireLease *lease, const LinkInfo *shared) {
+static int is_used_by(Netlink *netlink, const IpcLease *lease, const LinkInfo *shared) {
         char name[IFNAMSIZ];
         Refusal refusal = {};
         LinkInfo uplink;
@@ -234,7 +234,7 @@ static int is_used_by(Netlink *netlink, const WireLease *lease, const LinkInfo *
 /* 1, 0, or -errno. */
 static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo *shared) {
         for (size_t i = 0; i < registry->n_entries; i++) {
-                const WireLease *lease = &registry->entries[i].lease;
+                const IpcLease *lease = &registry->entries[i].lease;
                 int r = 0;
 
                 /* What a later version's lease needs is not known. */

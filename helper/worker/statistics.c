@@ -25,7 +25,7 @@ static void turn_round(struct rtnl_link_stats64 *s) {
 
 /* The frames from the wire that were longer than the port's MTU: the veth in front of the port has
  * dropped them (drivers/net/veth.c, veth_xmit()). A port without one has none of them. */
-static int add_too_long(Netlink *netlink, const WireLease *lease, struct rtnl_link_stats64 *s,
+static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
         Refusal refusal = {};
@@ -43,10 +43,10 @@ static int add_too_long(Netlink *netlink, const WireLease *lease, struct rtnl_li
 }
 
 int lease_statistics(const LeaseContext *context, uint32_t id,
-                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal) {
+                     uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
-        WireLease lease;
+        IpcLease lease;
         LinkInfo port;
         int r;
 
@@ -70,6 +70,6 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
         if (r != 0)
                 return r;
         memcpy(ret, &port.statistics,
-               MIN_OF(sizeof(port.statistics), WIRE_STATISTICS_COUNT * sizeof(uint64_t)));
+               MIN_OF(sizeof(port.statistics), IPC_STATISTICS_COUNT * sizeof(uint64_t)));
         return 0;
 }

@@ -7,4 +7,4 @@
 
 /* The port's counters, turned to the guest's side: what it received is rx. */
 int lease_statistics(const LeaseContext *context, uint32_t id,
-                     uint64_t ret[static WIRE_STATISTICS_COUNT], Refusal *ret_refusal);
+                     uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal);

@@ -9,8 +9,8 @@
 #include "common/terms.h"
 
 /* rawnetd says what polkit was asked about; the file may have been edited since. */
-static int read_network(const WireOpen *request, Network *ret, Refusal *ret_refusal) {
-        WireOpen terms = *request;
+static int read_network(const IpcOpen *request, Network *ret, Refusal *ret_refusal) {
+        IpcOpen terms = *request;
         int r;
 
         r = terms_open(network_file_load_wait, &terms, ret, ret_refusal);
@@ -33,7 +33,7 @@ static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
 
 /* The prefixes under which addresses are reserved on the wire of the request, by whatever network.
  * A file that cannot be read reserves nothing. */
-static int find_reserving(const WireOpen *request, MacPrefixes *ret, Refusal *ret_refusal) {
+static int find_reserving(const IpcOpen *request, MacPrefixes *ret, Refusal *ret_refusal) {
         char **names = NULL;
         size_t n = 0;
         int r;
@@ -69,14 +69,14 @@ static bool is_reserved(const MacAddress *mac, const MacPrefixes *reserving) {
         return false;
 }
 
-static int check_mac(const Network *network, const WireOpen *request, MacPrefixes *ret_reserving,
+static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes *ret_reserving,
                      Refusal *ret_refusal) {
         const MacPrefix *prefix;
         char mac[MAC_TEXT_SIZE];
         int r;
 
-        switch ((WireMacMode)request->mac_mode) {
-        case WIRE_MAC_LEARN:
+        switch ((IpcMacMode)request->mac_mode) {
+        case IPC_MAC_LEARN:
                 if (request->kind == KIND_TAP)
                         return find_reserving(request, ret_reserving, ret_refusal);
                 return refuse(
@@ -84,13 +84,13 @@ static int check_mac(const Network *network, const WireOpen *request, MacPrefixe
                         "network %s: mac=learn works with kind tap only; give an address, or leave mac "
                         "out for one that rawnet chooses",
                         request->network);
-        case WIRE_MAC_RANDOM:
+        case IPC_MAC_RANDOM:
                 return network_choose_mac(network, request->network, &prefix, ret_refusal);
         default:
                 break;
         }
         r = network_allows_mac(network, request->network, &request->mac, ret_refusal);
-        if (r == 0 && request->mac_mode == WIRE_MAC_GIVEN)
+        if (r == 0 && request->mac_mode == IPC_MAC_GIVEN)
                 r = find_reserving(request, ret_reserving, ret_refusal);
         if (r != 0 || !is_reserved(&request->mac, ret_reserving))
                 return r;
@@ -101,11 +101,11 @@ static int check_mac(const Network *network, const WireOpen *request, MacPrefixe
                 request->network, mac_format(&request->mac, mac));
 }
 
-static int check_kernel(const LeaseContext *context, const Network *network,
-                        const WireOpen *request, Isolation isolation, Refusal *ret_refusal) {
+static int check_kernel(const LeaseContext *context, const Network *network, const IpcOpen *request,
+                        Isolation isolation, Refusal *ret_refusal) {
         /* What was missing at the start a module may have brought since: a device is looked at once
          * more, and that a hook of nf_tables is missing the child will say (guard.c). */
-        if (request->vhost && !(context->features & WIRE_FEATURE_VHOST_NET) &&
+        if (request->vhost && !(context->features & IPC_FEATURE_VHOST_NET) &&
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
@@ -114,7 +114,7 @@ static int check_kernel(const LeaseContext *context, const Network *network,
                         request->network);
         /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
          * tag. */
-        if (isolation == ISOLATION_DIRECT && (context->features & WIRE_FEATURE_CHECKSUM_TRICK))
+        if (isolation == ISOLATION_DIRECT && (context->features & IPC_FEATURE_CHECKSUM_TRICK))
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
                         "network %s: Isolation=direct needs a kernel that does not complete "
@@ -125,23 +125,23 @@ static int check_kernel(const LeaseContext *context, const Network *network,
         return 0;
 }
 
-static GuardShape shape_of(const LeaseContext *context, const WireOpen *request,
+static GuardShape shape_of(const LeaseContext *context, const IpcOpen *request,
                            Isolation isolation) {
         if (request->kind == KIND_PACKET)
                 return isolation == ISOLATION_DIRECT ? GUARD_DIRECT : GUARD_PACKET;
-        return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+        return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
 }
 
-int validate_open(const LeaseContext *context, const WireOpen *request, LeasePlan *ret,
+int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan *ret,
                   Refusal *ret_refusal) {
         LeasePlan plan = {
-                .mac_mode = (WireMacMode)request->mac_mode,
+                .mac_mode = (IpcMacMode)request->mac_mode,
                 .queues = request->queues,
                 .vhost = request->vhost,
-                .checksum_trick = context->features & WIRE_FEATURE_CHECKSUM_TRICK,
+                .checksum_trick = context->features & IPC_FEATURE_CHECKSUM_TRICK,
                 /* A packet socket's filter is locked. */
                 .limits_filters =
-                        request->kind == KIND_TAP && context->features & WIRE_FEATURE_FILTER_LIMIT,
+                        request->kind == KIND_TAP && context->features & IPC_FEATURE_FILTER_LIMIT,
                 .privilege = context->privilege,
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };
@@ -164,13 +164,13 @@ int validate_open(const LeaseContext *context, const WireOpen *request, LeasePla
                         request->network, context->n_leases, plan.network.max_leases,
                         plan.network.path);
         plan.shape = shape_of(context, request, isolation);
-        plan.lease = (WireLease){.uid = request->uid,
-                                 .kind = kind,
-                                 .isolation = isolation,
-                                 .vlan = request->vlan,
-                                 .vnet_hdr = request->vnet_hdr,
-                                 .queues = (uint8_t)request->queues};
-        if (plan.mac_mode == WIRE_MAC_LEARN)
+        plan.lease = (IpcLease){.uid = request->uid,
+                                .kind = kind,
+                                .isolation = isolation,
+                                .vlan = request->vlan,
+                                .vnet_hdr = request->vnet_hdr,
+                                .queues = (uint8_t)request->queues};
+        if (plan.mac_mode == IPC_MAC_LEARN)
                 plan.own_mac = request->mac;
         else
                 plan.lease.mac = request->mac;

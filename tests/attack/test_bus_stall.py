@@ -14,9 +14,9 @@ from jeepney import Header, HeaderFields, Message, MessageType, Parser
 from jeepney.low_level import Endianness
 
 import bus
+import ipc
 import lab
 import tap
-import wire
 
 LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
 UNABLE = bus.ERROR + "NotSupported"
@@ -210,8 +210,8 @@ def test_last_close_is_rawnetds():
             greedy.close()
             lab.wait_for(lambda: held_by_bus(root, service)[0] == 0, 10, "the end of dbus-daemon's copies")
             # The kernel removes namespaces a moment later, in the order in which they ended: this one ends after that.
-            with wire.Helper() as helper:
-                later = helper.call(wire.open_request())
+            with ipc.Helper() as helper:
+                later = helper.call(ipc.open_request())
                 later.close_fds()
                 lab.wait_for(lambda: later.lease not in lab.lease_ids(), 10, "the end of a later lease")
             assert lab.lease_ids() == leases, "dbus-daemon's were the last copies"

@@ -13,17 +13,17 @@ import attacker
 import bus
 import changes
 import frames
+import ipc
 import lab
 import tap
-import wire
 from attacker import as_user, attempt
 
 
 def alive():
     """The helper answers an honest request, in the same process as before where pid is given."""
-    with wire.Helper() as helper:
-        reply = helper.call(wire.open_request())
-        assert reply.type == wire.OPENED and len(reply.fds) == 1, reply
+    with ipc.Helper() as helper:
+        reply = helper.call(ipc.open_request())
+        assert reply.type == ipc.OPENED and len(reply.fds) == 1, reply
         reply.close_fds()
     lab.wait_no_leases()
 
@@ -56,7 +56,7 @@ def connect_and_ask():
             return number
         sock.settimeout(10)
         try:
-            sock.send(wire.open_request())
+            sock.send(ipc.open_request())
             data, fds, _, _ = socket.recv_fds(sock, 4096, 32)
         except OSError as error:
             return error.errno
@@ -97,70 +97,70 @@ def test_connections_without_right_use_nothing_up():
 
 
 def malformed():
-    good = wire.open_request()
-    nothing = bytes(wire.OPEN_PART.size)
+    good = ipc.open_request()
+    nothing = bytes(ipc.OPEN_PART.size)
     yield "one byte", good[:1]
     yield "cut", good[:-1]
     yield "too long", good + b"\0"
     yield "huge", good + bytes(60000)
-    yield "version 0", wire.open_request(version=0)
-    yield "older version", wire.open_request(version=wire.VERSION - 1)
-    yield "serial 0", wire.open_request(serial=0)
+    yield "version 0", ipc.open_request(version=0)
+    yield "older version", ipc.open_request(version=ipc.VERSION - 1)
+    yield "serial 0", ipc.open_request(serial=0)
     for operation in (0, 5, 255, 0x7FFFFFFF, 0xFFFFFFFF):
-        yield f"operation {operation}", wire.request(operation)
-    yield "open with a lease", wire.open_request(lease=0x10000)
-    yield "check of no kind", wire.check_request(kinds=0)
-    yield "check of a kind that is none", wire.check_request(kinds=4)
-    yield "check of a path", wire.check_request(network=b"../lab")
-    yield "check with a reserved byte", wire.check_request(reserved=1)
-    yield "list with a body", wire.request(wire.LIST, body=b"x" + nothing[1:])
-    yield "close with a body", wire.request(wire.CLOSE, lease=0x12345, body=nothing[:-1] + b"x")
+        yield f"operation {operation}", ipc.request(operation)
+    yield "open with a lease", ipc.open_request(lease=0x10000)
+    yield "check of no kind", ipc.check_request(kinds=0)
+    yield "check of a kind that is none", ipc.check_request(kinds=4)
+    yield "check of a path", ipc.check_request(network=b"../lab")
+    yield "check with a reserved byte", ipc.check_request(reserved=1)
+    yield "list with a body", ipc.request(ipc.LIST, body=b"x" + nothing[1:])
+    yield "close with a body", ipc.request(ipc.CLOSE, lease=0x12345, body=nothing[:-1] + b"x")
     for lease in (0, 1, 0xFFFF, 0x80000000, 0xFFFFFFFF):
-        yield f"close of {lease:x}", wire.request(wire.CLOSE, lease=lease)
-        yield f"statistics of {lease:x}", wire.request(wire.STATISTICS_OF, lease=lease)
-    yield "network without end", wire.open_request(network=b"l" * 38)
-    yield "network with more behind its end", wire.open_request(network=b"lab\0x")
-    yield "no network", wire.open_request(network=b"")
+        yield f"close of {lease:x}", ipc.request(ipc.CLOSE, lease=lease)
+        yield f"statistics of {lease:x}", ipc.request(ipc.STATISTICS_OF, lease=lease)
+    yield "network without end", ipc.open_request(network=b"l" * 38)
+    yield "network with more behind its end", ipc.open_request(network=b"lab\0x")
+    yield "no network", ipc.open_request(network=b"")
     for name in (b"../lab", b"lab/..", b"lab/../lab", b"lab.0", b"lab.4095", b"lab.01", b"la\xffb", b"la\nb", b"lab.conf", b".", b"l" * 33):
-        yield f"network {name}", wire.open_request(network=name)
-    yield "lease name without end", wire.open_request(name=b"n" * 65)
-    yield "lease name with an escape", wire.open_request(name=b"\x1b[31m")
-    yield "lease name with a line", wire.open_request(name=b"a\nb")
-    yield "uid of nobody at all", wire.open_request(uid=0xFFFFFFFF)
+        yield f"network {name}", ipc.open_request(network=name)
+    yield "lease name without end", ipc.open_request(name=b"n" * 65)
+    yield "lease name with an escape", ipc.open_request(name=b"\x1b[31m")
+    yield "lease name with a line", ipc.open_request(name=b"a\nb")
+    yield "uid of nobody at all", ipc.open_request(uid=0xFFFFFFFF)
     for kind in (2, 255, 0xFFFFFFFF):
-        yield f"kind {kind}", wire.open_request(kind=kind)
+        yield f"kind {kind}", ipc.open_request(kind=kind)
     for queues in (0, 17, 255, 0xFFFFFFFF):
-        yield f"queues {queues}", wire.open_request(queues=queues)
-    yield "17 descriptors", wire.open_request(queues=9, vhost=1)
+        yield f"queues {queues}", ipc.open_request(queues=queues)
+    yield "17 descriptors", ipc.open_request(queues=9, vhost=1)
     for mode in (0, 4, 0xFFFFFFFF):
-        yield f"mac mode {mode}", wire.open_request(mac_mode=mode)
-    yield "given, but zero", wire.open_request(mac_mode=wire.GIVEN)
-    yield "random, but given", wire.open_request(mac=b"RT\0\0\0\1")
-    yield "learn on packet", wire.open_request(mac_mode=wire.LEARN, kind=wire.PACKET)
-    yield "vhost 2", wire.open_request(vhost=2)
-    yield "vhost on packet", wire.open_request(vhost=1, kind=wire.PACKET)
-    yield "vnet-hdr 2", wire.open_request(vnet_hdr=2)
+        yield f"mac mode {mode}", ipc.open_request(mac_mode=mode)
+    yield "given, but zero", ipc.open_request(mac_mode=ipc.GIVEN)
+    yield "random, but given", ipc.open_request(mac=b"RT\0\0\0\1")
+    yield "learn on packet", ipc.open_request(mac_mode=ipc.LEARN, kind=ipc.PACKET)
+    yield "vhost 2", ipc.open_request(vhost=2)
+    yield "vhost on packet", ipc.open_request(vhost=1, kind=ipc.PACKET)
+    yield "vnet-hdr 2", ipc.open_request(vnet_hdr=2)
     for parent in (b"", b"p" * 16, b"wire0\0x", b"../wire0", b"a b", b"wire\xff"):
-        yield f"parent {parent}", wire.open_request(parent=parent)
-    yield "VLAN 4095", wire.open_request(vlan=4095)
-    yield "VLAN 65535", wire.open_request(vlan=65535)
-    yield "VLAN other than the name's", wire.open_request(network=b"lab.100", vlan=101)
-    yield "mode 4", wire.open_request(mode=4)
-    yield "exclusive without a VLAN", wire.open_request(mode=wire.EXCLUSIVE)
-    yield "isolation 2", wire.open_request(isolation=2)
-    yield "direct tap", wire.open_request(isolation=wire.DIRECT)
-    yield "direct without the header", wire.open_request(kind=wire.PACKET, vnet_hdr=0, isolation=wire.DIRECT)
-    yield "reserved byte", wire.open_request(reserved=1)
+        yield f"parent {parent}", ipc.open_request(parent=parent)
+    yield "VLAN 4095", ipc.open_request(vlan=4095)
+    yield "VLAN 65535", ipc.open_request(vlan=65535)
+    yield "VLAN other than the name's", ipc.open_request(network=b"lab.100", vlan=101)
+    yield "mode 4", ipc.open_request(mode=4)
+    yield "exclusive without a VLAN", ipc.open_request(mode=ipc.EXCLUSIVE)
+    yield "isolation 2", ipc.open_request(isolation=2)
+    yield "direct tap", ipc.open_request(isolation=ipc.DIRECT)
+    yield "direct without the header", ipc.open_request(kind=ipc.PACKET, vnet_hdr=0, isolation=ipc.DIRECT)
+    yield "reserved byte", ipc.open_request(reserved=1)
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
-        yield f"protocol {protocol:x}", wire.open_request(network=b"lab.100", vlan=100, protocol=protocol)
-    yield "a protocol without a tag", wire.open_request(protocol=wire.AD)
+        yield f"protocol {protocol:x}", ipc.open_request(network=b"lab.100", vlan=100, protocol=protocol)
+    yield "a protocol without a tag", ipc.open_request(protocol=ipc.AD)
 
 
 def test_malformed_messages():
     """Each ends its connection, without an answer, a lease or a descriptor; the next connection is served."""
     with same_process():
         for what, data in malformed():
-            with wire.Helper() as helper:
+            with ipc.Helper() as helper:
                 reply = helper.call(data)
                 close_all(reply)
                 assert reply is None, f"{what}: answered with {reply}"
@@ -173,8 +173,8 @@ def test_descriptors_are_not_taken():
         pid = lab.helper_pid()
         before = lab.fd_count(pid)
         for count in (1, 16, 17, 100):
-            with wire.Helper() as helper, open("/dev/null", "rb") as null:
-                reply = helper.call(wire.open_request(), [null.fileno()] * count)
+            with ipc.Helper() as helper, open("/dev/null", "rb") as null:
+                reply = helper.call(ipc.open_request(), [null.fileno()] * count)
                 close_all(reply)
                 assert reply is None, f"with {count} descriptors: answered with {reply}"
         lab.wait_for(lambda: lab.fd_count(pid) <= before, 5, "the descriptors' end")
@@ -186,13 +186,13 @@ def test_random_messages():
     with same_process():
         counts = {}
         for _ in range(300):
-            data = bytearray(wire.open_request(kind=dice.randrange(2), serial=dice.randrange(1, 1 << 40)))
+            data = bytearray(ipc.open_request(kind=dice.randrange(2), serial=dice.randrange(1, 1 << 40)))
             for _ in range(dice.randrange(1, 4)):
                 data[dice.randrange(len(data))] = dice.choice((0, 1, 2, 0x7F, 0x80, 0xFF, dice.randrange(256)))
-            with wire.Helper() as helper:
+            with ipc.Helper() as helper:
                 reply = helper.call(bytes(data))
                 counts[reply and reply.type] = counts.get(reply and reply.type, 0) + 1
-                assert reply is None or reply.type in (wire.OPENED, wire.REFUSED, wire.LEASE, wire.DONE), reply
+                assert reply is None or reply.type in (ipc.OPENED, ipc.REFUSED, ipc.LEASE, ipc.DONE), reply
                 if reply:
                     reply.close_fds()
         tap.diag(f"answers by type: {counts}")
@@ -212,10 +212,10 @@ def close_all(reply):
 def refused(names, **forged):
     """The request is refused with one of the errors, and makes nothing."""
     links = set(lab.links())
-    with wire.Helper() as helper:
-        reply = helper.call(wire.open_request(**forged))
+    with ipc.Helper() as helper:
+        reply = helper.call(ipc.open_request(**forged))
     opened = close_all(reply)
-    assert not opened and reply and reply.type == wire.REFUSED, f"{forged}: {reply}"
+    assert not opened and reply and reply.type == ipc.REFUSED, f"{forged}: {reply}"
     assert reply.error in names, f"{forged}: {reply}"
     assert not lab.lease_ids() and set(lab.links()) == links, f"{forged}: something was made"
 
@@ -224,16 +224,16 @@ def test_only_what_the_file_said():
     """The file that polkit was asked about is another one by now, whichever key it is."""
     for before, after in changes.CHANGES:
         with lab.network("moving", **before):
-            digest = wire.digest_of(b"moving")
+            digest = ipc.digest_of(b"moving")
         vlan = int(after.get("VLAN", 0))
-        protocol = wire.AD if "Protocol" in after else wire.Q
+        protocol = ipc.AD if "Protocol" in after else ipc.Q
         mode = ("bridge", "private", "vepa", "exclusive").index(after.get("Mode", "bridge"))
         parent = after.get("Parent", "wire0").encode()
         with lab.network("moving", **after):  # the digest alone is the old file's
             refused(("AccessDenied",), network=b"moving", parent=parent, vlan=vlan, protocol=protocol, mode=mode, file_digest=digest)
-    with lab.network("moving"), wire.Helper() as helper:
-        reply = helper.call(wire.open_request(network=b"moving"))
-        assert close_all(reply) and reply.type == wire.OPENED, reply
+    with lab.network("moving"), ipc.Helper() as helper:
+        reply = helper.call(ipc.open_request(network=b"moving"))
+        assert close_all(reply) and reply.type == ipc.OPENED, reply
 
 
 def test_only_what_the_file_says():
@@ -247,23 +247,23 @@ def test_only_what_the_file_says():
         refused(denied, parent=b"eth0")
         refused(denied, vlan=100)
         refused(denied, vlan=4094)
-        refused(denied, mode=wire.PRIVATE)
-        refused(denied, mode=wire.VEPA)
-        refused(denied, mode=wire.EXCLUSIVE, vlan=1)
+        refused(denied, mode=ipc.PRIVATE)
+        refused(denied, mode=ipc.VEPA)
+        refused(denied, mode=ipc.EXCLUSIVE, vlan=1)
         refused(denied, network=b"lab-private")
-        refused(denied, kind=wire.PACKET, isolation=wire.DIRECT)
-        refused(denied, network=b"lab-direct", kind=wire.PACKET, isolation=wire.STRICT)
-        refused(denied, vlan=100, protocol=wire.AD)
+        refused(denied, kind=ipc.PACKET, isolation=ipc.DIRECT)
+        refused(denied, network=b"lab-direct", kind=ipc.PACKET, isolation=ipc.STRICT)
+        refused(denied, vlan=100, protocol=ipc.AD)
         refused(denied, file_digest=bytes(32))
-        refused(("KindNotOffered",), network=b"taps", kind=wire.PACKET)
+        refused(("KindNotOffered",), network=b"taps", kind=ipc.PACKET)
         refused(("KindNotOffered",), network=b"packets")
         for mac in ("02:00:00:00:00:01", "52:54:01:00:00:01", "53:54:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:54:00:00:00:01"):
-            refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac))
-            refused(("InvalidArgs",), mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac), kind=wire.PACKET)
-        refused(("InvalidArgs",), network=b"narrow", mac_mode=wire.GIVEN, mac=frames.mac_bytes("52:54:00:00:00:01"))
-        for mode in (wire.DERIVED, wire.RESERVED):
+            refused(("InvalidArgs",), mac_mode=ipc.GIVEN, mac=frames.mac_bytes(mac))
+            refused(("InvalidArgs",), mac_mode=ipc.GIVEN, mac=frames.mac_bytes(mac), kind=ipc.PACKET)
+        refused(("InvalidArgs",), network=b"narrow", mac_mode=ipc.GIVEN, mac=frames.mac_bytes("52:54:00:00:00:01"))
+        for mode in (ipc.DERIVED, ipc.RESERVED):
             refused(("InvalidArgs",), mac_mode=mode, mac=frames.mac_bytes("bc:24:11:00:00:01"))
-        refused(denied, mac_mode=wire.GIVEN, mac=frames.mac_bytes("52:54:00:f0:00:01"))
+        refused(denied, mac_mode=ipc.GIVEN, mac=frames.mac_bytes("52:54:00:f0:00:01"))
         refused(("ParentMissing",), network=b"absent", parent=b"absent0")
         with lab.network("open", text="[Network]\nParent=wire0\nVLAN=none\n", mode=0o666):
             refused(("BadNetworkFile",), network=b"open")
@@ -275,13 +275,13 @@ def test_only_what_the_file_says():
 
 def test_most_leases_of_a_file():
     """MaxLeases= is the helper's to keep as well."""
-    with same_process(), lab.network("one", MaxLeases="1"), wire.Helper() as helper:
-        first = helper.call(wire.open_request(network=b"one"))
-        assert first.type == wire.OPENED, first
-        second = helper.call(wire.open_request(network=b"one", serial=2))
+    with same_process(), lab.network("one", MaxLeases="1"), ipc.Helper() as helper:
+        first = helper.call(ipc.open_request(network=b"one"))
+        assert first.type == ipc.OPENED, first
+        second = helper.call(ipc.open_request(network=b"one", serial=2))
         second.close_fds()
         first.close_fds()
-        assert second.type == wire.REFUSED and second.error == "QuotaExceeded", second
+        assert second.type == ipc.REFUSED and second.error == "QuotaExceeded", second
 
 
 @contextlib.contextmanager
@@ -305,14 +305,14 @@ def test_nobody_elses_namespaces():
     number = 0x4711BEEF
     with same_process(), other_namespace(number) as other:
         links = set(lab.links(where=other))
-        with wire.Helper() as helper:
-            for operation in (wire.CLOSE, wire.STATISTICS_OF):
+        with ipc.Helper() as helper:
+            for operation in (ipc.CLOSE, ipc.STATISTICS_OF):
                 for lease in (number, 0x7FFFFFFE):
-                    reply = helper.call(wire.request(operation, lease=lease))
-                    assert reply.type == wire.REFUSED and reply.error == "NoSuchLease", reply
-            helper.send(wire.request(wire.LIST))
+                    reply = helper.call(ipc.request(operation, lease=lease))
+                    assert reply.type == ipc.REFUSED and reply.error == "NoSuchLease", reply
+            helper.send(ipc.request(ipc.LIST))
             listed = []
-            while (reply := helper.reply()).type != wire.DONE:
+            while (reply := helper.reply()).type != ipc.DONE:
                 listed.append(reply.lease)
             assert number not in listed, listed
         assert set(lab.links(where=other)) == links, lab.links(where=other)
@@ -321,10 +321,10 @@ def test_nobody_elses_namespaces():
 
 def test_guarded_whatever_rawnetd_says():
     """A lease that a compromised rawnetd opens for somebody is guarded as every other."""
-    with wire.Helper() as helper, frames.WirePort() as far:
+    with ipc.Helper() as helper, frames.WirePort() as far:
         mac = "52:54:00:0b:ad:01"
-        reply = helper.call(wire.open_request(uid=0, mac_mode=wire.GIVEN, mac=frames.mac_bytes(mac)))
-        assert reply.type == wire.OPENED, reply
+        reply = helper.call(ipc.open_request(uid=0, mac_mode=ipc.GIVEN, mac=frames.mac_bytes(mac)))
+        assert reply.type == ipc.OPENED, reply
         port = frames.Port(reply.fds[0], vnet_hdr=True)
         as_user("nobody", port.send, frames.marker(attacker.VICTIM, "EVIL"))
         end = frames.marker(mac, "MARK helper")
@@ -341,12 +341,12 @@ def test_flood_of_opens():
     """500 opens in the name of member2, written at once by one connection that reads none of the answers: member is served meanwhile,
     and nothing is left."""
     with same_process():
-        with wire.Helper() as greedy:
+        with ipc.Helper() as greedy:
             greedy.socket.setblocking(False)
             sent = 0
             for number in range(500):
                 try:
-                    greedy.send(wire.open_request(uid=6002, serial=number + 1))
+                    greedy.send(ipc.open_request(uid=6002, serial=number + 1))
                     sent += 1
                 except BlockingIOError:
                     break
@@ -374,8 +374,8 @@ def namespace_of(fd):
 def made_ahead(other_than=()):
     """Worker and child that wait for the next open, the child in a namespace of its own, once they are there."""
     own = os.readlink("/proc/self/ns/net")
-    with wire.Helper() as helper:  # nothing is made ahead before it is there
-        assert helper.call(wire.request(wire.LIST)) is not None
+    with ipc.Helper() as helper:  # nothing is made ahead before it is there
+        assert helper.call(ipc.request(ipc.LIST)) is not None
 
     def there():
         with contextlib.suppress(FileNotFoundError):  # a worker that ends just now
@@ -395,13 +395,13 @@ def test_what_is_made_ahead_is_one_empty_namespace():
     """However many opens are asked for and refused: one worker, one child, no nsid, no interface; and it stays the same while nobody opens."""
     with same_process():
         links = lab.links()
-        with wire.Helper() as helper:
+        with ipc.Helper() as helper:
             for serial in range(1, 101):
-                assert helper.call(wire.open_request(network=b"nowhere", serial=serial)).error == "NoSuchNetwork"
+                assert helper.call(ipc.open_request(network=b"nowhere", serial=serial)).error == "NoSuchNetwork"
             pids = made_ahead()
             assert not lab.lease_ids(), lab.lease_ids()
             assert lab.links() == links, (lab.links(), links)
-            assert helper.call(wire.request(wire.LIST, serial=101)).type == wire.DONE
+            assert helper.call(ipc.request(ipc.LIST, serial=101)).type == ipc.DONE
             assert made_ahead() == pids
             with open(f"/proc/{pids[1]}/ns/net", "rb") as space:
                 assert set(lab.links(where=space.fileno())) == {"lo"}, lab.links(where=space.fileno())
@@ -409,14 +409,14 @@ def test_what_is_made_ahead_is_one_empty_namespace():
 
 def test_what_is_made_ahead_is_used_once():
     """Two opens, one after the other: each has what was made ahead for it, two leases, two namespaces."""
-    with same_process(), wire.Helper() as helper:
+    with same_process(), ipc.Helper() as helper:
         replies, spaces = [], []
         pids = ()
         for serial in (300, 301):
             pids = made_ahead(pids)
             space = space_of(pids[1])
-            replies.append(helper.call(wire.open_request(serial=serial)))
-            assert replies[-1].type == wire.OPENED, replies[-1]
+            replies.append(helper.call(ipc.open_request(serial=serial)))
+            assert replies[-1].type == ipc.OPENED, replies[-1]
             spaces.append(namespace_of(replies[-1].fds[0]))
             assert spaces[-1] == space, (space, spaces)
         assert len(set(spaces)) == len(set(lab.lease_ids())) == 2, spaces
@@ -428,12 +428,12 @@ def test_what_is_made_ahead_is_used_once():
 
 def test_opens_at_once_share_nothing():
     """Eight opens written at once: one takes what was made ahead, the others make their own."""
-    with same_process(), wire.Helper() as helper:
+    with same_process(), ipc.Helper() as helper:
         made_ahead()
         for serial in range(300, 308):
-            helper.send(wire.open_request(serial=serial))
+            helper.send(ipc.open_request(serial=serial))
         replies = [reply for reply in (helper.reply() for _ in range(8))]
-        assert {reply.type for reply in replies} == {wire.OPENED}, replies
+        assert {reply.type for reply in replies} == {ipc.OPENED}, replies
         assert len({namespace_of(reply.fds[0]) for reply in replies}) == len(lab.lease_ids()) == 8
         for reply in replies:
             reply.close_fds()
@@ -443,17 +443,17 @@ def test_opens_at_once_share_nothing():
 def test_an_open_is_answered_before_it_is_news():
     """Who opens a lease hears of it by the answer first (else rawnetd counts it twice for a moment, near a quota one too many); who else
     listens hears of it once."""
-    with wire.Helper() as helper, wire.Helper() as other:
+    with ipc.Helper() as helper, ipc.Helper() as other:
         for listener in (helper, other):
-            assert listener.call(wire.request(wire.LIST, serial=7)).type == wire.DONE
+            assert listener.call(ipc.request(ipc.LIST, serial=7)).type == ipc.DONE
         for _ in range(15):
             for serial in range(300, 310):
-                helper.send(wire.open_request(serial=serial))
+                helper.send(ipc.open_request(serial=serial))
             opened, news = {}, []
             while len(opened) < 10 or len(news) < 10:
                 reply = helper.reply()
-                assert reply.type in (wire.OPENED, wire.LEASE), reply
-                if reply.type == wire.OPENED:
+                assert reply.type in (ipc.OPENED, ipc.LEASE), reply
+                if reply.type == ipc.OPENED:
                     opened[reply.lease] = reply
                 else:
                     assert reply.lease in opened, f"news of lease {reply.lease} before its answer"
@@ -464,35 +464,35 @@ def test_an_open_is_answered_before_it_is_news():
                 reply.close_fds()
             for listener in (helper, other):
                 ends = [listener.reply() for _ in range(10)]
-                assert {reply.type for reply in ends} == {wire.ENDED}, ends
+                assert {reply.type for reply in ends} == {ipc.ENDED}, ends
 
 
 def test_what_is_made_ahead_judges_as_the_rest():
     """A worker made ahead reads the network file when it gets its request, and counts the leases of that moment."""
-    with wire.Helper() as helper, lab.network("ahead", MaxLeases="1"):
-        first = helper.call(wire.open_request(network=b"ahead", serial=300))
-        assert first.type == wire.OPENED, first
+    with ipc.Helper() as helper, lab.network("ahead", MaxLeases="1"):
+        first = helper.call(ipc.open_request(network=b"ahead", serial=300))
+        assert first.type == ipc.OPENED, first
         made_ahead()
-        refused = helper.call(wire.open_request(network=b"ahead", serial=301))
+        refused = helper.call(ipc.open_request(network=b"ahead", serial=301))
         assert refused.error == "QuotaExceeded", refused
         first.close_fds()
         lab.wait_no_leases()
-    with wire.Helper() as helper:
+    with ipc.Helper() as helper:
         made_ahead()
         with lab.network("ahead", Kinds="packet"):
-            refused = helper.call(wire.open_request(network=b"ahead", serial=302))
+            refused = helper.call(ipc.open_request(network=b"ahead", serial=302))
         assert refused.error == "KindNotOffered", refused
 
 
 def test_what_is_made_ahead_dies():
     """Worker or child killed while they wait: the next open makes its own. The helper killed: both go."""
-    with same_process(), wire.Helper() as helper:
+    with same_process(), ipc.Helper() as helper:
         for serial, victim in ((300, 0), (301, 1)):
             pids = made_ahead()
             os.kill(pids[victim], signal.SIGKILL)
             lab.wait_for(lambda pid=pids[victim]: is_dead(pid), 10, "the victim's end")
-            reply = helper.call(wire.open_request(serial=serial))
-            assert reply.type == wire.OPENED, reply
+            reply = helper.call(ipc.open_request(serial=serial))
+            assert reply.type == ipc.OPENED, reply
             made_ahead(pids)
             reply.close_fds()
             lab.wait_no_leases()
@@ -515,22 +515,22 @@ def is_dead(pid):
 @tap.limit(120)
 def test_flood_of_checks():
     """Whatever rawnetd asks for: most workers are left for opens, which are served meanwhile."""
-    with wire.Helper() as helper, wire.Helper() as other:
+    with ipc.Helper() as helper, ipc.Helper() as other:
         for serial in range(1, 201):
-            helper.send(wire.check_request(serial=serial))
+            helper.send(ipc.check_request(serial=serial))
         for _ in range(5):
-            opened = other.call(wire.open_request())
-            assert opened.type == wire.OPENED, opened
+            opened = other.call(ipc.open_request())
+            assert opened.type == ipc.OPENED, opened
             opened.close_fds()
         ends = []
         while len(ends) < 200:
             reply = helper.reply()
-            if reply.type in (wire.DONE, wire.REFUSED):
+            if reply.type in (ipc.DONE, ipc.REFUSED):
                 ends.append(reply)
-        refused = [reply for reply in ends if reply.type == wire.REFUSED]
+        refused = [reply for reply in ends if reply.type == ipc.REFUSED]
         tap.diag(f"{len(refused)} of 200 refused")
         assert refused and all("too many networks at once" in reply.text for reply in refused), refused[:2]
-        assert helper.call(wire.check_request(serial=300)).type in (wire.DONE, wire.FINDING)
+        assert helper.call(ipc.check_request(serial=300)).type in (ipc.DONE, ipc.FINDING)
 
 
 def test_full_of_connections():
@@ -538,16 +538,16 @@ def test_full_of_connections():
     with same_process():
         with contextlib.ExitStack() as stack:
             for _ in range(20):
-                stack.enter_context(wire.Helper())
+                stack.enter_context(ipc.Helper())
             # The helper answers those it has room for, others see their connection closed.
-            with wire.Helper() as helper:
-                assert helper.call(wire.request(wire.LIST)) is None
+            with ipc.Helper() as helper:
+                assert helper.call(ipc.request(ipc.LIST)) is None
         lab.wait_for(lambda: served(), 10, "room for a connection")
 
 
 def served():
-    with wire.Helper() as helper:
-        reply = helper.call(wire.request(wire.LIST))
+    with ipc.Helper() as helper:
+        reply = helper.call(ipc.request(ipc.LIST))
         return reply is not None
 
 

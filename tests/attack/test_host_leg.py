@@ -3,47 +3,47 @@
 
 import sys
 
+import ipc
 import lab
 import station
 import tap
 import unfit
-import wire
 from legs import LEG, gone, leg, network, rawnetctl
 
 
-def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0, protocol=wire.Q,
+def host_request(operation, name=b"legged", parent=b"wire0", interface=LEG.encode(), mac=b"\x52\x54\0\1\2\3", vlan=0, protocol=ipc.Q,
                  file_digest=None):  # fmt: skip
     body = b"".join((name.ljust(33, b"\0"), b"\0", parent.ljust(16, b"\0"), interface.ljust(16, b"\0"), mac,
                      vlan.to_bytes(2, sys.byteorder), protocol.to_bytes(2, sys.byteorder),
-                     wire.digest_of(name) if file_digest is None else file_digest))  # fmt: skip
-    return wire.request(operation, body=body.ljust(wire.OPEN_PART.size, b"\0"))
+                     ipc.digest_of(name) if file_digest is None else file_digest))  # fmt: skip
+    return ipc.request(operation, body=body.ljust(ipc.OPEN_PART.size, b"\0"))
 
 
 def test_legs_of_the_files_and_no_others():
-    up, down, sweep = wire.HOST_UP, wire.HOST_DOWN, wire.HOST_SWEEP
+    up, down, sweep = ipc.HOST_UP, ipc.HOST_DOWN, ipc.HOST_SWEEP
     station.command("ip", "link", "add", "name", "office0", "type", "veth", "peer", "name", "office1")
     try:
-        with lab.network("legged", HostInterface=LEG), wire.Helper() as helper:
+        with lab.network("legged", HostInterface=LEG), ipc.Helper() as helper:
             for forged, error in (({"interface": b"leg9"}, "AccessDenied"), ({"parent": b"office0"}, "AccessDenied"),
                                   ({"vlan": 5}, "AccessDenied"), ({"name": b"lab"}, "NotSupported"),
-                                  ({"vlan": 5, "protocol": wire.AD}, "AccessDenied"), ({"file_digest": bytes(32)}, "AccessDenied"),
+                                  ({"vlan": 5, "protocol": ipc.AD}, "AccessDenied"), ({"file_digest": bytes(32)}, "AccessDenied"),
                                   ({"name": b"nowhere"}, "NoSuchNetwork"), ({"mac": b"\2\0\0\0\0\1"}, "InvalidArgs")):  # fmt: skip
                 reply = helper.call(host_request(up, **forged))
-                assert reply.type == wire.REFUSED and reply.error == error, (forged, reply)
+                assert reply.type == ipc.REFUSED and reply.error == error, (forged, reply)
             assert not leg() and not leg("leg9")
-            assert helper.call(host_request(up)).type == wire.DONE and leg()
-            assert helper.call(wire.request(sweep)).type == wire.DONE
+            assert helper.call(host_request(up)).type == ipc.DONE and leg()
+            assert helper.call(ipc.request(sweep)).type == ipc.DONE
             for other in (b"lab", b"office0", b"leg0"):
                 reply = helper.call(host_request(down, name=other, parent=b"", interface=b"", mac=bytes(6), protocol=0,
                                                  file_digest=bytes(32)))  # fmt: skip
-                assert reply.type == wire.DONE, reply
+                assert reply.type == ipc.DONE, reply
             assert leg() and leg("office0")
         for bad in ({"name": b"../x"}, {"name": b"lab.1"}, {"interface": b""}, {"interface": b"a/b"}, {"mac": b"\1\0\0\0\0\1"},
-                    {"mac": bytes(6)}, {"vlan": 4095}, {"protocol": wire.AD}, {"protocol": 0}):  # fmt: skip
-            with wire.Helper() as helper:
+                    {"mac": bytes(6)}, {"vlan": 4095}, {"protocol": ipc.AD}, {"protocol": 0}):  # fmt: skip
+            with ipc.Helper() as helper:
                 assert helper.call(host_request(up, **bad)) is None, bad
-        with wire.Helper() as helper:
-            assert helper.call(wire.request(sweep)).type == wire.DONE
+        with ipc.Helper() as helper:
+            assert helper.call(ipc.request(sweep)).type == ipc.DONE
             lab.wait_for(lambda: not leg(), 10, "the sweep")
             assert leg("office0")
     finally:
@@ -51,8 +51,8 @@ def test_legs_of_the_files_and_no_others():
 
 
 def sweep():
-    with wire.Helper() as helper:
-        assert helper.call(wire.request(wire.HOST_SWEEP)).type == wire.DONE
+    with ipc.Helper() as helper:
+        assert helper.call(ipc.request(ipc.HOST_SWEEP)).type == ipc.DONE
 
 
 def test_a_refusal_of_the_kernel_is_not_a_no():

@@ -7,9 +7,9 @@ import os
 
 import bus
 import frames
+import ipc
 import lab
 import tap
-import wire
 
 PER_USER, ALL = 16, 256  # common/names.h
 LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
@@ -129,11 +129,11 @@ def set_limit(pid, number):
 def forged_learns():
     """Opens of a rawnetd that was taken over, each for another user, until one is refused: the connection, the replies, the refusal."""
     replies = []
-    with wire.Helper() as helper:
+    with ipc.Helper() as helper:
         try:
             for number in range(64):
-                reply = helper.call(wire.open_request(mac_mode=wire.LEARN, uid=20000 + number, serial=1 + number))
-                if reply.type != wire.OPENED:
+                reply = helper.call(ipc.open_request(mac_mode=ipc.LEARN, uid=20000 + number, serial=1 + number))
+                if reply.type != ipc.OPENED:
                     break
                 replies.append(reply)
             yield helper, replies, reply
@@ -152,12 +152,12 @@ def test_the_helper_counts_by_itself():
             assert 1 <= len(opened) <= 16 and len(learners()) == len(opened), (len(opened), refused)
             assert len(lab.lease_ids()) == len(opened), "the refused one left something"
             for number in range(8):
-                answer = helper.call(wire.open_request(serial=1000 + number))
-                assert answer.type == wire.OPENED, answer
-                assert helper.call(wire.request(wire.CLOSE, serial=2000 + number, lease=answer.lease)).type == wire.DONE
+                answer = helper.call(ipc.open_request(serial=1000 + number))
+                assert answer.type == ipc.OPENED, answer
+                assert helper.call(ipc.request(ipc.CLOSE, serial=2000 + number, lease=answer.lease)).type == ipc.DONE
                 answer.close_fds()
             for number, reply in enumerate(opened):
-                assert helper.call(wire.request(wire.CLOSE, serial=3000 + number, lease=reply.lease)).type == wire.DONE
+                assert helper.call(ipc.request(ipc.CLOSE, serial=3000 + number, lease=reply.lease)).type == ipc.DONE
         with bus.connect("member") as member:
             member.open_tap("lab", mac="learn").close_fds()
         assert lab.helper_pid() == pid, "the helper was used up"

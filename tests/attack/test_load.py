@@ -14,9 +14,9 @@ import subprocess
 import attacker
 import bus
 import frames
+import ipc
 import lab
 import tap
-import wire
 
 FRAMES, QUEUE_FRAMES_MIN = 512, 128  # of a tap, and of each of its queues at least: helper/child/port.h
 LONGEST, SEGMENT = 65_000, 1448
@@ -152,23 +152,23 @@ def test_the_helper_bounds_a_users_queues_by_itself():
             if number == 40:
                 lab.kill_helper()
             if number in (0, 40):
-                helper = wire.Helper()
-            reply = helper.call(wire.open_request(kind=wire.PACKET, queues=16, uid=20000))
-            assert reply.type == wire.OPENED, reply
+                helper = ipc.Helper()
+            reply = helper.call(ipc.open_request(kind=ipc.PACKET, queues=16, uid=20000))
+            assert reply.type == ipc.OPENED, reply
             opened.append(reply)
-        refused = helper.call(wire.open_request(uid=20000))
+        refused = helper.call(ipc.open_request(uid=20000))
         assert refused.error == "QuotaExceeded" and "your ports" in refused.text and "lab" in refused.text, refused
         assert len(lab.lease_ids()) == len(opened), "the refused one left something"
-        other = helper.call(wire.open_request(uid=20001, queues=16))
-        assert other.type == wire.OPENED, other
+        other = helper.call(ipc.open_request(uid=20001, queues=16))
+        assert other.type == ipc.OPENED, other
         other.close_fds()
         # Two at once where one fits.
         opened.pop().close_fds()
         lab.wait_for(lambda: len(lab.lease_ids()) == len(opened), 10, "the end of one")
         for serial in (7, 8):
-            helper.send(wire.open_request(kind=wire.PACKET, queues=16, uid=20000, serial=serial))
+            helper.send(ipc.open_request(kind=ipc.PACKET, queues=16, uid=20000, serial=serial))
         replies = [helper.reply(), helper.reply()]
-        opened += [reply for reply in replies if reply.type == wire.OPENED]
+        opened += [reply for reply in replies if reply.type == ipc.OPENED]
         assert sorted(reply.error for reply in replies) == ["", "QuotaExceeded"], replies
     finally:
         close_all(opened)

@@ -9,9 +9,9 @@ import os
 import resource
 
 import bus
+import ipc
 import lab
 import tap
-import wire
 
 # A message of the list holds 1,158 ids at most; some kernels end the list there. The emulated machine's kernel
 # does not, and for so many leases it has neither the time nor the memory.
@@ -28,14 +28,14 @@ def allow_descriptors():
 
 def open_many(helper):
     """{id: descriptor} of COUNT taps of member's on network many."""
-    request = wire.open_request(network=b"many", uid=lab.uid_of("member"))
+    request = ipc.open_request(network=b"many", uid=lab.uid_of("member"))
     found, asked = {}, 0
     while len(found) < COUNT:
         while asked < min(COUNT, len(found) + AT_ONCE):
             helper.send(request)
             asked += 1
         reply = helper.reply()
-        assert reply and reply.type == wire.OPENED, reply
+        assert reply and reply.type == ipc.OPENED, reply
         found[reply.lease] = reply.fds[0]
     return found
 
@@ -49,7 +49,7 @@ def close_many(fds):
 @contextlib.contextmanager
 def many_leases():
     allow_descriptors()
-    with lab.network("many", **LIMITS), wire.Helper() as helper:
+    with lab.network("many", **LIMITS), ipc.Helper() as helper:
         leases = open_many(helper)
         try:
             yield leases

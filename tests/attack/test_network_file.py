@@ -10,9 +10,9 @@ import time
 from jeepney import HeaderFields
 
 import bus
+import ipc
 import lab
 import tap
-import wire
 
 PATH = f"{lab.NETWORKS_DIR}/halved.conf"
 HALF = "[Network]\nParent=wire0\nVLAN=none\nDescription=Half"  # valid by itself: another MTU than the whole file's
@@ -74,17 +74,17 @@ def test_half_a_file_opens_nothing():
 
 def test_the_helper_reads_whole_files_only():
     """Nor does it leave that to rawnetd."""
-    with network_file(), wire.Helper() as helper:
+    with network_file(), ipc.Helper() as helper:
 
         def between():
-            helper.send(wire.open_request(b"halved", file_digest=hashlib.sha256(WHOLE.encode()).digest()))
-            with wire.Helper() as other:  # taken after the first, answered before it
-                other.call(wire.open_request(b"lab")).close_fds()
+            helper.send(ipc.open_request(b"halved", file_digest=hashlib.sha256(WHOLE.encode()).digest()))
+            with ipc.Helper() as other:  # taken after the first, answered before it
+                other.call(ipc.open_request(b"lab")).close_fds()
             return None, lambda: helper.reply().close_fds()
 
         in_two_steps(between)
         reply = helper.reply()
-        assert reply.type == wire.OPENED, reply
+        assert reply.type == ipc.OPENED, reply
         mtu = lab.links(where=reply.fds[0])[f"rn{reply.lease:x}"]["mtu"]
         reply.close_fds()
         assert mtu == 1400, f"opened from half a file: MTU {mtu}"

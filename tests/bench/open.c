@@ -37,7 +37,7 @@
 #include "common/fd-pass.h"
 #include "common/terms.h"
 #include "common/text.h"
-#include "common/wire.h"
+#include "common/ipc.h"
 
 /* One OpenTap without options. Returns the lease's descriptor. */
 static int open_by_bus(sd_bus *bus, const char *network) {
@@ -237,15 +237,15 @@ static int connect_helper(void) {
 
 /* The helper's next message of that type; what it publishes of other kinds goes by. Returns the
  * descriptor that came along, or -1. */
-static int await(int socket_fd, WireReplyType type) {
+static int await(int socket_fd, IpcReplyType type) {
         for (;;) {
                 int fds[RAWNET_FDS_MAX];
                 size_t n_fds = 0;
-                WireReply reply;
+                IpcReply reply;
 
                 if (fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
                         errx(1, "the helper hung up");
-                if (reply.type == WIRE_REFUSED)
+                if (reply.type == IPC_REFUSED)
                         errx(1, "the helper refused: %s", reply.refusal.text);
                 if (reply.type == type)
                         return n_fds > 0 ? fds[0] : -1;
@@ -253,8 +253,8 @@ static int await(int socket_fd, WireReplyType type) {
         }
 }
 
-static void request_send(int socket_fd, WireRequest *request, WireOperation operation) {
-        request->version = WIRE_VERSION;
+static void request_send(int socket_fd, IpcRequest *request, IpcOperation operation) {
+        request->version = IPC_VERSION;
         request->operation = operation;
         request->serial++;
         if (fd_pass_send(socket_fd, request, sizeof(*request), NULL, 0, 0) < 0)
@@ -264,20 +264,20 @@ static void request_send(int socket_fd, WireRequest *request, WireOperation oper
 static void run_helper(const char *network, uint32_t count, bool one_by_one) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int socket_fd = connect_helper();
-        WireRequest request = {};
+        IpcRequest request = {};
         Refusal refusal = {};
         Network file;
 
         if (sd_bus_open_system(&bus) < 0)
                 errx(1, "no system bus");
-        request_send(socket_fd, &request, WIRE_LIST);
-        (void)await(socket_fd, WIRE_DONE);
+        request_send(socket_fd, &request, IPC_LIST);
+        (void)await(socket_fd, IPC_DONE);
         if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)))
                 errx(2, "the name is too long");
         request.open.uid = getuid();
         request.open.kind = KIND_TAP;
         request.open.queues = 1;
-        request.open.mac_mode = WIRE_MAC_RANDOM;
+        request.open.mac_mode = IPC_MAC_RANDOM;
         request.open.vnet_hdr = 1;
         if (terms_open(network_file_load_wait, &request.open, &file, &refusal) != 0)
                 errx(1, "%s", refusal.text);
@@ -289,12 +289,12 @@ static void run_helper(const char *network, uint32_t count, bool one_by_one) {
                 if (one_by_one)
                         ask_polkit(bus, RAWNET_ACTION_OPEN_TAP);
                 start = clock_usec(CLOCK_MONOTONIC);
-                request_send(socket_fd, &request, WIRE_OPEN);
-                fd = await(socket_fd, WIRE_OPENED);
+                request_send(socket_fd, &request, IPC_OPEN);
+                fd = await(socket_fd, IPC_OPENED);
                 report(start);
                 close(fd);
                 if (one_by_one)
-                        (void)await(socket_fd, WIRE_ENDED);
+                        (void)await(socket_fd, IPC_ENDED);
         }
         close(socket_fd);
 }
@@ -302,11 +302,11 @@ static void run_helper(const char *network, uint32_t count, bool one_by_one) {
 static void run_list(uint32_t count) {
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         int socket_fd = connect_helper();
-        WireRequest request = {};
-        WireReply reply = {};
+        IpcRequest request = {};
+        IpcReply reply = {};
         uint32_t n = 0;
 
-        request_send(socket_fd, &request, WIRE_LIST);
+        request_send(socket_fd, &request, IPC_LIST);
         for (;;) {
                 int fds[RAWNET_FDS_MAX];
                 size_t n_fds = 0;
@@ -314,9 +314,9 @@ static void run_list(uint32_t count) {
                 if (fd_pass_receive(socket_fd, &reply, sizeof(reply), fds, &n_fds, 0) <= 0)
                         errx(1, "the helper hung up");
                 fd_pass_close_all(fds, n_fds);
-                if (reply.type == WIRE_DONE)
+                if (reply.type == IPC_DONE)
                         break;
-                n += reply.type == WIRE_LEASE;
+                n += reply.type == IPC_LEASE;
         }
         report(start);
         if (n != count)

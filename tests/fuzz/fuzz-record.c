@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = fuzz_string(data, size);
-        WireLease lease = {.id = RAWNET_ID_MIN}, again = {.id = RAWNET_ID_MIN};
+        IpcLease lease = {.id = RAWNET_ID_MIN}, again = {.id = RAWNET_ID_MIN};
         char alias[LINK_ALIAS_SIZE];
 
         if (record_parse(text, &lease) != 0)
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 memset(lease.network, 0, sizeof(lease.network));
                 memset(lease.parent, 0, sizeof(lease.parent));
                 lease.network[0] = lease.parent[0] = 'x';
-                assert(wire_lease_check(&lease) == 0);
+                assert(ipc_lease_check(&lease) == 0);
                 return 0;
         }
         record_format(&lease, alias);

@@ -216,7 +216,7 @@ MUTATIONS = [
     helper("anybody may speak", CONNECTION,
            "if (peer.uid == connections->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
     helper("messages are not checked", CONNECTION,
-           "wire_request_check(&request, (size_t)n) < 0)", "n < 0)", "malformed", "answered with"),
+           "ipc_request_check(&request, (size_t)n) < 0)", "n < 0)", "malformed", "answered with"),
     helper("the request may differ from the file", VALIDATE,
            "if (memcmp(&terms, request, sizeof(terms)) == 0)", "if (terms.uid == request->uid)",
            "only_what_the_file_says only_what_the_file_said", OPENED),
@@ -243,7 +243,7 @@ MUTATIONS = [
            "only_what_the_file_says", OPENED),
     Mutation("mac: the group gets reserved addresses", [("policy/70-rawnet.rules", 'action.lookup("mac-class") !== "reserved" && ', "")],
              MAC, "address_is_refused", "but it succeeded"),
-    Mutation("mac: polkit is not told that an address is reserved", [("service/open-mac.c", "wire->mac_mode = WIRE_MAC_RESERVED;", "wire->mac_mode = WIRE_MAC_DERIVED;")],
+    Mutation("mac: polkit is not told that an address is reserved", [("service/open-mac.c", "wire->mac_mode = IPC_MAC_RESERVED;", "wire->mac_mode = IPC_MAC_DERIVED;")],
              MAC, "address_is_refused", "but it succeeded"),
     Mutation("mac: other networks of the wire reserve nothing", [("service/open-mac.c", "if (!entry->error && reserves(", "if (entry->error && reserves(")],
              MAC, "way_around", WRONG),
@@ -264,7 +264,7 @@ MUTATIONS = [
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "r : check_learning(request, network, ret);", "r : 0;")],
              LEARNING, "of_one_user at_once", WRONG),
-    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == WIRE_MAC_LEARN)", "if (!connection)")],
+    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)", "if (!connection)")],
              LEARNING, "counts_by_itself", WRONG),
     Mutation("learn: a helper that starts anew counts its own only",
              [("helper/daemon/learning.c", "pool_count_learning(learning->pool) + count_unheard(learning) < max", "pool_count_learning(learning->pool) < max")],
@@ -327,7 +327,7 @@ MUTATIONS = [
           "|| user == 0)", "|| user >= 0)", "stranger_who_could another_user stranger_listens", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
-             [(VALIDATE, "return context->features & WIRE_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
+             [(VALIDATE, "return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
     # The shortcut is before the veth that completes, so a packet lease has none on such a kernel: seen by its rules, and by what gets out.
     *(Mutation(f"trick: a packet lease has the shortcut all the same, {how}",

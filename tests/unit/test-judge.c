@@ -161,7 +161,7 @@ static LinkInfo *add_vlan(const char *name, uint16_t vlan, bool ours) {
 
 static int setup(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
-        host.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_EGRESS | WIRE_FEATURE_USER_NAMESPACE;
+        host.features = IPC_FEATURE_VLAN | IPC_FEATURE_EGRESS | IPC_FEATURE_USER_NAMESPACE;
         registry = (Registry){};
         host.file = (Network){.protocol = ETH_P_8021Q,
                               .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
@@ -183,7 +183,7 @@ static void set_vlans(uint16_t first, uint16_t last) {
 
 static int judge(const char *network) {
         const LeaseContext context = {.features = host.features, .registry = &registry};
-        WireCheck request = {.kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)};
+        IpcCheck request = {.kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)};
         Refusal refusal = {};
         int r;
 
@@ -192,14 +192,14 @@ static int judge(const char *network) {
         r = judge_network(&context, &request, &found, &refusal);
         assert_int_equal(r, r > 0 ? (int)refusal.error : r);
         for (size_t i = 0; r == 0 && i < found.n; i++)
-                assert_int_equal(wire_finding_check(&found.list[i]), 0);
+                assert_int_equal(ipc_finding_check(&found.list[i]), 0);
         return r;
 }
 
 /* The only finding of that severity, which is about this. */
-static const WireFinding *only(FindingSeverity severity, FindingTopic topic, const char *where,
-                               const char *word) {
-        const WireFinding *f = NULL;
+static const IpcFinding *only(FindingSeverity severity, FindingTopic topic, const char *where,
+                              const char *word) {
+        const IpcFinding *f = NULL;
 
         for (size_t i = 0; i < found.n; i++)
                 if (found.list[i].severity == severity) {
@@ -277,7 +277,7 @@ static void test_parent(_unused_ void **state) {
 }
 
 static void test_ports(_unused_ void **state) {
-        const WireFinding *f;
+        const IpcFinding *f;
 
         host.no_port[KIND_PACKET] = "no hook";
         assert_int_equal(judge("lab"), 0);
@@ -389,7 +389,7 @@ static void test_vlan_of_leases(_unused_ void **state) {
 
 /* Its VLAN interface is in the lease's namespace. */
 static void test_vlan_of_an_exclusive_lease(_unused_ void **state) {
-        WireLease lease = {.id = RAWNET_ID_MIN, .vlan = 100, .queues = 1};
+        IpcLease lease = {.id = RAWNET_ID_MIN, .vlan = 100, .queues = 1};
 
         set_vlans(100, 100);
         put_text(lease.network, sizeof(lease.network), "alone");
@@ -441,7 +441,7 @@ static void test_many(_unused_ void **state) {
         }
         host.no_port[KIND_TAP] = host.no_port[KIND_PACKET] = "no hook";
         assert_int_equal(judge("lab"), 0);
-        assert_between(found.n, 17, WIRE_FINDINGS_MAX);
+        assert_between(found.n, 17, IPC_FINDINGS_MAX);
         assert_non_null(strstr(found.list[found.n - 1].text, "no hook"));
 }
 

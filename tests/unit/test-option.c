@@ -33,7 +33,7 @@ static void test_defaults(_unused_ void **state) {
         OpenOptions o;
 
         options_init(&o, KIND_TAP);
-        assert_int_equal(o.mac_mode, WIRE_MAC_RANDOM);
+        assert_int_equal(o.mac_mode, IPC_MAC_RANDOM);
         assert_int_equal(o.queues, 1);
         assert_false(o.vhost);
         assert_true(o.vnet_hdr);
@@ -64,11 +64,11 @@ static void test_mac(_unused_ void **state) {
 
         options_init(&o, KIND_TAP);
         assert_int_equal(set(&o, KIND_TAP, "mac", text("52:54:00:AB:cd:ef"), &refusal), 0);
-        assert_int_equal(o.mac_mode, WIRE_MAC_GIVEN);
+        assert_int_equal(o.mac_mode, IPC_MAC_GIVEN);
         assert_int_equal(o.mac.octet[3], 0xab);
         options_init(&o, KIND_TAP);
         assert_int_equal(set(&o, KIND_TAP, "mac", text("learn"), &refusal), 0);
-        assert_int_equal(o.mac_mode, WIRE_MAC_LEARN);
+        assert_int_equal(o.mac_mode, IPC_MAC_LEARN);
         options_init(&o, KIND_PACKET);
         assert_refused(set(&o, KIND_PACKET, "mac", text("learn"), &refusal), RAWNET_NOT_SUPPORTED,
                        &refusal, "network lab", "learn");
@@ -76,7 +76,7 @@ static void test_mac(_unused_ void **state) {
                 options_init(&o, KIND_TAP);
                 assert_refused(set(&o, KIND_TAP, "mac", text(wrong[i]), &refusal),
                                RAWNET_INVALID_ARGS, &refusal, "network lab", "mac");
-                assert_int_equal(o.mac_mode, WIRE_MAC_RANDOM);
+                assert_int_equal(o.mac_mode, IPC_MAC_RANDOM);
         }
 }
 
@@ -217,7 +217,7 @@ static void test_read(void **state) {
         OpenOptions o;
 
         assert_int_equal(options_read(m, KIND_TAP, "lab", &o, &refusal), 0);
-        assert_int_equal(o.mac_mode, WIRE_MAC_GIVEN);
+        assert_int_equal(o.mac_mode, IPC_MAC_GIVEN);
         assert_int_equal(o.mac.octet[5], 1);
         assert_string_equal(o.name, "vm");
         assert_int_equal(o.queues, 4);

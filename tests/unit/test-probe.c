@@ -91,12 +91,12 @@ int __wrap_guard_probe_egress(void) {
         return fault_due("guard_probe_egress", ENOBUFS) ? -ENOBUFS : !kernel.no_egress;
 }
 
-int __wrap_report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease,
+int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
                        uint32_t value) {
         assert_int_equal(type, REPORT_PROBED);
         kernel.reported = true;
-        kernel.features = value & ~(WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_FILTER_LIMIT);
+        kernel.features = value & ~(IPC_FEATURE_VHOST_NET | IPC_FEATURE_FILTER_LIMIT);
         return 0;
 }
 
@@ -108,18 +108,18 @@ static int probe(void) {
 }
 
 static void test_features(_unused_ void **state) {
-        const uint32_t always = WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_USER_NAMESPACE;
+        const uint32_t always = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_USER_NAMESPACE;
 
         memset(&kernel, 0, sizeof(kernel));
         assert_int_equal(probe(), 0);
-        assert_int_equal(kernel.features, always | WIRE_FEATURE_VLAN | WIRE_FEATURE_EGRESS);
+        assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN | IPC_FEATURE_EGRESS);
         kernel.no_vlan = "creating: Unknown device type";
         assert_int_equal(probe(), 0);
-        assert_int_equal(kernel.features, always | WIRE_FEATURE_EGRESS);
+        assert_int_equal(kernel.features, always | IPC_FEATURE_EGRESS);
         kernel.no_vlan = NULL;
         kernel.no_egress = true;
         assert_int_equal(probe(), 0);
-        assert_int_equal(kernel.features, always | WIRE_FEATURE_VLAN);
+        assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN);
 }
 
 static void test_faults(_unused_ void **state) {

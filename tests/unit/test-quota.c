@@ -32,7 +32,7 @@ static int teardown(void **state) {
 }
 
 static Lease *add(Fixture *f, const char *network, uint32_t uid) {
-        WireLease wire = {.id = f->next_id++, .uid = uid};
+        IpcLease wire = {.id = f->next_id++, .uid = uid};
 
         put_text(wire.network, sizeof(wire.network), network);
         return lease_table_add(&f->service.leases, &wire);
@@ -176,12 +176,12 @@ static void test_faults(void **state) {
  * opened. */
 static void test_learning(void **state) {
         Fixture *f = *state;
-        Request asks = {.service = &f->service, .uid = 1000, .open.mac_mode = WIRE_MAC_LEARN};
+        Request asks = {.service = &f->service, .uid = 1000, .open.mac_mode = IPC_MAC_LEARN};
         Request under_way = {.service = &f->service,
                              .uid = 1000,
                              .opens = true,
                              .stage = REQUEST_HELPER,
-                             .open.mac_mode = WIRE_MAC_LEARN};
+                             .open.mac_mode = IPC_MAC_LEARN};
         Refusal refusal;
         Lease *lease;
 

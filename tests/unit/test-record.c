@@ -9,8 +9,8 @@
 
 #define PLAIN "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1700000000000000 lab.100 eth0"
 
-static WireLease parsed(const char *text) {
-        WireLease lease = {.id = 0x12345, .gone = 1};
+static IpcLease parsed(const char *text) {
+        IpcLease lease = {.id = 0x12345, .gone = 1};
 
         assert_int_equal(record_parse(text, &lease), 0);
         assert_int_equal(lease.id, 0x12345);
@@ -20,7 +20,7 @@ static WireLease parsed(const char *text) {
 
 static void test_plain(_unused_ void **state) {
         char text[LINK_ALIAS_SIZE], mac[MAC_TEXT_SIZE];
-        WireLease l = parsed(PLAIN);
+        IpcLease l = parsed(PLAIN);
 
         assert_int_equal(l.uid, 1000);
         assert_int_equal(l.kind, KIND_TAP);
@@ -40,18 +40,18 @@ static void test_plain(_unused_ void **state) {
 
 /* There and back, the longest of everything included. */
 static void test_round_trip(_unused_ void **state) {
-        WireLease longest = {.uid = UINT32_MAX,
-                             .kind = KIND_PACKET,
-                             .isolation = ISOLATION_DIRECT,
-                             .vnet_hdr = 1,
-                             .vlan = 4094,
-                             .mtu = UINT32_MAX,
-                             .since = UINT64_MAX,
-                             .mac = {{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}}};
+        IpcLease longest = {.uid = UINT32_MAX,
+                            .kind = KIND_PACKET,
+                            .isolation = ISOLATION_DIRECT,
+                            .vnet_hdr = 1,
+                            .vlan = 4094,
+                            .mtu = UINT32_MAX,
+                            .since = UINT64_MAX,
+                            .mac = {{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}}};
         static const char *const names[] = {"",          "x",    "my vm", " leading",
                                             "trailing ", "a  b", "-",     "~"};
         char text[LINK_ALIAS_SIZE];
-        WireLease again;
+        IpcLease again;
 
         memset(longest.network, 'n', sizeof(longest.network) - 1);
         memset(longest.parent, 'p', sizeof(longest.parent) - 1);
@@ -65,7 +65,7 @@ static void test_round_trip(_unused_ void **state) {
         assert_memory_equal(&again, &longest, sizeof(again));
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                WireLease lease = parsed(PLAIN);
+                IpcLease lease = parsed(PLAIN);
 
                 put_text(lease.lease_name, sizeof(lease.lease_name), names[i]);
                 lease.mac = (MacAddress){{0}};
@@ -87,7 +87,7 @@ static void test_second(_unused_ void **state) {
                 "rawnet2 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 "
                 "eth0 queues=4 name=my queues=3 vm";
         char again[LINK_ALIAS_SIZE];
-        WireLease l = parsed(text);
+        IpcLease l = parsed(text);
 
         assert_int_equal(l.queues, 4);
         assert_int_equal(l.later, 0);
@@ -120,11 +120,11 @@ static void test_refused(_unused_ void **state) {
                                             [LEARN_REFUSED_IN_USE] = "in-use",
                                             [LEARN_REFUSED_FAILED] = "failed"};
         char text[LINK_ALIAS_SIZE], again[LINK_ALIAS_SIZE], mac[MAC_TEXT_SIZE];
-        WireLease longest;
+        IpcLease longest;
 
         for (uint8_t why = LEARN_REFUSED_PREFIX; why <= LEARN_REFUSED_FAILED; why++) {
                 for (unsigned named = 0; named < 2; named++) {
-                        WireLease l;
+                        IpcLease l;
 
                         snprintf(text, sizeof(text), LEARNING " refused=bc:24:11:00:00:01/%s%s",
                                  words[why], named ? " name=vm" : "");
@@ -236,7 +236,7 @@ static void test_bad(_unused_ void **state) {
         char endless[1000];
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-                WireLease lease, before;
+                IpcLease lease, before;
 
                 memset(&before, 0xaa, sizeof(before));
                 lease = before;
@@ -246,7 +246,7 @@ static void test_bad(_unused_ void **state) {
         }
         memset(endless, 'x', sizeof(endless) - 1);
         endless[sizeof(endless) - 1] = '\0';
-        assert_int_equal(record_parse(endless, &(WireLease){0}), -EBADMSG);
+        assert_int_equal(record_parse(endless, &(IpcLease){0}), -EBADMSG);
 }
 
 static uint32_t tap_queues; /* that the kernel says of the port; 0: none */
@@ -290,7 +290,7 @@ static void answer_link(const char *name, const char *alias) {
 static void test_later(_unused_ void **state) {
         static const struct {
                 const char *text;
-                WireLease lease;
+                IpcLease lease;
         } records[] = {
                 {"rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
                  {.uid = 1000,
@@ -342,7 +342,7 @@ static void test_later(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
-                WireLease expected = records[i].lease, lease = parsed(records[i].text);
+                IpcLease expected = records[i].lease, lease = parsed(records[i].text);
 
                 expected.id = 0x12345;
                 expected.gone = 1;
@@ -350,7 +350,7 @@ static void test_later(_unused_ void **state) {
                 if (memcmp(&lease, &expected, sizeof(lease)) != 0)
                         fail_msg("wrong: \"%s\"", records[i].text);
                 lease.queues = MAX_OF(lease.queues, 1);
-                assert_int_equal(wire_lease_check(&lease), 0);
+                assert_int_equal(ipc_lease_check(&lease), 0);
         }
 }
 
@@ -372,14 +372,14 @@ static void test_later_unreadable(_unused_ void **state) {
                 "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
                 "eth0",
                 "rawnet3 4294967295 tap strict 1 100 1500 "
-                "52:54:00:12:34:56 1 lab eth0", /* by wire_lease_check() */
+                "52:54:00:12:34:56 1 lab eth0", /* by ipc_lease_check() */
                 "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab/x eth0",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 Netlink netlink = fake_kernel();
-                WireLease lease = {.id = 7}, before = lease;
+                IpcLease lease = {.id = 7}, before = lease;
                 Refusal refusal;
 
                 answer_link("lo", texts[i]);
@@ -396,7 +396,7 @@ static void test_read_later(_unused_ void **state) {
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
         LeaseLower lower = {.index = 9};
-        WireLease lease;
+        IpcLease lease;
 
         answer_link("lo", text);
         answer_link("rn12345", NULL);
@@ -414,7 +414,7 @@ static void test_read_later(_unused_ void **state) {
 }
 
 static void test_names(_unused_ void **state) {
-        WireLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
+        IpcLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
         char name[IFNAMSIZ];
 
         assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
@@ -424,7 +424,7 @@ static void test_names(_unused_ void **state) {
         assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
 }
 
-static int read_lease(Netlink *netlink, WireLease *ret, Refusal *refusal) {
+static int read_lease(Netlink *netlink, IpcLease *ret, Refusal *refusal) {
         return record_read(netlink, 0x12345, ret, NULL, refusal);
 }
 
@@ -432,7 +432,7 @@ static void test_read(_unused_ void **state) {
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = fake_kernel();
         LeaseLower lower;
-        WireLease lease;
+        IpcLease lease;
 
         netlink.knows_nsid = true;
         netlink.nsid = 5;
@@ -483,7 +483,7 @@ static void test_read_queues(_unused_ void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 Netlink netlink = fake_kernel();
                 Refusal refusal = {};
-                WireLease lease;
+                IpcLease lease;
 
                 tap_queues = cases[i].tap;
                 answer_link("lo", cases[i].text);
@@ -504,7 +504,7 @@ static void test_read_queues(_unused_ void **state) {
 
 static void test_read_nothing(_unused_ void **state) {
         static const char *const aliases[] = {NULL, "", "somebody's"};
-        WireLease lease = {.id = 7}, before = lease;
+        IpcLease lease = {.id = 7}, before = lease;
         Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = fake_kernel();
 
@@ -543,14 +543,14 @@ static void test_read_nothing(_unused_ void **state) {
  * the lease may live, and a scan that took it for gone would end it for rawnetd. */
 static void test_read_refused(_unused_ void **state) {
         static const int refusals[] = {ENOBUFS, ENOMEM, EINTR, EPERM, EBUSY};
-        WireLease before;
+        IpcLease before;
 
         memset(&before, 0xaa, sizeof(before));
         for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
                 for (unsigned step = 0; step < 3; step++) {
                         Refusal refusal = REFUSAL_UNTOUCHED;
                         Netlink netlink = fake_kernel();
-                        WireLease lease = before;
+                        IpcLease lease = before;
 
                         if (step > 0)
                                 answer_link("lo", PLAIN);
@@ -568,7 +568,7 @@ static void test_read_refused(_unused_ void **state) {
 /* Each step of reading fails once: never "no such lease" (a scan would take the lease for ended),
  * never half a record. */
 static void test_read_faults(_unused_ void **state) {
-        WireLease before;
+        IpcLease before;
         bool fired = true;
         unsigned n = 0;
 
@@ -576,7 +576,7 @@ static void test_read_faults(_unused_ void **state) {
         while (fired) {
                 Refusal refusal = REFUSAL_UNTOUCHED;
                 Netlink netlink = fake_kernel();
-                WireLease lease = before;
+                IpcLease lease = before;
                 int r;
 
                 answer_link("lo", PLAIN);

@@ -6,7 +6,7 @@
 static const MacAddress foreign = {{0xbc, 0x24, 0x11, 0, 0, 1}};
 
 static void check_text(LearnRefusal why, const Network *network, const char *const *words) {
-        WireLease lease = {
+        IpcLease lease = {
                 .refused_mac = foreign, .refused_why = (uint8_t)why, .network = "vlab.300"};
         char text[REFUSAL_TEXT_MAX];
 
@@ -20,7 +20,7 @@ static void check_text(LearnRefusal why, const Network *network, const char *con
         check_text(why, network, (const char *const[]){"vlab.300", __VA_ARGS__, NULL})
 
 static void test_nothing(_unused_ void **state) {
-        WireLease lease = {.network = "lab"};
+        IpcLease lease = {.network = "lab"};
         char text[REFUSAL_TEXT_MAX] = "x";
 
         assert_string_equal(refused_text(&lease, NULL, text), "");

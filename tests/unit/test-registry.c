@@ -4,22 +4,22 @@
 #include "helper/registry.h"
 #include "test.h"
 
-static WireLease lease_of(uint32_t id, const char *network) {
-        WireLease lease = {.id = id, .uid = 1000, .mtu = 1500, .queues = 1};
+static IpcLease lease_of(uint32_t id, const char *network) {
+        IpcLease lease = {.id = id, .uid = 1000, .mtu = 1500, .queues = 1};
 
         put_text(lease.network, sizeof(lease.network), network);
         return lease;
 }
 
 static int put(Registry *registry, uint32_t id) {
-        WireLease lease = lease_of(id, "lab");
+        IpcLease lease = lease_of(id, "lab");
 
         return registry_put(registry, &lease, 3, 0);
 }
 
 static void test_put_and_find(_unused_ void **state) {
         Registry r = {0};
-        WireLease lease;
+        IpcLease lease;
 
         assert_null(registry_find(&r, RAWNET_ID_MIN));
         /* In an order that makes it sort: 389 is prime to 1009. */
@@ -42,7 +42,7 @@ static void test_put_and_find(_unused_ void **state) {
 }
 
 static void test_changes(_unused_ void **state) {
-        WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
+        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab");
         Registry r = {0};
 
         assert_int_equal(registry_put(&r, &lease, 3, 0), 1);
@@ -85,9 +85,9 @@ static void test_mtu(_unused_ void **state) {
                      {1300, 1300, 1300},
                      {1450, 1450, 1300},
                      {9000, 1500, 1300}};
-        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"),
-                  direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
-                  other = lease_of(RAWNET_ID_MIN + 2, "lab");
+        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab"),
+                 direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
+                 other = lease_of(RAWNET_ID_MIN + 2, "lab");
         Registry r = {0};
 
         direct.isolation = ISOLATION_DIRECT;
@@ -115,8 +115,7 @@ static void test_mtu(_unused_ void **state) {
 
 /* A VLAN interface that keeps its leases below what its parent carries again. */
 static void test_outgrown(_unused_ void **state) {
-        WireLease lease = lease_of(RAWNET_ID_MIN, "lab"),
-                  plain = lease_of(RAWNET_ID_MIN + 1, "lab");
+        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab"), plain = lease_of(RAWNET_ID_MIN + 1, "lab");
         Registry r = {0};
 
         lease.vlan = 100;
@@ -137,7 +136,7 @@ static void test_outgrown(_unused_ void **state) {
 
 /* What has the index of an interface that went is another interface. */
 static void test_lower_gone(_unused_ void **state) {
-        WireLease lease = lease_of(RAWNET_ID_MIN, "lab");
+        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab");
         Registry r = {0};
         size_t position = 0;
 
@@ -152,7 +151,7 @@ static void test_lower_gone(_unused_ void **state) {
 
 static void test_scan(_unused_ void **state) {
         Registry r = {0};
-        WireLease lost;
+        IpcLease lost;
 
         for (uint32_t i = 0; i < 5; i++)
                 assert_int_equal(put(&r, RAWNET_ID_MIN + i), 1);
@@ -187,7 +186,7 @@ static void test_count(_unused_ void **state) {
         Registry r = {0};
 
         for (uint32_t i = 0; i < ARRAY_SIZE(networks); i++) {
-                WireLease lease = lease_of(RAWNET_ID_MIN + i, networks[i]);
+                IpcLease lease = lease_of(RAWNET_ID_MIN + i, networks[i]);
 
                 lease.gone = i == 0;
                 assert_int_equal(registry_put(&r, &lease, 1, 0), 1);
@@ -203,7 +202,7 @@ static void test_count(_unused_ void **state) {
 /* A user's, over all networks; closed ones count until their holder lets go. */
 static void test_count_queues(_unused_ void **state) {
         Registry r = {0};
-        WireLease lease;
+        IpcLease lease;
 
         assert_int_equal(registry_count_queues(&r, 1000), 0);
         for (uint32_t i = 0; i < 4; i++) {
@@ -227,7 +226,7 @@ static void test_count_queues(_unused_ void **state) {
 
 static void test_faults(_unused_ void **state) {
         Registry r = {0};
-        WireLease lost;
+        IpcLease lost;
 
         fault_arm(1, 0);
         assert_int_equal(put(&r, RAWNET_ID_MIN), -ENOMEM);

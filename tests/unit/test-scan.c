@@ -50,10 +50,10 @@ int __wrap_nsid_ask(_unused_ Netlink *netlink, uint32_t first, uint32_t last, Ns
         return 0;
 }
 
-int __wrap_record_read(Netlink *netlink, uint32_t id, WireLease *ret, LeaseLower *ret_lower,
+int __wrap_record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lower,
                        Refusal *ret_refusal);
-int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret,
-                       LeaseLower *ret_lower, Refusal *ret_refusal) {
+int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lower,
+                       Refusal *ret_refusal) {
         if (id == of_the_future)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "a later version of rawnet opened lease %u", id);
@@ -61,23 +61,23 @@ int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, WireLease *ret,
                 return refuse_errno(ret_refusal, ENOBUFS, "interface lo");
         for (const uint32_t *a = alive; *a; a++)
                 if (*a == id) {
-                        *ret = (WireLease){.id = id};
+                        *ret = (IpcLease){.id = id};
                         *ret_lower = (LeaseLower){.index = id & 0xff, .mtu = 1400};
                         return 0;
                 }
         return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
 }
 
-int __wrap_report_send(int fd, ReportType type, const WireLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const WireLease *lease,
+int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
                        uint32_t value) {
         told.scanned = type == REPORT_SCANNED;
         told.whole = told.scanned && value == SCAN_WHOLE;
         return 0;
 }
 
-int __wrap_report_lease(int fd, const WireLease *lease, uint32_t lower, uint32_t carries);
-int __wrap_report_lease(_unused_ int fd, const WireLease *lease, uint32_t lower, uint32_t carries) {
+int __wrap_report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries);
+int __wrap_report_lease(_unused_ int fd, const IpcLease *lease, uint32_t lower, uint32_t carries) {
         told.scanned = false;
         assert_int_equal(lower, lease->id & 0xff);
         assert_int_equal(carries, 1400);

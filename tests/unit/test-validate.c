@@ -32,13 +32,12 @@ int __wrap_access(const char *path, int mode) {
 }
 
 #define ALL_FEATURES                                                                               \
-        (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
-         WIRE_FEATURE_USER_NAMESPACE)
+        (IPC_FEATURE_VLAN | IPC_FEATURE_VHOST_NET | IPC_FEATURE_EGRESS | IPC_FEATURE_USER_NAMESPACE)
 
 typedef struct Fixture {
         Registry registry;
         LeaseContext context;
-        WireOpen request;
+        IpcOpen request;
         LeasePlan plan;
         Refusal refusal;
 } Fixture;
@@ -61,16 +60,16 @@ static int setup(void **state) {
         put_text(file.path, sizeof(file.path), "/etc/rawnet/networks/lab.conf");
         put_text(file.parent, sizeof(file.parent), "eth1");
         f->context = (LeaseContext){.features = ALL_FEATURES, .registry = &f->registry};
-        f->request = (WireOpen){.uid = 1000,
-                                .kind = KIND_TAP,
-                                .queues = 2,
-                                .mac_mode = WIRE_MAC_GIVEN,
-                                .mac = {{0x52, 0x54, 0x00, 1, 2, 3}},
-                                .vnet_hdr = 1,
-                                .vlan = 150,
-                                .protocol = ETH_P_8021Q,
-                                .mode = MODE_PRIVATE,
-                                .isolation = ISOLATION_STRICT};
+        f->request = (IpcOpen){.uid = 1000,
+                               .kind = KIND_TAP,
+                               .queues = 2,
+                               .mac_mode = IPC_MAC_GIVEN,
+                               .mac = {{0x52, 0x54, 0x00, 1, 2, 3}},
+                               .vnet_hdr = 1,
+                               .vlan = 150,
+                               .protocol = ETH_P_8021Q,
+                               .mode = MODE_PRIVATE,
+                               .isolation = ISOLATION_STRICT};
         put_text(f->request.network, sizeof(f->request.network), "lab.150");
         put_text(f->request.parent, sizeof(f->request.parent), "eth1");
         *state = f;
@@ -105,11 +104,11 @@ static void test_good(void **state) {
 static void test_shapes(void **state) {
         Fixture *f = *state;
 
-        f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
+        f->context.features |= IPC_FEATURE_CHECKSUM_TRICK;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
         assert_false(f->plan.limits_filters);
-        f->context.features |= WIRE_FEATURE_FILTER_LIMIT;
+        f->context.features |= IPC_FEATURE_FILTER_LIMIT;
         assert_int_equal(judge(f), 0);
         assert_true(f->plan.limits_filters);
         f->request.kind = KIND_PACKET;
@@ -147,7 +146,7 @@ static void test_kind_not_offered(void **state) {
  * member of their own. */
 static void test_changed_since_asked(void **state) {
         Fixture *f = *state;
-        WireOpen good = f->request;
+        IpcOpen good = f->request;
 
         f->request.vlan = 151;
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "lab.150", "changed",
@@ -182,7 +181,7 @@ static void test_mac(void **state) {
         f->request.mac = (MacAddress){{0x53, 0x54, 0x00, 1, 2, 3}};
         assert_refused(judge(f), RAWNET_INVALID_ARGS, &f->refusal, "53:54:00:01:02:03");
         f->request.mac = (MacAddress){};
-        f->request.mac_mode = WIRE_MAC_LEARN;
+        f->request.mac_mode = IPC_MAC_LEARN;
         assert_int_equal(judge(f), 0);
         f->request.kind = KIND_PACKET;
         assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "lab.150", "learn", "tap");
@@ -192,7 +191,7 @@ static void test_kernel(void **state) {
         Fixture *f = *state;
 
         f->request.vhost = 1;
-        f->context.features = ALL_FEATURES & ~WIRE_FEATURE_VHOST_NET;
+        f->context.features = ALL_FEATURES & ~IPC_FEATURE_VHOST_NET;
         assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "/dev/vhost-net", "vhost_net");
         /* Loaded since. */
         has_vhost_net = true;
@@ -200,7 +199,7 @@ static void test_kernel(void **state) {
         has_vhost_net = false;
         f->request.vhost = 0;
         /* The child will say what is wrong, if it still is. */
-        f->context.features = ALL_FEATURES & ~WIRE_FEATURE_EGRESS;
+        f->context.features = ALL_FEATURES & ~IPC_FEATURE_EGRESS;
         for (f->request.kind = KIND_TAP; f->request.kind <= KIND_PACKET; f->request.kind++)
                 assert_int_equal(judge(f), 0);
 }
@@ -212,7 +211,7 @@ static void test_direct_and_the_trick(void **state) {
         file.isolation = ISOLATION_DIRECT;
         f->request.kind = KIND_PACKET;
         f->request.isolation = ISOLATION_DIRECT;
-        f->context.features |= WIRE_FEATURE_CHECKSUM_TRICK;
+        f->context.features |= IPC_FEATURE_CHECKSUM_TRICK;
         for (int anti_spoof = 0; anti_spoof <= 1; anti_spoof++) {
                 file.anti_spoof = anti_spoof;
                 assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "Isolation=direct",
@@ -225,7 +224,7 @@ static void test_direct_and_the_trick(void **state) {
 
 static void test_full(void **state) {
         Fixture *f = *state;
-        WireLease lease = {.id = RAWNET_ID_MIN};
+        IpcLease lease = {.id = RAWNET_ID_MIN};
 
         put_text(lease.network, sizeof(lease.network), "lab.100");
         assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);

@@ -3,17 +3,17 @@
 
 /*
  * What rawnetd and rawnet-helper say to each other: fixed-size structs over SOCK_SEQPACKET on
- * /run/rawnet/helper.sock, both on one machine and of one build (WIRE_VERSION guards an upgrade in
+ * /run/rawnet/helper.sock, both on one machine and of one build (IPC_VERSION guards an upgrade in
  * between).
  *
- *   rawnetd → helper   one WireRequest a message, no descriptors
- *   helper → rawnetd   one WireReply a message, with the lease's descriptors on WIRE_OPENED
+ *   rawnetd → helper   one IpcRequest a message, no descriptors
+ *   helper → rawnetd   one IpcReply a message, with the lease's descriptors on IPC_OPENED
  *
- * Every request is answered by exactly one final reply with its serial (WIRE_OPENED, WIRE_DONE,
- * WIRE_STATISTICS or WIRE_REFUSED); WIRE_LIST is answered by a WIRE_LEASE for each lease and then
- * WIRE_DONE, WIRE_CHECK by at most WIRE_FINDINGS_MAX times WIRE_FINDING and then WIRE_DONE. From its first WIRE_LIST on a connection also hears, with serial 0: WIRE_ENDED,
- * WIRE_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
- * not know), WIRE_FEATURES, in the order in which they happened. Of a lease that it opens it hears by WIRE_OPENED
+ * Every request is answered by exactly one final reply with its serial (IPC_OPENED, IPC_DONE,
+ * IPC_STATISTICS or IPC_REFUSED); IPC_LIST is answered by an IPC_LEASE for each lease and then
+ * IPC_DONE, IPC_CHECK by at most IPC_FINDINGS_MAX times IPC_FINDING and then IPC_DONE. From its first IPC_LIST on a connection also hears, with serial 0: IPC_ENDED,
+ * IPC_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
+ * not know), IPC_FEATURES, in the order in which they happened. Of a lease that it opens it hears by IPC_OPENED
  * first. Replies to different requests come in any order.
  *
  * The reserved members are the compiler's padding given names, so that an initializer makes every
@@ -25,33 +25,33 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define WIRE_VERSION UINT32_C(0x726e000c)
-#define WIRE_STATISTICS_COUNT                                                                      \
+#define IPC_VERSION UINT32_C(0x726e000c)
+#define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
-typedef enum WireOperation {
-        WIRE_OPEN = 1,
-        WIRE_CLOSE,
-        WIRE_LIST,
-        WIRE_STATISTICS_OF,
-        WIRE_HOST_UP,    /* makes a network's host leg, if it is not there */
-        WIRE_HOST_DOWN,  /* removes it, if it is */
-        WIRE_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
+typedef enum IpcOperation {
+        IPC_OPEN = 1,
+        IPC_CLOSE,
+        IPC_LIST,
+        IPC_STATISTICS_OF,
+        IPC_HOST_UP,    /* makes a network's host leg, if it is not there */
+        IPC_HOST_DOWN,  /* removes it, if it is */
+        IPC_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
                             decides which */
-        WIRE_CHECK,      /* judges a network, and changes nothing */
-} WireOperation;
+        IPC_CHECK,      /* judges a network, and changes nothing */
+} IpcOperation;
 
-typedef enum WireMacMode {
-        WIRE_MAC_GIVEN = 1, /* the caller's, not a reserved one (mac_is_reserved()) */
-        WIRE_MAC_RANDOM,    /* the helper picks one that nobody has */
-        WIRE_MAC_LEARN,   /* the guest's first frame says it (tap only); no reserved one but that in
+typedef enum IpcMacMode {
+        IPC_MAC_GIVEN = 1, /* the caller's, not a reserved one (mac_is_reserved()) */
+        IPC_MAC_RANDOM,    /* the helper picks one that nobody has */
+        IPC_MAC_LEARN,    /* the guest's first frame says it (tap only); no reserved one but that in
                              mac */
-        WIRE_MAC_DERIVED, /* derived by rawnetd for this owner, network and lease name; a reserved
+        IPC_MAC_DERIVED,  /* derived by rawnetd for this owner, network and lease name; a reserved
                              one */
-        WIRE_MAC_RESERVED, /* the caller's, a reserved one; polkit said yes to that */
-} WireMacMode;
+        IPC_MAC_RESERVED, /* the caller's, a reserved one; polkit said yes to that */
+} IpcMacMode;
 
-typedef struct WireOpen {
+typedef struct IpcOpen {
         char network[RAWNET_FULL_NAME_MAX +
                      1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
@@ -59,10 +59,10 @@ typedef struct WireOpen {
         uint32_t uid;      /* owner: rawnetd's word */
         uint32_t kind;     /* LeaseKind */
         uint32_t queues;   /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
-        uint32_t mac_mode; /* WireMacMode */
-        MacAddress mac; /* WIRE_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease
+        uint32_t mac_mode; /* IpcMacMode */
+        MacAddress mac;   /* IPC_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease
                            name, or zero; else zero */
-        uint8_t vhost;  /* 0 or 1; tap only */
+        uint8_t vhost;    /* 0 or 1; tap only */
         uint8_t vnet_hdr; /* 0 or 1 */
         /* What the network's file said when polkit was asked (common/terms.h). The helper compares
          * it with the file it reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that
@@ -73,14 +73,14 @@ typedef struct WireOpen {
         uint32_t mode;      /* NetworkMode */
         uint32_t isolation; /* Isolation of this lease */
         uint8_t file_digest[NETWORK_DIGEST_SIZE];
-} WireOpen;
+} IpcOpen;
 
 /* A network's own interface in the host's namespace (HostInterface=). */
-typedef struct WireHost {
+typedef struct IpcHost {
         char network[RAWNET_NETWORK_NAME_MAX +
                      1]; /* NAME of the file, NUL-padded like all strings */
         uint8_t reserved;
-        /* WIRE_HOST_UP only: what the file said when polkit was asked (common/terms.h). The helper
+        /* IPC_HOST_UP only: what the file said when polkit was asked (common/terms.h). The helper
          * refuses a difference. */
         char parent[IFNAMSIZ];
         char interface[IFNAMSIZ];
@@ -88,27 +88,27 @@ typedef struct WireHost {
         uint16_t vlan;
         uint16_t protocol;
         uint8_t file_digest[NETWORK_DIGEST_SIZE];
-} WireHost;
+} IpcHost;
 
-typedef struct WireCheck {
+typedef struct IpcCheck {
         /* NAME.VID, or NAME, which for a range of VLANs means all of them; NUL-padded */
         char network[RAWNET_FULL_NAME_MAX + 1];
         uint8_t kinds; /* KIND_BIT()s, at least one: ports of these kinds are rehearsed, as far as
                           the network offers them */
         uint8_t reserved;
-} WireCheck;
+} IpcCheck;
 
-typedef struct WireRequest {
-        uint32_t version;   /* WIRE_VERSION */
-        uint32_t operation; /* WireOperation */
+typedef struct IpcRequest {
+        uint32_t version;   /* IPC_VERSION */
+        uint32_t operation; /* IpcOperation */
         uint64_t serial;    /* not 0; the caller's, comes back in the reply */
-        uint32_t lease;     /* WIRE_CLOSE, WIRE_STATISTICS_OF; else 0 */
+        uint32_t lease;     /* IPC_CLOSE, IPC_STATISTICS_OF; else 0 */
         union {
-                WireOpen open;   /* WIRE_OPEN. The larger one: its zeros are all zeros. */
-                WireHost host;   /* WIRE_HOST_UP, WIRE_HOST_DOWN; zero behind it */
-                WireCheck check; /* WIRE_CHECK; zero behind it */
+                IpcOpen open;   /* IPC_OPEN. The larger one: its zeros are all zeros. */
+                IpcHost host;   /* IPC_HOST_UP, IPC_HOST_DOWN; zero behind it */
+                IpcCheck check; /* IPC_CHECK; zero behind it */
         };
-} WireRequest;
+} IpcRequest;
 
 /* mac=learn: why the port does not take an address that its guest named. */
 typedef enum LearnRefusal {
@@ -122,7 +122,7 @@ typedef enum LearnRefusal {
 
 /* A lease as the kernel holds it (alias of its namespace's lo; helper/kernel/record.c is the only
  * reader and writer of that text). */
-typedef struct WireLease {
+typedef struct IpcLease {
         uint32_t id;
         uint32_t uid;
         uint32_t kind;      /* LeaseKind */
@@ -144,36 +144,36 @@ typedef struct WireLease {
         uint8_t refused_why; /* LearnRefusal, while learning */
         MacAddress refused_mac; /* the last address that was refused, or zero */
         uint8_t reserved[2];
-} WireLease;
+} IpcLease;
 
-typedef enum WireReplyType {
-        WIRE_OPENED =
+typedef enum IpcReplyType {
+        IPC_OPENED =
                 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
-        WIRE_LEASE,      /* lease */
-        WIRE_STATISTICS, /* statistics, already turned to the guest's side */
-        WIRE_DONE,       /* nothing more; after WIRE_LIST: features is set */
-        WIRE_REFUSED,    /* refusal */
-        WIRE_ENDED,      /* lease.id, reason */
-        WIRE_FINDING,    /* finding */
-        WIRE_FEATURES,   /* features, which are others now */
-} WireReplyType;
+        IPC_LEASE, /* lease */
+        IPC_STATISTICS, /* statistics, already turned to the guest's side */
+        IPC_DONE,       /* nothing more; after IPC_LIST: features is set */
+        IPC_REFUSED,    /* refusal */
+        IPC_ENDED,      /* lease.id, reason */
+        IPC_FINDING,    /* finding */
+        IPC_FEATURES,   /* features, which are others now */
+} IpcReplyType;
 
-typedef enum WireEndReason {
-        WIRE_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed */
-        WIRE_END_CLOSED, /* by WIRE_CLOSE; ports gone now, the namespace when the holder lets go */
-        WIRE_END_LINK_GONE, /* parent or VLAN interface was deleted; likewise */
-        WIRE_END_NAMESPACE, /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease
+typedef enum IpcEndReason {
+        IPC_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed */
+        IPC_END_CLOSED,    /* by IPC_CLOSE; ports gone now, the namespace when the holder lets go */
+        IPC_END_LINK_GONE, /* parent or VLAN interface was deleted; likewise */
+        IPC_END_NAMESPACE, /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease
                                no longer counts */
-} WireEndReason;
+} IpcEndReason;
 
-/* Bits of WireReply.features */
-#define WIRE_FEATURE_VLAN 1u      /* the kernel has 802.1Q (or will load it) */
-#define WIRE_FEATURE_VHOST_NET 2u /* /dev/vhost-net can be opened */
-#define WIRE_FEATURE_EGRESS 4u    /* nft netdev egress hook: packet leases possible */
-#define WIRE_FEATURE_CHECKSUM_TRICK                                                                \
+/* Bits of IpcReply.features */
+#define IPC_FEATURE_VLAN 1u      /* the kernel has 802.1Q (or will load it) */
+#define IPC_FEATURE_VHOST_NET 2u /* /dev/vhost-net can be opened */
+#define IPC_FEATURE_EGRESS 4u    /* nft netdev egress hook: packet leases possible */
+#define IPC_FEATURE_CHECKSUM_TRICK                                                                 \
         8u /* this kernel has the checksum trick: frames pass a completing veth first */
-#define WIRE_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
-#define WIRE_FEATURE_FILTER_LIMIT                                                                  \
+#define IPC_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
+#define IPC_FEATURE_FILTER_LIMIT                                                                   \
         32u /* net.core.optmem_max is a setting of each namespace (Linux 6.7) */
 
 /* What a finding means for who opens a port on the network. */
@@ -208,10 +208,10 @@ typedef enum FindingDetail {
         FINDING_DETAIL_COUNT,
 } FindingDetail;
 
-#define WIRE_FINDINGS_MAX 48u
-#define WIRE_WHERE_MAX 192u /* as Network.path */
+#define IPC_FINDINGS_MAX 48u
+#define IPC_WHERE_MAX 192u /* as Network.path */
 
-typedef struct WireFinding {
+typedef struct IpcFinding {
         uint32_t error; /* RawnetError; RAWNET_OK with FINDING_NOTE and FINDING_FACT */
         int32_t kernel_errno;
         uint8_t severity; /* FindingSeverity */
@@ -220,45 +220,45 @@ typedef struct WireFinding {
         uint8_t kinds;    /* KIND_BIT()s: the kinds of ports that it is about, at least one */
         uint16_t vlan;    /* the only VLAN of the network that it is about; 0: all */
         uint16_t reserved;
-        char where[WIRE_WHERE_MAX];  /* printable, may be "" */
+        char where[IPC_WHERE_MAX];   /* printable, may be "" */
         char text[REFUSAL_TEXT_MAX]; /* a sentence: what, where, what to do */
-} WireFinding;
+} IpcFinding;
 
-typedef struct WireReply {
+typedef struct IpcReply {
         uint32_t version;
-        uint32_t type; /* WireReplyType */
+        uint32_t type; /* IpcReplyType */
         uint64_t serial;
-        uint32_t reason; /* WireEndReason */
+        uint32_t reason; /* IpcEndReason */
         uint32_t features;
-        WireLease lease;
+        IpcLease lease;
         union {
                 /* The largest one first: an initializer that names none makes all of it zero. */
-                WireFinding finding;
+                IpcFinding finding;
                 struct {
                         uint32_t error; /* RawnetError */
                         int32_t kernel_errno;
                         char text[REFUSAL_TEXT_MAX];
                 } refusal;
-                uint64_t statistics[WIRE_STATISTICS_COUNT];
+                uint64_t statistics[IPC_STATISTICS_COUNT];
         };
-} WireReply;
+} IpcReply;
 
 /* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums
  * and counts in range, everything that the operation does not use zero? size is what was received.
  * 0 or -EBADMSG. Pure functions, fuzz targets. */
-int wire_request_check(const WireRequest *request, size_t size);
-int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds);
+int ipc_request_check(const IpcRequest *request, size_t size);
+int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds);
 
 /* Could this finding, this lease be in a reply? 0 or -EBADMSG. */
-int wire_finding_check(const WireFinding *finding);
-int wire_lease_check(const WireLease *lease);
+int ipc_finding_check(const IpcFinding *finding);
+int ipc_lease_check(const IpcLease *lease);
 
 /* "rn1a2b3c" or, of a lease with a name, "rn1a2b3c (NAME)": what people see. Returns buffer. */
-#define WIRE_LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
-const char *wire_lease_label(const WireLease *lease, char buffer[static WIRE_LEASE_LABEL_SIZE]);
+#define IPC_LEASE_LABEL_SIZE (16 + RAWNET_LEASE_NAME_MAX + 4)
+const char *ipc_lease_label(const IpcLease *lease, char buffer[static IPC_LEASE_LABEL_SIZE]);
 
 /* Does a process in the lease's namespace wait for the guest's first frame? */
-bool wire_lease_learns(const WireLease *lease);
+bool ipc_lease_learns(const IpcLease *lease);
 
 /* rtnl_link_stats64's field name of statistics[i], as GetStatistics() shows it ("rx_packets" …). */
-const char *wire_statistics_name(size_t i);
+const char *ipc_statistics_name(size_t i);

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* wire_reply_check(): what rawnetd takes from the helper may be put on the bus. The last byte is
+/* ipc_reply_check(): what rawnetd takes from the helper may be put on the bus. The last byte is
  * the number of descriptors. */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t n_fds = size > 0 ? data[size - 1] : 0;
-        WireReply reply = {0};
+        IpcReply reply = {0};
 
         memcpy(&reply, data, MIN_OF(size, sizeof(reply)));
-        if (wire_reply_check(&reply, size, n_fds) != 0) {
-                reply.version = WIRE_VERSION;
-                if (wire_reply_check(&reply, sizeof(reply), n_fds) != 0)
+        if (ipc_reply_check(&reply, size, n_fds) != 0) {
+                reply.version = IPC_VERSION;
+                if (ipc_reply_check(&reply, sizeof(reply), n_fds) != 0)
                         return 0;
         }
-        assert(reply.type >= WIRE_OPENED && reply.type <= WIRE_FEATURES);
-        assert(n_fds == 0 || (reply.type == WIRE_OPENED && n_fds <= RAWNET_FDS_MAX));
-        if (reply.type == WIRE_OPENED || reply.type == WIRE_LEASE) {
-                const WireLease *l = &reply.lease;
+        assert(reply.type >= IPC_OPENED && reply.type <= IPC_FEATURES);
+        assert(n_fds == 0 || (reply.type == IPC_OPENED && n_fds <= RAWNET_FDS_MAX));
+        if (reply.type == IPC_OPENED || reply.type == IPC_LEASE) {
+                const IpcLease *l = &reply.lease;
                 NetworkName name;
 
                 assert(l->id >= RAWNET_ID_MIN && l->id <= RAWNET_ID_MAX);
@@ -27,15 +27,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(interface_name_is_valid(l->parent) &&
                        text_is_printable_ascii(l->lease_name));
         }
-        if (reply.type == WIRE_FINDING) {
-                const WireFinding *f = &reply.finding;
+        if (reply.type == IPC_FINDING) {
+                const IpcFinding *f = &reply.finding;
 
                 assert(f->error == RAWNET_OK || rawnet_error_to_dbus((RawnetError)f->error));
                 assert(text_is_printable_utf8(f->text, strnlen(f->text, sizeof(f->text))));
                 assert(text_is_printable_utf8(f->where, strnlen(f->where, sizeof(f->where))));
                 assert(f->detail < FINDING_DETAIL_COUNT && f->kinds <= 3);
         }
-        if (reply.type == WIRE_REFUSED) {
+        if (reply.type == IPC_REFUSED) {
                 assert(rawnet_error_to_dbus((RawnetError)reply.refusal.error));
                 assert(strlen(reply.refusal.text) < sizeof(reply.refusal.text));
                 assert(text_is_printable_utf8(reply.refusal.text, strlen(reply.refusal.text)));

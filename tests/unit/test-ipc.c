@@ -2,13 +2,13 @@
 
 #include <linux/if_ether.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "test.h"
 
-static WireRequest good_open(void) {
-        return (WireRequest){
-                .version = WIRE_VERSION,
-                .operation = WIRE_OPEN,
+static IpcRequest good_open(void) {
+        return (IpcRequest){
+                .version = IPC_VERSION,
+                .operation = IPC_OPEN,
                 .serial = 1,
                 .open =
                         {
@@ -17,7 +17,7 @@ static WireRequest good_open(void) {
                                 .uid = 1000,
                                 .kind = KIND_TAP,
                                 .queues = 1,
-                                .mac_mode = WIRE_MAC_GIVEN,
+                                .mac_mode = IPC_MAC_GIVEN,
                                 .mac = {{0x52, 0x54, 0, 1, 2, 3}},
                                 .vnet_hdr = 1,
                                 .parent = "eth0",
@@ -29,8 +29,8 @@ static WireRequest good_open(void) {
         };
 }
 
-static WireLease good_lease(void) {
-        return (WireLease){
+static IpcLease good_lease(void) {
+        return (IpcLease){
                 .id = RAWNET_ID_MIN,
                 .uid = 1000,
                 .kind = KIND_PACKET,
@@ -47,15 +47,15 @@ static WireLease good_lease(void) {
         };
 }
 
-static int check_request(const WireRequest *request) {
-        return wire_request_check(request, sizeof(*request));
+static int check_request(const IpcRequest *request) {
+        return ipc_request_check(request, sizeof(*request));
 }
 
 /* A good request with one change. */
 #define check_open(expected, ...)                                                                  \
         do {                                                                                       \
-                WireRequest r = good_open();                                                       \
-                WireOpen *o = &r.open;                                                             \
+                IpcRequest r = good_open();                                                        \
+                IpcOpen *o = &r.open;                                                              \
                 (void)o;                                                                           \
                 assert_int_equal(check_request(&r), 0);                                            \
                 __VA_ARGS__;                                                                       \
@@ -65,17 +65,17 @@ static int check_request(const WireRequest *request) {
 #define bad(...) check_open(-EBADMSG, __VA_ARGS__)
 
 static void test_request_head(_unused_ void **state) {
-        WireRequest request = good_open();
+        IpcRequest request = good_open();
 
         for (size_t size = 0; size <= 2 * sizeof(request); size++)
-                assert_int_equal(wire_request_check(&request, size),
+                assert_int_equal(ipc_request_check(&request, size),
                                  size == sizeof(request) ? 0 : -EBADMSG);
         bad(r.version++);
         bad(r.version = 0);
         bad(r.serial = 0);
         good(r.serial = UINT64_MAX);
         bad(r.operation = 0);
-        bad(r.operation = WIRE_CHECK + 1);
+        bad(r.operation = IPC_CHECK + 1);
         bad(r.operation = UINT32_MAX);
         bad(r.lease = RAWNET_ID_MIN);
 }
@@ -131,7 +131,7 @@ static void test_open_numbers(_unused_ void **state) {
         bad(o->reserved_1 = 1);
 }
 
-static void set_network(WireOpen *o, const char *name, uint16_t vlan) {
+static void set_network(IpcOpen *o, const char *name, uint16_t vlan) {
         put_text(o->network, sizeof(o->network), name);
         o->vlan = vlan;
 }
@@ -157,25 +157,25 @@ static void test_open_mac(_unused_ void **state) {
         MacAddress none = {0};
 
         bad(o->mac = none);
-        bad(o->mac_mode = WIRE_MAC_RANDOM);
-        good(o->mac_mode = WIRE_MAC_RANDOM, o->mac = none);
-        good(o->mac_mode = WIRE_MAC_LEARN);
-        good(o->mac_mode = WIRE_MAC_LEARN, o->mac = none);
-        bad(o->mac_mode = WIRE_MAC_LEARN, o->mac = none, o->kind = KIND_PACKET);
+        bad(o->mac_mode = IPC_MAC_RANDOM);
+        good(o->mac_mode = IPC_MAC_RANDOM, o->mac = none);
+        good(o->mac_mode = IPC_MAC_LEARN);
+        good(o->mac_mode = IPC_MAC_LEARN, o->mac = none);
+        bad(o->mac_mode = IPC_MAC_LEARN, o->mac = none, o->kind = KIND_PACKET);
         bad(o->mac_mode = 0);
         bad(o->mac_mode = 0, o->mac = none);
-        bad(o->mac_mode = WIRE_MAC_DERIVED, o->mac = none);
-        bad(o->mac_mode = WIRE_MAC_RESERVED, o->mac = none);
-        good(o->mac_mode = WIRE_MAC_DERIVED);
-        good(o->mac_mode = WIRE_MAC_RESERVED);
-        bad(o->mac_mode = WIRE_MAC_RESERVED + 1);
+        bad(o->mac_mode = IPC_MAC_DERIVED, o->mac = none);
+        bad(o->mac_mode = IPC_MAC_RESERVED, o->mac = none);
+        good(o->mac_mode = IPC_MAC_DERIVED);
+        good(o->mac_mode = IPC_MAC_RESERVED);
+        bad(o->mac_mode = IPC_MAC_RESERVED + 1);
 }
 
 static void test_other_requests(_unused_ void **state) {
-        static const uint32_t by_lease[] = {WIRE_CLOSE, WIRE_STATISTICS_OF};
+        static const uint32_t by_lease[] = {IPC_CLOSE, IPC_STATISTICS_OF};
 
         for (size_t i = 0; i < 2; i++) {
-                WireRequest r = {.version = WIRE_VERSION, .operation = by_lease[i], .serial = 9};
+                IpcRequest r = {.version = IPC_VERSION, .operation = by_lease[i], .serial = 9};
 
                 assert_int_equal(check_request(&r), -EBADMSG);
                 r.lease = RAWNET_ID_MIN;
@@ -189,11 +189,11 @@ static void test_other_requests(_unused_ void **state) {
                 r.lease = UINT32_MAX;
                 assert_int_equal(check_request(&r), -EBADMSG);
         }
-        for (uint32_t operation = WIRE_CLOSE; operation <= WIRE_STATISTICS_OF; operation++) {
-                WireRequest r = {.version = WIRE_VERSION, .operation = operation, .serial = 9};
+        for (uint32_t operation = IPC_CLOSE; operation <= IPC_STATISTICS_OF; operation++) {
+                IpcRequest r = {.version = IPC_VERSION, .operation = operation, .serial = 9};
                 unsigned char *bytes = (unsigned char *)&r.open;
 
-                r.lease = operation == WIRE_LIST ? 0 : RAWNET_ID_MIN;
+                r.lease = operation == IPC_LIST ? 0 : RAWNET_ID_MIN;
                 assert_int_equal(check_request(&r), 0);
                 /* Every byte that is not used is zero. */
                 for (size_t i = 0; i < sizeof(r.open); i++) {
@@ -201,7 +201,7 @@ static void test_other_requests(_unused_ void **state) {
                         assert_int_equal(check_request(&r), -EBADMSG);
                         bytes[i] = 0;
                 }
-                r.lease = operation == WIRE_LIST ? RAWNET_ID_MIN : 0;
+                r.lease = operation == IPC_LIST ? RAWNET_ID_MIN : 0;
                 assert_int_equal(check_request(&r), -EBADMSG);
         }
 }
@@ -209,11 +209,11 @@ static void test_other_requests(_unused_ void **state) {
 #undef good
 #undef bad
 
-static WireRequest good_host(uint32_t operation) {
-        WireRequest r = {.version = WIRE_VERSION, .operation = operation, .serial = 1};
+static IpcRequest good_host(uint32_t operation) {
+        IpcRequest r = {.version = IPC_VERSION, .operation = operation, .serial = 1};
 
         put_text(r.host.network, sizeof(r.host.network), "lab");
-        if (operation == WIRE_HOST_UP) {
+        if (operation == IPC_HOST_UP) {
                 put_text(r.host.parent, sizeof(r.host.parent), "eth0");
                 put_text(r.host.interface, sizeof(r.host.interface), "lab0");
                 r.host.vlan = 100;
@@ -225,8 +225,8 @@ static WireRequest good_host(uint32_t operation) {
 
 #define check_host(expected, ...)                                                                  \
         do {                                                                                       \
-                WireRequest r = good_host(WIRE_HOST_UP);                                           \
-                WireHost *h = &r.host;                                                             \
+                IpcRequest r = good_host(IPC_HOST_UP);                                             \
+                IpcHost *h = &r.host;                                                              \
                 (void)h;                                                                           \
                 assert_int_equal(check_request(&r), 0);                                            \
                 __VA_ARGS__;                                                                       \
@@ -264,7 +264,7 @@ static void test_host_up(_unused_ void **state) {
         bad(h->protocol = 0);
         good(memset(h->file_digest, 0xff, sizeof(h->file_digest)));
         /* Every byte of the other, larger request is zero. */
-        for (size_t i = sizeof(WireHost); i < sizeof(WireOpen); i++)
+        for (size_t i = sizeof(IpcHost); i < sizeof(IpcOpen); i++)
                 bad(((unsigned char *)&r.open)[i] = 1);
 }
 
@@ -272,13 +272,13 @@ static void test_host_up(_unused_ void **state) {
 #undef bad
 
 static void test_bare_requests(_unused_ void **state) {
-        static const uint32_t bare[] = {WIRE_LIST, WIRE_HOST_SWEEP};
+        static const uint32_t bare[] = {IPC_LIST, IPC_HOST_SWEEP};
 
         for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
-                WireRequest r = {.version = WIRE_VERSION, .operation = bare[i], .serial = 1};
+                IpcRequest r = {.version = IPC_VERSION, .operation = bare[i], .serial = 1};
 
                 assert_int_equal(check_request(&r), 0);
-                for (size_t n = 0; n < sizeof(WireOpen); n++) {
+                for (size_t n = 0; n < sizeof(IpcOpen); n++) {
                         ((unsigned char *)&r.open)[n] = 1;
                         assert_int_equal(check_request(&r), -EBADMSG);
                         ((unsigned char *)&r.open)[n] = 0;
@@ -289,10 +289,10 @@ static void test_bare_requests(_unused_ void **state) {
 }
 
 static void test_host_down(_unused_ void **state) {
-        WireRequest down = good_host(WIRE_HOST_DOWN);
+        IpcRequest down = good_host(IPC_HOST_DOWN);
 
         assert_int_equal(check_request(&down), 0);
-        for (size_t i = 0; i < sizeof(WireOpen); i++) {
+        for (size_t i = 0; i < sizeof(IpcOpen); i++) {
                 if (i >= sizeof(down.host.network)) {
                         ((unsigned char *)&down.open)[i] = 1;
                         assert_int_equal(check_request(&down), -EBADMSG);
@@ -301,13 +301,13 @@ static void test_host_down(_unused_ void **state) {
         }
         down.lease = RAWNET_ID_MIN;
         assert_int_equal(check_request(&down), -EBADMSG);
-        down = good_host(WIRE_HOST_DOWN);
+        down = good_host(IPC_HOST_DOWN);
         put_text(down.host.network, sizeof(down.host.network), "lab.1");
         assert_int_equal(check_request(&down), -EBADMSG);
 }
 
-static WireRequest good_check(void) {
-        WireRequest r = {.version = WIRE_VERSION, .operation = WIRE_CHECK, .serial = 1};
+static IpcRequest good_check(void) {
+        IpcRequest r = {.version = IPC_VERSION, .operation = IPC_CHECK, .serial = 1};
 
         put_text(r.check.network, sizeof(r.check.network), "lab.100");
         r.check.kinds = KIND_BIT(KIND_TAP);
@@ -316,8 +316,8 @@ static WireRequest good_check(void) {
 
 #define check_check(expected, ...)                                                                 \
         do {                                                                                       \
-                WireRequest r = good_check();                                                      \
-                WireCheck *c = &r.check;                                                           \
+                IpcRequest r = good_check();                                                       \
+                IpcCheck *c = &r.check;                                                            \
                 (void)c;                                                                           \
                 assert_int_equal(check_request(&r), 0);                                            \
                 __VA_ARGS__;                                                                       \
@@ -338,19 +338,19 @@ static void test_check(_unused_ void **state) {
         bad(c->kinds = KIND_BIT(KIND_UNKNOWN));
         bad(c->reserved = 1);
         bad(r.lease = RAWNET_ID_MIN);
-        for (size_t i = sizeof(WireCheck); i < sizeof(WireOpen); i++)
+        for (size_t i = sizeof(IpcCheck); i < sizeof(IpcOpen); i++)
                 bad(((unsigned char *)&r.open)[i] = 1);
 }
 
 #undef good
 #undef bad
 
-static WireFinding good_finding(void) {
-        WireFinding f = {.error = RAWNET_KERNEL_REFUSED,
-                         .kernel_errno = EPERM,
-                         .severity = FINDING_ERROR,
-                         .topic = FINDING_PARENT,
-                         .kinds = KIND_BIT(KIND_TAP)};
+static IpcFinding good_finding(void) {
+        IpcFinding f = {.error = RAWNET_KERNEL_REFUSED,
+                        .kernel_errno = EPERM,
+                        .severity = FINDING_ERROR,
+                        .topic = FINDING_PARENT,
+                        .kinds = KIND_BIT(KIND_TAP)};
 
         put_text(f.where, sizeof(f.where), "eth0");
         put_text(f.text, sizeof(f.text), "network lab: Büro");
@@ -358,50 +358,49 @@ static WireFinding good_finding(void) {
 }
 
 static bool is_pushed(uint32_t type) {
-        return type == WIRE_ENDED || type == WIRE_FEATURES;
+        return type == IPC_ENDED || type == IPC_FEATURES;
 }
 
-static WireReply good_reply(uint32_t type) {
-        WireReply reply = {
-                .version = WIRE_VERSION, .type = type, .serial = is_pushed(type) ? 0 : 5};
+static IpcReply good_reply(uint32_t type) {
+        IpcReply reply = {.version = IPC_VERSION, .type = type, .serial = is_pushed(type) ? 0 : 5};
 
         switch (type) {
-        case WIRE_OPENED:
-        case WIRE_LEASE:
+        case IPC_OPENED:
+        case IPC_LEASE:
                 reply.lease = good_lease();
                 break;
-        case WIRE_STATISTICS:
-                for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++)
+        case IPC_STATISTICS:
+                for (size_t i = 0; i < IPC_STATISTICS_COUNT; i++)
                         reply.statistics[i] = UINT64_MAX - i;
                 break;
-        case WIRE_DONE:
-        case WIRE_FEATURES:
-                reply.features = WIRE_FEATURE_VLAN | WIRE_FEATURE_USER_NAMESPACE;
+        case IPC_DONE:
+        case IPC_FEATURES:
+                reply.features = IPC_FEATURE_VLAN | IPC_FEATURE_USER_NAMESPACE;
                 break;
-        case WIRE_REFUSED:
+        case IPC_REFUSED:
                 reply.refusal.error = RAWNET_KERNEL_REFUSED;
                 reply.refusal.kernel_errno = EPERM;
                 put_text(reply.refusal.text, sizeof(reply.refusal.text), "network lab: Büro");
                 break;
-        case WIRE_FINDING:
+        case IPC_FINDING:
                 reply.finding = good_finding();
                 break;
-        case WIRE_ENDED:
+        case IPC_ENDED:
                 reply.lease.id = RAWNET_ID_MAX;
-                reply.reason = WIRE_END_CLOSED;
+                reply.reason = IPC_END_CLOSED;
                 break;
         }
         return reply;
 }
 
-static int check_reply(const WireReply *reply) {
-        return wire_reply_check(reply, sizeof(*reply), reply->type == WIRE_OPENED ? 1 : 0);
+static int check_reply(const IpcReply *reply) {
+        return ipc_reply_check(reply, sizeof(*reply), reply->type == IPC_OPENED ? 1 : 0);
 }
 
 #define check_reply_of(wanted, expected, ...)                                                      \
         do {                                                                                       \
-                WireReply r = good_reply(wanted);                                                  \
-                WireLease *l = &r.lease;                                                           \
+                IpcReply r = good_reply(wanted);                                                   \
+                IpcLease *l = &r.lease;                                                            \
                 (void)l;                                                                           \
                 assert_int_equal(check_reply(&r), 0);                                              \
                 __VA_ARGS__;                                                                       \
@@ -411,56 +410,56 @@ static int check_reply(const WireReply *reply) {
 #define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
 
 static void test_reply_head(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_FEATURES; type++) {
-                WireReply reply = good_reply(type);
+        for (uint32_t type = IPC_OPENED; type <= IPC_FEATURES; type++) {
+                IpcReply reply = good_reply(type);
 
                 for (size_t n = 0; n <= RAWNET_FDS_MAX + 2; n++) {
-                        bool right = type == WIRE_OPENED ? n >= 1 && n <= RAWNET_FDS_MAX : n == 0;
+                        bool right = type == IPC_OPENED ? n >= 1 && n <= RAWNET_FDS_MAX : n == 0;
 
-                        assert_int_equal(wire_reply_check(&reply, sizeof(reply), n),
+                        assert_int_equal(ipc_reply_check(&reply, sizeof(reply), n),
                                          right ? 0 : -EBADMSG);
                 }
-                assert_int_equal(wire_reply_check(&reply, sizeof(reply), SIZE_MAX), -EBADMSG);
+                assert_int_equal(ipc_reply_check(&reply, sizeof(reply), SIZE_MAX), -EBADMSG);
                 for (size_t size = 0; size < sizeof(reply); size++)
-                        assert_int_equal(wire_reply_check(&reply, size, type == WIRE_OPENED),
+                        assert_int_equal(ipc_reply_check(&reply, size, type == IPC_OPENED),
                                          -EBADMSG);
-                assert_int_equal(wire_reply_check(&reply, sizeof(reply) + 1, type == WIRE_OPENED),
+                assert_int_equal(ipc_reply_check(&reply, sizeof(reply) + 1, type == IPC_OPENED),
                                  -EBADMSG);
                 bad(type, r.version++);
-                if (type != WIRE_ENDED)
+                if (type != IPC_ENDED)
                         bad(type, r.reason = 1);
-                if (type != WIRE_DONE && type != WIRE_FEATURES)
+                if (type != IPC_DONE && type != IPC_FEATURES)
                         bad(type, r.features = 1);
-                if (type == WIRE_LEASE)
+                if (type == IPC_LEASE)
                         good(type, r.serial = 0);
                 else
                         bad(type, r.serial = r.serial == 0);
         }
-        bad(WIRE_DONE, r.type = 0);
-        bad(WIRE_DONE, r.type = WIRE_FEATURES + 1);
-        bad(WIRE_DONE, r.type = UINT32_MAX);
-        good(WIRE_DONE, r.features = 63);
-        bad(WIRE_DONE, r.features = 64);
+        bad(IPC_DONE, r.type = 0);
+        bad(IPC_DONE, r.type = IPC_FEATURES + 1);
+        bad(IPC_DONE, r.type = UINT32_MAX);
+        good(IPC_DONE, r.features = 63);
+        bad(IPC_DONE, r.features = 64);
 }
 
 /* Byte by byte: what a type does not use must be zero. */
 static void test_reply_unused(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_FEATURES; type++) {
-                WireReply reply = good_reply(type);
+        for (uint32_t type = IPC_OPENED; type <= IPC_FEATURES; type++) {
+                IpcReply reply = good_reply(type);
                 unsigned char *bytes = (unsigned char *)&reply;
-                size_t lease = offsetof(WireReply, lease), body = offsetof(WireReply, refusal);
-                bool has_lease = type == WIRE_OPENED || type == WIRE_LEASE;
+                size_t lease = offsetof(IpcReply, lease), body = offsetof(IpcReply, refusal);
+                bool has_lease = type == IPC_OPENED || type == IPC_LEASE;
 
                 for (size_t i = lease; i < sizeof(reply); i++) {
                         bool used = i < body ? has_lease
-                                             : type == WIRE_STATISTICS || type == WIRE_REFUSED ||
-                                                       type == WIRE_FINDING;
+                                             : type == IPC_STATISTICS || type == IPC_REFUSED ||
+                                                       type == IPC_FINDING;
 
-                        if (type == WIRE_STATISTICS && i >= body + sizeof(reply.statistics))
+                        if (type == IPC_STATISTICS && i >= body + sizeof(reply.statistics))
                                 used = false;
-                        if (type == WIRE_REFUSED && i >= body + sizeof(reply.refusal))
+                        if (type == IPC_REFUSED && i >= body + sizeof(reply.refusal))
                                 used = false;
-                        if (used || (type == WIRE_ENDED && i < lease + sizeof(reply.lease.id)))
+                        if (used || (type == IPC_ENDED && i < lease + sizeof(reply.lease.id)))
                                 continue;
                         assert_int_equal(bytes[i], 0);
                         bytes[i] = 1;
@@ -471,7 +470,7 @@ static void test_reply_unused(_unused_ void **state) {
 }
 
 static void test_reply_lease(_unused_ void **state) {
-        for (uint32_t type = WIRE_OPENED; type <= WIRE_LEASE; type++) {
+        for (uint32_t type = IPC_OPENED; type <= IPC_LEASE; type++) {
                 good(type, l->id = RAWNET_ID_MAX);
                 bad(type, l->id = RAWNET_ID_MIN - 1);
                 bad(type, l->id = RAWNET_ID_MAX + 1);
@@ -521,86 +520,86 @@ static void test_reply_lease(_unused_ void **state) {
 /* Of a lease that a later version opened some things are not known. Nobody has opened one just now.
  */
 static void test_reply_later(_unused_ void **state) {
-        bad(WIRE_OPENED, l->later = 1);
-        good(WIRE_LEASE, l->later = 1);
-        bad(WIRE_LEASE, l->later = 2);
-        good(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT);
-        good(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT,
+        bad(IPC_OPENED, l->later = 1);
+        good(IPC_LEASE, l->later = 1);
+        bad(IPC_LEASE, l->later = 2);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT,
              l->vnet_hdr = 0, l->mtu = 0, l->since = 0);
-        bad(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->isolation = ISOLATION_STRICT);
-        bad(WIRE_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_DIRECT);
-        bad(WIRE_LEASE, l->later = 1, l->network[0] = '\0');
-        good(WIRE_LEASE, l->later = 1, l->queues = 255);
-        bad(WIRE_LEASE, l->later = 1, l->queues = 0);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->isolation = ISOLATION_STRICT);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_DIRECT);
+        bad(IPC_LEASE, l->later = 1, l->network[0] = '\0');
+        good(IPC_LEASE, l->later = 1, l->queues = 255);
+        bad(IPC_LEASE, l->later = 1, l->queues = 0);
 }
 
 static void test_learns(_unused_ void **state) {
-        WireLease lease = {.mac = {{0x52, 0x54, 0, 0, 0, 1}}};
+        IpcLease lease = {.mac = {{0x52, 0x54, 0, 0, 0, 1}}};
 
-        assert_false(wire_lease_learns(&lease));
+        assert_false(ipc_lease_learns(&lease));
         lease.mac = (MacAddress){{0}};
-        assert_true(wire_lease_learns(&lease));
+        assert_true(ipc_lease_learns(&lease));
         lease.gone = 1;
-        assert_false(wire_lease_learns(&lease));
+        assert_false(ipc_lease_learns(&lease));
         lease.gone = 0;
         lease.later = 1;
-        assert_false(wire_lease_learns(&lease));
+        assert_false(ipc_lease_learns(&lease));
 }
 
 static void test_reply_refusal(_unused_ void **state) {
-        bad(WIRE_REFUSED, r.refusal.error = 0);
-        bad(WIRE_REFUSED, r.refusal.error = RAWNET_ERROR_COUNT);
-        bad(WIRE_REFUSED, r.refusal.error = UINT32_MAX);
-        bad(WIRE_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY); /* with an errno */
-        good(WIRE_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY, r.refusal.kernel_errno = 0);
-        good(WIRE_REFUSED, r.refusal.kernel_errno = 4095);
-        bad(WIRE_REFUSED, r.refusal.kernel_errno = 4096);
-        bad(WIRE_REFUSED, r.refusal.kernel_errno = -1);
-        bad(WIRE_REFUSED, memset(r.refusal.text, 0, sizeof(r.refusal.text)));
-        bad(WIRE_REFUSED, r.refusal.text[3] = '\n');
-        bad(WIRE_REFUSED, r.refusal.text[3] = '\xff');
-        bad(WIRE_REFUSED, r.refusal.text[REFUSAL_TEXT_MAX - 1] = 'x');
-        bad(WIRE_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX));
-        good(WIRE_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX - 1));
+        bad(IPC_REFUSED, r.refusal.error = 0);
+        bad(IPC_REFUSED, r.refusal.error = RAWNET_ERROR_COUNT);
+        bad(IPC_REFUSED, r.refusal.error = UINT32_MAX);
+        bad(IPC_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY); /* with an errno */
+        good(IPC_REFUSED, r.refusal.error = RAWNET_NETWORK_BUSY, r.refusal.kernel_errno = 0);
+        good(IPC_REFUSED, r.refusal.kernel_errno = 4095);
+        bad(IPC_REFUSED, r.refusal.kernel_errno = 4096);
+        bad(IPC_REFUSED, r.refusal.kernel_errno = -1);
+        bad(IPC_REFUSED, memset(r.refusal.text, 0, sizeof(r.refusal.text)));
+        bad(IPC_REFUSED, r.refusal.text[3] = '\n');
+        bad(IPC_REFUSED, r.refusal.text[3] = '\xff');
+        bad(IPC_REFUSED, r.refusal.text[REFUSAL_TEXT_MAX - 1] = 'x');
+        bad(IPC_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX));
+        good(IPC_REFUSED, memset(r.refusal.text, 'x', REFUSAL_TEXT_MAX - 1));
 }
 
 static void test_reply_finding(_unused_ void **state) {
         for (unsigned severity = FINDING_ERROR; severity <= FINDING_FACT; severity++) {
                 const bool refuses = severity == FINDING_ERROR || severity == FINDING_BUSY,
                            either = severity == FINDING_WARNING;
-                WireFinding f = good_finding();
+                IpcFinding f = good_finding();
 
                 f.severity = (uint8_t)severity;
-                assert_int_equal(wire_finding_check(&f), refuses || either ? 0 : -EBADMSG);
+                assert_int_equal(ipc_finding_check(&f), refuses || either ? 0 : -EBADMSG);
                 f.error = RAWNET_OK;
-                assert_int_equal(wire_finding_check(&f), -EBADMSG); /* and an errno */
+                assert_int_equal(ipc_finding_check(&f), -EBADMSG); /* and an errno */
                 f.kernel_errno = 0;
-                assert_int_equal(wire_finding_check(&f), refuses ? -EBADMSG : 0);
+                assert_int_equal(ipc_finding_check(&f), refuses ? -EBADMSG : 0);
                 memset(f.text, 0, sizeof(f.text));
-                assert_int_equal(wire_finding_check(&f), severity == FINDING_FACT ? 0 : -EBADMSG);
+                assert_int_equal(ipc_finding_check(&f), severity == FINDING_FACT ? 0 : -EBADMSG);
         }
-        bad(WIRE_FINDING, r.finding.severity = 0);
-        bad(WIRE_FINDING, r.finding.severity = FINDING_FACT + 1);
-        bad(WIRE_FINDING, r.finding.topic = 0);
-        good(WIRE_FINDING, r.finding.topic = FINDING_LEASES);
-        bad(WIRE_FINDING, r.finding.topic = FINDING_LEASES + 1);
-        good(WIRE_FINDING, r.finding.detail = FINDING_HOST_OTHER);
-        bad(WIRE_FINDING, r.finding.detail = FINDING_DETAIL_COUNT);
-        bad(WIRE_FINDING, r.finding.kinds = 0);
-        bad(WIRE_FINDING, r.finding.kinds = KIND_BIT(KIND_UNKNOWN));
-        good(WIRE_FINDING, r.finding.vlan = 4094);
-        bad(WIRE_FINDING, r.finding.vlan = 4095);
-        bad(WIRE_FINDING, r.finding.reserved = 1);
-        bad(WIRE_FINDING, r.finding.error = RAWNET_ERROR_COUNT);
-        bad(WIRE_FINDING, r.finding.error = RAWNET_NETWORK_BUSY); /* and an errno */
-        bad(WIRE_FINDING, r.finding.kernel_errno = -1);
-        bad(WIRE_FINDING, r.finding.kernel_errno = 4096);
-        good(WIRE_FINDING, memset(r.finding.where, 0, sizeof(r.finding.where)));
-        bad(WIRE_FINDING, r.finding.where[1] = '\x1b');
-        bad(WIRE_FINDING, r.finding.where[WIRE_WHERE_MAX - 1] = 'x');
-        bad(WIRE_FINDING, r.finding.text[3] = '\n');
-        bad(WIRE_FINDING, r.finding.text[3] = '\xff');
-        bad(WIRE_FINDING, r.finding.text[REFUSAL_TEXT_MAX - 1] = 'x');
+        bad(IPC_FINDING, r.finding.severity = 0);
+        bad(IPC_FINDING, r.finding.severity = FINDING_FACT + 1);
+        bad(IPC_FINDING, r.finding.topic = 0);
+        good(IPC_FINDING, r.finding.topic = FINDING_LEASES);
+        bad(IPC_FINDING, r.finding.topic = FINDING_LEASES + 1);
+        good(IPC_FINDING, r.finding.detail = FINDING_HOST_OTHER);
+        bad(IPC_FINDING, r.finding.detail = FINDING_DETAIL_COUNT);
+        bad(IPC_FINDING, r.finding.kinds = 0);
+        bad(IPC_FINDING, r.finding.kinds = KIND_BIT(KIND_UNKNOWN));
+        good(IPC_FINDING, r.finding.vlan = 4094);
+        bad(IPC_FINDING, r.finding.vlan = 4095);
+        bad(IPC_FINDING, r.finding.reserved = 1);
+        bad(IPC_FINDING, r.finding.error = RAWNET_ERROR_COUNT);
+        bad(IPC_FINDING, r.finding.error = RAWNET_NETWORK_BUSY); /* and an errno */
+        bad(IPC_FINDING, r.finding.kernel_errno = -1);
+        bad(IPC_FINDING, r.finding.kernel_errno = 4096);
+        good(IPC_FINDING, memset(r.finding.where, 0, sizeof(r.finding.where)));
+        bad(IPC_FINDING, r.finding.where[1] = '\x1b');
+        bad(IPC_FINDING, r.finding.where[IPC_WHERE_MAX - 1] = 'x');
+        bad(IPC_FINDING, r.finding.text[3] = '\n');
+        bad(IPC_FINDING, r.finding.text[3] = '\xff');
+        bad(IPC_FINDING, r.finding.text[REFUSAL_TEXT_MAX - 1] = 'x');
 }
 
 /* Whatever refuse() makes can be sent. */
@@ -609,7 +608,7 @@ static void test_refusal_travels(_unused_ void **state) {
 
         memset(text, 0xe2, sizeof(text));
         for (size_t n = 1; n < sizeof(text); n += 37) {
-                WireReply reply = {.version = WIRE_VERSION, .type = WIRE_REFUSED, .serial = 1};
+                IpcReply reply = {.version = IPC_VERSION, .type = IPC_REFUSED, .serial = 1};
                 Refusal refusal;
 
                 text[n] = '\0';
@@ -623,24 +622,24 @@ static void test_refusal_travels(_unused_ void **state) {
 }
 
 static void test_reply_ended(_unused_ void **state) {
-        bad(WIRE_ENDED, r.reason = 0);
-        good(WIRE_ENDED, r.reason = WIRE_END_LAST_FD);
-        good(WIRE_ENDED, r.reason = WIRE_END_NAMESPACE);
-        bad(WIRE_ENDED, r.reason = WIRE_END_NAMESPACE + 1);
-        bad(WIRE_ENDED, l->id = 0);
-        bad(WIRE_ENDED, l->id = RAWNET_ID_MAX + 1);
+        bad(IPC_ENDED, r.reason = 0);
+        good(IPC_ENDED, r.reason = IPC_END_LAST_FD);
+        good(IPC_ENDED, r.reason = IPC_END_NAMESPACE);
+        bad(IPC_ENDED, r.reason = IPC_END_NAMESPACE + 1);
+        bad(IPC_ENDED, l->id = 0);
+        bad(IPC_ENDED, l->id = RAWNET_ID_MAX + 1);
 }
 
 static void test_statistics_names(_unused_ void **state) {
-        assert_string_equal(wire_statistics_name(0), "rx_packets");
-        assert_string_equal(wire_statistics_name(3), "tx_bytes");
-        assert_string_equal(wire_statistics_name(7), "tx_dropped");
-        assert_string_equal(wire_statistics_name(23), "rx_nohandler");
-        assert_null(wire_statistics_name(24));
-        assert_null(wire_statistics_name(SIZE_MAX));
-        for (size_t i = 0; i < WIRE_STATISTICS_COUNT; i++)
+        assert_string_equal(ipc_statistics_name(0), "rx_packets");
+        assert_string_equal(ipc_statistics_name(3), "tx_bytes");
+        assert_string_equal(ipc_statistics_name(7), "tx_dropped");
+        assert_string_equal(ipc_statistics_name(23), "rx_nohandler");
+        assert_null(ipc_statistics_name(24));
+        assert_null(ipc_statistics_name(SIZE_MAX));
+        for (size_t i = 0; i < IPC_STATISTICS_COUNT; i++)
                 for (size_t k = 0; k < i; k++)
-                        assert_string_not_equal(wire_statistics_name(i), wire_statistics_name(k));
+                        assert_string_not_equal(ipc_statistics_name(i), ipc_statistics_name(k));
 }
 
 int main(void) {

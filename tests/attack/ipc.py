@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""rawnetd's messages to rawnet-helper (common/wire.h) as a compromised rawnetd would make them: with any field forged."""
+"""rawnetd's messages to rawnet-helper (common/ipc.h) as a compromised rawnetd would make them: with any field forged."""
 
 import dataclasses
 import hashlib
@@ -10,8 +10,8 @@ import struct
 
 import lab
 
-with open(f"{lab.SOURCE}/common/wire.h", encoding="utf-8") as _header:
-    VERSION = int(re.search(r"^#define WIRE_VERSION UINT32_C\((\w+)\)", _header.read(), re.M)[1], 16)
+with open(f"{lab.SOURCE}/common/ipc.h", encoding="utf-8") as _header:
+    VERSION = int(re.search(r"^#define IPC_VERSION UINT32_C\((\w+)\)", _header.read(), re.M)[1], 16)
 OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, CHECK = 1, 2, 3, 4, 5, 6, 7, 8
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED, FINDING, FEATURES = 1, 2, 3, 4, 5, 6, 7, 8
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "common/wire.h"
+#include "common/ipc.h"
 
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
@@ -9,22 +9,22 @@
 #include "common/text.h"
 
 /* No byte without a name: what is not used can be held to be zero. */
-_Static_assert(sizeof(WireOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
+_Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
                "padding");
-_Static_assert(sizeof(WireHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
-_Static_assert(sizeof(WireRequest) == 2 * 4 + 8 + 4 + sizeof(WireOpen), "padding");
-_Static_assert(sizeof(WireLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3 + 6 + 2, "padding");
-_Static_assert(sizeof(WireCheck) == 38 + 2, "padding");
-_Static_assert(sizeof(WireFinding) == 2 * 4 + 4 + 2 * 2 + WIRE_WHERE_MAX + REFUSAL_TEXT_MAX,
+_Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
+_Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 4 + sizeof(IpcOpen), "padding");
+_Static_assert(sizeof(IpcLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3 + 6 + 2, "padding");
+_Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
+_Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
-_Static_assert(sizeof(WireReply) == 2 * 4 + 8 + 2 * 4 + sizeof(WireLease) + sizeof(WireFinding),
+_Static_assert(sizeof(IpcReply) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcLease) + sizeof(IpcFinding),
                "padding");
 
 #define KINDS_ALL (KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET))
 
 #define FEATURES_KNOWN                                                                             \
-        (WIRE_FEATURE_VLAN | WIRE_FEATURE_VHOST_NET | WIRE_FEATURE_EGRESS |                        \
-         WIRE_FEATURE_CHECKSUM_TRICK | WIRE_FEATURE_USER_NAMESPACE | WIRE_FEATURE_FILTER_LIMIT)
+        (IPC_FEATURE_VLAN | IPC_FEATURE_VHOST_NET | IPC_FEATURE_EGRESS |                           \
+         IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_USER_NAMESPACE | IPC_FEATURE_FILTER_LIMIT)
 
 /* The largest errno, include/linux/err.h */
 #define ERRNO_MAX 4095
@@ -79,7 +79,7 @@ static bool lease_id_is_valid(uint32_t id) {
         return id >= RAWNET_ID_MIN && id <= RAWNET_ID_MAX;
 }
 
-static bool open_is_valid(const WireOpen *o) {
+static bool open_is_valid(const IpcOpen *o) {
         if (!party_is_valid(o->network, o->parent, o->lease_name, o->vlan, o->uid) ||
             !kind_is_valid(o->kind, o->isolation, o->vnet_hdr))
                 return false;
@@ -88,20 +88,19 @@ static bool open_is_valid(const WireOpen *o) {
         if (o->queues < 1 || o->queues > RAWNET_QUEUES_MAX ||
             o->queues * (o->vhost ? 2 : 1) > RAWNET_FDS_MAX)
                 return false;
-        if (o->mac_mode < WIRE_MAC_GIVEN || o->mac_mode > WIRE_MAC_RESERVED)
+        if (o->mac_mode < IPC_MAC_GIVEN || o->mac_mode > IPC_MAC_RESERVED)
                 return false;
-        if (o->mac_mode != WIRE_MAC_LEARN &&
-            (o->mac_mode == WIRE_MAC_RANDOM) != mac_is_zero(&o->mac))
+        if (o->mac_mode != IPC_MAC_LEARN && (o->mac_mode == IPC_MAC_RANDOM) != mac_is_zero(&o->mac))
                 return false;
-        if (o->mac_mode == WIRE_MAC_LEARN && o->kind != KIND_TAP)
+        if (o->mac_mode == IPC_MAC_LEARN && o->kind != KIND_TAP)
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
         return o->reserved_1 == 0 && protocol_is_valid(o->protocol, o->vlan);
 }
 
-static bool host_is_valid(const WireRequest *request, bool up) {
-        const WireHost *h = &request->host;
+static bool host_is_valid(const IpcRequest *request, bool up) {
+        const IpcHost *h = &request->host;
         NetworkName name;
 
         if (!is_zero((const char *)&request->open + sizeof(*h),
@@ -123,8 +122,8 @@ static bool kinds_are_valid(uint8_t kinds) {
         return kinds != 0 && (kinds & ~KINDS_ALL) == 0;
 }
 
-static bool check_is_valid(const WireRequest *request) {
-        const WireCheck *c = &request->check;
+static bool check_is_valid(const IpcRequest *request) {
+        const IpcCheck *c = &request->check;
         NetworkName name;
 
         return is_zero((const char *)&request->open + sizeof(*c),
@@ -134,30 +133,30 @@ static bool check_is_valid(const WireRequest *request) {
                c->reserved == 0;
 }
 
-int wire_request_check(const WireRequest *request, size_t size) {
+int ipc_request_check(const IpcRequest *request, size_t size) {
         bool good;
 
-        if (size != sizeof(*request) || request->version != WIRE_VERSION || request->serial == 0)
+        if (size != sizeof(*request) || request->version != IPC_VERSION || request->serial == 0)
                 return -EBADMSG;
         switch (request->operation) {
-        case WIRE_OPEN:
+        case IPC_OPEN:
                 good = request->lease == 0 && open_is_valid(&request->open);
                 break;
-        case WIRE_CLOSE:
-        case WIRE_STATISTICS_OF:
+        case IPC_CLOSE:
+        case IPC_STATISTICS_OF:
                 good = lease_id_is_valid(request->lease) &&
                        is_zero(&request->open, sizeof(request->open));
                 break;
-        case WIRE_HOST_UP:
-        case WIRE_HOST_DOWN:
+        case IPC_HOST_UP:
+        case IPC_HOST_DOWN:
                 good = request->lease == 0 &&
-                       host_is_valid(request, request->operation == WIRE_HOST_UP);
+                       host_is_valid(request, request->operation == IPC_HOST_UP);
                 break;
-        case WIRE_CHECK:
+        case IPC_CHECK:
                 good = request->lease == 0 && check_is_valid(request);
                 break;
-        case WIRE_LIST:
-        case WIRE_HOST_SWEEP:
+        case IPC_LIST:
+        case IPC_HOST_SWEEP:
                 good = request->lease == 0 && is_zero(&request->open, sizeof(request->open));
                 break;
         default:
@@ -167,14 +166,14 @@ int wire_request_check(const WireRequest *request, size_t size) {
 }
 
 /* An address that has been learned ends what was refused before it. */
-static bool refused_is_valid(const WireLease *l) {
+static bool refused_is_valid(const IpcLease *l) {
         if (l->refused_why == LEARN_REFUSED_NOTHING)
                 return mac_is_zero(&l->refused_mac);
         return l->refused_why <= LEARN_REFUSED_FAILED && mac_is_zero(&l->mac) &&
                !mac_is_zero(&l->refused_mac) && (l->refused_mac.octet[0] & 1) == 0;
 }
 
-static bool lease_is_valid(const WireLease *l) {
+static bool lease_is_valid(const IpcLease *l) {
         if (!lease_id_is_valid(l->id) ||
             !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid))
                 return false;
@@ -190,25 +189,25 @@ static bool lease_is_valid(const WireLease *l) {
                is_zero(l->reserved, sizeof(l->reserved));
 }
 
-int wire_lease_check(const WireLease *lease) {
+int ipc_lease_check(const IpcLease *lease) {
         return lease_is_valid(lease) ? 0 : -EBADMSG;
 }
 
-const char *wire_lease_label(const WireLease *lease, char buffer[static WIRE_LEASE_LABEL_SIZE]) {
+const char *ipc_lease_label(const IpcLease *lease, char buffer[static IPC_LEASE_LABEL_SIZE]) {
         const char *name = lease->lease_name;
 
-        snprintf(buffer, WIRE_LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
+        snprintf(buffer, IPC_LEASE_LABEL_SIZE, RAWNET_PORT_NAME_FORMAT "%s%s%s", lease->id,
                  name[0] ? " (" : "", name, name[0] ? ")" : "");
         return buffer;
 }
 
-bool wire_lease_learns(const WireLease *lease) {
+bool ipc_lease_learns(const IpcLease *lease) {
         return mac_is_zero(&lease->mac) && !lease->gone && !lease->later;
 }
 
 /* Of the lease nothing but its id. */
-static bool lease_is_id_only(const WireLease *l) {
-        WireLease id_only = {.id = l->id};
+static bool lease_is_id_only(const IpcLease *l) {
+        IpcLease id_only = {.id = l->id};
 
         return lease_id_is_valid(l->id) && memcmp(l, &id_only, sizeof(id_only)) == 0;
 }
@@ -222,7 +221,7 @@ static bool is_printable(const char *text, size_t size) {
         return is_padded(text, size) && text_is_printable_utf8(text, strlen(text));
 }
 
-static bool refusal_is_valid(const WireReply *reply) {
+static bool refusal_is_valid(const IpcReply *reply) {
         const char *text = reply->refusal.text;
 
         if (reply->refusal.error == RAWNET_OK || reply->refusal.error >= RAWNET_ERROR_COUNT)
@@ -231,7 +230,7 @@ static bool refusal_is_valid(const WireReply *reply) {
                text[0] != '\0' && is_printable(text, sizeof(reply->refusal.text));
 }
 
-int wire_finding_check(const WireFinding *f) {
+int ipc_finding_check(const IpcFinding *f) {
         const bool refuses = f->severity == FINDING_ERROR || f->severity == FINDING_BUSY;
 
         if (f->severity < FINDING_ERROR || f->severity > FINDING_FACT || f->topic < FINDING_FILE ||
@@ -249,62 +248,62 @@ int wire_finding_check(const WireFinding *f) {
 }
 
 /* Of the body, nothing but its first bytes. */
-static bool is_zero_behind(const WireReply *reply, size_t size) {
+static bool is_zero_behind(const IpcReply *reply, size_t size) {
         return is_zero((const char *)&reply->finding + size, sizeof(reply->finding) - size);
 }
 
 /* The part of a reply that its type says is there; what must be absent is the caller's to check. */
-static bool body_is_valid(const WireReply *reply, size_t n_fds) {
+static bool body_is_valid(const IpcReply *reply, size_t n_fds) {
         switch (reply->type) {
-        case WIRE_OPENED:
+        case IPC_OPENED:
                 return lease_is_valid(&reply->lease) && !reply->lease.later && n_fds >= 1 &&
                        n_fds <= RAWNET_FDS_MAX;
-        case WIRE_LEASE:
+        case IPC_LEASE:
                 return lease_is_valid(&reply->lease);
-        case WIRE_STATISTICS:
+        case IPC_STATISTICS:
                 return is_zero_behind(reply, sizeof(reply->statistics));
-        case WIRE_DONE:
-        case WIRE_FEATURES:
+        case IPC_DONE:
+        case IPC_FEATURES:
                 return (reply->features & ~FEATURES_KNOWN) == 0;
-        case WIRE_REFUSED:
+        case IPC_REFUSED:
                 return refusal_is_valid(reply) && is_zero_behind(reply, sizeof(reply->refusal));
-        case WIRE_FINDING:
-                return wire_finding_check(&reply->finding) == 0;
-        case WIRE_ENDED:
-                return lease_is_id_only(&reply->lease) && reply->reason >= WIRE_END_LAST_FD &&
-                       reply->reason <= WIRE_END_NAMESPACE;
+        case IPC_FINDING:
+                return ipc_finding_check(&reply->finding) == 0;
+        case IPC_ENDED:
+                return lease_is_id_only(&reply->lease) && reply->reason >= IPC_END_LAST_FD &&
+                       reply->reason <= IPC_END_NAMESPACE;
         default:
                 return false;
         }
 }
 
-int wire_reply_check(const WireReply *reply, size_t size, size_t n_fds) {
+int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds) {
         uint32_t type;
 
-        if (size != sizeof(*reply) || reply->version != WIRE_VERSION)
+        if (size != sizeof(*reply) || reply->version != IPC_VERSION)
                 return -EBADMSG;
         type = reply->type;
         /* Pushed: with serial 0. Answers: with the request's. A lease may come as either. */
-        if (type != WIRE_LEASE &&
-            (reply->serial == 0) != (type == WIRE_ENDED || type == WIRE_FEATURES))
+        if (type != IPC_LEASE &&
+            (reply->serial == 0) != (type == IPC_ENDED || type == IPC_FEATURES))
                 return -EBADMSG;
-        if (n_fds > 0 && type != WIRE_OPENED)
+        if (n_fds > 0 && type != IPC_OPENED)
                 return -EBADMSG;
-        if (type != WIRE_ENDED && reply->reason != 0)
+        if (type != IPC_ENDED && reply->reason != 0)
                 return -EBADMSG;
-        if (type != WIRE_DONE && type != WIRE_FEATURES && reply->features != 0)
+        if (type != IPC_DONE && type != IPC_FEATURES && reply->features != 0)
                 return -EBADMSG;
-        if (type != WIRE_OPENED && type != WIRE_LEASE && type != WIRE_ENDED &&
+        if (type != IPC_OPENED && type != IPC_LEASE && type != IPC_ENDED &&
             !is_zero(&reply->lease, sizeof(reply->lease)))
                 return -EBADMSG;
-        if (type != WIRE_STATISTICS && type != WIRE_REFUSED && type != WIRE_FINDING &&
+        if (type != IPC_STATISTICS && type != IPC_REFUSED && type != IPC_FINDING &&
             !is_zero(&reply->finding, sizeof(reply->finding)))
                 return -EBADMSG;
         return body_is_valid(reply, n_fds) ? 0 : -EBADMSG;
 }
 
-const char *wire_statistics_name(size_t i) {
-        static const char *const names[WIRE_STATISTICS_COUNT] = {
+const char *ipc_statistics_name(size_t i) {
+        static const char *const names[IPC_STATISTICS_COUNT] = {
                 "rx_packets",        "tx_packets",        "rx_bytes",         "tx_bytes",
                 "rx_errors",         "tx_errors",         "rx_dropped",       "tx_dropped",
                 "multicast",         "collisions",        "rx_length_errors", "rx_over_errors",
@@ -314,7 +313,7 @@ const char *wire_statistics_name(size_t i) {
         };
 
         _Static_assert(offsetof(struct rtnl_link_stats64, rx_nohandler) ==
-                               (WIRE_STATISTICS_COUNT - 1) * sizeof(uint64_t),
+                               (IPC_STATISTICS_COUNT - 1) * sizeof(uint64_t),
                        "the list is the kernel's");
-        return i < WIRE_STATISTICS_COUNT ? names[i] : NULL;
+        return i < IPC_STATISTICS_COUNT ? names[i] : NULL;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* wire_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in
+/* ipc_request_check(): what the helper takes from rawnetd has its strings ended and its numbers in
  * range. */
 
 #include <linux/if_ether.h>
 
-#include "common/wire.h"
+#include "common/ipc.h"
 #include "fuzz.h"
 
-static void check_host(const WireHost *h, bool up) {
+static void check_host(const IpcHost *h, bool up) {
         size_t length = network_name_length(h->network);
 
         assert(length >= 1 && length < sizeof(h->network) && h->network[length] == '\0');
@@ -18,27 +18,27 @@ static void check_host(const WireHost *h, bool up) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        const WireOpen *o;
-        WireRequest request = {0};
+        const IpcOpen *o;
+        IpcRequest request = {0};
 
         memcpy(&request, data, MIN_OF(size, sizeof(request)));
-        if (wire_request_check(&request, size) != 0) {
+        if (ipc_request_check(&request, size) != 0) {
                 /* Most inputs: a right head lets the mutations reach what is behind it. */
-                request.version = WIRE_VERSION;
+                request.version = IPC_VERSION;
                 request.serial = 1;
-                if (wire_request_check(&request, sizeof(request)) != 0)
+                if (ipc_request_check(&request, sizeof(request)) != 0)
                         return 0;
         }
-        assert(request.operation >= WIRE_OPEN && request.operation <= WIRE_CHECK);
-        if (request.operation == WIRE_HOST_UP || request.operation == WIRE_HOST_DOWN)
-                check_host(&request.host, request.operation == WIRE_HOST_UP);
-        if (request.operation == WIRE_CHECK) {
+        assert(request.operation >= IPC_OPEN && request.operation <= IPC_CHECK);
+        if (request.operation == IPC_HOST_UP || request.operation == IPC_HOST_DOWN)
+                check_host(&request.host, request.operation == IPC_HOST_UP);
+        if (request.operation == IPC_CHECK) {
                 NetworkName name;
 
                 assert(network_name_parse(request.check.network, &name, NULL) == 0);
                 assert(request.check.kinds >= 1 && request.check.kinds <= 3);
         }
-        if (request.operation != WIRE_OPEN)
+        if (request.operation != IPC_OPEN)
                 return 0;
         o = &request.open;
         assert(strnlen(o->network, sizeof(o->network)) < sizeof(o->network));
