@@ -26,7 +26,6 @@ const BusField network_fields[] = {
         FIELD(NetworkObject, "Protocol", "protocol", "s", protocol),
         FIELD(NetworkObject, "Mode", "mode", "s", mode),
         FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
-        FIELD(NetworkObject, "Isolation", "isolation", "s", isolation),
         FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
         FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
         FIELD(NetworkObject, "MTU", "mtu", "u", mtu),

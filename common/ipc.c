@@ -13,7 +13,7 @@ _Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2
                "padding");
 _Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 4 + sizeof(IpcOpen), "padding");
-_Static_assert(sizeof(IpcLease) == 5 * 4 + 4 + 8 + 6 + 38 + IFNAMSIZ + 65 + 3 + 6 + 2, "padding");
+_Static_assert(sizeof(IpcLease) == 4 * 4 + 2 + 6 + 8 + 6 + 38 + IFNAMSIZ + 65 + 6 + 5, "padding");
 _Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
 _Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
@@ -64,12 +64,6 @@ static bool party_is_valid(const char network[static RAWNET_FULL_NAME_MAX + 1],
         return uid != UINT32_MAX; /* (uid_t) -1 is nobody, chown(2) */
 }
 
-static bool kind_is_valid(uint32_t kind, uint32_t isolation, uint8_t vnet_hdr) {
-        if (kind > KIND_PACKET || isolation > ISOLATION_DIRECT || vnet_hdr > 1)
-                return false;
-        return isolation == ISOLATION_STRICT || (kind == KIND_PACKET && vnet_hdr);
-}
-
 /* Without a VLAN there is no tag, and the file's parser allows the default alone. */
 static bool protocol_is_valid(uint16_t protocol, uint16_t vlan) {
         return protocol == ETH_P_8021Q || (protocol == ETH_P_8021AD && vlan != 0);
@@ -81,7 +75,7 @@ static bool lease_id_is_valid(uint32_t id) {
 
 static bool open_is_valid(const IpcOpen *o) {
         if (!party_is_valid(o->network, o->parent, o->lease_name, o->vlan, o->uid) ||
-            !kind_is_valid(o->kind, o->isolation, o->vnet_hdr))
+            o->kind > KIND_PACKET || o->vnet_hdr > 1)
                 return false;
         if (o->vhost > 1 || (o->vhost && o->kind != KIND_TAP))
                 return false;
@@ -96,7 +90,7 @@ static bool open_is_valid(const IpcOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return o->reserved_1 == 0 && protocol_is_valid(o->protocol, o->vlan);
+        return o->reserved_1 == 0 && o->reserved_2 == 0 && protocol_is_valid(o->protocol, o->vlan);
 }
 
 static bool host_is_valid(const IpcRequest *request, bool up) {
@@ -177,9 +171,9 @@ static bool lease_is_valid(const IpcLease *l) {
         if (!lease_id_is_valid(l->id) ||
             !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid))
                 return false;
-        if (!(l->later && l->kind == KIND_UNKNOWN && l->isolation == ISOLATION_STRICT &&
-              l->vnet_hdr <= 1) &&
-            !kind_is_valid(l->kind, l->isolation, l->vnet_hdr))
+        if (l->kind > (l->later ? KIND_UNKNOWN : KIND_PACKET) || l->vnet_hdr > 1)
+                return false;
+        if (l->direct > 1 || (l->direct && (l->later || l->kind != KIND_PACKET || !l->vnet_hdr)))
                 return false;
         if (l->mtu > NETWORK_MTU_MAX || l->gone > 1 || l->later > 1)
                 return false;

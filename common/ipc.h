@@ -25,7 +25,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e000c)
+#define IPC_VERSION UINT32_C(0x726e000d)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -69,9 +69,9 @@ typedef struct IpcOpen {
          * an edit in between cannot widen a yes. */
         char parent[IFNAMSIZ];
         uint16_t vlan;
-        uint16_t protocol;  /* ETH_P_8021Q, ETH_P_8021AD */
-        uint32_t mode;      /* NetworkMode */
-        uint32_t isolation; /* Isolation of this lease */
+        uint16_t protocol; /* ETH_P_8021Q, ETH_P_8021AD */
+        uint32_t mode;     /* NetworkMode */
+        uint32_t reserved_2;
         uint8_t file_digest[NETWORK_DIGEST_SIZE];
 } IpcOpen;
 
@@ -125,25 +125,27 @@ typedef enum LearnRefusal {
 typedef struct IpcLease {
         uint32_t id;
         uint32_t uid;
-        uint32_t kind;      /* LeaseKind */
-        uint32_t isolation; /* Isolation */
+        uint32_t kind; /* LeaseKind */
         uint32_t mtu;
         uint16_t vlan;
         uint8_t gone; /* 1: port or uplink no longer exist (closed, revoked, parent lost); lives on
                          by its fds only */
         uint8_t vnet_hdr;
-        uint64_t since; /* µs, CLOCK_REALTIME */
-        MacAddress mac; /* zero while learning */
-        char network[RAWNET_FULL_NAME_MAX + 1];
-        char parent[IFNAMSIZ];
-        char lease_name[RAWNET_LEASE_NAME_MAX + 1];
         /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
          * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
         uint8_t later;
         uint8_t queues;      /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
         uint8_t refused_why; /* LearnRefusal, while learning */
+        /* 1: an earlier version opened it with Isolation=direct. The holder's sockets are on the
+         * uplink, which has the port's name. No lease is opened so any more. */
+        uint8_t direct;
+        uint64_t since; /* µs, CLOCK_REALTIME */
+        MacAddress mac; /* zero while learning */
+        char network[RAWNET_FULL_NAME_MAX + 1];
+        char parent[IFNAMSIZ];
+        char lease_name[RAWNET_LEASE_NAME_MAX + 1];
         MacAddress refused_mac; /* the last address that was refused, or zero */
-        uint8_t reserved[2];
+        uint8_t reserved[5];
 } IpcLease;
 
 typedef enum IpcReplyType {

@@ -21,7 +21,6 @@ typedef enum Key {
         KEY_PROTOCOL,
         KEY_MODE,
         KEY_KINDS,
-        KEY_ISOLATION,
         KEY_ANTI_SPOOF,
         KEY_CONTROL_FRAMES,
         KEY_MTU,
@@ -182,17 +181,6 @@ static int parse_kinds(Parser *p, const char *key, const char *value) {
         return 0;
 }
 
-static int parse_isolation(Parser *p, const char *key, const char *value) {
-        static const Choice choices[] = {{"strict", ISOLATION_STRICT},
-                                         {"direct", ISOLATION_DIRECT}};
-        unsigned isolation;
-
-        if (!choose(choices, ARRAY_SIZE(choices), value, &isolation))
-                return bad_value(p, key, value, "strict or direct");
-        p->network.isolation = (Isolation)isolation;
-        return 0;
-}
-
 static int parse_anti_spoof(Parser *p, const char *key, const char *value) {
         static const Choice choices[] = {{"yes", true}, {"no", false}};
         unsigned on;
@@ -273,7 +261,6 @@ static const struct {
         [KEY_PROTOCOL] = {"Protocol", parse_protocol},
         [KEY_MODE] = {"Mode", parse_mode},
         [KEY_KINDS] = {"Kinds", parse_kinds},
-        [KEY_ISOLATION] = {"Isolation", parse_isolation},
         [KEY_ANTI_SPOOF] = {"AntiSpoof", parse_anti_spoof},
         [KEY_CONTROL_FRAMES] = {"ControlFrames", parse_control_frames},
         [KEY_MTU] = {"MTU", parse_mtu},
@@ -281,6 +268,13 @@ static const struct {
         [KEY_MAX_LEASES] = {"MaxLeases", parse_max_leases},
         [KEY_MAX_LEASES_PER_USER] = {"MaxLeasesPerUser", parse_max_leases_per_user},
         [KEY_HOST_INTERFACE] = {"HostInterface", parse_host_interface},
+};
+
+/* Keys of earlier versions, with what is true without them. */
+static const struct {
+        const char *name, *now;
+} gone_keys[] = {
+        {"Isolation", "all ports are strict now"},
 };
 
 /* text without the blanks around it, which are overwritten. */
@@ -338,6 +332,10 @@ static int parse_assignment(Parser *p, char *line) {
                         return bad(p, p->line, "%s=%.80s is not allowed; %s", name, value, hint);
                 return keys[key].parse(p, name, value);
         }
+        for (size_t i = 0; i < ARRAY_SIZE(gone_keys); i++)
+                if (strcmp(gone_keys[i].name, name) == 0)
+                        return bad(p, p->line, "the key %s= is gone: %s; delete the line", name,
+                                   gone_keys[i].now);
         hint = network_hint_case(name, keys, ARRAY_SIZE(keys), sizeof(keys[0]));
         if (hint)
                 return bad(p, p->line, "unknown key %.80s=; write %s=, case counts", name, hint);
@@ -429,10 +427,6 @@ static int check_whole(Parser *p) {
                 return bad(p, p->seen[KEY_PROTOCOL],
                            "Protocol=802.1ad with VLAN=none: without a tag there is no protocol of "
                            "the tag; remove Protocol=, or name a VLAN");
-        if (n->isolation == ISOLATION_DIRECT && !(n->kinds & KIND_BIT(KIND_PACKET)))
-                return bad(p, p->seen[KEY_ISOLATION],
-                           "Isolation=direct is for packet leases, which Kinds= does not offer; "
-                           "add packet to Kinds=, or remove Isolation=");
         return check_host_interface(p);
 }
 
@@ -475,7 +469,6 @@ int network_file_parse(const char *path, const char *name, const char *text, siz
                                 .protocol = ETH_P_8021Q,
                                 .mode = MODE_BRIDGE,
                                 .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
-                                .isolation = ISOLATION_STRICT,
                                 .anti_spoof = true,
                                 .mac_prefixes = {.prefix = {{.octet = {0x52, 0x54, 0x00},
                                                              .length = 3}},

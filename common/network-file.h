@@ -28,10 +28,6 @@ typedef enum LeaseKind {
         KIND_PACKET,
         KIND_UNKNOWN
 } LeaseKind;
-typedef enum Isolation {
-        ISOLATION_STRICT,
-        ISOLATION_DIRECT
-} Isolation;
 
 #define KIND_BIT(kind) (1u << (kind))
 
@@ -53,7 +49,6 @@ typedef struct Network {
         uint16_t protocol; /* ETH_P_8021Q or ETH_P_8021AD, host byte order */
         NetworkMode mode;
         unsigned kinds; /* KIND_BIT()s */
-        Isolation isolation;
         bool anti_spoof;
         bool pass_control; /* ControlFrames=pass */
         uint32_t mtu;      /* 0: the parent's */
@@ -141,14 +136,9 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
  * NULL: it has no ports there, or chooses no addresses. */
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
-/* The isolation that a lease of this kind gets: direct only for packet with vnet_hdr on an
- * Isolation=direct network. */
-Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr);
-
 const char *network_mode_to_string(NetworkMode mode);         /* "bridge" … */
 const char *lease_kind_to_string(LeaseKind kind);             /* "tap", "packet", "unknown" */
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
-const char *isolation_to_string(Isolation isolation);         /* "strict", "direct" */
 const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */
 const char *vlan_protocol_detail(uint16_t vlan, uint16_t protocol);

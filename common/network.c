@@ -140,12 +140,6 @@ const MacPrefix *network_reserving(const Network *network, const char *parent, u
         return mac_prefix_to_choose(&network->mac_prefixes);
 }
 
-Isolation network_isolation(const Network *network, LeaseKind kind, bool vnet_hdr) {
-        if (network->isolation == ISOLATION_DIRECT && kind == KIND_PACKET && vnet_hdr)
-                return ISOLATION_DIRECT;
-        return ISOLATION_STRICT;
-}
-
 const char *network_mode_to_string(NetworkMode mode) {
         switch (mode) {
         case MODE_BRIDGE:
@@ -179,16 +173,6 @@ int lease_kind_from_string(const char *text, LeaseKind *ret) {
                         return 0;
                 }
         return -EINVAL;
-}
-
-const char *isolation_to_string(Isolation isolation) {
-        switch (isolation) {
-        case ISOLATION_STRICT:
-                return "strict";
-        case ISOLATION_DIRECT:
-                return "direct";
-        }
-        return "?";
 }
 
 const char *vlan_protocol_to_string(uint16_t protocol) {

@@ -106,10 +106,9 @@ RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t 
 
                 if (entry->lower != lower || mtu == 0 || entry->lease.gone || entry->lease.later)
                         continue;
-                /* The holder of a direct lease sends by the uplink, whose MTU does not rise again.
-                 */
-                if (entry->lease.isolation != ISOLATION_DIRECT || entry->carries == 0 ||
-                    mtu < entry->carries)
+                /* The holder of a direct lease (ipc.h) sends by the uplink, whose MTU does not rise
+                 * again. */
+                if (!entry->lease.direct || entry->carries == 0 || mtu < entry->carries)
                         entry->carries = mtu;
                 entry->lease.mtu = effective_mtu(entry);
                 if (entry->lease.mtu != before)

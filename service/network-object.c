@@ -28,8 +28,6 @@ static const char *entry_text(const NetworkEntry *entry, const char *property,
                 return vlan_protocol_to_string(n->protocol);
         if (strcmp(property, "Mode") == 0)
                 return network_mode_to_string(n->mode);
-        if (strcmp(property, "Isolation") == 0)
-                return isolation_to_string(n->isolation);
         if (strcmp(property, "HostInterface") == 0)
                 return n->host_interface;
         return mac_prefixes_format(&n->mac_prefixes, buffer); /* MACPrefix */
@@ -97,7 +95,6 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("Protocol", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Kinds", "as", get_kinds, 0, CHANGES),
-        SD_BUS_PROPERTY("Isolation", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("AntiSpoof", "b", get_anti_spoof, 0, CHANGES),
         SD_BUS_PROPERTY("MACPrefix", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(NetworkEntry, network.mtu), CHANGES),

@@ -58,7 +58,6 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         polkit_detail(question, "protocol", vlan_protocol_detail(wire->vlan, wire->protocol));
         polkit_detail(question, "kind", lease_kind_to_string(wire->kind));
         polkit_detail(question, "mode", network_mode_to_string(wire->mode));
-        polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
         polkit_detail(question, "mac", mac);
         polkit_detail(question, "mac-class", open_mac_class(wire));
         polkit_detail(question, "queues", queues);
@@ -114,10 +113,9 @@ static int append_info(sd_bus_message *m, const IpcLease *lease) {
         snprintf(interface, sizeof(interface), RAWNET_PORT_NAME_FORMAT, lease->id);
         if (!mac_is_zero(&lease->mac))
                 mac_format(&lease->mac, mac);
-        return sd_bus_message_append(m, "a{sv}", 7, "id", "u", lease->id, "mac", "s", mac, "mtu",
+        return sd_bus_message_append(m, "a{sv}", 6, "id", "u", lease->id, "mac", "s", mac, "mtu",
                                      "u", lease->mtu, "interface", "s", interface, "vlan", "u",
-                                     (uint32_t)lease->vlan, "vnet-hdr", "b", (int)lease->vnet_hdr,
-                                     "isolation", "s", isolation_to_string(lease->isolation));
+                                     (uint32_t)lease->vlan, "vnet-hdr", "b", (int)lease->vnet_hdr);
 }
 
 /* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
@@ -173,9 +171,8 @@ static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds
 
         return reply->type == IPC_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
                strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
-               lease->uid == open->uid && lease->vlan == open->vlan &&
-               lease->isolation == open->isolation && lease->vnet_hdr == open->vnet_hdr &&
-               lease->queues == open->queues;
+               lease->uid == open->uid && lease->vlan == open->vlan && !lease->direct &&
+               lease->vnet_hdr == open->vnet_hdr && lease->queues == open->queues;
 }
 
 /* The bus has the reply, or the lease ends with our copies. */

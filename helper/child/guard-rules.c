@@ -126,10 +126,7 @@ static void put_guest_rules(NftBatch *batch, const NftChain *chain, const Guard 
                 struct nftnl_rule *rule = nft_rule_new();
 
                 add_checks(&rule, guard, group);
-                if (guard->shape == GUARD_DIRECT)
-                        nft_rule_verdict(&rule, NF_ACCEPT);
-                else
-                        let_out(&rule, guard);
+                let_out(&rule, guard);
                 nft_batch_rule(batch, chain, rule);
         }
 }
@@ -211,15 +208,10 @@ static Chains chains_of(const Guard *guard) {
                         c.shortcut.policy = NF_ACCEPT;
                 }
                 break;
-        case GUARD_DIRECT:
-                c.from_guest = chain_on("from-guest", &guard->uplink, NF_NETDEV_EGRESS);
-                break;
         }
         return c;
 }
 
-/* The rules of the chains. from-wire has none on a direct lease: its sockets have seen the frame
- * before. */
 static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
         put_guest_rules(batch, &c->from_guest, guard);
         if (c->to_check.name)
@@ -230,8 +222,7 @@ static void put_rules(NftBatch *batch, const Chains *c, const Guard *guard) {
                 put_shortcut_rule(batch, &c->shortcut, guard);
         if (c->gate.name)
                 put_gate_rule(batch, &c->gate);
-        if (guard->shape != GUARD_DIRECT)
-                put_wire_rule(batch, &c->from_wire, guard);
+        put_wire_rule(batch, &c->from_wire, guard);
 }
 
 int guard_build(NftBatch *batch, const Guard *guard, uint32_t sequence) {

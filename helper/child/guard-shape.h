@@ -16,8 +16,6 @@
  *   narrow              for both tap shapes: the port's MTU is smaller than the wire's. Then
  *                       uplink → inner ═ veth ═ check → port: veth drops what is longer than its
  *                       MTU, but for GSO frames (include/linux/netdevice.h, __is_skb_forwardable())
- *   GUARD_DIRECT        the sockets are on the uplink: nft egress guard there, ingress drop before
- *                       the IP stack
  */
 
 #include "common/mac.h"
@@ -25,8 +23,7 @@
 typedef enum GuardShape {
         GUARD_TAP,
         GUARD_TAP_CHECKED,
-        GUARD_PACKET,
-        GUARD_DIRECT
+        GUARD_PACKET
 } GuardShape;
 
 typedef struct GuardLink {
@@ -37,7 +34,7 @@ typedef struct GuardLink {
 typedef struct Guard {
         GuardShape shape;
         GuardLink uplink;
-        GuardLink port;    /* not GUARD_DIRECT */
+        GuardLink port;
         GuardLink inner;   /* GUARD_PACKET: the port's veth peer. GUARD_TAP_CHECKED: the end where
                               checked frames come out, and with narrow the wire's go in */
         GuardLink check;   /* GUARD_TAP_CHECKED: the end with tx offload off where the port's frames
@@ -47,8 +44,7 @@ typedef struct Guard {
         bool narrow;       /* tap shapes: frames from the wire cross the veth, see above */
         bool anti_spoof;
         bool pass_control;
-        bool drop_own;  /* what the wire reflects of the guest's own frames does not come in; not
-                           GUARD_DIRECT */
+        bool drop_own;  /* what the wire reflects of the guest's own frames does not come in */
         bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out,
                            the chains drop */
         MacAddress mac; /* zero while learning */

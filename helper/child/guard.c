@@ -106,8 +106,6 @@ static bool links_are(const Guard *guard) {
         case GUARD_TAP_CHECKED:
                 return link_is(&guard->uplink) && link_is(&guard->port) && link_is(&guard->inner) &&
                        link_is(&guard->check);
-        case GUARD_DIRECT:
-                return link_is(&guard->uplink);
         }
         return false;
 }
@@ -130,11 +128,9 @@ static int guard_send(const Guard *guard, Refusal *ret_refusal,
         r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &refusal,
                                "installing the guard of port %s", guard->uplink.name);
         if (r > 0)
-                r = explain_refusal(r,
-                                    guard->shape == GUARD_PACKET || guard->shape == GUARD_DIRECT
-                                            ? GUARD_NEED_EGRESS
-                                            : GUARD_NEED_FORWARD,
-                                    &refusal);
+                r = explain_refusal(
+                        r, guard->shape == GUARD_PACKET ? GUARD_NEED_EGRESS : GUARD_NEED_FORWARD,
+                        &refusal);
         if (r > 0 && ret_refusal)
                 *ret_refusal = refusal;
         return r;

@@ -235,7 +235,7 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
         if (tap) {
                 r = make_tap(plan, netlink, links, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
-        } else if (plan->shape == GUARD_PACKET) {
+        } else {
                 r = make_packet(plan, netlink, links, ret_refusal);
         }
         if (r == 0) {
@@ -245,9 +245,8 @@ static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *r
         if (r == 0)
                 r = raise_links(plan, netlink, links, ret_refusal);
         if (r == 0 && !tap) {
-                r = port_open_packet(plan->shape == GUARD_DIRECT ? links->uplink.index
-                                                                 : links->port.index,
-                                     plan->lease.vnet_hdr, plan->queues, fds, ret_refusal);
+                r = port_open_packet(links->port.index, plan->lease.vnet_hdr, plan->queues, fds,
+                                     ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         }
         if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr &&

@@ -78,13 +78,13 @@ void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu) 
         while ((entry = registry_follow_mtu(news->registry, index, mtu, &position))) {
                 publish_lease(news, &entry->lease);
                 n++;
-                n_direct += entry->lease.isolation == ISOLATION_DIRECT;
+                n_direct += entry->lease.direct;
         }
         if (n > 0)
                 log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
                            name, mtu, n, n == 1 ? "" : "s");
         if (n_direct > 0)
-                log_notice("%zu of them have Isolation=direct and keep that MTU if %s gets a "
-                           "larger one: open them anew then",
+                log_notice("an earlier version opened %zu of them with Isolation=direct; they keep "
+                           "that MTU if %s gets a larger one: open them anew then",
                            n_direct, name);
 }

@@ -292,7 +292,7 @@ static void end_probe(Server *server) {
         if (server->probed)
                 return;
         log_warning(
-                "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
+                "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick");
         server->context.features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }

@@ -28,7 +28,8 @@
  *    well.
  * 2. The core stays: its order, what its fields mean and how long they may be. KIND and ISOLATION
  *    may get new words. A field that has no meaning for a lease is "-", but every lease has a UID,
- *    VLAN (0: none), NETWORK and PARENT.
+ *    VLAN (0: none), NETWORK and PARENT. ISOLATION is "strict". Of leases that earlier versions
+ *    opened and that may still live it can be "direct": the holder's sockets are on the uplink.
  * 3. From version 2 on, words KEY=VALUE follow the core. The name comes last, as name=NAME, and
  *    only its value may contain blanks. The whole fits into an alias.
  * 4. A helper writes the oldest version that can say what is to be said, and reads all older ones.
@@ -48,6 +49,8 @@
 
 #define RECORD_PREFIX "rawnet"
 #define RECORD_VERSION 2u /* the latest that is understood here */
+#define RECORD_STRICT "strict"
+#define RECORD_DIRECT "direct" /* of an earlier version, see rule 2 */
 #define RECORD_QUEUES_KEY "queues="
 #define RECORD_REFUSED_KEY "refused="
 #define RECORD_NAME_KEY "name="
@@ -87,7 +90,7 @@ void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]) {
         n = append(ret, 0,
                    RECORD_PREFIX "%u %" PRIu32 " %s %s %u %u %" PRIu32 " %s %" PRIu64 " %s %s",
                    version, lease->uid, lease_kind_to_string((LeaseKind)lease->kind),
-                   isolation_to_string((Isolation)lease->isolation), lease->vnet_hdr, lease->vlan,
+                   lease->direct ? RECORD_DIRECT : RECORD_STRICT, lease->vnet_hdr, lease->vlan,
                    lease->mtu, mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac),
                    lease->since, lease->network, lease->parent);
         if (lease->queues > 1)
@@ -109,14 +112,13 @@ static int parse_text(const char *text, char *ret, size_t size) {
         return 0;
 }
 
-static int parse_isolation(const char *text, uint32_t *ret) {
-        for (Isolation i = ISOLATION_STRICT; i <= ISOLATION_DIRECT; i++) {
-                if (strcmp(text, isolation_to_string(i)) == 0) {
-                        *ret = i;
-                        return 0;
-                }
-        }
-        return -EBADMSG;
+static int parse_isolation(const char *text, uint8_t *ret_direct) {
+        const bool direct = strcmp(text, RECORD_DIRECT) == 0;
+
+        if (!direct && strcmp(text, RECORD_STRICT) != 0)
+                return -EBADMSG;
+        *ret_direct = direct;
+        return 0;
 }
 
 /* Which version is the record? 0: it is none. */
@@ -208,7 +210,7 @@ static void parse_words(char *rest, IpcLease *ret) {
 /* rest: what follows the core, NULL for nothing. */
 static int parse_first(char *const field[RECORD_FIELDS], const char *rest, IpcLease *ret) {
         if (parse_essentials(field, ret) < 0 || parse_kind(field[2], &ret->kind) < 0 ||
-            parse_isolation(field[3], &ret->isolation) < 0 ||
+            parse_isolation(field[3], &ret->direct) < 0 ||
             parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
             text_parse_u32(field[6], 0, UINT32_MAX, &ret->mtu) < 0 ||
             (strcmp(field[7], "-") != 0 && mac_parse(field[7], &ret->mac) < 0) ||
@@ -278,7 +280,7 @@ const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]) {
 }
 
 const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ]) {
-        if (lease->isolation == ISOLATION_DIRECT)
+        if (lease->direct)
                 return record_port_name(lease->id, ret);
         snprintf(ret, IFNAMSIZ, "%s", LINK_NAME_UPLINK);
         return ret;
@@ -311,7 +313,7 @@ static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *u
         if (r != 0)
                 return r;
         *ret = (LeaseLower){.index = index};
-        if (lease->isolation == ISOLATION_DIRECT) {
+        if (lease->direct) {
                 ret->mtu = uplink->mtu;
                 return 0;
         }
@@ -365,7 +367,7 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
                 if (!says_queues && port.queues > 0)
                         lease.queues = (uint8_t)MIN_OF(port.queues, RAWNET_QUEUES_MAX);
         }
-        if (r == 0 && alive && !lease.later && lease.isolation != ISOLATION_DIRECT)
+        if (r == 0 && alive && !lease.later && !lease.direct)
                 r = find_link(netlink, id, record_uplink_name(&lease, name), &alive, &uplink,
                               ret_refusal);
         if (r != 0)

@@ -44,7 +44,7 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
                 Refusal *ret_refusal);
 
 /* The names of the links in a lease's namespace. */
-#define LINK_NAME_UPLINK "uplink" /* not for direct leases: there the uplink is the port */
+#define LINK_NAME_UPLINK "uplink" /* not for direct leases (ipc.h): there the uplink is the port */
 #define LINK_NAME_INNER "inner"   /* packet: the port's veth peer, towards the guard */
 #define LINK_NAME_CHECK "check"   /* tap, kernels with the checksum trick: frames go in here … */
 #define LINK_NAME_CHECKED "checked" /* … and come out here, completed, to meet the guard */

@@ -272,12 +272,11 @@ static uint32_t wire_mtu(const Judge *judge) {
                        : ETHERNET_MTU;
 }
 
-/* A port as an open without options asks for it, or with vnet-hdr; with any address that the
- * network allows. 0, a refusal or -errno. */
-static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddress *mac,
-                    Refusal *ret_refusal) {
+/* A port as an open without options asks for it, with any address that the network allows. 0, a
+ * refusal or -errno. */
+static int try_port(Judge *judge, LeaseKind kind, const MacAddress *mac, Refusal *ret_refusal) {
         IpcOpen open = {.kind = kind,
-                        .vnet_hdr = vnet_hdr,
+                        .vnet_hdr = kind == KIND_TAP,
                         .queues = 1,
                         .mac_mode = mac ? IPC_MAC_GIVEN : IPC_MAC_RANDOM};
         char name[RAWNET_FULL_NAME_MAX + 8];
@@ -320,26 +319,16 @@ static MacAddress any_mac(const Network *network) {
 }
 
 static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
-        const bool direct = judge->network.isolation == ISOLATION_DIRECT && kind == KIND_PACKET;
         Findings *findings = judge->findings;
         Refusal refusal = {};
         int r;
 
         findings->kinds = KIND_BIT(kind);
-        r = try_port(judge, kind, kind == KIND_TAP, mac, &refusal);
+        r = try_port(judge, kind, mac, &refusal);
         if (r < 0)
                 r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
         if (r > 0)
                 findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
-        /* Isolation=direct is for ports with vnet-hdr alone. Where the kernel could not be probed, an
-         * open is refused it, but not for what the kernel is: it is probed now. */
-        if (r != 0 || !direct || !(judge->context->features & IPC_FEATURE_USER_NAMESPACE))
-                return;
-        r = try_port(judge, kind, true, mac, &refusal);
-        if (r < 0)
-                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
-        if (r > 0)
-                findings_refused(findings, FINDING_WARNING, FINDING_PORT, "", 0, r, &refusal);
 }
 
 /* What comes later in an open was not tried. */

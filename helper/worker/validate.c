@@ -101,8 +101,7 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
                 request->network, mac_format(&request->mac, mac));
 }
 
-static int check_kernel(const LeaseContext *context, const Network *network, const IpcOpen *request,
-                        Isolation isolation, Refusal *ret_refusal) {
+static int check_kernel(const LeaseContext *context, const IpcOpen *request, Refusal *ret_refusal) {
         /* What was missing at the start a module may have brought since: a device is looked at once
          * more, and that a hook of nf_tables is missing the child will say (guard.c). */
         if (request->vhost && !(context->features & IPC_FEATURE_VHOST_NET) &&
@@ -112,23 +111,12 @@ static int check_kernel(const LeaseContext *context, const Network *network, con
                         "network %s: there is no /dev/vhost-net that rawnet-helper can open; load "
                         "the module (modprobe vhost_net), or leave vhost out",
                         request->network);
-        /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
-         * tag. */
-        if (isolation == ISOLATION_DIRECT && (context->features & IPC_FEATURE_CHECKSUM_TRICK))
-                return refuse(
-                        ret_refusal, RAWNET_NOT_SUPPORTED,
-                        "network %s: Isolation=direct needs a kernel that does not complete "
-                        "checksums where the sender says, after the guard has looked (fixed in "
-                        "Linux 6.12); this one does, so use Isolation=strict in %s, or ask for "
-                        "vnet-hdr=false, which is strict",
-                        request->network, network->path);
         return 0;
 }
 
-static GuardShape shape_of(const LeaseContext *context, const IpcOpen *request,
-                           Isolation isolation) {
+static GuardShape shape_of(const LeaseContext *context, const IpcOpen *request) {
         if (request->kind == KIND_PACKET)
-                return isolation == ISOLATION_DIRECT ? GUARD_DIRECT : GUARD_PACKET;
+                return GUARD_PACKET;
         return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
 }
 
@@ -146,14 +134,13 @@ int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };
         LeaseKind kind = (LeaseKind)request->kind;
-        Isolation isolation = (Isolation)request->isolation;
         int r;
 
         r = read_network(request, &plan.network, ret_refusal);
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
-                r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
+                r = check_kernel(context, request, ret_refusal);
         if (r != 0)
                 return r;
         if (context->n_leases >= plan.network.max_leases)
@@ -163,10 +150,9 @@ int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan
                         "list), or ask an administrator to raise MaxLeases= in %s",
                         request->network, context->n_leases, plan.network.max_leases,
                         plan.network.path);
-        plan.shape = shape_of(context, request, isolation);
+        plan.shape = shape_of(context, request);
         plan.lease = (IpcLease){.uid = request->uid,
                                 .kind = kind,
-                                .isolation = isolation,
                                 .vlan = request->vlan,
                                 .vnet_hdr = request->vnet_hdr,
                                 .queues = (uint8_t)request->queues};

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import functools
 import mmap
 import os
 import pickle
@@ -211,23 +210,8 @@ SHAPES = {
     "tap-narrow": Shape("tap", MTU="1280"),  # its frames from the wire cross a veth
     "packet": Shape("packet"),
     "packet-vnet": Shape("packet", vnet_hdr=True),
-    "direct": Shape("packet", vnet_hdr=True, Isolation="direct"),
 }
 PACKETS = tuple(name for name, shape in SHAPES.items() if shape.kind == "packet")
-
-
-@functools.cache
-def kernel_has_trick():
-    """Of the kernel or, by --assume-checksum-trick, of the helper as it runs at the first call."""
-    with bus.connect() as root:
-        # rawnetd knows what the helper has found out once it has talked to it.
-        root.open_tap("lab").close_fds()
-        return "checksum-trick" in root.features()
-
-
-def shapes(wanted=tuple(SHAPES)):
-    """The shapes that this kernel allows with AntiSpoof=yes: no direct one where it has the checksum trick."""
-    return [name for name in wanted if not (kernel_has_trick() and SHAPES[name].keys.get("Isolation") == "direct")]
 
 
 @contextlib.contextmanager

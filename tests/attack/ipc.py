@@ -16,13 +16,12 @@ OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, CHECK = 1, 2, 
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED, FINDING, FEATURES = 1, 2, 3, 4, 5, 6, 7, 8
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
 TAP, PACKET = 0, 1
-STRICT, DIRECT = 0, 1
 Q, AD = 0x8100, 0x88A8
 GIVEN, RANDOM, LEARN, DERIVED, RESERVED = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("=IIQI")
 OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sHHII32s")
 REPLY = struct.Struct("=IIQII")
-LEASE_PART = struct.Struct("=IIIIIHBBQ6s38s16s65sBBB6s2s")
+LEASE_PART = struct.Struct("=IIIIHBBBBBBQ6s38s16s65s6s5s")
 SIZE = REQUEST.size + OPEN_PART.size
 REPLY_SIZE = REPLY.size + LEASE_PART.size + 16 + 192 + 1024  # of WireFinding, the larger part of the union
 # enum RawnetError, common/refusal.h, by position
@@ -45,10 +44,10 @@ def digest_of(network):
 
 
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 parent=b"wire0", vlan=0, mode=BRIDGE, isolation=STRICT, reserved=0, protocol=Q, file_digest=None, **header):  # fmt: skip
+                 parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, reserved_2=0, protocol=Q, file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
     body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, protocol, mode,
-                          isolation, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
+                          reserved_2, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
 
 

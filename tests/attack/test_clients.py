@@ -87,7 +87,7 @@ def test_outsider_opens_nothing():
     """Whatever network, kind and options: without polkit's yes there is no descriptor."""
     with unharmed(), bus.connect("outsider") as outsider:
         count = len(lab.lease_ids())
-        for network in ("lab", "lab-private", "lab-vepa", "lab-direct"):
+        for network in ("lab", "lab-private", "lab-vepa"):
             for kind in ("tap", "packet"):
                 refused(outsider, (INTERACTIVE,), network, kind)
         refused(outsider, (INTERACTIVE,), "lab", mac="learn")

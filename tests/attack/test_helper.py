@@ -147,10 +147,8 @@ def malformed():
     yield "VLAN other than the name's", ipc.open_request(network=b"lab.100", vlan=101)
     yield "mode 4", ipc.open_request(mode=4)
     yield "exclusive without a VLAN", ipc.open_request(mode=ipc.EXCLUSIVE)
-    yield "isolation 2", ipc.open_request(isolation=2)
-    yield "direct tap", ipc.open_request(isolation=ipc.DIRECT)
-    yield "direct without the header", ipc.open_request(kind=ipc.PACKET, vnet_hdr=0, isolation=ipc.DIRECT)
     yield "reserved byte", ipc.open_request(reserved=1)
+    yield "reserved word", ipc.open_request(reserved_2=1)
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
         yield f"protocol {protocol:x}", ipc.open_request(network=b"lab.100", vlan=100, protocol=protocol)
     yield "a protocol without a tag", ipc.open_request(protocol=ipc.AD)
@@ -237,7 +235,7 @@ def test_only_what_the_file_said():
 
 
 def test_only_what_the_file_says():
-    """Every difference between request and network file is refused: network, parent, VLAN, mode, isolation, kind, MAC."""
+    """Every difference between request and network file is refused: network, parent, VLAN, mode, kind, MAC."""
     with same_process(), lab.network("taps", Kinds="tap"), lab.network("packets", Kinds="packet"), \
             lab.network("narrow", MACPrefix="52:54:77"), lab.network("absent", Parent="absent0"):  # fmt: skip
         denied = ("AccessDenied",)
@@ -251,8 +249,6 @@ def test_only_what_the_file_says():
         refused(denied, mode=ipc.VEPA)
         refused(denied, mode=ipc.EXCLUSIVE, vlan=1)
         refused(denied, network=b"lab-private")
-        refused(denied, kind=ipc.PACKET, isolation=ipc.DIRECT)
-        refused(denied, network=b"lab-direct", kind=ipc.PACKET, isolation=ipc.STRICT)
         refused(denied, vlan=100, protocol=ipc.AD)
         refused(denied, file_digest=bytes(32))
         refused(("KindNotOffered",), network=b"taps", kind=ipc.PACKET)

@@ -78,7 +78,7 @@ def check(what, seen):
 
 def test_no_attack():
     """What is not for a lease does not come to it, on every kind; a broadcast does."""
-    for shape in attacker.shapes():
+    for shape in attacker.SHAPES:
         with pair(shape) as (lease, victim, wire):
             check(shape, overheard(lease, victim, wire))
 
@@ -100,7 +100,7 @@ def rebind_everywhere(lease):
 
 def test_rebind():
     """Bound to every interface of the namespace (0 is all of them), nothing of others is heard there."""
-    for shape in attacker.shapes(attacker.PACKETS):
+    for shape in attacker.PACKETS:
         for user in attacker.USERS:
             with pair(shape) as (lease, victim, wire):
                 inside = attacker.interfaces(lease.fd)
@@ -116,7 +116,7 @@ def test_rebind():
 
 def test_nothing_on_the_uplink():
     """A packet lease bound to its uplink, or to the guard's side of its port, hears not even honest frames there."""
-    for shape in attacker.shapes(("packet", "packet-vnet")):
+    for shape in ("packet", "packet-vnet"):
         with pair(shape) as (lease, _, wire), frames.WirePort(lease.info["interface"], where=lease.fd) as at_port:
             for index, name in attacker.interfaces(lease.fd).items():
                 if name in ("lo", lease.info["interface"]):
@@ -144,7 +144,7 @@ def join_everything(lease):
 
 def test_promiscuous():
     """PROMISC and ALLMULTI on the port, on the uplink and on everything else show nothing of others."""
-    for shape in attacker.shapes(attacker.PACKETS):
+    for shape in attacker.PACKETS:
         with pair(shape) as (lease, victim, wire):
             results = as_user("nobody", join_everything, lease)
             assert 0 in results.values(), f"no membership was possible: {results}"
@@ -171,7 +171,7 @@ def loosen_filter(lease):
 
 def test_locked_filter():
     """The filter cannot be replaced, taken off or unlocked."""
-    for shape in attacker.shapes(attacker.PACKETS):
+    for shape in attacker.PACKETS:
         with pair(shape) as (lease, victim, wire):
             results = as_user("nobody", loosen_filter, lease)
             assert set(results.values()) == {errno.EPERM}, attacker.names(results)
@@ -194,7 +194,7 @@ def join_fanout(lease):
 
 def test_fanout():
     """Fanout, with or without a CBPF program, brings nothing: neither on the port nor bound elsewhere before."""
-    for shape in attacker.shapes(attacker.PACKETS):
+    for shape in attacker.PACKETS:
         indexes = None
         while indexes is None or indexes:
             with pair(shape) as (lease, victim, wire):
@@ -242,7 +242,7 @@ def receive_ring(lease):
 
 def test_receive_ring():
     """The mapped ring gets what read() gets: the filter stands before both."""
-    for shape in attacker.shapes(attacker.PACKETS):
+    for shape in attacker.PACKETS:
         with pair(shape) as (lease, victim, wire):
             as_user("nobody", receive_ring, lease)
             attacker.bind(lease.fd, 0)
@@ -335,7 +335,7 @@ def test_cannot_open_with_anothers_mac():
 def test_other_vlans():
     """On VLAN 100 nothing of VLAN 200, of a double tag or of the untagged wire arrives."""
     lab.need_vlan()
-    for shape in attacker.shapes():
+    for shape in attacker.SHAPES:
         for mode in ("bridge", "exclusive"):
             with lease_of(shape, VLAN="100", Mode=mode) as lease, frames.WirePort() as wire:
                 if lease.packet:

@@ -71,7 +71,7 @@ def test_namespaces_are_silent():
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(frames.WirePort())
         # With AntiSpoof=no as well: there the guard would let out what an inner interface says.
-        wanted = [(shape, spoof) for shape in attacker.shapes() for spoof in ("yes", "no")]
+        wanted = [(shape, spoof) for shape in attacker.SHAPES for spoof in ("yes", "no")]
         leases = [stack.enter_context(lease_of(shape, f"attack-{shape}-{spoof}", AntiSpoof=spoof)) for shape, spoof in wanted]
         learning = stack.enter_context(lease_of("tap", "attack9", options={"mac": "learn"}))
         learning.mac = "52:54:00:1e:a2:04"
@@ -121,7 +121,7 @@ def test_a_guest_cannot_wake_its_namespace():
     """Frames from the guest for the namespace's own interfaces are answered by nobody: neither back to it nor out."""
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(frames.WirePort())
-        for shape in attacker.shapes():
+        for shape in attacker.SHAPES:
             lease = stack.enter_context(lease_of(shape, f"attack-{shape}"))
             addresses = {link["address"] for link in lab.ip("link", where=lease.fd)} - {"00:00:00:00:00:00"}
             asked = []
@@ -150,7 +150,7 @@ def test_deaf_even_with_addresses():
     """The guard alone keeps the namespace deaf: root gives its interfaces addresses, and still nobody answers there."""
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(frames.WirePort())
-        for number, shape in enumerate(attacker.shapes()):
+        for number, shape in enumerate(attacker.SHAPES):
             lease = stack.enter_context(lease_of(shape, f"attack-{shape}", AntiSpoof="no"))
             names = [name for name in lab.links(where=lease.fd) if name != "lo"]
             targets = [f"10.77.0.{100 + 10 * number + place}" for place in range(len(names))]
@@ -185,7 +185,7 @@ def test_the_host_is_as_it_was():
     before = host_view()
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(frames.WirePort())
-        for number, shape in enumerate(attacker.shapes()):
+        for number, shape in enumerate(attacker.SHAPES):
             lease = stack.enter_context(lease_of(shape, f"attack{number}"))
             assert host_view() == before, f"{shape}: {host_view()}"
         for probe in probes(parent):

@@ -130,17 +130,16 @@ def receives(front, back, sources=1):
 
 @tap.limit(120)
 def test_both_directions():
-    for network in ("lab", "lab-direct"):
-        with vhost.back_end(network) as back:
-            with testpmd(back, "txonly") as front:
-                sends(front)
-            # It was killed in the middle of that; the next one on the same port.
-            with testpmd(back, "rxonly") as front:
-                receives(front, back)
-            with testpmd(back, "txonly") as front:
-                sends(front)
-            status, said = back.end()
-            assert status == 0 and said.count("front end has disconnected") == 3, (status, said)
+    with vhost.back_end("lab") as back:
+        with testpmd(back, "txonly") as front:
+            sends(front)
+        # It was killed in the middle of that; the next one on the same port.
+        with testpmd(back, "rxonly") as front:
+            receives(front, back)
+        with testpmd(back, "txonly") as front:
+            sends(front)
+        status, said = back.end()
+        assert status == 0 and said.count("front end has disconnected") == 3, (status, said)
 
 
 @tap.limit(120)

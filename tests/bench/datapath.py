@@ -109,12 +109,12 @@ table netdev bench {{
 def unguarded():
     """The 2009 arrangement by hand: a socket on a macvlan in a namespace of its own, whose IP stack hears nothing."""
     far = wire("wdn")
-    ip("netns", "add", "bench-direct")
-    ip("link", "add", "up0", "link", "wdn0", "address", MAC, "netns", "bench-direct", "type", "macvlan", "mode", "bridge")
-    quiet("up0", "bench-direct")
+    ip("netns", "add", "bench-bare")
+    ip("link", "add", "up0", "link", "wdn0", "address", MAC, "netns", "bench-bare", "type", "macvlan", "mode", "bridge")
+    quiet("up0", "bench-bare")
     nft('table netdev bench { chain deaf {\ntype filter hook ingress device "up0" priority 0; policy drop;\n}\n}\n',
-        "bench-direct")  # fmt: skip
-    return f"packet=up0,netns=/run/netns/bench-direct,header=10,mac={MAC},{far}"
+        "bench-bare")  # fmt: skip
+    return f"packet=up0,netns=/run/netns/bench-bare,header=10,mac={MAC},{far}"
 
 
 def leases(stack, connection, far):
@@ -123,8 +123,6 @@ def leases(stack, connection, far):
         ("lease tap strict", "tap", "bench", {}),
         ("lease packet strict", "packet", "bench", {"vnet_hdr": True}),
         ("lease packet strict, no header", "packet", "bench", {"vnet_hdr": False}),
-        ("lease packet direct", "packet", "bench-direct", {"vnet_hdr": True}),
-        ("lease packet direct, no AntiSpoof", "packet", "bench-open", {"vnet_hdr": True}),
     )
     for name, kind, network, options in sorts:
         try:
@@ -149,10 +147,7 @@ def paths(stack):
         "bridge, rules on its ports": bridge("ports", RULES_ON_PORTS),
     }
     far = wire("wlease")
-    common = {"Parent": "wlease0", "Kinds": "tap packet"}
-    for name, keys in (("bench", {}), ("bench-direct", {"Isolation": "direct"}),
-                       ("bench-open", {"Isolation": "direct", "AntiSpoof": "no"})):  # fmt: skip
-        stack.enter_context(lab.network(name, **common, **keys))
+    stack.enter_context(lab.network("bench", Parent="wlease0", Kinds="tap packet"))
     fds = []
     connection = stack.enter_context(bus.connect())
     for name, spec, fd in leases(stack, connection, far):

@@ -27,8 +27,6 @@ COMPARES = " ".join(f"ether type != {kind}" for kind in (*TAGS.split(", "), "0x8
 SOURCE = "ether saddr {mac}"
 GROUPS = "ether daddr & ff:ff:ff:ff:00:00 != 01:80:c2:00:00:00 ether daddr & ff:ff:ff:ff:00:00 != 01:00:0c:cc:00:00"
 ONE_BY_ONE = f"{GROUPS} {SOURCE} {COMPARES}"
-SETS = f"{SOURCE} ether daddr != {{ {datapath.CONTROL} }} ether type != {{ {TAGS}, 0x8808 }}"
-IP_FIRST = f"{GROUPS} {SOURCE} ether type ip"
 MARK, NO_MARK = "meta mark set 0x7261776e", "meta mark 0x7261776e meta mark set 0"
 
 
@@ -42,14 +40,6 @@ def strict(*chains):
 
 
 FORMS = {
-    "direct": {
-        "as built": None,
-        "no rules, an empty chain": chain("g", "{port}", "egress", "accept"),
-        "no chain": "",
-        "loads one by one": chain("g", "{port}", "egress", f"{ONE_BY_ONE} accept"),
-        "sets": chain("g", "{port}", "egress", f"{SETS} accept"),
-        "IPv4 first": chain("g", "{port}", "egress", f"{IP_FIRST} accept", f"{ONE_BY_ONE} accept"),
-    },
     "strict": {
         "as built": None,
         "behind the veth, gate": strict(chain("g", "inner", "ingress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
@@ -62,7 +52,7 @@ FORMS = {
 }  # fmt: skip
 
 
-SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 263, 15, 20  # linux/if_packet.h
+SOL_PACKET, PACKET_VNET_HDR = 263, 15  # linux/if_packet.h
 SO_BUSY_POLL, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 46, 32, 33  # asm-generic/socket.h
 
 
@@ -83,13 +73,12 @@ def veth_napi(lease):
 
 # {name: (which leases, which directions, what is done to an open one)}; the first is what the helper built
 KNOBS = {
-    "as built": ("strict direct", "send receive", None),
-    "SO_SNDBUF 4 MiB": ("strict direct", "send", with_option(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 << 20)),
-    "PACKET_QDISC_BYPASS": ("direct", "send", with_option(SOL_PACKET, PACKET_QDISC_BYPASS, 1)),
+    "as built": ("strict", "send receive", None),
+    "SO_SNDBUF 4 MiB": ("strict", "send", with_option(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 << 20)),
     "GRO and NAPI on the veth": ("strict", "send receive", veth_napi),
-    "SO_BUSY_POLL 50 µs": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_BUSY_POLL, 50)),
-    "SO_RCVBUF 208 KiB": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 104 << 10)),
-    "SO_RCVBUF 4 MiB": ("strict direct", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 << 20)),
+    "SO_BUSY_POLL 50 µs": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_BUSY_POLL, 50)),
+    "SO_RCVBUF 208 KiB": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 104 << 10)),
+    "SO_RCVBUF 4 MiB": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 << 20)),
 }
 
 
@@ -163,8 +152,7 @@ def measure(options):
 
     with contextlib.ExitStack() as stack:
         datapath.wire("wforms")
-        for sort, keys in (("strict", {}), ("direct", {"Isolation": "direct"})):
-            stack.enter_context(lab.network(f"forms-{sort}", Parent="wforms0", Kinds="packet", **keys))
+        stack.enter_context(lab.network("forms-strict", Parent="wforms0", Kinds="packet"))
         far = stack.enter_context(far_socket("wforms1"))
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)

@@ -8,17 +8,12 @@ PATHS = {
     "lease tap strict": "lease: tap",
     "lease packet strict": "lease: packet",
     "lease packet strict, no header": "lease: packet, wire frames",
-    "lease packet direct": "lease: packet, direct",
-    "lease packet direct, no AntiSpoof": "lease: packet, direct, no AntiSpoof",
     "direct, no guard": "macvlan and socket, no guard",
     "socket on the wire": "AF_PACKET straight on the wire",
     "tap lease": "lease: tap",
     "rawnet-vhost, strict": "packet on rawnet-vhost",
-    "rawnet-vhost, direct": "packet on rawnet-vhost, direct",
     "sendmmsg, strict": "bare loop of sendmmsg, lease",
-    "sendmmsg, direct": "bare loop of sendmmsg, direct lease",
     "testpmd, strict": "testpmd on rawnet-vhost",
-    "testpmd, direct": "testpmd on rawnet-vhost, direct",
 }
 
 

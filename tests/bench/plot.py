@@ -17,14 +17,14 @@ STYLE = """
   .axis { stroke: #8c959f; } .grid { stroke: #d0d7de; stroke-dasharray: 2 3; }
   .mark { stroke: #b3261e; stroke-width: 1.5; stroke-dasharray: 5 3; } .t-mark { fill: #b3261e; font-size: 12px; }
   .whisker { stroke: #1f2328; fill: none; }
-  .other { fill: #8c959f; } .tap { fill: #0b62c4; } .packet { fill: #2f7d3b; } .direct { fill: #b35900; }
+  .other { fill: #8c959f; } .tap { fill: #0b62c4; } .packet { fill: #2f7d3b; } .polkit { fill: #b35900; }
   @media (prefers-color-scheme: dark) {
     .card { fill: #161b22; stroke: #30363d; }
     text { fill: #e6edf3; } .group, .note { fill: #9aa4ae; stroke: #161b22; }
     .axis { stroke: #6e7681; } .grid { stroke: #30363d; }
     .mark { stroke: #ff7b72; } .t-mark { fill: #ff7b72; }
     .whisker { stroke: #e6edf3; }
-    .other { fill: #6e7681; } .tap { fill: #4a90e2; } .packet { fill: #57ab5a; } .direct { fill: #d9863b; }
+    .other { fill: #6e7681; } .tap { fill: #4a90e2; } .packet { fill: #57ab5a; } .polkit { fill: #d9863b; }
   }
 """
 

@@ -13,8 +13,6 @@ WHISKERS = "Bars: medians of the rounds; whiskers: the middle half of them."
 
 
 def color(path):
-    if "direct" in path and "no guard" not in path:
-        return "direct"
     if path.startswith(("tap lease", "lease tap")):
         return "tap"
     return "packet" if path.startswith(("rawnet-vhost", "lease packet", "testpmd", "sendmmsg")) else "other"
@@ -83,7 +81,7 @@ def opens(results):
     return chart("Opening a port", text, [panel], 1, "Bars: medians; whiskers: the middle half of the opens."), text
 
 
-CALLS = {"bus": ("the bus alone", "other"), "rawnetd": ("rawnetd alone", "tap"), "polkit": ("polkit alone", "direct"), "open": ("an open", "packet")}
+CALLS = {"bus": ("the bus alone", "other"), "rawnetd": ("rawnetd alone", "tap"), "polkit": ("polkit alone", "polkit"), "open": ("an open", "packet")}
 
 
 def flood(benchmark):

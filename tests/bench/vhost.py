@@ -28,17 +28,16 @@ from paths import path_name  # noqa: E402
 
 BLAST = f"{lab.build_dir}/tests/bench/blast"
 NEIGHBOUR, NEIGHBOUR_MAC = "10.83.0.1", "02:00:00:00:fa:12"
-CALLS = ("bridge", "bridge, rules", "lease packet strict", "lease packet direct", "direct, no guard")
+CALLS = ("bridge", "bridge, rules", "lease packet strict", "direct, no guard")
 
 # (of, against, figure, goal): medians of the rounds' ratios; ">" at least, "<" at most
 GOALS = (
-    ("testpmd, direct", "UDP socket, no VM", "fast rate", ">2.0"),
     ("testpmd, strict", "UDP socket, no VM", "fast rate", ">1.4"),
     ("direct, no guard", "bridge", "call sent", ">1.4"),
     ("direct, no guard", "bridge", "call received", ">1.4"),
     ("lease packet strict", "bridge, rules", "call sent", ">1.0"),
     ("lease packet strict", "bridge, rules", "call received", ">1.0"),
-    *((f"rawnet-vhost, {sort}", against, figure, goal) for sort in ("strict", "direct") for against, figure, goal in (
+    *(("rawnet-vhost, strict", against, figure, goal) for against, figure, goal in (
         ("tap + bridge", "send rate", ""), ("tap + bridge", "receive rate", ""),
         ("tap + bridge", "send cpu", "<0.6"), ("tap + bridge", "receive cpu", "<0.6"),
         ("tap + bridge", "send switches", "<0.33"), ("tap + bridge", "receive switches", "<0.33"),
@@ -173,9 +172,7 @@ def measure(options):
         machines = stack.enter_context(guests.machines()) if not options.without_guests else {}
         fast = {
             "UDP socket, no VM": lambda: udp(options.seconds),
-            "sendmmsg, direct": lambda: bare("bench-direct", options.seconds),
             "sendmmsg, strict": lambda: bare("bench", options.seconds),
-            "testpmd, direct": lambda: testpmd("bench-direct", options.seconds),
             "testpmd, strict": lambda: testpmd("bench", options.seconds),
         }
         for number in range(options.rounds):

@@ -16,7 +16,7 @@ import tap
 
 LEASE_PROPERTIES = {"Id", "Network", "Kind", "Owner", "MAC", "RefusedMAC", "RefusedReason", "MTU", "Queues", "VLAN", "Parent", "Interface", "Name", "Since",
                     "State"}  # fmt: skip
-NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mode", "Kinds", "Isolation", "AntiSpoof",
+NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mode", "Kinds", "AntiSpoof",
                       "MACPrefix", "MTU", "MaxLeases", "HostInterface", "Error", "Leases"}  # fmt: skip
 STATISTICS = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped",
               "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
@@ -244,20 +244,20 @@ def network_path(name):
 
 
 def test_network_object():
-    with lab.network("full-1", Description="Everything is set: grüße", Mode="vepa", Kinds="packet tap", Isolation="direct",
+    with lab.network("full-1", Description="Everything is set: grüße", Mode="vepa", Kinds="packet tap",
                      AntiSpoof="no", ControlFrames="pass", MTU="1400", MACPrefix="02:AB", MaxLeases="7", MaxLeasesPerUser="3"), \
             bus.connect("outsider") as connection:  # fmt: skip
         lab.wait_for(lambda: "full-1" in connection.networks(), 10, "the new network")
         properties = connection.get_all(network_path("full-1"), bus.NETWORK)
         assert set(properties) == NETWORK_PROPERTIES, properties
         assert properties == {"Name": "full-1", "Description": "Everything is set: grüße", "Parent": "wire0", "VLANs": (0, 0),
-                              "Protocol": "802.1Q", "Mode": "vepa", "Kinds": ["tap", "packet"], "Isolation": "direct",
+                              "Protocol": "802.1Q", "Mode": "vepa", "Kinds": ["tap", "packet"],
                               "AntiSpoof": False, "MACPrefix": "02:ab", "MTU": 1400, "MaxLeases": 7, "HostInterface": "", "Error": "", "Leases": 0}, properties  # fmt: skip
 
 
 def test_networks_of_the_lab():
     with bus.connect("outsider") as connection:
-        names = {"lab", "lab-private", "lab-vepa", "lab-direct"} | ({"vlan100", "vlan200", "vlab"} if lab.has_vlan() else set())
+        names = {"lab", "lab-private", "lab-vepa"} | ({"vlan100", "vlan200", "vlab"} if lab.has_vlan() else set())
         lab.wait_for(lambda: set(connection.networks()) == names, 10, "the lab's own networks alone")
         found = {path: value[bus.NETWORK]["Name"] for path, value in connection.objects().items() if bus.NETWORK in value}
         assert found == {network_path(name): name for name in names}, found

@@ -12,7 +12,7 @@ import lab
 import tap
 import unfit
 
-INFO = {"id", "mac", "mtu", "interface", "vlan", "vnet-hdr", "isolation"}
+INFO = {"id", "mac", "mtu", "interface", "vlan", "vnet-hdr"}
 TUNGETIFF, IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x800454D2, 0x2, 0x1000, 0x100, 0x4000
 REMEDIES = ("; ", "rawnetctl", "leave", "take", "ask for", "write", "make one", "there are", "it takes", "takes", "neither")
 
@@ -43,7 +43,7 @@ def test_tap_is_a_tap():
         assert lease.path == f"/org/rawnet1/lease/{lease.id}", lease.path
         assert lease.info["interface"] == f"rn{lease.id:x}", lease.info
         assert lease.info["mtu"] == 1500 and lease.info["vlan"] == 0, lease.info
-        assert lease.info["vnet-hdr"] is True and lease.info["isolation"] == "strict", lease.info
+        assert lease.info["vnet-hdr"] is True, lease.info
         assert lease.info["mac"].startswith("52:54:00:"), lease.info
         assert len(lease.fds) == 1 and not lease.vhosts, lease.fds
         name, flags = tap_of(lease.fd)
@@ -82,39 +82,6 @@ def test_queues():
                     names = {tap_of(fd)[0] for fd in lease.fds}
                     assert names == {lease.info["interface"]}, names
                     assert bool(tap_of(lease.fd)[1] & IFF_MULTI_QUEUE) == (queues > 1)
-
-
-def has_checksum_trick(connection):
-    return "checksum-trick" in connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
-
-
-def test_direct_network_gives_direct_packet_and_strict_tap():
-    with bus.connect("member") as connection:
-        cases = [("packet", {}, "strict"), ("tap", {}, "strict")]
-        if not has_checksum_trick(connection):
-            cases.append(("packet", {"vnet_hdr": True}, "direct"))
-        for kind, options, isolation in cases:
-            with connection.open(kind, "lab-direct", **options) as lease:
-                assert lease.info["isolation"] == isolation, (kind, options, lease.info)
-
-
-def test_direct_is_refused_on_a_kernel_with_the_checksum_trick():
-    with lab.network("guarded", Isolation="direct"), bus.connect("member") as connection:
-        for arguments in ([], ["--assume-checksum-trick"]):
-            lab.helper_arguments(*arguments)
-            try:
-                connection.open_packet("guarded").close_fds()  # strict
-                trick = has_checksum_trick(connection)
-                assert trick or not arguments
-                for network in ("guarded", "lab-direct"):
-                    if trick:
-                        text = bus.expect_error("NotSupported", connection.open_packet, network, vnet_hdr=True)
-                        reasoned(text, network, "Isolation=strict", "checksum")
-                    else:
-                        with connection.open_packet(network, vnet_hdr=True) as lease:
-                            assert lease.info["isolation"] == "direct"
-            finally:
-                lab.helper_arguments()
 
 
 def test_given_mac_and_name():

@@ -11,7 +11,7 @@ import lab
 import tap
 import waiting
 
-DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "isolation", "mac", "mac-class", "queues", "vhost"}
+DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "mac", "mac-class", "queues", "vhost"}
 DENIED = bus.DBUS_ERROR + "AccessDenied"
 INTERACTIVE = bus.DBUS_ERROR + "InteractiveAuthorizationRequired"
 RULE = "polkit.addRule(function (action, subject) { %s });"
@@ -96,7 +96,7 @@ def test_member_yes_and_what_polkit_was_asked():
                 connection.open(kind, network, **options).close_fds()
             asked = asked_since(before)
             assert asked == [{"action": f"org.rawnet1.open-{kind}", "user": "member", "network": network, "parent": "wire0",
-                              "vlan": "none", "protocol": "none", "kind": kind, "isolation": "strict", **usual, **details}], asked  # fmt: skip
+                              "vlan": "none", "protocol": "none", "kind": kind, **usual, **details}], asked  # fmt: skip
 
 
 def test_polkit_is_told_the_protocol_of_the_tag():
@@ -129,15 +129,6 @@ def test_each_open_asks_anew():
         assert len(asked_since(before, 3)) == 3
 
 
-def test_direct_is_what_polkit_is_asked_about():
-    with bus.connect("member") as connection:
-        before = len(lab.questions())
-        with contextlib.suppress(bus.BusError):  # a kernel with the checksum trick refuses, after the question
-            connection.open_packet("lab-direct", vnet_hdr=True).close_fds()
-        connection.open_packet("lab-direct").close_fds()
-        assert [question["isolation"] for question in asked_since(before, 2)] == ["direct", "strict"]
-
-
 def test_a_rule_says_no():
     rule = RULE % 'if (action.lookup("network") == "lab" && action.lookup("kind") == "tap") return polkit.Result.NO;'
     with bus.connect("member") as connection:
@@ -154,8 +145,6 @@ def test_the_example_rule_by_vlan():
         text = file.read()
     with bus.connect("member") as connection, lab.polkit_rule(text, "60-rawnet-by-vlan.rules"):
         assert connection.can_open("lab", "tap") == "yes"
-        assert connection.can_open("lab-direct", "packet") == "yes"  # CanOpen asks for the default, vnet-hdr=false: strict
-        bus.expect_error(DENIED, connection.open_packet, "lab-direct", vnet_hdr=True)
         with lab.network("phones", VLAN="200"):
             assert connection.can_open("phones", "tap") == "no"
             bus.expect_error(DENIED, connection.open_tap, "phones")
@@ -246,7 +235,7 @@ def test_agent_shows_the_question_and_its_yes_opens():
         subject, _, details, flags, _ = monitor.wait("CheckAuthorization")
         assert subject[0] == "system-bus-name" and subject[1]["name"][1].startswith(":") and flags == 1, (subject, flags)
         assert details == {"network": "lab", "parent": "wire0", "vlan": "none", "kind": "tap", "mode": "bridge", "protocol": "none",
-                           "isolation": "strict", "mac": "52:54:00:00:00:09", "mac-class": "given", "queues": "1", "vhost": "false"}, details  # fmt: skip
+                           "mac": "52:54:00:00:00:09", "mac-class": "given", "queues": "1", "vhost": "false"}, details  # fmt: skip
         assert "network lab" in asked["text"] and "wire0" in asked["text"] and "$(" not in asked["text"], asked
         assert not lab.lease_ids()
         authenticate(agent, asked["cookie"])

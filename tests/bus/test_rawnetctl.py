@@ -144,7 +144,7 @@ def test_networks():
     text = good("networks", user="outsider")
     assert "lab-vepa  " in text and "The lab's network lab-vepa" in text, text
     rows = json.loads(good("networks", "--json", user="outsider"))
-    assert {"lab", "lab-private", "lab-vepa", "lab-direct"} <= {row["name"] for row in rows}, rows
+    assert {"lab", "lab-private", "lab-vepa"} <= {row["name"] for row in rows}, rows
     with lab.network("bad", "[Network]\nParent=wire0\nVLAN=x\n"), bus.connect("member") as connection:
         lab.wait_for(lambda: "bad" in connection.networks(), 10, "the bad network")
         assert "bad.conf:3" in good("networks")

@@ -5,10 +5,11 @@
 CHANGES = [
     ({}, {"Description": "another"}), ({}, {"Parent": "lo"}), ({}, {"VLAN": "55"}), ({"VLAN": "55"}, {"VLAN": "56"}),
     ({"VLAN": "55"}, {"VLAN": "55", "Protocol": "802.1ad"}), ({}, {"Mode": "private"}), ({}, {"Mode": "vepa"}),
-    ({"VLAN": "55"}, {"VLAN": "55", "Mode": "exclusive"}), ({}, {"Kinds": "tap"}), ({}, {"Isolation": "direct"}),
+    ({"VLAN": "55"}, {"VLAN": "55", "Mode": "exclusive"}), ({}, {"Kinds": "tap"}),
     ({}, {"AntiSpoof": "no"}), ({}, {"ControlFrames": "pass"}), ({"ControlFrames": "pass"}, {"ControlFrames": "drop"}),
     ({}, {"MTU": "1400"}), ({"MTU": "1400"}, {}), ({}, {"MACPrefix": "02:01"}), ({}, {"MaxLeases": "9"}),
     ({}, {"MaxLeasesPerUser": "9"}), ({}, {"HostInterface": "host0"}),
 ]  # fmt: skip
 # The error that comes before the comparison.
-OTHERWISE_REFUSED = [({}, {"Kinds": "packet"}, "KindNotOffered"), ({}, {"Colour": "red"}, "BadNetworkFile")]
+OTHERWISE_REFUSED = [({}, {"Kinds": "packet"}, "KindNotOffered"), ({}, {"Colour": "red"}, "BadNetworkFile"),
+                     ({}, {"Isolation": "strict"}, "BadNetworkFile")]  # fmt: skip

@@ -44,11 +44,8 @@ WRONG = "AssertionError"
 # Lines that more than one mutant touches, or that are long.
 GATE = '                c.gate = chain_on("gate", &guard->uplink, NF_NETDEV_EGRESS);\n'
 AT_PORT = '                c.port = chain_on("port", &guard->port, NF_NETDEV_INGRESS);\n'
-DIRECT = '                c.from_guest = chain_on("from-guest", &guard->uplink, NF_NETDEV_EGRESS);\n'
 FILTER_SIZE = "7 + ARRAY_SIZE(tags) + 2"  # instructions; lock_filter() asserts it
 ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
-ACCEPT = "nft_rule_verdict(&rule, NF_ACCEPT);\n"
-IN_BRANCH = " " * 24
 QUESTIONS = ("service/authorize.c", "#define QUESTIONS_MAX 16u", "#define QUESTIONS_MAX 100000u")
 REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
@@ -103,14 +100,10 @@ MUTATIONS = [
           "        nft_rule_length_at_most(&rule, SCRATCH, guard->shortcut);\n", "", "test_sizes", "bytes got out", CONFIGURE),
     guard("the shortcut checks nothing",
           "        add_checks(&rule, guard, guard->pass_control ? GROUP_ANY : GROUP_NONE);\n", "", "spoofed"),
-    guard("a direct lease has no egress guard",
-          IN_BRANCH + ACCEPT + "                else\n", IN_BRANCH + "rule = nft_rule_new(), nft_rule_verdict(&rule, NF_ACCEPT);\n                else\n", "spoofed"),
     # -- the guard: what the guest and its namespace get
     guard("tagged frames of the wire come in", "        refuse_tags(&rule, 0);\n", "", "no_attack", HEARD, RECEIVE),
     guard("what the sockets have seen reaches the IP stack",
           AT_PORT, AT_PORT + "                c.port.policy = NF_ACCEPT;\n", "deaf", ANSWERED, SILENCE),
-    guard("what a direct lease's sockets have seen reaches the IP stack",
-          DIRECT, DIRECT + "                c.from_wire.policy = NF_ACCEPT;\n", "deaf", ANSWERED, SILENCE),
     # -- the silence of the namespace
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
              [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],

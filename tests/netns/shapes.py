@@ -2,7 +2,6 @@
 """Every shape of lease that this kernel has, and what the tests in this directory share."""
 
 import contextlib
-import itertools
 
 import bus
 import frames
@@ -15,19 +14,19 @@ TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454D0, 0x400454D8
 class Shape:
     """One combination. wire: the far interface where its frames are seen."""
 
-    def __init__(self, network, kind, vnet_hdr, isolation, vlan, mode):
-        self.network, self.kind, self.vnet_hdr, self.isolation, self.vlan, self.mode = network, kind, vnet_hdr, isolation, vlan, mode
+    def __init__(self, network, kind, vnet_hdr, vlan, mode):
+        self.network, self.kind, self.vnet_hdr, self.vlan, self.mode = network, kind, vnet_hdr, vlan, mode
         self.wire = f"wire.{vlan}" if vlan else "wire"
 
     def __str__(self):
-        return f"{self.network}/{self.kind}{'+vnet' if self.vnet_hdr else ''}/{self.isolation}"
+        return f"{self.network}/{self.kind}{'+vnet' if self.vnet_hdr else ''}"
 
     def open(self, connection, **options):
         """(Lease, Port)."""
         if self.kind == "packet":
             options["vnet_hdr"] = self.vnet_hdr
         lease = connection.open(self.kind, self.network, **options)
-        assert lease.info["isolation"] == self.isolation and lease.info["vlan"] == self.vlan, (str(self), lease.info)
+        assert lease.info["vlan"] == self.vlan, (str(self), lease.info)
         return lease, port_of(lease)
 
 
@@ -41,21 +40,16 @@ def features(connection):
 
 @contextlib.contextmanager
 def all_shapes():
-    """(connection, [Shape]): modes × VLANs × kinds × vnet-hdr × isolation that this kernel has; network files while it runs."""
+    """(connection, [Shape]): modes × VLANs × kinds × vnet-hdr that this kernel has; network files while it runs."""
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(bus.connect("member"))
-        known = features(connection)
         modes = [(mode, 0) for mode in ("bridge", "private", "vepa")]
         if lab.has_vlan():
             modes += [(mode, vlan) for mode, vlan in (("bridge", 100), ("private", 301), ("vepa", 302), ("exclusive", 200))]
         shapes = []
-        for (mode, vlan), direct in itertools.product(modes, (False, True)):
-            name = f"s-{mode}-{vlan}{'-direct' if direct else ''}"
-            isolation = {"Isolation": "direct"} if direct else {}
-            stack.enter_context(lab.network(name, Mode=mode, VLAN=str(vlan or "none"), **isolation))
-            if not direct:
-                shapes.append(Shape(name, "tap", True, "strict", vlan, mode))
-                shapes += [Shape(name, "packet", vnet, "strict", vlan, mode) for vnet in (False, True)]
-            elif "checksum-trick" not in known:
-                shapes.append(Shape(name, "packet", True, "direct", vlan, mode))
+        for mode, vlan in modes:
+            name = f"s-{mode}-{vlan}"
+            stack.enter_context(lab.network(name, Mode=mode, VLAN=str(vlan or "none")))
+            shapes.append(Shape(name, "tap", True, vlan, mode))
+            shapes += [Shape(name, "packet", vnet, vlan, mode) for vnet in (False, True)]
         yield connection, shapes

@@ -14,7 +14,7 @@ HOST4, HOST6 = "10.99.0.1", "fd99::1"
 
 
 def networks():
-    return ["lab", "lab-private", "lab-vepa", "lab-direct"] + (["vlan100", "vlan200", "vlab.302"] if lab.has_vlan() else [])
+    return ["lab", "lab-private", "lab-vepa"] + (["vlan100", "vlan200", "vlab.302"] if lab.has_vlan() else [])
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def download(lease, size):
 @tap.limit(120)
 def test_tcp_into_a_plain_reader():
     with bus.connect("member") as connection:
-        for network in ("lab", "lab-private", "lab-vepa", "lab-direct"):
+        for network in ("lab", "lab-private", "lab-vepa"):
             with connection.open_packet(network) as lease:
                 came = download(lease, 1 << 20)
                 longest = max(len(frame) for frame, _ in came)
@@ -69,9 +69,7 @@ def test_tcp_into_a_plain_reader():
 def test_tcp_into_a_reader_with_virtio_net_hdr():
     """The positive control of the test above: the same traffic, and here it comes unsegmented and with sums to be completed."""
     with bus.connect("member") as connection:
-        known = shapes.features(connection)
-        networks = ["lab"] + (["lab-direct"] if "checksum-trick" not in known else [])
-        for network in networks:
+        for network in ("lab", "lab-private"):
             with connection.open_packet(network, vnet_hdr=True) as lease:
                 came = download(lease, 4 << 20)
                 longest = max(len(frame) for frame, _ in came)
@@ -137,8 +135,6 @@ def test_unfinished_frames_of_a_guest_are_finished_on_the_wire():
     """GSO and partial checksums, on a wire that does neither itself: what comes out is in MTU-sized, correct frames."""
     cases = [("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})]
     with bus.connect("member") as connection, far_without_gro(), frames.WirePort() as wire:
-        if "checksum-trick" not in shapes.features(connection):
-            cases.append(("packet", "lab-direct", {"vnet_hdr": True}))
         for kind, network, options in cases:
             with connection.open(kind, network, **options) as lease:
                 port, mac = shapes.port_of(lease), lease.info["mac"]
@@ -158,7 +154,7 @@ def test_unfinished_frames_of_a_guest_are_finished_on_the_wire():
 
 
 def test_long_and_short_frames_keep_their_order():
-    """On a strict packet port short frames go past the veth and unsegmented ones through it (ARCHITECTURE.md, the shortcut): a flow of both
+    """On a packet port short frames go past the veth and unsegmented ones through it (ARCHITECTURE.md, the shortcut): a flow of both
     comes out as it went in."""
     with bus.connect("member") as connection, frames.WirePort() as wire:
         for kind, network, options in (("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})):
@@ -182,11 +178,9 @@ def test_long_and_short_frames_keep_their_order():
 def test_a_reader_may_fall_behind():
     """What comes in meanwhile waits: 500 short frames for a tap, 900 for a socket, or ten unsegmented ones of 60,000 bytes, as TCP
     sends them."""
-    cases = [("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True}), ("packet", "lab-direct", {"vnet_hdr": True})]
+    cases = [("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})]
     with bus.connect("member") as connection, frames.WirePort() as wire:
         for kind, network, options in cases:
-            if network == "lab-direct" and "checksum-trick" in shapes.features(connection):
-                continue
             with connection.open(kind, network, **options) as lease:
                 port, mac = shapes.port_of(lease), lease.info["mac"]
                 count = 500 if kind == "tap" else 900

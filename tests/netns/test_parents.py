@@ -406,27 +406,6 @@ def test_a_port_with_its_own_mtu():
             lab.wait_no_leases()
 
 
-def test_mtu_of_a_direct_port():
-    """Its holder sends by the uplink, which the kernel does not raise again: the true number is said."""
-    with lab.network("straight", Parent="parent0", Isolation="direct"), parent(), bus.connect("member") as connection:
-        if "checksum-trick" in connection.features():
-            tap.skip("no direct ports on this kernel")
-        with connection.open("packet", "straight", vnet_hdr=True) as lease:
-            for mtu, carries in ((1400, 1400), (1450, 1400), (1350, 1350), (1500, 1350)):
-                sh(f"ip link set parent0 mtu {mtu}")
-                lab.wait_for(lambda: mtus(lease) == [carries], 20, f"MTU {carries}")  # pylint: disable=cell-var-from-loop
-            lab.restart("rawnet-helper")
-            lab.wait_for(lambda: mtus(lease) == [1350], 20, "the lease")
-            port = shapes.port_of(lease)
-            port.send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, b"x" * 1350))
-            try:
-                port.send(frames.ether(shapes.FAR_MAC, lease.info["mac"], frames.TEST, b"x" * 1351 + b"\0" * 4))
-                raise AssertionError("it carries more than it says")
-            except OSError as error:
-                assert error.errno == errno.EMSGSIZE, error
-        lab.wait_no_leases()
-
-
 def test_renamed_parent():
     """A lease keeps its uplink; the network has none of that name any more."""
     with lab.network("renamed", Parent="parent0"), parent(peer="peer0"), bus.connect("member") as connection, \

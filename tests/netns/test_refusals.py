@@ -169,13 +169,9 @@ def test_no_vlans():
 
 def test_no_egress_hook():
     """Packet ports cannot be guarded then, and are refused; taps serve."""
-    with lab.network("straight", Isolation="direct"), lab.network("packets", Kinds="packet"), unfit.kernel_without("egress"):
+    with lab.network("packets", Kinds="packet"), unfit.kernel_without("egress"):
         works()
-        for network, options in (("packets", ()), ("lab", ("--queues", "2")), ("straight", ("--vnet-hdr=yes",))):
-            with bus.connect("member") as connection:
-                trick = "checksum-trick" in connection.get_all(bus.ROOT, bus.MANAGER)["Features"]
-            if network == "straight" and trick:
-                continue  # refused for another reason
+        for network, options in (("packets", ()), ("lab", ("--queues", "2")), ("lab", ("--vnet-hdr=yes",))):
             refused(network, f"network {network}", "no nf_tables egress hook", "CONFIG_NETFILTER_EGRESS", "kind tap", kind="packet", options=options)
         checked("packets", "egress hook", "Kinds=tap")
         works()
@@ -221,17 +217,6 @@ def test_limits_on_namespaces_are_told_in_advance():
             code, text = check()
             assert code == 0 and "note: user.max_user_namespaces is 0, so no port can be opened unless" in text, text
     lab.wait_no_leases()
-
-
-def test_direct_on_a_kernel_with_the_checksum_trick():
-    with lab.network("straight", Isolation="direct", AntiSpoof="yes") as path:
-        lab.helper_arguments("--assume-checksum-trick")
-        try:
-            refused("straight", "network straight", "Isolation=direct", "6.12", "Isolation=strict", path, kind="packet", options=["--vnet-hdr=yes"])
-            checked("straight", "Isolation=direct", "Isolation=strict")
-            works("straight", kind="packet")
-        finally:
-            lab.helper_arguments()
 
 
 def test_no_vhost_net():

@@ -84,6 +84,38 @@ def test_upgrade():
         connection.close_lease(lease.path)
 
 
+def direct_lease(connection, text):
+    """A lease as versions with Isolation=direct opened it: no link but the uplink, which has the port's name, and the socket there."""
+    lease = connection.open_packet("lab", vnet_hdr=True)
+    name = lease.info["interface"]
+    with lab.in_namespace(lease.fd):
+        for words in (f"del {name}", f"set uplink down name {name}", f"set {name} up"):
+            subprocess.run(["ip", "link", *words.split()], check=True)
+    write_record(lease.fd, text(lease))
+    return lease
+
+
+def test_upgrade_of_a_direct_lease():
+    """It is listed, counted and closed. Its MTU only falls, because its holder sends by the uplink, which the kernel does not raise again."""
+    uid, since = lab.uid_of("member"), 1700000000000000
+    with bus.connect("member") as connection, direct_lease(
+        connection, lambda lease: f"rawnet1 {uid} packet direct 1 0 1500 {lease.info['mac']} {since} lab wire0 old vm"
+    ) as lease:
+        new_daemons()
+        properties = connection.leases()[lease.path]
+        expected = {"Name": "old vm", "Since": since, "Owner": uid, "Kind": "packet", "MTU": 1500, "State": "open"}
+        assert {key: properties[key] for key in expected} == expected, properties
+        try:
+            for mtu, carries in ((1400, 1400), (1450, 1400), (1500, 1400)):
+                subprocess.run(["ip", "link", "set", "wire0", "mtu", str(mtu)], check=True)
+                lab.wait_for(lambda: connection.leases()[lease.path]["MTU"] == carries, 20, f"MTU {carries}")  # pylint: disable=cell-var-from-loop
+        finally:
+            subprocess.run(["ip", "link", "set", "wire0", "mtu", "1500"], check=True)
+        assert "tx_packets" in connection.statistics(lease.path)
+        connection.close_lease(lease.path)
+        assert list(lab.links(where=lease.fd)) == ["lo"]
+
+
 def queues_of(connection, lease):
     return connection.leases()[lease.path]["Queues"]
 

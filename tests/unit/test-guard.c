@@ -284,14 +284,9 @@ static Packet frame(const uint8_t destination[static 6], const MacAddress *sourc
 
 static const uint8_t unicast[6] = {0x52, 0x54, 0x00, 0, 0, 1};
 
-/* Where a frame that the guest may send ends up. */
-static int let_through(GuardShape shape) {
-        return shape == GUARD_DIRECT ? ACCEPTED : UPLINK;
-}
-
 /* body runs for each shape, anti_spoof and pass_control, with guard and rules there. */
 #define for_each_guard(body)                                                                       \
-        for (unsigned which = 0; which < 16; which++) {                                            \
+        for (unsigned which = 0; which < 12; which++) {                                            \
                 Guard guard = guard_of((GuardShape)(which / 4), which & 1, which & 2);             \
                 _cleanup_(rules_free) Rules rules = built(&guard);                                 \
                 body                                                                               \
@@ -310,7 +305,7 @@ static void test_every_type(_unused_ void **state) {
                                 is_tag((uint16_t)type) || (type == 0x8808 && !guard.pass_control);
 
                         assert_int_equal(run_chain(&rules, "from-guest", &p),
-                                         dropped ? DROPPED : let_through(guard.shape));
+                                         dropped ? DROPPED : UPLINK);
                 }
         })
 }
@@ -325,8 +320,7 @@ static void test_every_source_octet(_unused_ void **state) {
                                 source.octet[at] ^= (uint8_t)flip;
                                 p = frame(unicast, &source, 0x0800);
                                 assert_int_equal(run_chain(&rules, "from-guest", &p),
-                                                 guard.anti_spoof ? DROPPED
-                                                                  : let_through(guard.shape));
+                                                 guard.anti_spoof ? DROPPED : UPLINK);
                         }
         })
 }
@@ -368,7 +362,7 @@ static void test_control_destinations(_unused_ void **state) {
                         MacAddress other = own;
 
                         assert_int_equal(run_chain(&rules, "from-guest", &p),
-                                         dropped ? DROPPED : let_through(guard.shape));
+                                         dropped ? DROPPED : UPLINK);
                         /* The rule of a destination's group holds the tag and the source back just
                          * as well. */
                         p = frame(destinations[i].octet, &own, 0x8100);
@@ -388,16 +382,14 @@ static void test_short_frames(_unused_ void **state) {
 
                         p.size = size;
                         assert_int_equal(run_chain(&rules, "from-guest", &p),
-                                         size < 14 ? DROPPED : let_through(guard.shape));
+                                         size < 14 ? DROPPED : UPLINK);
                 }
         })
 }
 
 static void test_from_wire(_unused_ void **state) {
-        static const int to[] = {[GUARD_TAP] = PORT,
-                                 [GUARD_TAP_CHECKED] = PORT,
-                                 [GUARD_PACKET] = INNER,
-                                 [GUARD_DIRECT] = DROPPED /* the sockets have seen it before */};
+        static const int to[] = {
+                [GUARD_TAP] = PORT, [GUARD_TAP_CHECKED] = PORT, [GUARD_PACKET] = INNER};
 
         for_each_guard({
                 for (uint32_t type = 0; type <= UINT16_MAX; type++) {
@@ -440,9 +432,8 @@ static void test_own_frames_from_wire(_unused_ void **state) {
                         if (i < 48)
                                 source.octet[i / 8] ^= (uint8_t)(1u << i % 8);
                         p = frame(own.octet, &source, 0x0800);
-                        if (guard.shape != GUARD_DIRECT)
-                                assert_int_equal(run_chain(&rules, "from-wire", &p) == DROPPED,
-                                                 guard.drop_own && i == 48);
+                        assert_int_equal(run_chain(&rules, "from-wire", &p) == DROPPED,
+                                         guard.drop_own && i == 48);
                 }
         })
 }
@@ -515,7 +506,7 @@ typedef struct ChainOf {
 } ChainOf;
 
 static void test_chains(_unused_ void **state) {
-        static const ChainOf expected[4][6] = {
+        static const ChainOf expected[3][6] = {
                 [GUARD_TAP] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
                                {"from-guest", "rn12345", NF_NETDEV_INGRESS}},
                 [GUARD_TAP_CHECKED] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
@@ -526,8 +517,6 @@ static void test_chains(_unused_ void **state) {
                                   {"gate", "uplink", NF_NETDEV_EGRESS},
                                   {"port", "rn12345", NF_NETDEV_INGRESS},
                                   {"shortcut", "rn12345", NF_NETDEV_EGRESS}},
-                [GUARD_DIRECT] = {{"from-wire", "uplink", NF_NETDEV_INGRESS},
-                                  {"from-guest", "uplink", NF_NETDEV_EGRESS}},
         };
 
         for_each_guard({
@@ -581,7 +570,7 @@ static void test_learning(_unused_ void **state) {
 /* Each allocation fails once: -ENOMEM, never a guard with a hole in it, nothing leaked
  * (LeakSanitizer watches). */
 static void test_faults(_unused_ void **state) {
-        for (unsigned which = 0; which < 16; which++) {
+        for (unsigned which = 0; which < 12; which++) {
                 Guard guard = guard_of((GuardShape)(which / 4), which & 1, which & 2);
                 NftBatch batch;
                 bool fired = true;

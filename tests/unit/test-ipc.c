@@ -24,7 +24,6 @@ static IpcRequest good_open(void) {
                                 .vlan = 100,
                                 .protocol = ETH_P_8021Q,
                                 .mode = MODE_BRIDGE,
-                                .isolation = ISOLATION_STRICT,
                         },
         };
 }
@@ -34,7 +33,7 @@ static IpcLease good_lease(void) {
                 .id = RAWNET_ID_MIN,
                 .uid = 1000,
                 .kind = KIND_PACKET,
-                .isolation = ISOLATION_DIRECT,
+                .direct = 1,
                 .mtu = 1500,
                 .vlan = 100,
                 .vnet_hdr = 1,
@@ -120,15 +119,12 @@ static void test_open_numbers(_unused_ void **state) {
         bad(o->vnet_hdr = 2);
         good(o->vnet_hdr = 0);
         good(o->kind = KIND_PACKET, o->vnet_hdr = 0);
-        bad(o->isolation = 2);
-        bad(o->isolation = ISOLATION_DIRECT); /* a tap */
-        bad(o->isolation = ISOLATION_DIRECT, o->kind = KIND_PACKET, o->vnet_hdr = 0);
-        good(o->isolation = ISOLATION_DIRECT, o->kind = KIND_PACKET);
         bad(o->mode = 4);
         good(o->mode = MODE_EXCLUSIVE);
         bad(o->vlan = 4095);
         bad(o->vlan = 0);
         bad(o->reserved_1 = 1);
+        bad(o->reserved_2 = 1);
 }
 
 static void set_network(IpcOpen *o, const char *name, uint16_t vlan) {
@@ -477,11 +473,11 @@ static void test_reply_lease(_unused_ void **state) {
                 bad(type, l->uid = UINT32_MAX);
                 bad(type, l->kind = 2);
                 bad(type, l->kind = KIND_TAP); /* direct */
-                bad(type, l->isolation = 2);
+                bad(type, l->direct = 2);
                 bad(type, l->vnet_hdr = 2);
                 bad(type, l->vnet_hdr = 0); /* direct */
-                good(type, l->vnet_hdr = 0, l->isolation = ISOLATION_STRICT);
-                good(type, l->kind = KIND_TAP, l->isolation = ISOLATION_STRICT);
+                good(type, l->vnet_hdr = 0, l->direct = 0);
+                good(type, l->kind = KIND_TAP, l->direct = 0);
                 good(type, l->mtu = 65535);
                 bad(type, l->mtu = 65536);
                 bad(type, l->vlan = 4095);
@@ -512,8 +508,8 @@ static void test_reply_lease(_unused_ void **state) {
                                        l->refused_why = why);
                 bad(type, memset(&l->mac, 0, 6), l->refused_mac.octet[0] = 1,
                     l->refused_why = LEARN_REFUSED_PREFIX);
-                bad(type, l->reserved[0] = 1);
-                bad(type, l->reserved[1] = 1);
+                for (size_t i = 0; i < sizeof(good_lease().reserved); i++)
+                        bad(type, l->reserved[i] = 1);
         }
 }
 
@@ -521,15 +517,16 @@ static void test_reply_lease(_unused_ void **state) {
  */
 static void test_reply_later(_unused_ void **state) {
         bad(IPC_OPENED, l->later = 1);
-        good(IPC_LEASE, l->later = 1);
+        bad(IPC_LEASE, l->later = 1); /* direct */
+        good(IPC_LEASE, l->later = 1, l->direct = 0);
         bad(IPC_LEASE, l->later = 2);
-        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT);
-        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_STRICT,
-             l->vnet_hdr = 0, l->mtu = 0, l->since = 0);
-        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->isolation = ISOLATION_STRICT);
-        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->isolation = ISOLATION_DIRECT);
-        bad(IPC_LEASE, l->later = 1, l->network[0] = '\0');
-        good(IPC_LEASE, l->later = 1, l->queues = 255);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->direct = 0);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->direct = 0, l->vnet_hdr = 0,
+             l->mtu = 0, l->since = 0);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->direct = 0);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN);
+        bad(IPC_LEASE, l->later = 1, l->direct = 0, l->network[0] = '\0');
+        good(IPC_LEASE, l->later = 1, l->direct = 0, l->queues = 255);
         bad(IPC_LEASE, l->later = 1, l->queues = 0);
 }
 

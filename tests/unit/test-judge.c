@@ -28,7 +28,6 @@ static struct {
         FindingDetail leg;
         const char *bridge, *upper; /* what is in the way, NULL: nothing */
         const char *no_port[2];     /* of each kind */
-        const char *no_direct;
         bool no_namespace;
         uint32_t features;
         unsigned n_rehearsed;
@@ -125,8 +124,7 @@ int __wrap_rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_ente
                     Refusal *ret_refusal);
 int __wrap_rehearse(_unused_ const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
                     Refusal *ret_refusal) {
-        const char *no =
-                plan->shape == GUARD_DIRECT ? host.no_direct : host.no_port[plan->lease.kind];
+        const char *no = host.no_port[plan->lease.kind];
 
         host.n_rehearsed++;
         *ret_entered = !host.no_namespace;
@@ -307,22 +305,6 @@ static void test_no_namespace(_unused_ void **state) {
         only(FINDING_NOTE, FINDING_PORT, "", "802.1Q and the nftables egress hook is unknown");
 }
 
-static void test_direct(_unused_ void **state) {
-        host.file.isolation = ISOLATION_DIRECT;
-        assert_int_equal(judge("lab"), 0);
-        assert_int_equal(found.n, 0);
-        assert_int_equal(host.n_rehearsed, 3);
-        host.no_direct = "no direct";
-        assert_int_equal(judge("lab"), 0);
-        assert_int_equal(found.n, 1);
-        assert_int_equal(only(FINDING_WARNING, FINDING_PORT, "", "no direct")->kinds,
-                         KIND_BIT(KIND_PACKET));
-        /* Nothing is said of a kernel that could not be probed. */
-        host.features = 0;
-        assert_int_equal(judge("lab"), 0);
-        assert_int_equal(found.n, 0);
-}
-
 /* Ports open with an address that is given, and not without. */
 static void test_no_address_to_choose(_unused_ void **state) {
         host.file.mac_prefixes = (MacPrefixes){{{{0x00, 0x0c, 0x29}, 3}}, 1};
@@ -490,7 +472,6 @@ int main(void) {
                 cmocka_unit_test_setup(test_parent, setup),
                 cmocka_unit_test_setup(test_ports, setup),
                 cmocka_unit_test_setup(test_no_namespace, setup),
-                cmocka_unit_test_setup(test_direct, setup),
                 cmocka_unit_test_setup(test_no_address_to_choose, setup),
                 cmocka_unit_test_setup(test_notes, setup),
                 cmocka_unit_test_setup(test_vlan_of_the_host, setup),

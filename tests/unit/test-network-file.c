@@ -59,7 +59,6 @@ static void test_defaults(_unused_ void **state) {
         assert_int_equal(n.protocol, ETH_P_8021Q);
         assert_int_equal(n.mode, MODE_BRIDGE);
         assert_int_equal(n.kinds, KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET));
-        assert_int_equal(n.isolation, ISOLATION_STRICT);
         assert_true(n.anti_spoof);
         assert_false(n.pass_control);
         assert_int_equal(n.mtu, 0);
@@ -79,7 +78,6 @@ static void test_everything(_unused_ void **state) {
                            "Protocol=802.1ad\n"
                            "Mode=vepa\n"
                            "Kinds=  packet\t \n"
-                           "Isolation=direct\n"
                            "AntiSpoof=no\n"
                            "ControlFrames=pass\n"
                            "MTU=9000\n"
@@ -93,7 +91,6 @@ static void test_everything(_unused_ void **state) {
         assert_int_equal(n.protocol, ETH_P_8021AD);
         assert_int_equal(n.mode, MODE_VEPA);
         assert_int_equal(n.kinds, KIND_BIT(KIND_PACKET));
-        assert_int_equal(n.isolation, ISOLATION_DIRECT);
         assert_false(n.anti_spoof);
         assert_true(n.pass_control);
         assert_int_equal(n.mtu, 9000);
@@ -153,7 +150,6 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "Protocol=802.1Q").protocol, ETH_P_8021Q);
         assert_int_equal(parsed(HEAD "Kinds=tap").kinds, KIND_BIT(KIND_TAP));
         assert_int_equal(parsed(HEAD "Kinds=packet tap").kinds, 3);
-        assert_int_equal(parsed(HEAD "Isolation=strict").isolation, ISOLATION_STRICT);
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
         assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefixes.prefix[0].length, 0);
@@ -186,7 +182,6 @@ static void test_bad_values(_unused_ void **state) {
                 {"Kinds",
                  {"", "tap,packet", "tap, packet", "Tap", "macvtap", "tap tap", "packet tap packet",
                   "taptaptaptaptaptap", "none"}},
-                {"Isolation", {"", "Strict", "none", "directly"}},
                 {"AntiSpoof", {"", "true", "1", "YES", "on", "yes #", "yes no"}},
                 {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
                 {"MTU",
@@ -283,6 +278,10 @@ static void test_bad_structure(_unused_ void **state) {
                        "Parent= is given a second time (the first is in line 2)");
         check_bad_text(HEAD "MTU=1500\n\nMTU=1500\n", 6,
                        "MTU= is given a second time (the first is in line 4)");
+        check_bad_text(HEAD "Isolation=direct\n", 4,
+                       "the key Isolation= is gone: all ports are strict now; delete the line");
+        check_bad_text(HEAD "Isolation=strict\n", 4, "delete the line");
+        check_bad_text(HEAD "isolation=strict\n", 4, "unknown key isolation=");
         check_bad_text(HEAD "mtu=1500\n", 4, "unknown key mtu=");
         check_bad_text(HEAD "Color=red\n", 4, "unknown key Color=");
         check_bad_text(HEAD "=1500\n", 4, "unknown key =");
@@ -323,8 +322,6 @@ static void test_usual_mistakes(_unused_ void **state) {
 static void test_cross_checks(_unused_ void **state) {
         check_bad_text("[Network]\nMode=exclusive\nParent=eth0\nVLAN=none\n", 2,
                        "would take eth0 away from the host");
-        check_bad_text("[Network]\nParent=eth0\nIsolation=direct\nVLAN=none\nKinds=tap\n", 3,
-                       "Isolation=direct is for packet");
         check_bad_text("[Network]\nParent=eth0\nVLAN=none\nProtocol=802.1ad\n", 4,
                        "Protocol=802.1ad");
 }

@@ -156,19 +156,6 @@ static void test_offers(_unused_ void **state) {
                        &refusal, "network lab ", "packet leases only", "ask for packet");
 }
 
-static void test_isolation(_unused_ void **state) {
-        Network network = {.isolation = ISOLATION_STRICT};
-
-        for (int strict = 1; strict >= 0; strict--) {
-                assert_int_equal(network_isolation(&network, KIND_TAP, false), ISOLATION_STRICT);
-                assert_int_equal(network_isolation(&network, KIND_TAP, true), ISOLATION_STRICT);
-                assert_int_equal(network_isolation(&network, KIND_PACKET, false), ISOLATION_STRICT);
-                assert_int_equal(network_isolation(&network, KIND_PACKET, true),
-                                 strict ? ISOLATION_STRICT : ISOLATION_DIRECT);
-                network.isolation = ISOLATION_DIRECT;
-        }
-}
-
 static void test_words(_unused_ void **state) {
         LeaseKind kind = KIND_PACKET;
         char buffer[8];
@@ -187,8 +174,6 @@ static void test_words(_unused_ void **state) {
              bad++)
                 assert_int_equal(lease_kind_from_string(*bad, &kind), -EINVAL);
         assert_int_equal(kind, KIND_PACKET);
-        assert_string_equal(isolation_to_string(ISOLATION_STRICT), "strict");
-        assert_string_equal(isolation_to_string(ISOLATION_DIRECT), "direct");
         assert_string_equal(vlan_protocol_to_string(ETH_P_8021Q), "802.1Q");
         assert_string_equal(vlan_protocol_to_string(ETH_P_8021AD), "802.1ad");
         assert_string_equal(vlan_to_string(0, buffer), "none");
@@ -202,7 +187,7 @@ int main(void) {
                 cmocka_unit_test(test_name),           cmocka_unit_test(test_bad_name),
                 cmocka_unit_test(test_interface_name), cmocka_unit_test(test_pick_single),
                 cmocka_unit_test(test_pick_range),     cmocka_unit_test(test_offers),
-                cmocka_unit_test(test_isolation),      cmocka_unit_test(test_words),
+                cmocka_unit_test(test_words),
         };
 
         return cmocka_run_group_tests_name("network", tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void test_plain(_unused_ void **state) {
 
         assert_int_equal(l.uid, 1000);
         assert_int_equal(l.kind, KIND_TAP);
-        assert_int_equal(l.isolation, ISOLATION_STRICT);
+        assert_int_equal(l.direct, 0);
         assert_int_equal(l.vnet_hdr, 1);
         assert_int_equal(l.vlan, 100);
         assert_int_equal(l.mtu, 1500);
@@ -42,7 +42,7 @@ static void test_plain(_unused_ void **state) {
 static void test_round_trip(_unused_ void **state) {
         IpcLease longest = {.uid = UINT32_MAX,
                             .kind = KIND_PACKET,
-                            .isolation = ISOLATION_DIRECT,
+                            .direct = 1,
                             .vnet_hdr = 1,
                             .vlan = 4094,
                             .mtu = UINT32_MAX,
@@ -148,7 +148,7 @@ static void test_refused(_unused_ void **state) {
         longest.since = UINT64_MAX;
         longest.vlan = 4094;
         longest.kind = KIND_PACKET;
-        longest.isolation = ISOLATION_DIRECT;
+        longest.direct = 1;
         memset(longest.network, 'n', sizeof(longest.network) - 1);
         memset(longest.parent, 'p', sizeof(longest.parent) - 1);
         memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
@@ -414,13 +414,13 @@ static void test_read_later(_unused_ void **state) {
 }
 
 static void test_names(_unused_ void **state) {
-        IpcLease lease = {.id = RAWNET_ID_MAX, .isolation = ISOLATION_STRICT};
+        IpcLease lease = {.id = RAWNET_ID_MAX};
         char name[IFNAMSIZ];
 
         assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
         assert_string_equal(record_port_name(RAWNET_ID_MAX, name), "rn7fffffff");
         assert_string_equal(record_uplink_name(&lease, name), "uplink");
-        lease.isolation = ISOLATION_DIRECT;
+        lease.direct = 1;
         assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
 }
 

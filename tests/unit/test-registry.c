@@ -75,7 +75,7 @@ static void test_changes(_unused_ void **state) {
 }
 
 /* What a lease carries follows the interface below it, but no further than its own MTU, and a
- * direct one's only falls. */
+ * that of an earlier version's direct lease only falls. */
 static void test_mtu(_unused_ void **state) {
         static const struct {
                 uint32_t mtu;
@@ -90,7 +90,7 @@ static void test_mtu(_unused_ void **state) {
                  other = lease_of(RAWNET_ID_MIN + 2, "lab");
         Registry r = {0};
 
-        direct.isolation = ISOLATION_DIRECT;
+        direct.direct = 1;
         assert_int_equal(registry_put(&r, &lease, 3, 1500), 1);
         assert_int_equal(registry_put(&r, &direct, 3, 1500), 1);
         assert_int_equal(registry_put(&r, &other, 4, 1500), 1);

@@ -68,8 +68,7 @@ static int setup(void **state) {
                                .vnet_hdr = 1,
                                .vlan = 150,
                                .protocol = ETH_P_8021Q,
-                               .mode = MODE_PRIVATE,
-                               .isolation = ISOLATION_STRICT};
+                               .mode = MODE_PRIVATE};
         put_text(f->request.network, sizeof(f->request.network), "lab.150");
         put_text(f->request.parent, sizeof(f->request.parent), "eth1");
         *state = f;
@@ -116,11 +115,6 @@ static void test_shapes(void **state) {
         assert_int_equal(f->plan.shape, GUARD_PACKET);
         assert_true(f->plan.checksum_trick);
         assert_false(f->plan.limits_filters);
-        f->context.features = ALL_FEATURES;
-        file.isolation = ISOLATION_DIRECT;
-        f->request.isolation = ISOLATION_DIRECT;
-        assert_int_equal(judge(f), 0);
-        assert_int_equal(f->plan.shape, GUARD_DIRECT);
 }
 
 static void test_network(void **state) {
@@ -156,9 +150,6 @@ static void test_changed_since_asked(void **state) {
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
         f->request = good;
         put_text(f->request.parent, sizeof(f->request.parent), "eth2");
-        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
-        f->request = good;
-        f->request.isolation = ISOLATION_DIRECT;
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
         f->request = good;
         f->request.protocol = ETH_P_8021AD;
@@ -202,24 +193,6 @@ static void test_kernel(void **state) {
         f->context.features = ALL_FEATURES & ~IPC_FEATURE_EGRESS;
         for (f->request.kind = KIND_TAP; f->request.kind <= KIND_PACKET; f->request.kind++)
                 assert_int_equal(judge(f), 0);
-}
-
-/* Without anti-spoofing too, since the trick writes EtherTypes as well. */
-static void test_direct_and_the_trick(void **state) {
-        Fixture *f = *state;
-
-        file.isolation = ISOLATION_DIRECT;
-        f->request.kind = KIND_PACKET;
-        f->request.isolation = ISOLATION_DIRECT;
-        f->context.features |= IPC_FEATURE_CHECKSUM_TRICK;
-        for (int anti_spoof = 0; anti_spoof <= 1; anti_spoof++) {
-                file.anti_spoof = anti_spoof;
-                assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "Isolation=direct",
-                               "Isolation=strict");
-        }
-        f->request.vnet_hdr = 0;
-        f->request.isolation = ISOLATION_STRICT;
-        assert_int_equal(judge(f), 0);
 }
 
 static void test_full(void **state) {
@@ -274,7 +247,6 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_changed_since_asked, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mac, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_kernel, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_direct_and_the_trick, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full, setup, teardown),
                 cmocka_unit_test(test_named_once),
         };

@@ -18,7 +18,6 @@ NETWORKS = {
     "lab": ["VLAN=none", "Mode=bridge"],
     "lab-private": ["VLAN=none", "Mode=private"],
     "lab-vepa": ["VLAN=none", "Mode=vepa"],
-    "lab-direct": ["VLAN=none", "Mode=bridge", "Isolation=direct", "AntiSpoof=no"],
 }
 VLAN_NETWORKS = {
     "vlan100": ["VLAN=100", "Mode=bridge"],
