@@ -90,7 +90,8 @@ static bool open_is_valid(const IpcOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return o->reserved_1 == 0 && o->reserved_2 == 0 && protocol_is_valid(o->protocol, o->vlan);
+        return o->reserved_1 == 0 && (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
+               protocol_is_valid(o->protocol, o->vlan);
 }
 
 static bool host_is_valid(const IpcRequest *request, bool up) {

@@ -25,7 +25,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e000d)
+#define IPC_VERSION UINT32_C(0x726e000e)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -69,9 +69,9 @@ typedef struct IpcOpen {
          * an edit in between cannot widen a yes. */
         char parent[IFNAMSIZ];
         uint16_t vlan;
-        uint16_t protocol; /* ETH_P_8021Q, ETH_P_8021AD */
-        uint32_t mode;     /* NetworkMode */
-        uint32_t reserved_2;
+        uint16_t protocol;      /* ETH_P_8021Q, ETH_P_8021AD */
+        uint32_t mode;          /* NetworkMode */
+        uint32_t guest_servers; /* GUEST_SERVER_ bits */
         uint8_t file_digest[NETWORK_DIGEST_SIZE];
 } IpcOpen;
 

@@ -23,6 +23,7 @@ typedef enum Key {
         KEY_KINDS,
         KEY_ANTI_SPOOF,
         KEY_CONTROL_FRAMES,
+        KEY_GUEST_SERVERS,
         KEY_MTU,
         KEY_MAC_PREFIX,
         KEY_MAX_LEASES,
@@ -153,32 +154,39 @@ static int parse_mode(Parser *p, const char *key, const char *value) {
         return 0;
 }
 
-static int parse_kinds(Parser *p, const char *key, const char *value) {
-        static const char instead[] = "tap, packet, or both with a blank between";
-        static const Choice choices[] = {{"tap", KIND_BIT(KIND_TAP)},
-                                         {"packet", KIND_BIT(KIND_PACKET)}};
-        unsigned kinds = 0;
+/* One or more of the words, each once: *ret is their values, joined. */
+static int parse_words(Parser *p, const char *key, const char *value, const Choice *choices,
+                       size_t n, const char *instead, unsigned *ret) {
+        unsigned all = 0;
 
         for (const char *at = value + strspn(value, " \t"); *at; at += strspn(at, " \t")) {
                 size_t length = strcspn(at, " \t");
                 char word[8];
-                unsigned kind;
+                unsigned one;
 
                 if (length >= sizeof(word))
                         return bad_value(p, key, value, instead);
                 memcpy(word, at, length);
                 word[length] = '\0';
-                if (!choose(choices, ARRAY_SIZE(choices), word, &kind))
+                if (!choose(choices, n, word, &one))
                         return bad_value(p, key, value, instead);
-                if (kinds & kind)
+                if (all & one)
                         return bad(p, p->line, "%s= names %s twice; once is enough", key, word);
-                kinds |= kind;
+                all |= one;
                 at += length;
         }
-        if (kinds == 0)
+        if (all == 0)
                 return bad_value(p, key, value, instead);
-        p->network.kinds = kinds;
+        *ret = all;
         return 0;
+}
+
+static int parse_kinds(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"tap", KIND_BIT(KIND_TAP)},
+                                         {"packet", KIND_BIT(KIND_PACKET)}};
+
+        return parse_words(p, key, value, choices, ARRAY_SIZE(choices),
+                           "tap, packet, or both with a blank between", &p->network.kinds);
 }
 
 static int parse_anti_spoof(Parser *p, const char *key, const char *value) {
@@ -199,6 +207,18 @@ static int parse_control_frames(Parser *p, const char *key, const char *value) {
                 return bad_value(p, key, value, "drop or pass");
         p->network.pass_control = pass;
         return 0;
+}
+
+static int parse_guest_servers(Parser *p, const char *key, const char *value) {
+        static const Choice choices[] = {{"dhcp", GUEST_SERVER_DHCP}, {"ra", GUEST_SERVER_RA}};
+
+        if (strcmp(value, "none") == 0) {
+                p->network.guest_servers = 0;
+                return 0;
+        }
+        return parse_words(p, key, value, choices, ARRAY_SIZE(choices),
+                           "none, dhcp, ra, or the last two with a blank between",
+                           &p->network.guest_servers);
 }
 
 static int parse_mac_prefix(Parser *p, const char *key, const char *value) {
@@ -263,6 +283,7 @@ static const struct {
         [KEY_KINDS] = {"Kinds", parse_kinds},
         [KEY_ANTI_SPOOF] = {"AntiSpoof", parse_anti_spoof},
         [KEY_CONTROL_FRAMES] = {"ControlFrames", parse_control_frames},
+        [KEY_GUEST_SERVERS] = {"GuestServers", parse_guest_servers},
         [KEY_MTU] = {"MTU", parse_mtu},
         [KEY_MAC_PREFIX] = {"MACPrefix", parse_mac_prefix},
         [KEY_MAX_LEASES] = {"MaxLeases", parse_max_leases},

@@ -31,6 +31,11 @@ typedef enum LeaseKind {
 
 #define KIND_BIT(kind) (1u << (kind))
 
+/* What a guest may be for the other stations of its network (GuestServers=): bits. */
+#define GUEST_SERVER_DHCP 1u /* of DHCP and of DHCPv6 */
+#define GUEST_SERVER_RA 2u   /* an IPv6 router: router advertisements and redirects */
+#define GUEST_SERVERS_ALL (GUEST_SERVER_DHCP | GUEST_SERVER_RA)
+
 #define NETWORK_FILE_SIZE_MAX 65536u
 #define NETWORK_FILE_LINE_MAX 1024u /* without the line's end */
 #define NETWORK_DIGEST_SIZE 32u
@@ -50,8 +55,9 @@ typedef struct Network {
         NetworkMode mode;
         unsigned kinds; /* KIND_BIT()s */
         bool anti_spoof;
-        bool pass_control; /* ControlFrames=pass */
-        uint32_t mtu;      /* 0: the parent's */
+        bool pass_control;      /* ControlFrames=pass */
+        uint32_t guest_servers; /* GUEST_SERVER_ bits */
+        uint32_t mtu;           /* 0: the parent's */
         MacPrefixes mac_prefixes;
         uint32_t max_leases, max_leases_per_user;
         char host_interface[IFNAMSIZ];       /* the host's own leg on the network; "": none */

@@ -24,6 +24,7 @@ int terms_open(NetworkLoad load, IpcOpen *open, Network *ret_network, Refusal *r
         memcpy(open->parent, network.parent, sizeof(open->parent));
         open->protocol = network.protocol;
         open->mode = network.mode;
+        open->guest_servers = network.guest_servers;
         memcpy(open->file_digest, network.digest, sizeof(open->file_digest));
         *ret_network = network;
         return 0;

@@ -48,23 +48,33 @@ static int get_vlans(sd_bus *bus, const char *path, const char *interface, const
                                      (uint32_t)entry->network.vlan_last);
 }
 
-static int get_kinds(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        const NetworkEntry *entry = userdata;
-        const LeaseKind kinds[] = {KIND_TAP, KIND_PACKET};
+/* The words whose bits are set, as an array; words[0] is that of bit 0. */
+static int append_words(sd_bus_message *reply, const char *const *words, size_t n, unsigned bits) {
         int r;
 
         r = sd_bus_message_open_container(reply, 'a', "s");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                if (!(entry->network.kinds & KIND_BIT(kinds[i])))
-                        continue;
-                r = sd_bus_message_append_basic(reply, 's', lease_kind_to_string(kinds[i]));
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (bits & (1u << i))
+                        r = sd_bus_message_append_basic(reply, 's', words[i]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_kinds(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const char *const words[] = {lease_kind_to_string(KIND_TAP),
+                                     lease_kind_to_string(KIND_PACKET)};
+        const NetworkEntry *entry = userdata;
+
+        return append_words(reply, words, ARRAY_SIZE(words), entry->network.kinds);
+}
+
+static int get_guest_servers(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *ret_error) {
+        static const char *const words[] = {"dhcp", "ra"};
+        const NetworkEntry *entry = userdata;
+
+        return append_words(reply, words, ARRAY_SIZE(words), entry->network.guest_servers);
 }
 
 static int get_anti_spoof(sd_bus *bus, const char *path, const char *interface,
@@ -96,6 +106,7 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Kinds", "as", get_kinds, 0, CHANGES),
         SD_BUS_PROPERTY("AntiSpoof", "b", get_anti_spoof, 0, CHANGES),
+        SD_BUS_PROPERTY("GuestServers", "as", get_guest_servers, 0, CHANGES),
         SD_BUS_PROPERTY("MACPrefix", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(NetworkEntry, network.mtu), CHANGES),
         SD_BUS_PROPERTY("MaxLeases", "u", NULL, offsetof(NetworkEntry, network.max_leases),
@@ -188,6 +199,8 @@ static bool property_differs(const char *property, const NetworkEntry *a, const 
                 return x->kinds != y->kinds;
         if (strcmp(property, "AntiSpoof") == 0)
                 return x->anti_spoof != y->anti_spoof;
+        if (strcmp(property, "GuestServers") == 0)
+                return x->guest_servers != y->guest_servers;
         if (strcmp(property, "MTU") == 0)
                 return x->mtu != y->mtu;
         if (strcmp(property, "MaxLeases") == 0)

@@ -44,6 +44,7 @@ typedef struct Guard {
         bool narrow;       /* tap shapes: frames from the wire cross the veth, see above */
         bool anti_spoof;
         bool pass_control;
+        bool allow_dhcp, allow_ra; /* GuestServers= */
         bool drop_own;  /* what the wire reflects of the guest's own frames does not come in */
         bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out,
                            the chains drop */

@@ -128,6 +128,8 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .narrow = is_narrow(plan),
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
+                .allow_dhcp = plan->network.guest_servers & GUEST_SERVER_DHCP,
+                .allow_ra = plan->network.guest_servers & GUEST_SERVER_RA,
                 /* A macvlan in this mode takes a group frame with its own source for its own
                  * (drivers/net/macvlan.c, macvlan_handle_frame()); the others do not. Reflected, it
                  * breaks IPv6's duplicate address detection (RFC 4862). */

@@ -44,10 +44,10 @@ def digest_of(network):
 
 
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, reserved_2=0, protocol=Q, file_digest=None, **header):  # fmt: skip
+                 parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
     body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, protocol, mode,
-                          reserved_2, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
+                          guest_servers, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
 
 

@@ -148,7 +148,7 @@ def malformed():
     yield "mode 4", ipc.open_request(mode=4)
     yield "exclusive without a VLAN", ipc.open_request(mode=ipc.EXCLUSIVE)
     yield "reserved byte", ipc.open_request(reserved=1)
-    yield "reserved word", ipc.open_request(reserved_2=1)
+    yield "guest servers 4", ipc.open_request(guest_servers=4)
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
         yield f"protocol {protocol:x}", ipc.open_request(network=b"lab.100", vlan=100, protocol=protocol)
     yield "a protocol without a tag", ipc.open_request(protocol=ipc.AD)
@@ -235,7 +235,7 @@ def test_only_what_the_file_said():
 
 
 def test_only_what_the_file_says():
-    """Every difference between request and network file is refused: network, parent, VLAN, mode, kind, MAC."""
+    """Every difference between request and network file is refused: network, parent, VLAN, mode, guest servers, kind, MAC."""
     with same_process(), lab.network("taps", Kinds="tap"), lab.network("packets", Kinds="packet"), \
             lab.network("narrow", MACPrefix="52:54:77"), lab.network("absent", Parent="absent0"):  # fmt: skip
         denied = ("AccessDenied",)
@@ -249,6 +249,8 @@ def test_only_what_the_file_says():
         refused(denied, mode=ipc.VEPA)
         refused(denied, mode=ipc.EXCLUSIVE, vlan=1)
         refused(denied, network=b"lab-private")
+        refused(denied, guest_servers=1)
+        refused(denied, guest_servers=2)
         refused(denied, vlan=100, protocol=ipc.AD)
         refused(denied, file_digest=bytes(32))
         refused(("KindNotOffered",), network=b"taps", kind=ipc.PACKET)

@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(strnlen(o->parent, sizeof(o->parent)) < sizeof(o->parent));
         assert(strnlen(o->lease_name, sizeof(o->lease_name)) < sizeof(o->lease_name));
         assert(text_is_printable_ascii(o->lease_name) && interface_name_is_valid(o->parent));
-        assert(o->kind <= KIND_PACKET && o->mode <= MODE_EXCLUSIVE && o->reserved_2 == 0);
+        assert(o->kind <= KIND_PACKET && o->mode <= MODE_EXCLUSIVE &&
+               o->guest_servers <= GUEST_SERVERS_ALL);
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
         assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);

@@ -124,7 +124,8 @@ static void test_open_numbers(_unused_ void **state) {
         bad(o->vlan = 4095);
         bad(o->vlan = 0);
         bad(o->reserved_1 = 1);
-        bad(o->reserved_2 = 1);
+        good(o->guest_servers = GUEST_SERVERS_ALL);
+        bad(o->guest_servers = GUEST_SERVERS_ALL + 1);
 }
 
 static void set_network(IpcOpen *o, const char *name, uint16_t vlan) {

@@ -61,6 +61,7 @@ static void test_defaults(_unused_ void **state) {
         assert_int_equal(n.kinds, KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET));
         assert_true(n.anti_spoof);
         assert_false(n.pass_control);
+        assert_int_equal(n.guest_servers, 0);
         assert_int_equal(n.mtu, 0);
         assert_int_equal(n.mac_prefixes.prefix[0].length, 3);
         assert_memory_equal(n.mac_prefixes.prefix[0].octet, ((uint8_t[]){0x52, 0x54, 0x00}), 3);
@@ -80,6 +81,7 @@ static void test_everything(_unused_ void **state) {
                            "Kinds=  packet\t \n"
                            "AntiSpoof=no\n"
                            "ControlFrames=pass\n"
+                           "GuestServers=ra  dhcp\n"
                            "MTU=9000\n"
                            "MACPrefix=02:Aa\n"
                            "MaxLeases=10\n"
@@ -93,6 +95,7 @@ static void test_everything(_unused_ void **state) {
         assert_int_equal(n.kinds, KIND_BIT(KIND_PACKET));
         assert_false(n.anti_spoof);
         assert_true(n.pass_control);
+        assert_int_equal(n.guest_servers, GUEST_SERVERS_ALL);
         assert_int_equal(n.mtu, 9000);
         assert_int_equal(n.mac_prefixes.prefix[0].length, 2);
         assert_int_equal(n.mac_prefixes.prefix[0].octet[1], 0xaa);
@@ -152,6 +155,9 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "Kinds=packet tap").kinds, 3);
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
+        assert_int_equal(parsed(HEAD "GuestServers=none").guest_servers, 0);
+        assert_int_equal(parsed(HEAD "GuestServers=dhcp").guest_servers, GUEST_SERVER_DHCP);
+        assert_int_equal(parsed(HEAD "GuestServers=ra").guest_servers, GUEST_SERVER_RA);
         assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefixes.prefix[0].length, 0);
         assert_int_equal(
                 parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
@@ -184,6 +190,9 @@ static void test_bad_values(_unused_ void **state) {
                   "taptaptaptaptaptap", "none"}},
                 {"AntiSpoof", {"", "true", "1", "YES", "on", "yes #", "yes no"}},
                 {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
+                {"GuestServers",
+                 {"", "None", "none dhcp", "dhcp none", "dhcp,ra", "DHCP", "dhcp dhcp",
+                  "ra dhcp ra", "dhcpdhcpdhcp", "dhcpv6", "yes", "all"}},
                 {"MTU",
                  {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo",
                   "0x5dc", "1e3", "99999999999999999999", "1 500", "1500\\"}},

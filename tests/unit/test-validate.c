@@ -152,6 +152,9 @@ static void test_changed_since_asked(void **state) {
         put_text(f->request.parent, sizeof(f->request.parent), "eth2");
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
         f->request = good;
+        f->request.guest_servers = GUEST_SERVER_RA;
+        assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
+        f->request = good;
         f->request.protocol = ETH_P_8021AD;
         assert_refused(judge(f), RAWNET_ACCESS_DENIED, &f->refusal, "changed");
         f->request = good;
