@@ -43,33 +43,30 @@ static void print_lease(const LeaseObject *lease) {
 }
 
 /* " (2 received, 1 sent)", of what is not 0. */
-static void print_parts(const Statistics *statistics, const char *received, const char *sent) {
-        uint64_t rx = statistics_get(statistics, received), tx = statistics_get(statistics, sent);
-        const size_t prefix = strlen(STATISTICS_DROPPED_PREFIX);
+static void print_parts(uint64_t received, uint64_t sent, uint64_t guard) {
+        const struct {
+                uint64_t n;
+                const char *what;
+        } parts[] = {{received, "received"}, {sent, "sent"}, {guard, "by the guard"}};
         const char *separator = " (";
 
-        if (rx > 0) {
-                printf("%s%" PRIu64 " received", separator, rx);
-                separator = ", ";
-        }
-        if (tx > 0) {
-                printf("%s%" PRIu64 " sent", separator, tx);
-                separator = ", ";
-        }
-        for (size_t i = 0; strcmp(sent, "tx_dropped") == 0 && i < statistics->n; i++) {
-                const Counter *counter = &statistics->counters[i];
-
-                if (strncmp(counter->name, STATISTICS_DROPPED_PREFIX, prefix) != 0 ||
-                    counter->value == 0)
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                if (parts[i].n == 0)
                         continue;
-                printf("%s%" PRIu64 " %s", separator, counter->value, counter->name + prefix);
+                printf("%s%" PRIu64 " %s", separator, parts[i].n, parts[i].what);
                 separator = ", ";
         }
         puts(*separator == ',' ? ")" : "");
 }
 
-static void print_summary(const Statistics *statistics) {
+static int print_summary(const Statistics *statistics) {
+        _cleanup_free_ char *reasons = NULL;
         char bytes[UNITS_SIZE];
+        int r;
+
+        r = statistics_guard_text(statistics, &reasons);
+        if (r < 0)
+                return r;
 
         printf("received  %s in %" PRIu64 " frames\n",
                units_bytes(statistics_get(statistics, "rx_bytes"), bytes),
@@ -79,12 +76,17 @@ static void print_summary(const Statistics *statistics) {
                statistics_get(statistics, "tx_packets"));
         printf("errors    %" PRIu64 " frames",
                statistics_get(statistics, "rx_errors") + statistics_get(statistics, "tx_errors"));
-        print_parts(statistics, "rx_errors", "tx_errors");
+        print_parts(statistics_get(statistics, "rx_errors"),
+                    statistics_get(statistics, "tx_errors"), 0);
         printf("dropped   %" PRIu64 " frames", statistics_dropped(statistics));
-        print_parts(statistics, "rx_dropped", "tx_dropped");
+        print_parts(statistics_get(statistics, "rx_dropped"),
+                    statistics_get(statistics, "tx_dropped"), statistics_guard_dropped(statistics));
+        if (*reasons)
+                printf("dropped by the guard: %s\n", reasons);
+        return 0;
 }
 
-static void print_counters(const Statistics *statistics) {
+static int print_counters(const Statistics *statistics) {
         size_t width = 0;
 
         for (size_t i = 0; i < statistics->n; i++)
@@ -92,6 +94,7 @@ static void print_counters(const Statistics *statistics) {
         for (size_t i = 0; i < statistics->n; i++)
                 printf("%-*s  %" PRIu64 "\n", (int)width, statistics->counters[i].name,
                        statistics->counters[i].value);
+        return 0;
 }
 
 static int print_json(const LeaseObject *lease, const Statistics *statistics) {
@@ -152,7 +155,7 @@ int verb_stat(int argc, char **argv) {
                 print_lease(&lease);
                 if (listing.all)
                         putchar('\n');
-                (listing.all ? print_counters : print_summary)(&statistics);
+                r = (listing.all ? print_counters : print_summary)(&statistics);
         }
         return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);
 }

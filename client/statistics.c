@@ -2,8 +2,10 @@
 
 #include "client/statistics.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "common/drop.h"
 #include "common/text.h"
 
 #define COUNTERS_MAX 256u
@@ -56,13 +58,57 @@ uint64_t statistics_get(const Statistics *statistics, const char *name) {
         return 0;
 }
 
-uint64_t statistics_dropped(const Statistics *statistics) {
-        const size_t size = strlen(STATISTICS_DROPPED_PREFIX);
-        uint64_t dropped =
-                statistics_get(statistics, "rx_dropped") + statistics_get(statistics, "tx_dropped");
+/* The reason's name; NULL: the counter is another one. */
+static const char *drop_reason(const Counter *counter) {
+        const size_t size = strlen(DROP_COUNTER_PREFIX);
+
+        return strncmp(counter->name, DROP_COUNTER_PREFIX, size) == 0 ? counter->name + size : NULL;
+}
+
+uint64_t statistics_guard_dropped(const Statistics *statistics) {
+        uint64_t dropped = 0;
 
         for (size_t i = 0; i < statistics->n; i++)
-                if (strncmp(statistics->counters[i].name, STATISTICS_DROPPED_PREFIX, size) == 0)
+                if (drop_reason(&statistics->counters[i]))
                         dropped += statistics->counters[i].value;
         return dropped;
+}
+
+uint64_t statistics_dropped(const Statistics *statistics) {
+        return statistics_get(statistics, "rx_dropped") + statistics_get(statistics, "tx_dropped") +
+               statistics_guard_dropped(statistics);
+}
+
+/* A later rawnetd has reasons that are not known here. */
+static void print_reason(FILE *out, const char *name) {
+        const char *text = drop_text_of(name);
+
+        if (text)
+                fputs(text, out);
+        for (; !text && *name; name++)
+                fputc(*name == '_' ? ' ' : *name, out);
+}
+
+int statistics_guard_text(const Statistics *statistics, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *separator = "";
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out)
+                return -errno;
+        for (size_t i = 0; i < statistics->n; i++) {
+                const Counter *counter = &statistics->counters[i];
+                const char *name = drop_reason(counter);
+
+                if (!name || counter->value == 0)
+                        continue;
+                fprintf(out, "%s%" PRIu64 " ", separator, counter->value);
+                print_reason(out, name);
+                separator = ", ";
+        }
+        if (fclose(out) != 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        return 0;
 }

@@ -10,8 +10,6 @@
 
 #include "common/util.h"
 
-#define STATISTICS_DROPPED_PREFIX "guard_dropped_" /* and the reason */
-
 typedef struct Counter {
         char *name; /* printable ASCII */
         uint64_t value;
@@ -29,5 +27,10 @@ void statistics_done(Statistics *statistics);
 
 /* 0 for a counter that the service does not have. */
 uint64_t statistics_get(const Statistics *statistics, const char *name);
-/* All that was dropped, either way, for whatever reason. */
+/* All that the guard dropped, for whatever reason. */
+uint64_t statistics_guard_dropped(const Statistics *statistics);
+/* All that was dropped, either way: by the guard or by the kernel. */
 uint64_t statistics_dropped(const Statistics *statistics);
+/* "12 spoofed source, 3 VLAN tag": what the guard dropped, by reason. "" for nothing. Of a reason
+ * that is unknown here, the name with blanks. The caller frees. 0 or -errno. */
+int statistics_guard_text(const Statistics *statistics, char **ret);

@@ -17,6 +17,7 @@ _Static_assert(sizeof(IpcLease) == 4 * 4 + 2 + 6 + 8 + 6 + 38 + IFNAMSIZ + 65 + 
 _Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
 _Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
+_Static_assert(sizeof(IpcStatistics) <= sizeof(IpcFinding), "the finding is the largest part");
 _Static_assert(sizeof(IpcReply) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcLease) + sizeof(IpcFinding),
                "padding");
 

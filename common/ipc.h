@@ -20,12 +20,13 @@
  * byte zero.
  */
 
+#include "common/drop.h"
 #include "common/mac.h"
 #include "common/names.h"
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e000e)
+#define IPC_VERSION UINT32_C(0x726e000f)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -152,7 +153,7 @@ typedef enum IpcReplyType {
         IPC_OPENED =
                 1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
         IPC_LEASE, /* lease */
-        IPC_STATISTICS, /* statistics, already turned to the guest's side */
+        IPC_STATISTICS, /* statistics */
         IPC_DONE,       /* nothing more; after IPC_LIST: features is set */
         IPC_REFUSED,    /* refusal */
         IPC_ENDED,      /* lease.id, reason */
@@ -226,6 +227,11 @@ typedef struct IpcFinding {
         char text[REFUSAL_TEXT_MAX]; /* a sentence: what, where, what to do */
 } IpcFinding;
 
+typedef struct IpcStatistics {
+        uint64_t link[IPC_STATISTICS_COUNT]; /* turned to the guest's side */
+        uint64_t drops[DROP_REASONS];        /* frames that the guard dropped, by DropReason */
+} IpcStatistics;
+
 typedef struct IpcReply {
         uint32_t version;
         uint32_t type; /* IpcReplyType */
@@ -241,7 +247,7 @@ typedef struct IpcReply {
                         int32_t kernel_errno;
                         char text[REFUSAL_TEXT_MAX];
                 } refusal;
-                uint64_t statistics[IPC_STATISTICS_COUNT];
+                IpcStatistics statistics;
         };
 } IpcReply;
 
@@ -262,5 +268,5 @@ const char *ipc_lease_label(const IpcLease *lease, char buffer[static IPC_LEASE_
 /* Does a process in the lease's namespace wait for the guest's first frame? */
 bool ipc_lease_learns(const IpcLease *lease);
 
-/* rtnl_link_stats64's field name of statistics[i], as GetStatistics() shows it ("rx_packets" …). */
+/* rtnl_link_stats64's field name of statistics.link[i], as GetStatistics() shows it ("rx_packets" …). */
 const char *ipc_statistics_name(size_t i);

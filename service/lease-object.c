@@ -144,8 +144,9 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         return 0;
 }
 
-static int statistics_reply(sd_bus_message *call, const IpcReply *answer) {
+static int statistics_reply(sd_bus_message *call, const IpcStatistics *statistics) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        char name[64];
         int r;
 
         r = sd_bus_message_new_method_return(call, &m);
@@ -155,7 +156,13 @@ static int statistics_reply(sd_bus_message *call, const IpcReply *answer) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < IPC_STATISTICS_COUNT; i++) {
-                r = sd_bus_message_append(m, "{st}", ipc_statistics_name(i), answer->statistics[i]);
+                r = sd_bus_message_append(m, "{st}", ipc_statistics_name(i), statistics->link[i]);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < DROP_REASONS; i++) {
+                snprintf(name, sizeof(name), DROP_COUNTER_PREFIX "%s", drop_name(i));
+                r = sd_bus_message_append(m, "{st}", name, statistics->drops[i]);
                 if (r < 0)
                         return r;
         }
@@ -176,7 +183,8 @@ static void on_statistics(void *userdata, const IpcReply *reply, const int *fds,
                 return;
         }
         if (reply->type == IPC_STATISTICS)
-                r = request->caller_gone ? 0 : statistics_reply(request->message, reply);
+                r = request->caller_gone ? 0
+                                         : statistics_reply(request->message, &reply->statistics);
         if (r < 0)
                 request_fail(request, r);
         else

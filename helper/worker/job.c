@@ -90,7 +90,7 @@ static int do_request(const LeaseContext *context, JobKind kind, const IpcReques
                 break;
         case JOB_STATISTICS:
                 reply.type = IPC_STATISTICS;
-                r = lease_statistics(context, request->lease, reply.statistics, &refusal);
+                r = lease_statistics(context, request->lease, &reply.statistics, &refusal);
                 break;
         case JOB_CHECK:
                 r = do_check(context, request, fd, &refusal);

@@ -42,8 +42,8 @@ static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_lin
         return r;
 }
 
-int lease_statistics(const LeaseContext *context, uint32_t id,
-                     uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal) {
+int lease_statistics(const LeaseContext *context, uint32_t id, IpcStatistics *ret,
+                     Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
         IpcLease lease;
@@ -69,7 +69,7 @@ int lease_statistics(const LeaseContext *context, uint32_t id,
         r = add_too_long(&netlink, &lease, &port.statistics, ret_refusal);
         if (r != 0)
                 return r;
-        memcpy(ret, &port.statistics,
-               MIN_OF(sizeof(port.statistics), IPC_STATISTICS_COUNT * sizeof(uint64_t)));
+        *ret = (IpcStatistics){};
+        memcpy(ret->link, &port.statistics, MIN_OF(sizeof(port.statistics), sizeof(ret->link)));
         return 0;
 }

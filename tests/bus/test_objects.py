@@ -21,7 +21,10 @@ NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mod
 STATISTICS = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped",
               "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
               "rx_fifo_errors", "rx_missed_errors", "tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors",
-              "tx_heartbeat_errors", "tx_window_errors", "rx_compressed", "tx_compressed", "rx_nohandler"]  # fmt: skip
+              "tx_heartbeat_errors", "tx_window_errors", "rx_compressed", "tx_compressed", "rx_nohandler",
+              *(f"guard_dropped_{reason}" for reason in (
+                  "spoofed_source", "vlan_tag", "control_frame", "server", "not_judged", "too_long",
+                  "wire_vlan_tag", "wire_own_source", "wire_too_long"))]  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -368,7 +368,9 @@ static IpcReply good_reply(uint32_t type) {
                 break;
         case IPC_STATISTICS:
                 for (size_t i = 0; i < IPC_STATISTICS_COUNT; i++)
-                        reply.statistics[i] = UINT64_MAX - i;
+                        reply.statistics.link[i] = UINT64_MAX - i;
+                for (size_t i = 0; i < DROP_REASONS; i++)
+                        reply.statistics.drops[i] = i;
                 break;
         case IPC_DONE:
         case IPC_FEATURES:
