@@ -47,7 +47,10 @@
 #define RAWNET_ID_MAX UINT32_C(0x7fffffff)
 /* New leases get ids from here up (helper/lease-id.h); earlier builds took any from RAWNET_ID_MIN.
  */
-#define RAWNET_ID_FIRST UINT32_C(0x7fff0000)
+#define RAWNET_ID_FIRST UINT32_C(0x7fff0002)
+/* No lease has these: the guards that a check and the helper's start try out do. */
+#define RAWNET_ID_REHEARSAL UINT32_C(0x7fff0000)
+#define RAWNET_ID_PROBE UINT32_C(0x7fff0001)
 #define RAWNET_PORT_NAME_FORMAT "rn%x" /* a lease's port */
 #define RAWNET_VLAN_NAME_FORMAT                                                                    \
         "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */

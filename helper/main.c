@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN). It speaks to rawnetd
- * alone, reads the network files itself, and leaves when nothing is left to do. rawnet-helper(8).
+ * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN; CAP_BPF until the guard is
+ * loaded). It speaks to rawnetd alone, reads the network files itself, and leaves when nothing is left to do. rawnet-helper(8).
  *
  * Theory of operation. Every line of helper/ runs in one of three kinds of process; a folder holds
  * what one kind runs, kernel/ the netlink messages of all of them.
  *
- *  1. Start. main.c checks that the process has exactly its capability (privilege.c), takes the
- *     listening socket and learns which user rawnetd is. Then the daemon runs.
+ *  1. Start. main.c checks that the process has exactly its capabilities (privilege.c), takes the
+ *     listening socket and learns which user rawnetd is. It loads the guard (guard-program.c) and
+ *     gives CAP_BPF up for good. Then the daemon runs.
  *  2. The daemon (daemon/) is one event loop that never blocks. A first worker probes the kernel, a
  *     second one scans for the leases that are alive; then requests are read (connection.c). Each
  *     is given to a worker (pool.c). What the kernel says of leases and interfaces arrives in
@@ -36,8 +37,15 @@
 #include "common/streams.h"
 #include "common/text.h"
 #include "helper/daemon/server.h"
+#include "helper/guard-program.h"
 
 #define IDLE_SECONDS_MAX 86400u
+
+typedef struct Passed {
+        char **names;
+        GuardStored *stored;
+        size_t n_stored;
+} Passed;
 
 static uint32_t arg_idle_seconds = 30;
 static bool arg_assume_checksum_trick = false;
@@ -89,15 +97,42 @@ static int parse_arguments(int argc, char **argv) {
         return 1;
 }
 
-static int find_socket(int *ret) {
-        if (sd_listen_fds(true) != 1 ||
-            sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
+/* systemd passes the listening socket first, then what the last helper stored. */
+static int take_passed(Passed *ret) {
+        Passed passed = {};
+        int n;
+
+        n = sd_listen_fds_with_names(true, &passed.names);
+        if (n < 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
                 log_error(
                         "no listening SOCK_SEQPACKET socket was passed; start rawnet-helper.socket");
                 return -EINVAL;
         }
-        *ret = SD_LISTEN_FDS_START;
+        passed.stored = calloc((size_t)n, sizeof(*passed.stored));
+        if (!passed.stored)
+                return -ENOMEM;
+        for (int i = 1; i < n; i++)
+                passed.stored[passed.n_stored++] =
+                        (GuardStored){passed.names[i], SD_LISTEN_FDS_START + i};
+        *ret = passed;
         return 0;
+}
+
+/* The only thing that CAP_BPF is for. A kernel without eBPF is no reason to stop: each open and each
+ * check says what is missing. */
+static int load_guard(const Privilege *privilege, Passed *passed, GuardProgram *ret) {
+        Refusal refusal = {};
+        int r;
+
+        guard_program_load(ret, passed->stored, passed->n_stored);
+        for (char **name = passed->names; name && *name; name++)
+                free(*name);
+        free(passed->names);
+        free(passed->stored);
+        r = privilege_drop_bpf(privilege, &refusal);
+        if (r != 0)
+                log_error("%s", r > 0 ? refusal.text : strerror(-r));
+        return r;
 }
 
 static int find_peer(uid_t *ret) {
@@ -133,9 +168,10 @@ static int block_signals(sd_event *event) {
         return r < 0 ? r : 0;
 }
 
-static int serve(int listen_fd, const Privilege *privilege, uid_t peer) {
+static int serve(const Privilege *privilege, const GuardProgram *guard, uid_t peer) {
         Server server = {
                 .context = {.privilege = *privilege,
+                            .guard = *guard,
                             .assume_checksum_trick = arg_assume_checksum_trick},
                 .peer_uid = peer,
                 .idle_seconds = arg_idle_seconds,
@@ -147,7 +183,7 @@ static int serve(int listen_fd, const Privilege *privilege, uid_t peer) {
                 return r;
         r = block_signals(server.event);
         if (r == 0)
-                r = server_start(&server, listen_fd);
+                r = server_start(&server, SD_LISTEN_FDS_START);
         if (r == 0)
                 r = sd_event_loop(server.event);
         (void)sd_notify(false, "STOPPING=1");
@@ -158,9 +194,11 @@ static int serve(int listen_fd, const Privilege *privilege, uid_t peer) {
 
 int main(int argc, char **argv) {
         Privilege privilege;
+        GuardProgram guard;
         Refusal refusal = {};
-        int listen_fd, r;
+        Passed passed;
         uid_t peer;
+        int r;
 
         if (streams_ensure() < 0)
                 return EXIT_FAILURE;
@@ -173,9 +211,10 @@ int main(int argc, char **argv) {
                 log_error("%s", r > 0 ? refusal.text : strerror(-r));
                 return EXIT_FAILURE;
         }
-        if (find_socket(&listen_fd) < 0 || find_peer(&peer) < 0)
+        if (take_passed(&passed) < 0 || find_peer(&peer) < 0 ||
+            load_guard(&privilege, &passed, &guard) != 0)
                 return EXIT_FAILURE;
-        r = serve(listen_fd, &privilege, peer);
+        r = serve(&privilege, &guard, peer);
         if (r < 0)
                 log_error("stopped: %s", strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -9,13 +9,16 @@
 #include <sys/prctl.h>
 
 /* Is capability set beyond the documented ones? */
-static bool is_extra(unsigned capability, bool admin_of_system) {
-        if (capability == CAP_NET_ADMIN)
+static bool is_extra(unsigned capability, bool admin_of_system, bool bpf) {
+        if (capability == CAP_NET_ADMIN || (capability == CAP_BPF && bpf))
                 return false;
         return !(admin_of_system && (capability == CAP_SYS_ADMIN || capability == CAP_NET_RAW));
 }
 
-static int check_sets(bool admin_of_system, Refusal *ret_refusal) {
+/* started: CAP_BPF is given up. The bounding set may have it still: no process without CAP_SETPCAP
+ * can take it out (capabilities(7)). It says what an execve() could gain from a file, which
+ * no_new_privs rules out. */
+static int check_sets(bool admin_of_system, bool started, Refusal *ret_refusal) {
         static const struct {
                 capng_type_t type;
                 const char *name;
@@ -26,14 +29,18 @@ static int check_sets(bool admin_of_system, Refusal *ret_refusal) {
                     {CAPNG_AMBIENT, "ambient"}};
 
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+                const bool bpf = !started || sets[i].type == CAPNG_BOUNDING_SET;
+
                 for (unsigned c = 0; c <= CAP_LAST_CAP; c++) {
-                        if (capng_have_capability(sets[i].type, c) && is_extra(c, admin_of_system))
+                        if (capng_have_capability(sets[i].type, c) &&
+                            is_extra(c, admin_of_system, bpf))
                                 return refuse(
                                         ret_refusal, RAWNET_NOT_SUPPORTED,
                                         "refusing to run: capability %s is in the %s set, but "
-                                        "only CAP_NET_ADMIN may be; start it by "
+                                        "only CAP_NET_ADMIN%s may be; start it by "
                                         "rawnet-helper.service",
-                                        capng_capability_to_name(c), sets[i].name);
+                                        capng_capability_to_name(c), sets[i].name,
+                                        started ? "" : " and CAP_BPF");
                 }
         }
         return 0;
@@ -59,11 +66,26 @@ int privilege_check(Privilege *ret, Refusal *ret_refusal) {
                               "refusing to run without CAP_NET_ADMIN; start it by "
                               "rawnet-helper.service");
         admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
-        r = check_sets(admin, ret_refusal);
+        r = check_sets(admin, false, ret_refusal);
         if (r != 0)
                 return r;
         *ret = (Privilege){.admin_of_system = admin};
         return 0;
+}
+
+int privilege_drop_bpf(const Privilege *privilege, Refusal *ret_refusal) {
+        (void)prctl(PR_CAPBSET_DROP, CAP_BPF, 0, 0, 0);
+        capng_clear(CAPNG_SELECT_ALL);
+        /* What leaves the permitted and inheritable sets leaves the ambient set with them. */
+        if (capng_get_caps_process() < 0 ||
+            capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE,
+                         CAP_BPF) < 0 ||
+            capng_apply(CAPNG_SELECT_CAPS) < 0)
+                return -EPERM;
+        capng_clear(CAPNG_SELECT_ALL);
+        if (capng_get_caps_process() < 0)
+                return -EPERM;
+        return check_sets(privilege->admin_of_system, true, ret_refusal);
 }
 
 /* In the new namespace the child has every capability (user_namespaces(7)). It drops those that it

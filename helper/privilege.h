@@ -14,10 +14,15 @@ typedef struct Privilege {
 } Privilege;
 
 /* Refuses (RAWNET_NOT_SUPPORTED, and what to do) to run as uid 0, without CAP_NET_ADMIN, or with
- * anything in any of the five sets beyond CAP_NET_ADMIN, or beyond CAP_NET_ADMIN, CAP_SYS_ADMIN and
- * CAP_NET_RAW where CAP_SYS_ADMIN is given. Sets no_new_privs and makes the process non-dumpable.
- * 0, a refusal or -errno. */
+ * anything in any of the five sets beyond CAP_NET_ADMIN and CAP_BPF, or beyond these, CAP_SYS_ADMIN
+ * and CAP_NET_RAW where CAP_SYS_ADMIN is given. Sets no_new_privs and makes the process
+ * non-dumpable. 0, a refusal or -errno. */
 int privilege_check(Privilege *ret, Refusal *ret_refusal);
+
+/* Once the guard is loaded (guard-program.h): gives CAP_BPF up for good, in the effective, permitted,
+ * inheritable and ambient sets, and where the system allows it in the bounding set. Checks what is
+ * left as privilege_check() does. 0, a refusal or -errno. */
+int privilege_drop_bpf(const Privilege *privilege, Refusal *ret_refusal);
 
 /* The child's own step: into a fresh user namespace (where the system allows it, or with
  * CAP_SYS_ADMIN without one) and a fresh network namespace, keeping CAP_NET_ADMIN and CAP_NET_RAW

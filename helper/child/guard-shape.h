@@ -2,20 +2,25 @@
 #pragma once
 
 /*
- * What a guard is asked for: between which links it stands, and what it lets pass.
+ * What a guard is asked for: at which hooks its programs are, and what it lets pass. A program sends
+ * a frame on by a redirect (→), or drops it; no frame goes on to the namespace's IP stack.
  *
- *   GUARD_TAP           uplink ⇄ port
- *   GUARD_TAP_CHECKED   kernels with the checksum trick: uplink → port,
- *                       port → check (fwd) ═ veth ═ guard → uplink
- *   GUARD_PACKET        uplink → inner ═ veth ═ port (sockets), port ═ inner → uplink; an egress
- *                       gate on the uplink lets marked frames out only. What arrives at the port
- *                       itself was already seen by the sockets and is dropped before the IP stack.
- *                       The shortcut, where no checksum is completed on the way: a frame that the
- *                       guard would let out, and no longer than the MTU allows, leaves at the
- *                       port's own exit (egress) for the uplink. All others cross the veth.
- *   narrow              for both tap shapes: the port's MTU is smaller than the wire's. Then
- *                       uplink → inner ═ veth ═ check → port: veth drops what is longer than its
- *                       MTU, but for GSO frames (include/linux/netdevice.h, __is_skb_forwardable())
+ *   GUARD_TAP           uplink, ingress   from_wire   → port
+ *                       port, ingress     from_guest  → uplink
+ *   GUARD_TAP_CHECKED   (kernels with the checksum trick: check ═ inner is a veth pair, in which the
+ *                       kernel completes the frame)
+ *                       uplink, ingress   from_wire   → port
+ *                       port, ingress     to_check    → check
+ *                       inner, ingress    from_guest  → uplink
+ *   GUARD_PACKET        (port ═ inner is a veth pair; the sockets are on the port)
+ *                       uplink, ingress   from_wire   → inner, or the port's own ingress
+ *                       port, egress      from_guest  → uplink; not with the checksum trick
+ *                       inner, ingress    from_guest  → uplink: what skipped tc by
+ *                                                     PACKET_QDISC_BYPASS, and with the trick all
+ *                       port, ingress     dead_end    what the sockets have seen already
+ *                       uplink, egress    gate        nftables: drops all. A frame that tc has
+ *                                                     redirected to the uplink skips it; what a
+ *                                                     holder sends there himself does not.
  */
 
 #include "common/mac.h"
@@ -28,25 +33,23 @@ typedef enum GuardShape {
 
 typedef struct GuardLink {
         const char *name;
-        uint32_t index;
+        uint32_t index; /* 0: this shape has none */
 } GuardLink;
 
 typedef struct Guard {
         GuardShape shape;
+        uint32_t id; /* of the lease, and of its entry */
         GuardLink uplink;
         GuardLink port;
-        GuardLink inner;   /* GUARD_PACKET: the port's veth peer. GUARD_TAP_CHECKED: the end where
-                              checked frames come out, and with narrow the wire's go in */
-        GuardLink check;   /* GUARD_TAP_CHECKED: the end with tx offload off where the port's frames
-                              go in */
-        uint32_t shortcut; /* GUARD_PACKET: the longest frame that may take it, in bytes; 0: there
-                              is none */
-        bool narrow;       /* tap shapes: frames from the wire cross the veth, see above */
+        GuardLink inner;
+        GuardLink check;
+        bool checksum_trick;
+        uint32_t mtu; /* of the port: longer frames do not get in */
+        bool vnet_hdr;
         bool anti_spoof;
         bool pass_control;
         bool allow_dhcp, allow_ra; /* GuestServers= */
         bool drop_own;  /* what the wire reflects of the guest's own frames does not come in */
-        bool learning;  /* nothing passes yet, either way (tap shapes only): all rules are left out,
-                           the chains drop */
+        bool learning;  /* nothing passes yet, either way (tap shapes only) */
         MacAddress mac; /* zero while learning */
 } Guard;

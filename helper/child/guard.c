@@ -2,144 +2,151 @@
 
 #include "helper/child/guard.h"
 
+#include <assert.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
-#include <net/if.h>
+#include <string.h>
 
-#include "helper/child/guard-rules.h"
+#include "helper/kernel/nft.h"
+#include "helper/kernel/tc.h"
 
-/* A socket to nf_tables in the caller's namespace. 0, RAWNET_NOT_SUPPORTED or -errno. */
-static int guard_open(Netlink *ret, Refusal *ret_refusal) {
-        int r = netlink_open(ret, NETLINK_NETFILTER);
+/* Where a program goes. */
+typedef struct Place {
+        const GuardLink *link;
+        TcHook hook;
+        GuardHandle program;
+        const char *name;
+} Place;
 
+#define PLACES_MAX 4u
+
+/* Those of one link stand together. */
+static size_t places_of(const Guard *g, Place ret[static PLACES_MAX]) {
+        size_t n = 0;
+
+        ret[n++] = (Place){&g->uplink, TC_HOOK_INGRESS, GUARD_FROM_WIRE, "from_wire"};
+        if (g->shape == GUARD_TAP) {
+                ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_FROM_GUEST, "from_guest"};
+                return n;
+        }
+        ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, "from_guest"};
+        if (g->shape == GUARD_TAP_CHECKED) {
+                ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_TO_CHECK, "to_check"};
+                return n;
+        }
+        ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_DEAD_END, "dead_end"};
+        /* The kernel completes a frame's checksum, where the sender said, behind this hook. */
+        if (!g->checksum_trick)
+                ret[n++] = (Place){&g->port, TC_HOOK_EGRESS, GUARD_FROM_GUEST, "from_guest"};
+        return n;
+}
+
+static int attach(const Guard *guard, const GuardProgram *program, Netlink *netlink,
+                  Refusal *ret_refusal) {
+        Place places[PLACES_MAX];
+        const size_t n = places_of(guard, places);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const GuardLink *link = places[i].link;
+
+                assert(link->index != 0);
+                if (i == 0 || link != places[i - 1].link)
+                        r = tc_add_clsact(netlink, link->name, link->index, ret_refusal);
+                if (r == 0)
+                        r = tc_attach(netlink, link->name, link->index, places[i].hook,
+                                      program->fd[places[i].program], places[i].name, ret_refusal);
+        }
+        return r;
+}
+
+/* What a kernel without the egress hook answers, or one without nf_tables:
+ * net/netfilter/nf_tables_api.c, nft_chain_parse_hook(); net/netfilter/nfnetlink.c. */
+static int explain_gate(int refused, Refusal *refusal) {
+        const Refusal said = *refusal;
+
+        if (refused != RAWNET_KERNEL_REFUSED ||
+            (said.kernel_errno != EOPNOTSUPP && said.kernel_errno != ENOENT &&
+             said.kernel_errno != EINVAL))
+                return refused;
+        return refuse(
+                refusal, RAWNET_NOT_SUPPORTED,
+                "this kernel cannot filter what a packet port sends (no nf_tables egress "
+                "hook); kind packet needs Linux 5.16 or newer with CONFIG_NF_TABLES_NETDEV and "
+                "CONFIG_NETFILTER_EGRESS, kind tap works without (Kinds=tap) (%s)",
+                said.text);
+}
+
+static int close_gate(const GuardLink *uplink, Refusal *ret_refusal) {
+        const NftChain gate = {.family = NFPROTO_NETDEV,
+                               .table = NFT_TABLE,
+                               .name = "gate",
+                               .device = uplink->name,
+                               .hook = NF_NETDEV_EGRESS,
+                               .policy = NF_DROP};
+        _cleanup_netlink_ Netlink netlink = {};
+        NftBatch batch;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_NETFILTER);
         if (r == -EPROTONOSUPPORT)
-                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                              "this kernel has no netfilter (nfnetlink), which guards every port; "
-                              "a kernel with CONFIG_NETFILTER and CONFIG_NF_TABLES is needed");
-        return r;
-}
-
-/* 1: this kernel has it, 0: it has not, or -errno. */
-static int guard_probe(GuardNeed need) {
-        _cleanup_netlink_ Netlink netlink = {};
-        NftBatch batch;
-        Refusal refusal = {};
-        int r;
-
-        r = guard_open(&netlink, &refusal);
-        if (r != 0)
-                return r < 0 ? r : 0;
-        r = guard_build_probe(&batch, need, ++netlink.sequence);
+                return refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "this kernel has no netfilter (nfnetlink), which closes the uplink of "
+                        "a packet port; a kernel with CONFIG_NETFILTER and CONFIG_NF_TABLES is "
+                        "needed, kind tap works without (Kinds=tap)");
         if (r < 0)
                 return r;
-        r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &refusal, "probing nf_tables");
+        nft_batch_begin(&batch, ++netlink.sequence);
+        nft_batch_table(&batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, NFT_TABLE, 0);
+        nft_batch_chain(&batch, &gate);
+        r = nft_batch_end(&batch);
         if (r == 0)
-                return 1;
-        if (r < 0)
-                return r;
-        switch (refusal.kernel_errno) {
-        case EOPNOTSUPP: /* no nf_tables; no such hook */
-        case ENOENT:     /* no such family, chain type or expression */
-        case EINVAL:
-                return 0;
-        default:
-                return -refusal.kernel_errno;
-        }
+                r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, ret_refusal,
+                                       "closing interface %s to its holder", uplink->name);
+        return explain_gate(r, ret_refusal);
 }
 
-int guard_probe_egress(void) {
-        return guard_probe(GUARD_NEED_EGRESS);
-}
-
-/* The kernel refused a guard: is it because something is missing that no guard can do without? Then
- * that is what a person should read; else the kernel's own words stay. last: up to which need it
- * asks. */
-static int explain_refusal(int refused, GuardNeed last, Refusal *refusal) {
-        static const struct {
-                GuardNeed need;
-                const char *text;
-        } needs[] = {
-                {GUARD_NEED_TABLES, "this kernel has no nf_tables, which guards every "
-                                    "port; load the module nf_tables or use "
-                                    "a kernel with CONFIG_NF_TABLES"},
-                {GUARD_NEED_INGRESS,
-                 "this kernel's nf_tables has no netdev family, which guards every port; a "
-                 "kernel with "
-                 "CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_INGRESS is needed"},
-                {GUARD_NEED_FORWARD,
-                 "this kernel's nf_tables cannot forward frames between interfaces; load "
-                 "the module "
-                 "nft_fwd_netdev or use a kernel with CONFIG_NFT_FWD_NETDEV"},
-                {GUARD_NEED_EGRESS, "this kernel cannot filter what a packet port sends "
-                                    "(no nf_tables egress hook); kind packet "
-                                    "needs Linux 5.16 or newer with "
-                                    "CONFIG_NETFILTER_EGRESS, kind tap works without (Kinds=tap)"},
+static GuardEntry entry_of(const Guard *g) {
+        const bool packet = g->shape == GUARD_PACKET;
+        GuardEntry e = {
+                .longest = g->learning ? 0 : g->mtu + ETH_HLEN,
+                .flags = (g->anti_spoof ? GUARD_ANTI_SPOOF : 0) |
+                         (g->pass_control ? GUARD_PASS_CONTROL : 0) |
+                         (g->drop_own ? GUARD_DROP_OWN : 0) |
+                         (g->allow_dhcp ? GUARD_ALLOW_DHCP : 0) |
+                         (g->allow_ra ? GUARD_ALLOW_RA : 0),
+                /* Frames for a reader without virtio_net_hdr are completed on their way through the
+                 * veth; others are received where the sockets are. */
+                .to_index = packet && !g->vnet_hdr ? g->inner.index : g->port.index,
+                .to_flags = packet && g->vnet_hdr ? BPF_F_INGRESS : 0,
         };
-        Refusal said = *refusal;
 
-        for (size_t i = 0; i < ARRAY_SIZE(needs) && needs[i].need <= last; i++) {
-                if (guard_probe(needs[i].need) == 0)
-                        return refuse(refusal, RAWNET_NOT_SUPPORTED, "%s (%s)", needs[i].text,
-                                      said.text);
-        }
-        return refused;
+        memcpy(e.mac, &g->mac, sizeof(g->mac));
+        return e;
 }
 
-int guard_explain_missing(int refused, Refusal *refusal) {
-        return explain_refusal(refused, GUARD_NEED_TABLES, refusal);
-}
-
-/* Newer kernels take a chain for a device that is not there, and wait for it: a wrong name would be
- * a guard that guards nothing. */
-static bool link_is(const GuardLink *link) {
-        return link->index != 0 && if_nametoindex(link->name) == link->index;
-}
-
-static bool links_are(const Guard *guard) {
-        switch (guard->shape) {
-        case GUARD_TAP:
-                return link_is(&guard->uplink) && link_is(&guard->port);
-        case GUARD_PACKET:
-                return link_is(&guard->uplink) && link_is(&guard->port) && link_is(&guard->inner);
-        case GUARD_TAP_CHECKED:
-                return link_is(&guard->uplink) && link_is(&guard->port) && link_is(&guard->inner) &&
-                       link_is(&guard->check);
-        }
-        return false;
-}
-
-static int guard_send(const Guard *guard, Refusal *ret_refusal,
-                      int (*build)(NftBatch *, const Guard *, uint32_t)) {
-        _cleanup_netlink_ Netlink netlink = {};
-        Refusal refusal = {};
-        NftBatch batch;
+int guard_install(const Guard *guard, const GuardProgram *program, Netlink *netlink,
+                  Refusal *ret_refusal) {
+        const GuardEntry entry = entry_of(guard);
         int r;
 
-        if (!links_are(guard))
-                return -ENODEV;
-        r = guard_open(&netlink, ret_refusal);
-        if (r != 0)
-                return r;
-        r = build(&batch, guard, ++netlink.sequence);
-        if (r < 0)
-                return r;
-        r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &refusal,
-                               "installing the guard of port %s", guard->uplink.name);
-        if (r > 0)
-                r = explain_refusal(
-                        r, guard->shape == GUARD_PACKET ? GUARD_NEED_EGRESS : GUARD_NEED_FORWARD,
-                        &refusal);
-        if (r > 0 && ret_refusal)
-                *ret_refusal = refusal;
+        /* What the last lease with this id has left. */
+        r = guard_program_remove(program, guard->id);
+        if (r == 0)
+                r = attach(guard, program, netlink, ret_refusal);
+        if (r == 0 && guard->shape == GUARD_PACKET)
+                r = close_gate(&guard->uplink, ret_refusal);
+        if (r == 0)
+                guard_program_set(program, guard->id, &entry);
         return r;
 }
 
-int guard_install(const Guard *guard, Refusal *ret_refusal) {
-        return guard_send(guard, ret_refusal, guard_build);
-}
+void guard_admit(const Guard *guard, const GuardProgram *program) {
+        const GuardEntry entry = entry_of(guard);
 
-int guard_admit(const Guard *guard, Refusal *ret_refusal) {
-        return guard_send(guard, ret_refusal, guard_build_admission);
+        guard_program_set(program, guard->id, &entry);
 }

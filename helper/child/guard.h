@@ -2,27 +2,23 @@
 #pragma once
 
 /*
- * The guard: the nftables netdev chains of a lease's namespace, between the wire (uplink) and
- * whoever holds the descriptor (port). Called by the child inside that namespace, before anything
- * there is up. It owns table "rawnet" of family netdev there, all of it in one transaction, so
- * there is never half a guard. Policy of every chain is drop. guard-shape.h has a picture.
+ * The guard of one lease: the eBPF programs (guard.bpf.c) at the links of its namespace, and the
+ * lease's entry. Called by the child inside that namespace, before anything there is up. A hook
+ * without its program would pass frames to the namespace's IP stack or out to the wire, so a step
+ * that fails fails the whole open, and the namespace ends. guard-shape.h has a picture.
  */
 
 #include "common/refusal.h"
 #include "helper/child/guard-shape.h"
+#include "helper/guard-program.h"
+#include "helper/kernel/netlink.h"
 
-/* Installs the whole guard. Returns 0; RAWNET_NOT_SUPPORTED (no nf_tables, no netdev egress hook:
- * says which and what to do); RAWNET_KERNEL_REFUSED; or -errno. */
-int guard_install(const Guard *guard, Refusal *ret_refusal);
+/* Attaches the programs, closes the uplink of a packet port by the gate, and writes the entry, in
+ * this order. With guard->learning the entry lets nothing pass. netlink: NETLINK_ROUTE. Returns 0;
+ * RAWNET_NOT_SUPPORTED (no clsact, no bpf filter, no netdev egress hook: says which and what to do);
+ * RAWNET_KERNEL_REFUSED; or -errno. */
+int guard_install(const Guard *guard, const GuardProgram *program, Netlink *netlink,
+                  Refusal *ret_refusal);
 
-/* For what the kernel refused in the caller's namespace (refused, *refusal): where it has no
- * nf_tables at all, *refusal says so, and what to do, instead. Returns the refusal's code. */
-int guard_explain_missing(int refused, Refusal *refusal);
-
-/* After learning: guard->mac is set now, guard->learning false; puts in the rules that
- * guard_install() left out. As above. */
-int guard_admit(const Guard *guard, Refusal *ret_refusal);
-
-/* Can this kernel filter on netdev egress? Tried with a throw-away chain on lo in the caller's
- * namespace (a child's own, at start). 1, 0 or -errno. */
-int guard_probe_egress(void);
+/* After learning: guard->mac is set now, guard->learning false; rewrites the entry. */
+void guard_admit(const Guard *guard, const GuardProgram *program);

@@ -34,7 +34,7 @@ typedef struct Learner {
         Netlink host;  /* of the host's namespace, to look whose an address is */
         int frames;    /* packet socket on the port */
         Guard guard;
-        uint32_t uplink;
+        const GuardProgram *program;
         int report_fd;
         uint64_t note_pause, note_from; /* µs; CLOCK_MONOTONIC */
         bool pause;                     /* before the next frame is looked at */
@@ -138,15 +138,14 @@ static int take_address(Learner *l, const MacAddress *mac, LearnRefusal *ret_why
         lease->mac = *mac;
         lease->refused_why = LEARN_REFUSED_NOTHING;
         lease->refused_mac = (MacAddress){};
-        r = uplink_raise(l->plan, l->netlink, l->uplink, ret_refusal);
+        r = uplink_raise(l->plan, l->netlink, l->guard.uplink.index, ret_refusal);
         *ret_why = r == RAWNET_ADDRESS_IN_USE ? LEARN_REFUSED_IN_USE : LEARN_REFUSED_FAILED;
         if (r == 0) {
                 l->guard.mac = *mac;
                 l->guard.learning = false;
-                r = guard_admit(&l->guard, ret_refusal);
-        }
-        if (r == 0)
+                guard_admit(&l->guard, l->program);
                 r = uplink_write_record(l->plan, l->netlink, ret_refusal);
+        }
         if (r != 0)
                 *lease = before;
         return r;
@@ -184,7 +183,8 @@ static int link_gone(const struct nlmsghdr *m, void *data) {
         const Learner *l = data;
 
         if (m->nlmsg_type == RTM_DELLINK && mnl_nlmsg_get_payload_len(m) >= sizeof(*i) &&
-            ((uint32_t)i->ifi_index == l->guard.port.index || (uint32_t)i->ifi_index == l->uplink))
+            ((uint32_t)i->ifi_index == l->guard.port.index ||
+             (uint32_t)i->ifi_index == l->guard.uplink.index))
                 return MNL_CB_STOP;
         return MNL_CB_OK;
 }
@@ -232,14 +232,14 @@ static int learn(Learner *l) {
         }
 }
 
-_Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, const Guard *guard,
-                         int socket_fd, int report_fd, int host_fd, const ChildMessage *message,
-                         int *fds, size_t n_fds) {
+_Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, const Guard *guard,
+                         GuardProgram *program, int socket_fd, int report_fd, int host_fd,
+                         const ChildMessage *message, int *fds, size_t n_fds) {
         Learner l = {.plan = plan,
                      .netlink = netlink,
                      .frames = -1,
                      .guard = *guard,
-                     .uplink = uplink,
+                     .program = program,
                      .report_fd = report_fd};
         int r;
 
@@ -256,6 +256,7 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, uint32_t uplink, con
                 r = fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
         fd_pass_close_all(fds, n_fds);
         safe_close(socket_fd);
+        fd_pass_close_all(program->fd, GUARD_HANDLES);
         if (r == 0)
                 r = learn(&l);
         if (r == 0)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <string.h>
@@ -19,10 +18,8 @@
 #include "helper/child/uplink.h"
 #include "helper/kernel/record.h"
 
-/* Links of the namespace, by index. */
+/* Links of the namespace; index 0: this port has none. */
 typedef struct Links {
-        char port_name[IFNAMSIZ];
-        char uplink_name[IFNAMSIZ];
         LinkInfo uplink, port, inner, check;
 } Links;
 
@@ -44,14 +41,14 @@ static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refus
         return link_change(netlink, link->index, &change, ret_refusal);
 }
 
-static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const char *peer,
+/* A veth pair; peer_index as plan->index. */
+static int make_pair(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
                      LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal) {
-        const LinkPlan plan = {.name = name, .mtu = mtu};
         int r;
 
-        r = link_add_veth(netlink, &plan, peer, ret_refusal);
+        r = link_add_veth(netlink, plan, peer, peer_index, ret_refusal);
         if (r == 0)
-                r = find(netlink, name, ret, ret_refusal);
+                r = find(netlink, plan->name, ret, ret_refusal);
         if (r == 0)
                 r = find(netlink, peer, ret_peer, ret_refusal);
         if (r == 0)
@@ -61,35 +58,33 @@ static int make_pair(Netlink *netlink, uint32_t mtu, const char *name, const cha
         return r;
 }
 
-/* A tap takes frames of any length, so something in front of it must drop those that do not fit.
- * The veth of a packet port does so in any case. */
-static bool is_narrow(const LeasePlan *plan) {
-        return plan->lease.kind == KIND_TAP && plan->lease.mtu < plan->lower_mtu;
-}
-
 static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
                     Refusal *ret_refusal) {
+        const uint32_t id = plan->lease.id;
+        char name[IFNAMSIZ];
         const LinkChange quiet = {
-                .link = links->port_name,
+                .link = record_port_name(id, name),
                 .mtu = plan->lease.mtu,
                 .queue_length = port_queue_length(plan->queues),
                 .no_ipv6_address = true,
         };
+        const LinkPlan check = {.name = LINK_NAME_CHECK,
+                                .index = GUARD_CHECK | GUARD_NUMBER(id),
+                                .mtu = plan->lease.mtu};
         int r;
 
-        r = port_open_tap(links->port_name, plan->queues, fds, ret_refusal);
+        r = port_open_tap(name, id, plan->queues, fds, ret_refusal);
         if (r != 0)
                 return r;
-        r = find(netlink, links->port_name, &links->port, ret_refusal);
+        r = find(netlink, name, &links->port, ret_refusal);
         if (r == 0)
                 r = link_change(netlink, links->port.index, &quiet, ret_refusal);
-        if (r != 0 || (plan->shape != GUARD_TAP_CHECKED && !is_narrow(plan)))
-                goto finish;
-        r = make_pair(netlink, plan->lease.mtu, LINK_NAME_CHECK, LINK_NAME_CHECKED, &links->check,
-                      &links->inner, ret_refusal);
-        if (r == 0 && plan->shape == GUARD_TAP_CHECKED)
-                r = offload_off(LINK_NAME_CHECK, ret_refusal);
-finish:
+        if (r == 0 && plan->shape == GUARD_TAP_CHECKED) {
+                r = make_pair(netlink, &check, LINK_NAME_CHECKED, GUARD_INNER | GUARD_NUMBER(id),
+                              &links->check, &links->inner, ret_refusal);
+                if (r == 0)
+                        r = offload_off(LINK_NAME_CHECK, ret_refusal);
+        }
         if (r != 0)
                 fd_pass_close_all(fds, plan->queues);
         return r;
@@ -97,9 +92,13 @@ finish:
 
 static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
                        Refusal *ret_refusal) {
+        const uint32_t id = plan->lease.id;
+        char name[IFNAMSIZ];
+        const LinkPlan port = {
+                .name = record_port_name(id, name), .index = id, .mtu = plan->lease.mtu};
         int r;
 
-        r = make_pair(netlink, plan->lease.mtu, links->port_name, LINK_NAME_INNER, &links->port,
+        r = make_pair(netlink, &port, LINK_NAME_INNER, GUARD_INNER | GUARD_NUMBER(id), &links->port,
                       &links->inner, ret_refusal);
         /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is
          * complete and fits the MTU. */
@@ -111,21 +110,21 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
                 r = offload_describable(LINK_NAME_INNER, false, ret_refusal);
         /* The sender's checksums are completed on the way to the guard, not after it. */
         if (r == 0 && plan->checksum_trick)
-                r = offload_off(links->port_name, ret_refusal);
+                r = offload_off(name, ret_refusal);
         return r;
 }
 
 static Guard describe_guard(const LeasePlan *plan, const Links *links) {
         return (Guard){
                 .shape = plan->shape,
-                .uplink = {links->uplink_name, links->uplink.index},
-                .port = {links->port_name, links->port.index},
+                .id = plan->lease.id,
+                .uplink = {links->uplink.name, links->uplink.index},
+                .port = {links->port.name, links->port.index},
                 .inner = {links->inner.name, links->inner.index},
                 .check = {links->check.name, links->check.index},
-                .shortcut = plan->shape == GUARD_PACKET && !plan->checksum_trick
-                                    ? plan->lease.mtu + ETH_HLEN
-                                    : 0,
-                .narrow = is_narrow(plan),
+                .checksum_trick = plan->checksum_trick,
+                .mtu = plan->lease.mtu,
+                .vnet_hdr = plan->lease.vnet_hdr,
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
                 .allow_dhcp = plan->network.guest_servers & GUEST_SERVER_DHCP,
@@ -194,11 +193,13 @@ static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refus
         const bool exclusive = plan->network.mode == MODE_EXCLUSIVE;
         char uplink_name[IFNAMSIZ];
         const char *uplink = record_uplink_name(&plan->lease, uplink_name);
-        LinkPlan link = {.name = exclusive ? uplink : "tagged"};
+        const uint32_t index = GUARD_UPLINK | GUARD_NUMBER(plan->lease.id);
+        const LinkPlan wire = {.name = "wire", .mtu = plan->lower_mtu};
+        LinkPlan link = {.name = exclusive ? uplink : "tagged", .index = exclusive ? index : 0};
         LinkInfo lower, far;
         int r;
 
-        r = make_pair(netlink, plan->lower_mtu, "wire", "far", &lower, &far, ret_refusal);
+        r = make_pair(netlink, &wire, NAMESPACE_FAR, 0, &lower, &far, ret_refusal);
         if (r == 0)
                 r = raise_link(netlink, &lower, ret_refusal);
         if (r == 0)
@@ -214,45 +215,48 @@ static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refus
         }
         if (r != 0 || exclusive)
                 return r;
-        link = (LinkPlan){.name = uplink, .lower = lower.index, .mtu = plan->lease.mtu};
+        link = (LinkPlan){
+                .name = uplink, .index = index, .lower = lower.index, .mtu = plan->lease.mtu};
         return link_add_macvlan(netlink, &link, MACVLAN_MODE_BRIDGE, ret_refusal);
 }
 
-/* fds: plan->queues of the port, then as many of vhost-net. All are closed on failure. */
-static int build(const LeasePlan *plan, Netlink *netlink, Links *links, Guard *ret_guard, int *fds,
-                 Refusal *ret_refusal) {
+int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink *netlink,
+                    Guard *ret_guard, int *fds, Refusal *ret_refusal) {
         bool tap = plan->lease.kind == KIND_TAP;
+        char name[IFNAMSIZ];
         size_t opened = 0;
-        int r;
+        Links links = {};
+        int r = 0;
 
-        record_port_name(plan->lease.id, links->port_name);
-        record_uplink_name(&plan->lease, links->uplink_name);
-        r = find(netlink, links->uplink_name, &links->uplink, ret_refusal);
+        if (plan->rehearsal)
+                r = make_wire(plan, netlink, ret_refusal);
         if (r == 0)
-                r = hush(netlink, &links->uplink, ret_refusal);
+                r = find(netlink, record_uplink_name(&plan->lease, name), &links.uplink,
+                         ret_refusal);
+        if (r == 0)
+                r = hush(netlink, &links.uplink, ret_refusal);
         if (r != 0)
                 return r;
         if (plan->limits_filters)
                 port_limit_filters();
         if (tap) {
-                r = make_tap(plan, netlink, links, fds, ret_refusal);
+                r = make_tap(plan, netlink, &links, fds, ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         } else {
-                r = make_packet(plan, netlink, links, ret_refusal);
+                r = make_packet(plan, netlink, &links, ret_refusal);
         }
         if (r == 0) {
-                *ret_guard = describe_guard(plan, links);
-                r = guard_install(ret_guard, ret_refusal);
+                *ret_guard = describe_guard(plan, &links);
+                r = guard_install(ret_guard, program, netlink, ret_refusal);
         }
         if (r == 0)
-                r = raise_links(plan, netlink, links, ret_refusal);
+                r = raise_links(plan, netlink, &links, ret_refusal);
         if (r == 0 && !tap) {
-                r = port_open_packet(links->port.index, plan->lease.vnet_hdr, plan->queues, fds,
+                r = port_open_packet(links.port.index, plan->lease.vnet_hdr, plan->queues, fds,
                                      ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         }
-        if (r == 0 && plan->shape == GUARD_PACKET && plan->lease.vnet_hdr &&
-            port_describes_udp(fds[0]))
+        if (r == 0 && !tap && plan->lease.vnet_hdr && port_describes_udp(fds[0]))
                 r = offload_describable(LINK_NAME_INNER, true, ret_refusal);
         if (r == 0 && plan->vhost) {
                 r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
@@ -303,8 +307,11 @@ static int enter(const Privilege *privilege, int socket_fd, pid_t parent, Refusa
         return r == 0 ? tell(socket_fd, &message, NULL, 0) : r;
 }
 
-/* The plan, and for learn.c the report socket, and a netlink socket of the host's namespace. */
-static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd, int *ret_host_fd) {
+/* The plan, and the guard; and for learn.c the report socket, and a netlink socket of the host's
+ * namespace. */
+static int receive_plan(int socket_fd, LeasePlan *ret, GuardProgram *ret_program,
+                        int *ret_report_fd, int *ret_host_fd) {
+        const size_t n_always = GUARD_HANDLES + 1;
         int fds[RAWNET_FDS_MAX];
         size_t n_fds;
         ssize_t n;
@@ -315,20 +322,22 @@ static int receive_plan(int socket_fd, LeasePlan *ret, int *ret_report_fd, int *
         /* A child made ahead that nobody wanted. */
         if (n == 0)
                 _exit(EXIT_SUCCESS);
-        if (n != sizeof(*ret) || n_fds != (ret->mac_mode == IPC_MAC_LEARN ? 2 : 1)) {
+        if (n != sizeof(*ret) || n_fds != n_always + (ret->mac_mode == IPC_MAC_LEARN)) {
                 fd_pass_close_all(fds, n_fds);
                 return -EBADMSG;
         }
-        *ret_report_fd = fds[0];
-        *ret_host_fd = n_fds > 1 ? fds[1] : -1;
+        memcpy(ret_program->fd, fds, sizeof(ret_program->fd));
+        *ret_report_fd = fds[GUARD_HANDLES];
+        *ret_host_fd = n_fds > n_always ? fds[n_always] : -1;
         return 0;
 }
 
-_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent) {
+_Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, int socket_fd,
+                             pid_t parent) {
         ChildMessage message = {.step = CHILD_FAILED};
         int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, host_fd = -1, r;
+        GuardProgram program = {.events_fd = -1, .entries = entries};
         Netlink netlink = {};
-        Links links = {};
         LeasePlan plan;
         sigset_t none;
         size_t n_fds;
@@ -344,11 +353,9 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         if (r == 0)
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = receive_plan(socket_fd, &plan, &report_fd, &host_fd);
-        if (r == 0 && plan.rehearsal)
-                r = make_wire(&plan, &netlink, &message.refusal);
+                r = receive_plan(socket_fd, &plan, &program, &report_fd, &host_fd);
         if (r == 0)
-                r = build(&plan, &netlink, &links, &guard, fds, &message.refusal);
+                r = namespace_build(&plan, &program, &netlink, &guard, fds, &message.refusal);
         r = explain_powerless(r, &message.refusal);
         if (r != 0) {
                 message.fatal = r < 0 ? r : 0;
@@ -359,8 +366,8 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         message.step = CHILD_DONE;
         message.lease = plan.lease;
         if (plan.mac_mode == IPC_MAC_LEARN)
-                learn_run(&plan, &netlink, links.uplink.index, &guard, socket_fd, report_fd,
-                          host_fd, &message, fds, n_fds);
+                learn_run(&plan, &netlink, &guard, &program, socket_fd, report_fd, host_fd,
+                          &message, fds, n_fds);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

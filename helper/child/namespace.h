@@ -10,7 +10,20 @@
  * It knows nothing of the lease until the worker that opens it says so (message.h).
  */
 
+#include "helper/child/guard.h"
 #include "helper/child/message.h"
 
-/* The child's whole life after fork(). */
-_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent);
+/* The far end of a rehearsal's wire. */
+#define NAMESPACE_FAR "far"
+
+/* Builds the port and its guard in the caller's namespace, which has the uplink, or with
+ * plan->rehearsal gets a wire and an uplink of its own. fds: plan->queues of the port, then as many
+ * of vhost-net, the caller's. 0, a refusal, or -errno; then what was made stays until the namespace
+ * ends. */
+int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink *netlink,
+                    Guard *ret_guard, int *fds, Refusal *ret_refusal);
+
+/* The child's whole life after fork(). entries: the guard's (GuardProgram.entries), which all
+ * processes of the helper share; the guard's descriptors come with the plan. */
+_Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, int socket_fd,
+                             pid_t parent);

@@ -34,7 +34,8 @@ static int open_device(const char *path, const char *remedy, int *ret, Refusal *
         return 0;
 }
 
-int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refusal) {
+int port_open_tap(const char *name, uint32_t index, unsigned queues, int *fds,
+                  Refusal *ret_refusal) {
         struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
         unsigned n = 0;
         int r;
@@ -47,7 +48,9 @@ int port_open_tap(const char *name, unsigned queues, int *fds, Refusal *ret_refu
                                 ret_refusal);
                 if (r != 0)
                         goto fail;
-                if (ioctl(fds[n], TUNSETIFF, &request) < 0) {
+                /* The first queue makes the interface, with this index (drivers/net/tun.c). */
+                if (ioctl(fds[n], TUNSETIFINDEX, &index) < 0 ||
+                    ioctl(fds[n], TUNSETIFF, &request) < 0) {
                         r = refuse_errno(ret_refusal, errno, "creating tap queue %u", n);
                         n++;
                         goto fail;

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "helper/daemon/queues.h"
+#include "helper/worker/probe.h"
 
 /* --- what is due --- */
 
@@ -102,6 +103,8 @@ static void settle(Server *server) {
         }
         if (server->ready)
                 pool_refill(&server->pool);
+        if (server->scanned && !server->registry.scanning && server->pool.n_opens == 0)
+                entries_clean(&server->entries);
         connections_pause(&server->connections,
                           !server->ready || server->sweeping ||
                                   server->pool.n_workers >= SERVER_WORKERS_MAX);
@@ -162,6 +165,11 @@ static void do_host_down(Server *server, Connection *connection, const IpcReques
         start(server, connection, JOB_HOST_DOWN, request);
 }
 
+/* What rawnetd knows of it. */
+static uint32_t public_features(const Server *server) {
+        return server->context.features & ~PROBE_GUARD_FAILS;
+}
+
 static void do_list(Server *server, Connection *connection, const IpcRequest *request) {
         IpcReply done = connection_reply(request->serial, IPC_DONE);
 
@@ -173,7 +181,7 @@ static void do_list(Server *server, Connection *connection, const IpcRequest *re
                 if (!connection_send(connection, &reply))
                         return;
         }
-        done.features = server->context.features;
+        done.features = public_features(server);
         (void)connection_send(connection, &done);
 }
 
@@ -232,7 +240,8 @@ static void on_probed(Server *server, uint32_t features) {
         IpcReply reply = connection_reply(0, IPC_FEATURES);
         const bool news = server->probed && server->context.features != features;
 
-        reply.features = server->context.features = features;
+        server->context.features = features;
+        reply.features = public_features(server);
         server->probed = true;
         if (news)
                 connections_publish(&server->connections, &reply);
@@ -267,6 +276,7 @@ static void on_report(void *data, Worker *worker, const Report *report) {
         case REPORT_SCANNED:
                 news_scanned(&server->news, report->value & SCAN_WHOLE);
                 server->scanned = server->sweep_wanted = true;
+                entries_scanned(&server->entries);
                 learning_watch(&server->learning);
                 break;
         case REPORT_SWEPT:
@@ -351,6 +361,7 @@ static const PoolEvents pool_events = {
 static void on_lease_gone(void *data, uint32_t id) {
         Server *server = data;
 
+        entries_ended(&server->entries, id);
         if (news_ended(&server->news, id))
                 server->sweep_wanted = true;
 }
@@ -425,6 +436,8 @@ int server_start(Server *server, int listen_fd) {
         server->learning = (Learning){
                 .event = server->event, .pool = &server->pool, .registry = &server->registry};
         server->news = (News){&server->registry, &server->connections};
+        server->entries =
+                (Entries){.program = &server->context.guard, .registry = &server->registry};
         r = lease_ids_new(&server->context.ids);
         if (r == 0)
                 r = open_guard_owner(server);

@@ -7,7 +7,7 @@
  * waits: not on netlink, not on a child, not on a close.
  */
 
-#include "helper/daemon/connection.h"
+#include "helper/daemon/entries.h"
 #include "helper/daemon/learning.h"
 #include "helper/daemon/news.h"
 #include "helper/daemon/pool.h"
@@ -33,6 +33,7 @@ typedef struct Server {
         Netlink guard_owner; /* what workers write the host's guard with, vlan-guard.h */
         Learning learning;
         News news;
+        Entries entries;
         SweepScope sweep;
         bool probed, scanned, ready;
         bool probing; /* once more, on_namespace() */

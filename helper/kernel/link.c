@@ -294,7 +294,9 @@ int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Ref
 }
 
 static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {
-        struct nlmsghdr *m = start_link(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+        /* NLM_F_EXCL: never a change of the link here that has this index. */
+        struct nlmsghdr *m =
+                start_link(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->index);
 
         put_text(m, IFLA_IFNAME, plan->name);
         if (plan->lower > 0)
@@ -359,19 +361,20 @@ int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_
                             "creating the interface of VLAN %u", vlan);
 }
 
-int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal) {
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+                  Refusal *ret_refusal) {
         MESSAGE_BUFFER(buffer);
         struct nlmsghdr *m = start_add(netlink, buffer, plan);
         struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data, *other;
-        struct ifinfomsg none = {};
+        const struct ifinfomsg described = {.ifi_index = (int)peer_index};
         int r;
 
         put_text(m, IFLA_INFO_KIND, "veth");
         data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
         /* The peer is described by a whole link message inside: linux/veth.h. */
         other = mnl_attr_nest_start(m, VETH_INFO_PEER);
-        memcpy(mnl_nlmsg_get_payload_tail(m), &none, sizeof(none));
-        m->nlmsg_len += MNL_ALIGN(sizeof(none));
+        memcpy(mnl_nlmsg_get_payload_tail(m), &described, sizeof(described));
+        m->nlmsg_len += MNL_ALIGN(sizeof(described));
         put_text(m, IFLA_IFNAME, peer);
         if (plan->mtu > 0)
                 put_u32(m, IFLA_MTU, plan->mtu);

@@ -51,6 +51,9 @@ typedef struct LinkInfo {
 /* A link to be made. mac zero: the kernel's choice. mtu 0: the kernel's default. */
 typedef struct LinkPlan {
         const char *name;
+        uint32_t
+                index; /* in its namespace; 0: the kernel's choice. One that is taken there, or in the
+                           socket's own namespace, is refused (EBUSY, EEXIST) */
         uint32_t lower;
         MacAddress mac;
         uint32_t mtu;
@@ -110,8 +113,9 @@ int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mo
                      Refusal *ret_refusal);
 int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
                   Refusal *ret_refusal);
-/* Both ends here; the peer has the same MTU. */
-int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refusal *ret_refusal);
+/* Both ends here; the peer has the same MTU, and peer_index as plan->index. */
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+                  Refusal *ret_refusal);
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
 

@@ -143,58 +143,20 @@ static struct nftnl_expr *rule_add(struct nftnl_rule **rule, const char *name) {
         return e;
 }
 
-/* As rule_add()'s failure, for a value that could not be stored. */
-static void rule_set(struct nftnl_rule **rule, struct nftnl_expr *e, uint16_t attribute,
-                     const void *data, uint32_t length) {
-        if (*rule && nftnl_expr_set(e, attribute, data, length) < 0)
-                nftnl_rule_free(TAKE_PTR(*rule));
-}
-
 static uint32_t register_number(NftRegister reg) {
         return NFT_REG32_00 + reg;
 }
 
-void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t offset,
-                          uint32_t length) {
-        struct nftnl_expr *e = rule_add(rule, "payload");
-
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
-        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, register_number(reg));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, length);
-}
-
-static void rule_compare(struct nftnl_rule **rule, NftRegister reg, uint32_t operation,
-                         const void *data, uint32_t length) {
+void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, const void *data,
+                      uint32_t length) {
         struct nftnl_expr *e = rule_add(rule, "cmp");
 
         if (!e)
                 return;
         nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, register_number(reg));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, operation);
-        rule_set(rule, e, NFTNL_EXPR_CMP_DATA, data, length);
-}
-
-void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
-                      uint32_t length) {
-        rule_compare(rule, reg, negate ? NFT_CMP_NEQ : NFT_CMP_EQ, data, length);
-}
-
-void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
-                   const uint8_t mask[static 4]) {
-        static const uint8_t zero[4];
-        struct nftnl_expr *e = rule_add(rule, "bitwise");
-
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, register_number(from));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, register_number(to));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(zero));
-        rule_set(rule, e, NFTNL_EXPR_BITWISE_MASK, mask, sizeof(zero));
-        rule_set(rule, e, NFTNL_EXPR_BITWISE_XOR, zero, sizeof(zero));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
+        if (nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, length) < 0)
+                nftnl_rule_free(TAKE_PTR(*rule));
 }
 
 void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key) {
@@ -204,53 +166,6 @@ void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key)
                 return;
         nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
         nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_number(reg));
-}
-
-/* The kernel compares bytes from left to right, so the number is turned round first. */
-void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length) {
-        const uint32_t most = htobe32(length);
-        struct nftnl_expr *e;
-
-        nft_rule_load_meta(rule, scratch, NFT_META_LEN);
-        e = rule_add(rule, "byteorder");
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, register_number(scratch));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, register_number(scratch));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, sizeof(most));
-        nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(most));
-        rule_compare(rule, scratch, NFT_CMP_LTE, &most, sizeof(most));
-}
-
-static void rule_immediate(struct nftnl_rule **rule, NftRegister reg, uint32_t value) {
-        struct nftnl_expr *e = rule_add(rule, "immediate");
-
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, register_number(reg));
-        rule_set(rule, e, NFTNL_EXPR_IMM_DATA, &value, sizeof(value));
-}
-
-void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t mark) {
-        struct nftnl_expr *e;
-
-        rule_immediate(rule, scratch, mark);
-        e = rule_add(rule, "meta");
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-        nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, register_number(scratch));
-}
-
-void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index) {
-        struct nftnl_expr *e;
-
-        rule_immediate(rule, scratch, index);
-        e = rule_add(rule, "fwd");
-        if (!e)
-                return;
-        nftnl_expr_set_u32(e, NFTNL_EXPR_FWD_SREG_DEV, register_number(scratch));
 }
 
 void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict) {

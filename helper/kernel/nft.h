@@ -3,8 +3,8 @@
 
 /*
  * nftables batches (one transaction each), built into a buffer by libnftnl. Nothing here talks to
- * the kernel and nothing knows what rawnet filters: guard.c says that, netlink_talk_batch() sends
- * it.
+ * the kernel and nothing knows what rawnet filters: child/guard.c and worker/vlan-guard.c say that,
+ * netlink_talk_batch() sends it.
  *
  * Building never fails half-way: the first error is kept in the batch, everything after it does
  * nothing, nft_batch_end() returns it.
@@ -13,6 +13,9 @@
 #include <libnftnl/rule.h>
 
 #include "helper/kernel/netlink.h"
+
+/* The name of rawnet's tables, in a lease's namespace and in the host's. */
+#define NFT_TABLE "rawnet"
 
 /* Enough for every table, chain or rule that is built here; a message is only begun where this much
  * is left. */
@@ -58,24 +61,9 @@ int nft_batch_end(NftBatch *batch);
 /* A rule, expression by expression; each is left out when rule is NULL. A rule that ran out of
  * memory is freed and *rule becomes NULL. */
 struct nftnl_rule *nft_rule_new(void);
-/* reg = length bytes of the link-layer header from offset. The kernel's answer has an accelerated
- * VLAN tag put back in (net/netfilter/nft_payload.c, nft_payload_copy_vlan()); a frame too short
- * ends the rule. */
-void nft_rule_link_header(struct nftnl_rule **rule, NftRegister reg, uint32_t offset,
-                          uint32_t length);
-/* Go on only if the first length bytes from reg are (or, with negate, are not) data. */
-void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, bool negate, const void *data,
-                      uint32_t length);
-/* to = from & mask, 32 bits in the order in which they stand in memory. */
-void nft_rule_mask(struct nftnl_rule **rule, NftRegister to, NftRegister from,
-                   const uint8_t mask[static 4]);
+/* Go on only if the first length bytes from reg are data. */
+void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, const void *data, uint32_t length);
 /* key: NFT_META_* */
 void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key);
-/* Go on only with a frame of at most that many bytes, its header among them (NFT_META_LEN). */
-void nft_rule_length_at_most(struct nftnl_rule **rule, NftRegister scratch, uint32_t length);
-void nft_rule_set_mark(struct nftnl_rule **rule, NftRegister scratch, uint32_t mark);
-/* The end of a rule: out of that interface, without its own namespace's stack (nft(8), FWD
- * STATEMENT). */
-void nft_rule_forward(struct nftnl_rule **rule, NftRegister scratch, uint32_t index);
 /* verdict: NF_ACCEPT, NF_DROP */
 void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);

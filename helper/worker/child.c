@@ -3,12 +3,13 @@
 #include "helper/worker/child.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "common/fd-pass.h"
 
-int child_start(const Privilege *privilege, Child *ret) {
+int child_start(const Privilege *privilege, GuardEntry *entries, Child *ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
         pid_t parent = getpid(), pid;
         int pair[2];
@@ -21,7 +22,7 @@ int child_start(const Privilege *privilege, Child *ret) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                namespace_run(privilege, theirs, parent);
+                namespace_run(privilege, entries, theirs, parent);
         *ret = (Child){pid, TAKE_FD(ours)};
         return 0;
 }
@@ -61,8 +62,13 @@ int child_hear(const Child *child, ChildStep expected, IpcLease *ret_lease,
         return n == sizeof(message) && message.fatal < 0 ? message.fatal : -EBADMSG;
 }
 
-int child_go(const Child *child, const LeasePlan *plan, int report_fd, int host_fd) {
-        const int fds[] = {report_fd, host_fd};
+int child_go(const Child *child, const LeasePlan *plan, const GuardProgram *program, int report_fd,
+             int host_fd) {
+        int fds[GUARD_HANDLES + 2];
 
-        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), fds, host_fd >= 0 ? 2 : 1, 0);
+        memcpy(fds, program->fd, sizeof(program->fd));
+        fds[GUARD_HANDLES] = report_fd;
+        fds[GUARD_HANDLES + 1] = host_fd;
+        return fd_pass_send(child->socket_fd, plan, sizeof(*plan), fds,
+                            GUARD_HANDLES + (host_fd >= 0 ? 2 : 1), 0);
 }

@@ -15,8 +15,9 @@ typedef struct Child {
         int socket_fd; /* -1: no child */
 } Child;
 
-/* Forks a child, which makes its namespace at once and dies with the caller. 0 or -errno. */
-int child_start(const Privilege *privilege, Child *ret);
+/* Forks a child, which makes its namespace at once and dies with the caller. entries: the guard's.
+ * 0 or -errno. */
+int child_start(const Privilege *privilege, GuardEntry *entries, Child *ret);
 
 /* A child that was made ahead has had time to die, or to fail for a reason that is gone: then there
  * is none. */
@@ -28,7 +29,8 @@ void child_drop_if_gone(Child *child);
 int child_hear(const Child *child, ChildStep expected, IpcLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
 
-/* Its nsid is set, the uplink is in it: here is the plan, build. Copies of report_fd and, where the
- * MAC is to be learned, of host_fd go along: a netlink socket of the host's namespace, by which a
- * process without capabilities there can only look. 0 or -errno. */
-int child_go(const Child *child, const LeasePlan *plan, int report_fd, int host_fd);
+/* Its nsid is set, the uplink is in it: here is the plan, build. Copies of the guard's descriptors,
+ * of report_fd and, where the MAC is to be learned, of host_fd go along: a netlink socket of the
+ * host's namespace, by which a process without capabilities there can only look. 0 or -errno. */
+int child_go(const Child *child, const LeasePlan *plan, const GuardProgram *program, int report_fd,
+             int host_fd);

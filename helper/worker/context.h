@@ -20,6 +20,7 @@ typedef struct SweepScope {
 
 typedef struct LeaseContext {
         Privilege privilege;
+        GuardProgram guard;
         uint32_t features;          /* IPC_FEATURE_* as probed */
         bool quiet_probe;           /* it is not the one at the start: a user causes it */
         bool assume_checksum_trick; /* whatever the probe says: frames are completed before the

@@ -196,7 +196,7 @@ static int do_ahead(LeaseContext *context, int order_fd) {
         int connection_fd = -1, r;
         JobOrder order;
 
-        r = child_start(&context->privilege, &context->spare);
+        r = child_start(&context->privilege, context->guard.entries, &context->spare);
         if (r == 0)
                 r = receive_order(order_fd, &order, &connection_fd);
         if (r < 0)
@@ -212,9 +212,11 @@ _Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t pare
         int connection_fd = job->connection_fd, report_fd = job->report_fd,
             order_fd = job->order_fd, r;
         LeaseContext context = *of_daemon;
-        int *const keep[] = {&connection_fd, &report_fd, &order_fd, &context.owner_fd};
+        int *keep[4 + GUARD_HANDLES] = {&connection_fd, &report_fd, &order_fd, &context.owner_fd};
         sigset_t none;
 
+        for (size_t i = 0; i < GUARD_HANDLES; i++)
+                keep[4 + i] = &context.guard.fd[i];
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);

@@ -29,6 +29,7 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         char name[IFNAMSIZ];
         const LinkPlan link = {
                 .name = record_uplink_name(&plan->lease, name),
+                .index = GUARD_UPLINK | GUARD_NUMBER(plan->lease.id),
                 .lower = plan->lower,
                 .mac = plan->lease.mac,
                 .mtu = plan->lease.mtu,
@@ -56,8 +57,9 @@ static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
                         log_debug("SO_RCVBUFFORCE: %m");
 }
 
-static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *child, int report_fd,
-                      IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
+static int talk_child(const LeaseContext *context, const LeasePlan *plan, Netlink *netlink,
+                      const Child *child, IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds,
+                      Refusal *ret_refusal) {
         int r;
 
         r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
@@ -66,7 +68,7 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         if (r == 0)
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
-                r = child_go(child, plan, report_fd,
+                r = child_go(child, plan, &context->guard, context->report_fd,
                              plan->mac_mode == IPC_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
                                                              : -1);
         if (r == 0)
@@ -133,14 +135,14 @@ static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netli
         /* Where none was made ahead: the namespace is half of the work, and is made while the
          * host's side is looked at. */
         if (child.socket_fd < 0)
-                r = child_start(&plan->privilege, &child);
+                r = child_start(&plan->privilege, context->guard.entries, &child);
         if (r < 0)
                 return r;
         spare->socket_fd = -1;
         r = find_lower(plan, netlink, context->owner_fd, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(plan, netlink, &child, context->report_fd, ret_lease, ret_fds,
-                               ret_n_fds, ret_refusal);
+                r = talk_child(context, plan, netlink, &child, ret_lease, ret_fds, ret_n_fds,
+                               ret_refusal);
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next
          * try. */

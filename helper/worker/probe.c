@@ -14,12 +14,12 @@
 
 #include "common/log.h"
 #include "helper/kernel/link.h"
-#include "helper/child/guard.h"
 #include "helper/child/port.h"
 #include "helper/kernel/offload.h"
+#include "helper/worker/trial.h"
 
-#define PROBE_NEAR "near"
-#define PROBE_FAR "far"
+#define PROBE_NEAR "probe"
+#define PROBE_FAR "probed"
 #define PROBE_PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
 #define PROBE_WAIT_MSEC 1000
 
@@ -46,7 +46,7 @@ static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
         Refusal refusal;
         int r;
 
-        r = link_add_veth(netlink, &plan, PROBE_FAR, &refusal);
+        r = link_add_veth(netlink, &plan, PROBE_FAR, 0, &refusal);
         if (r == 0)
                 r = link_get(netlink, LINK_HERE, PROBE_NEAR, ret_near, &refusal);
         if (r == 0)
@@ -141,6 +141,28 @@ static int has_vlan(Netlink *netlink) {
         return link_kind_is_missing(r, &refusal) ? 0 : -refusal.kernel_errno;
 }
 
+/* Is the guard one? */
+static int try_guard(const LeaseContext *context, uint32_t *features) {
+        Refusal refusal = {};
+        TrialResult result;
+        int r;
+
+        if (context->guard.missing[0])
+                return 0;
+        r = trial_run(context, *features & IPC_FEATURE_CHECKSUM_TRICK, &result, &refusal);
+        if (r < 0)
+                return r;
+        if (result == TRIAL_HOLDS) {
+                *features |= IPC_FEATURE_EGRESS;
+        } else if (result == TRIAL_FAILS) {
+                *features |= PROBE_GUARD_FAILS;
+                log_error("%s", refusal.text);
+        } else if (!context->quiet_probe) {
+                log_notice("%s", refusal.text);
+        }
+        return 0;
+}
+
 /* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
  * worst and probes again. */
 static int probe_namespace(const LeaseContext *context, uint32_t *features) {
@@ -158,11 +180,7 @@ static int probe_namespace(const LeaseContext *context, uint32_t *features) {
         if (r < 0)
                 return r;
         *features |= r > 0 ? IPC_FEATURE_VLAN : 0;
-        r = guard_probe_egress();
-        if (r < 0)
-                return r;
-        *features |= r > 0 ? IPC_FEATURE_EGRESS : 0;
-        return 0;
+        return try_guard(context, features);
 }
 
 int probe_run(const LeaseContext *context) {

@@ -8,6 +8,10 @@
 
 #include "helper/worker/context.h"
 
-/* In a worker: enters a fresh namespace and reports REPORT_PROBED with IPC_FEATURE_*. In doubt the
- * checksum trick is there. 0 or -errno. */
+/* Beside IPC_FEATURE_*, for the helper itself: the guard was tried, and something passed that must
+ * not, or the reverse. There are no ports then. */
+#define PROBE_GUARD_FAILS (UINT32_C(1) << 31)
+
+/* In a worker: enters a fresh namespace and reports REPORT_PROBED with these. In doubt the checksum
+ * trick is there. 0 or -errno. */
 int probe_run(const LeaseContext *context);

@@ -17,12 +17,12 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         Child child;
 
         plan->rehearsal = true;
-        plan->lease.id = RAWNET_ID_MIN;
+        plan->lease.id = RAWNET_ID_REHEARSAL;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
         /* Nobody else is on its wire. */
         plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
-        r = child_start(&context->privilege, &child);
+        r = child_start(&context->privilege, context->guard.entries, &child);
         if (r < 0)
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
@@ -30,7 +30,7 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         if (r == 0)
                 r = report_send(context->report_fd, REPORT_NAMESPACE, NULL, 0);
         if (r == 0)
-                r = child_go(&child, plan, context->report_fd, -1);
+                r = child_go(&child, plan, &context->guard, context->report_fd, -1);
         if (r == 0)
                 r = child_hear(&child, CHILD_DONE, &lease, fds, &n_fds, ret_refusal);
         /* Not left to the end of this process: closing one takes the kernel 16 ms, and what is not
@@ -38,6 +38,7 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         fd_pass_close_all(fds, n_fds);
         safe_close(child.socket_fd);
         (void)waitpid(child.pid, NULL, 0);
+        (void)guard_program_remove(&context->guard, plan->lease.id);
         return link_kind_is_missing(r, ret_refusal)
                        ? parent_no_vlan(&plan->network, plan->lease.vlan, ret_refusal)
                        : r;

@@ -23,8 +23,25 @@ static void turn_round(struct rtnl_link_stats64 *s) {
         s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
 }
 
-/* The frames from the wire that were longer than the port's MTU: the veth in front of the port has
- * dropped them (drivers/net/veth.c, veth_xmit()). A port without one has none of them. */
+_Static_assert((int)DROP_REASONS == (int)GUARD_REASONS, "one list");
+
+/* What the guard dropped. A lease that an earlier version opened has another guard, and no counters
+ * here. */
+static int add_drops(const LeaseContext *context, const IpcLease *lease, IpcStatistics *s,
+                     struct rtnl_link_stats64 *link) {
+        int r;
+
+        if (context->guard.missing[0])
+                return 0;
+        r = guard_program_drops(&context->guard, lease->id, s->drops);
+        if (r == 0)
+                link->rx_dropped += s->drops[GUARD_WIRE_TOO_LONG];
+        return r;
+}
+
+/* The frames from the wire that the veth in front of the port has dropped, because they were longer
+ * than its MTU (drivers/net/veth.c, veth_xmit()): frames of leases that an earlier version opened,
+ * and segmented ones. */
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
@@ -70,6 +87,9 @@ int lease_statistics(const LeaseContext *context, uint32_t id, IpcStatistics *re
         if (r != 0)
                 return r;
         *ret = (IpcStatistics){};
+        r = add_drops(context, &lease, ret, &port.statistics);
+        if (r < 0)
+                return r;
         memcpy(ret->link, &port.statistics, MIN_OF(sizeof(port.statistics), sizeof(ret->link)));
         return 0;
 }

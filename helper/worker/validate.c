@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/terms.h"
+#include "helper/worker/probe.h"
 
 /* rawnetd says what polkit was asked about; the file may have been edited since. */
 static int read_network(const IpcOpen *request, Network *ret, Refusal *ret_refusal) {
@@ -102,8 +103,17 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
 }
 
 static int check_kernel(const LeaseContext *context, const IpcOpen *request, Refusal *ret_refusal) {
+        if (context->guard.missing[0])
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "network %s: %s", request->network,
+                              context->guard.missing);
+        if (context->features & PROBE_GUARD_FAILS)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "network %s: the guard of ports did not work on this kernel when "
+                              "rawnet-helper tried it; the journal has the reason (journalctl -u "
+                              "rawnet-helper)",
+                              request->network);
         /* What was missing at the start a module may have brought since: a device is looked at once
-         * more, and that a hook of nf_tables is missing the child will say (guard.c). */
+         * more, and what the guard needs and the kernel lacks the child will say (guard.c). */
         if (request->vhost && !(context->features & IPC_FEATURE_VHOST_NET) &&
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(

@@ -11,15 +11,15 @@
 #include <sys/socket.h>
 
 #include "common/names.h"
-#include "helper/child/guard.h"
-#include "helper/child/guard-rules.h"
+#include "helper/kernel/nft.h"
 
 /* Before conntrack (-200), raw (-300) and defragmentation (-400), linux/netfilter_ipv4.h. */
 #define PRIORITY (-450)
+#define PROBE_TABLE NFT_TABLE "-probe"
 
 /* What a table is to be, and what the kernel says of it. */
 typedef struct HostTable {
-        char name[sizeof(GUARD_TABLE "-4294967295")];
+        char name[sizeof(NFT_TABLE "-4294967295")];
         uint32_t flags;       /* NFT_TABLE_F_* */
         uint32_t owner;       /* netlink port; 0: nobody */
         bool exists, matches; /* flags and owner; nobody else changes the rule of an owned one */
@@ -71,8 +71,8 @@ static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
         if (r < 0)
                 return r;
         *owned = (HostTable){.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id};
-        *free_one = (HostTable){.name = GUARD_TABLE};
-        snprintf(owned->name, sizeof(owned->name), GUARD_TABLE "-%" PRIu32, owned->owner);
+        *free_one = (HostTable){.name = NFT_TABLE};
+        snprintf(owned->name, sizeof(owned->name), NFT_TABLE "-%" PRIu32, owned->owner);
         return 0;
 }
 
@@ -110,7 +110,7 @@ static struct nftnl_rule *drop_rule(void) {
         struct nftnl_rule *rule = nft_rule_new();
 
         nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);
-        nft_rule_compare(&rule, 0, false, &group, sizeof(group));
+        nft_rule_compare(&rule, 0, &group, sizeof(group));
         nft_rule_verdict(&rule, NF_DROP);
         return rule;
 }
@@ -144,7 +144,7 @@ static int send_batch(Netlink *netlink, NftBatch *batch, Refusal *ret_refusal) {
 
         return r < 0 ? r
                      : netlink_talk_batch(netlink, batch->data, batch->size, 1, ret_refusal,
-                                          "writing nftables' tables " GUARD_TABLE " of the host");
+                                          "writing nftables' tables " NFT_TABLE " of the host");
 }
 
 /* All that is missing, in one transaction. */
@@ -164,6 +164,29 @@ static int install(HostGuard *guard, Refusal *ret_refusal) {
         return send_batch(&guard->netlink, &batch, ret_refusal);
 }
 
+/* The kernel refused something of nftables' (refused, *refusal): where it has no nf_tables at all,
+ * *refusal says so, and what to do, instead. */
+static int explain_missing(Netlink *netlink, int refused, Refusal *refusal) {
+        Refusal tried = {}, said = *refusal;
+        NftBatch batch;
+        int r;
+
+        nft_batch_begin(&batch, ++netlink->sequence);
+        put_removal(&batch, NFPROTO_INET, PROBE_TABLE, 0);
+        r = nft_batch_end(&batch);
+        if (r == 0)
+                r = netlink_talk_batch(netlink, batch.data, batch.size, 1, &tried,
+                                       "probing nf_tables");
+        if (r <= 0 || (tried.kernel_errno != EOPNOTSUPP && tried.kernel_errno != ENOENT &&
+                       tried.kernel_errno != EINVAL))
+                return refused;
+        return refuse(refusal, RAWNET_NOT_SUPPORTED,
+                      "this kernel has no nf_tables, which keeps the host out of a shared VLAN "
+                      "interface; load the module nf_tables or use a kernel with CONFIG_NF_TABLES "
+                      "(%s)",
+                      said.text);
+}
+
 int vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
         _cleanup_(host_guard_done) HostGuard guard = {};
         int r = host_guard_open(owner_fd, &guard, ret_refusal);
@@ -171,7 +194,7 @@ int vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
         if (r != 0)
                 return r;
         r = install(&guard, ret_refusal);
-        return r > 0 ? guard_explain_missing(r, ret_refusal) : r;
+        return r > 0 ? explain_missing(&guard.netlink, r, ret_refusal) : r;
 }
 
 int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
@@ -187,11 +210,11 @@ int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
                         put_removal(&batch, NFPROTO_INET, guard.tables[i].name,
                                     guard.tables[i].flags);
                 /* Earlier versions had chains there on a kernel without tc's u32. */
-                put_removal(&batch, NFPROTO_NETDEV, GUARD_TABLE, 0);
+                put_removal(&batch, NFPROTO_NETDEV, NFT_TABLE, 0);
                 r = send_batch(&guard.netlink, &batch, &refusal);
         }
         if (r > 0)
-                r = guard_explain_missing(r, &refusal);
+                r = explain_missing(&guard.netlink, r, &refusal);
         /* Without nf_tables there are no tables. */
         if (r == RAWNET_NOT_SUPPORTED)
                 return 0;

@@ -32,7 +32,8 @@ VICTIM = "52:54:00:be:ef:01"  # an address that no lease here has
 TAGS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
 PAUSE = 0x8808
 ETH_P_ALL = 3
-INDEXES = range(0, 65)
+INDEXES = range(0, 65)  # that a kernel gives by itself; lo is 1
+HALVES = (0x7FFF, 0x7FFE, 0x7FFD, 0x7FFC)  # of a lease's links: helper/child/guard-entry.h
 
 # linux/if_packet.h
 SOL_PACKET = 263
@@ -189,9 +190,19 @@ def interface_name(fd, index):
     return request[:16].split(b"\0")[0].decode()
 
 
+def is_priority(kind, tci):
+    """A tag that says nothing of a VLAN: the guard takes it off, and the frame passes."""
+    return kind in (0x8100, 0x88A8) and tci & 0xFFF == 0
+
+
+def indexes():
+    """Every ifindex that a link of a lease may have."""
+    return [*INDEXES, *(half << 16 | number & 0xFFFF for number in lab.lease_ids() for half in HALVES)]
+
+
 def interfaces(fd):
     """{index: name} of the namespace, found out with the descriptor alone."""
-    found = {index: interface_name(fd, index) for index in INDEXES}
+    found = {index: interface_name(fd, index) for index in indexes()}
     return {index: name for index, name in found.items() if name}
 
 

@@ -30,14 +30,16 @@ def traffic(victim):
     for kind in attacker.TAGS:
         for destination in (frames.BROADCAST, victim.mac, "33:33:00:00:00:01"):
             for tci in (0, 100, 0x2FFF):
-                whole.append(frames.tagged(secret(destination, "tagged"), (kind, tci)))
+                if destination == victim.mac or not attacker.is_priority(kind, tci):
+                    whole.append(frames.tagged(secret(destination, "tagged"), (kind, tci)))
             whole += [frames.tagged(secret(destination, "double"), (kind, 100), (other, 200)) for other in attacker.TAGS]
     return whole
 
 
 def tagged_to(mac):
     """Tagged frames with the lease's own address: for it, but for one of its address on another VLAN."""
-    return [frames.tagged(secret(mac, "tagged to me"), (kind, tci)) for kind in attacker.TAGS for tci in (0, 100, 0x2FFF)]
+    return [frames.tagged(secret(mac, "tagged to me"), (kind, tci)) for kind in attacker.TAGS for tci in (0, 100, 0x2FFF)
+            if not attacker.is_priority(kind, tci)]  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -95,7 +97,7 @@ def test_with_completing_veth():
 
 def rebind_everywhere(lease):
     """As the attacker: bound to each interface in turn, with several protocols. {index: errno}."""
-    return {index: attempt(attacker.bind, lease.fd, index) for index in attacker.INDEXES}
+    return {index: attempt(attacker.bind, lease.fd, index) for index in attacker.indexes()}
 
 
 def test_rebind():
@@ -195,12 +197,14 @@ def join_fanout(lease):
 def test_fanout():
     """Fanout, with or without a CBPF program, brings nothing: neither on the port nor bound elsewhere before."""
     for shape in attacker.PACKETS:
-        indexes = None
-        while indexes is None or indexes:
+        places = None
+        while places is None or places:
             with pair(shape) as (lease, victim, wire):
-                if indexes is None:
-                    indexes = [0, *attacker.interfaces(lease.fd)]
-                index = indexes.pop()
+                inside = sorted(attacker.interfaces(lease.fd))
+                if places is None:
+                    places = [*range(len(inside)), None]  # None: everywhere
+                place = places.pop()
+                index = 0 if place is None else inside[place]
                 attacker.bind(lease.fd, index)
                 results = as_user("nobody", join_fanout, lease)
                 # Older kernels let no socket of an interface that is down (lo) into a group.

@@ -77,7 +77,7 @@ def by_write(lease, wanted):
 def by_index(lease, wanted, way="sendto"):
     """To every interface, whatever protocol is claimed for it."""
     results = {}
-    for index in attacker.INDEXES:
+    for index in attacker.indexes():
         for name, frame in wanted.items():
             for protocol in (frames.TEST, int.from_bytes(frame[12:14], "big")):
                 results[way, index, name] = attempt(attacker.sendto, lease.fd, attacker.raw(lease, frame), index, protocol)

@@ -100,7 +100,7 @@ def test_the_words_of_an_open():
 @tap.limit(120)
 def test_what_a_kernel_lacks():
     """The port that is rehearsed fails as the real one does."""
-    for lacking, kinds in ((unfit.kernel_without("egress"), ["packet"]), (unfit.no_user_namespaces(), list(KINDS)), (unfit.kernel_without("vlan"), [])):
+    for lacking, kinds in ((unfit.kernel_without("egress"), ["packet"]), (unfit.no_user_namespaces(), list(KINDS)), (unfit.no_bpf(), list(KINDS)), (unfit.kernel_without("vlan"), [])):
         with lacking, bus.connect("member") as member:
             errors = [finding for finding in agree(member, "lab") if finding["severity"] == "error"]
             tap.diag(f"{[finding['text'] for finding in errors]}")

@@ -11,9 +11,10 @@ HELPER = "/usr/libexec/rawnet/rawnet-helper"
 # Stands in for AppArmor and hardened kernels, which forbid unshare(CLONE_NEWUSER) with EPERM: seccomp(2), then the real one.
 FORBIDDING = """#!/usr/bin/python3
 import ctypes, os, platform, struct, sys
-UNSHARE = {"x86_64": 272, "aarch64": 97}[platform.machine()]
-code = [(0x20, 0, 0, 0), (0x15, 0, 3, UNSHARE), (0x20, 0, 0, 16), (0x45, 0, 1, 0x10000000),
-        (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+UNSHARE, BPF = {"x86_64": (272, 321), "aarch64": (97, 280)}[platform.machine()]
+code = {"unshare": [(0x20, 0, 0, 0), (0x15, 0, 3, UNSHARE), (0x20, 0, 0, 16), (0x45, 0, 1, 0x10000000),
+                    (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)],
+        "bpf": [(0x20, 0, 0, 0), (0x15, 0, 1, BPF), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]}["WHAT"]
 filters = b"".join(struct.pack("HBBI", *entry) for entry in code)
 buffer = ctypes.create_string_buffer(filters)
 program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
@@ -45,10 +46,14 @@ def _instead(text):
 
 
 def no_user_namespaces():
-    return _instead(FORBIDDING)
+    return _instead(FORBIDDING.replace("WHAT", "unshare"))
+
+
+def no_bpf():
+    return _instead(FORBIDDING.replace("WHAT", "bpf"))
 
 
 def kernel_without(what):
-    """what: "vlan", "egress", "parent" (wire0 is there, but the helper's questions for it are refused), or "namespace" (while the file
+    """what: "vlan", "egress", "clsact", "cls_bpf", "gate" (the kernel takes it, and it does not hold), "parent" (wire0 is there, but the helper's questions for it are refused), or "namespace" (while the file
     NO_NAMESPACES is there)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))

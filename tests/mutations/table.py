@@ -26,7 +26,7 @@ SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
 LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
-RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
+PROGRAM, ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.bpf.c", "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
@@ -42,8 +42,6 @@ YES = "it was opened"
 WRONG = "AssertionError"
 
 # Lines that more than one mutant touches, or that are long.
-GATE = '                c.gate = chain_on("gate", &guard->uplink, NF_NETDEV_EGRESS);\n'
-AT_PORT = '                c.port = chain_on("port", &guard->port, NF_NETDEV_INGRESS);\n'
 FILTER_SIZE = "7 + ARRAY_SIZE(tags) + 2"  # instructions; lock_filter() asserts it
 ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
 QUESTIONS = ("service/authorize.c", "#define QUESTIONS_MAX 16u", "#define QUESTIONS_MAX 100000u")
@@ -51,11 +49,13 @@ REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 
 def guard(name, old, new, pattern, because=OUT, test=SEND):
-    return Mutation(f"guard: {name}", [(RULES, old, new)], test, pattern, because)
+    """Of the eBPF program. That its own rules are all needed is for tests/unit/test-guard-program.c; these are seen from outside."""
+    return Mutation(f"guard: {name}", [(PROGRAM, old, new)], test, pattern, because)
 
 
-def no_tag(kind):
-    return guard(f"{kind} is no tag", f"{{0x{kind[:2]}, 0x{kind[2:]}}}", f"{{0x{kind[:2]}, 0x01}}", "tagged")
+def attached(name, old, new, pattern, because=OUT, test=SEND):
+    """Of the places where the programs are, and of the gate."""
+    return Mutation(f"guard: {name}", [(ATTACH, old, new)], test, pattern, because)
 
 
 def helper(name, path, old, new, pattern, because):
@@ -77,41 +77,43 @@ MUTATIONS = [
               (PRIVILEGE, "        return keep_network_capabilities();\n}", "        return 0;\n}")],
              CONFIGURE, "nothing_in_the_host", "the only lease: .*uplink appeared in the host's namespace"),
     # -- the guard: what the guest sends
-    guard("tags pass", "        refuse_tags(rule, ETHERTYPE);\n", "", "tagged"),
-    *[no_tag(kind) for kind in ("8100", "88a8", "9100", "9200", "9300")],
-    guard("any source passes",
-          "if (guard->anti_spoof)\n", "if (guard->anti_spoof && guard->learning)\n", "spoofed"),
-    guard("the source's first half is not compared",
-          "        nft_rule_compare(rule, SCRATCH, false, source_0_1, sizeof(source_0_1));\n", "", "spoofed"),
-    guard("the source's second half is not compared",
-          "        nft_rule_compare(rule, SOURCE_2_5, false, mac->octet + 2, 4);\n", "", "spoofed"),
-    Mutation("guard: link-local control frames pass",
-             [(RULES, "first = guard->pass_control ? GROUP_ANY : GROUP_NONE", "first = GROUP_ANY"),
-              (RULES, "guard, guard->pass_control ? GROUP_ANY : GROUP_NONE", "guard, GROUP_ANY"),
-              (RULES, "guard->pass_control ? GROUP_ANY : GROUP_CISCO", "GROUP_ANY")],
-             SEND, "control_frames", OUT),
-    guard("PAUSE passes",
-          "        if (!guard->pass_control)\n", "        if (!guard->pass_control && guard->learning)\n", "control_frames"),
-    guard("Cisco's addresses pass", "cd[2] = {0xcc, 0xcd}", "cd[2] = {0xcc, 0xcc}", "control_frames"),
-    guard("the gate asks for no mark",
-          "        nft_rule_compare(&rule, 0, false, &mark, sizeof(mark));\n", "", "spoofed"),
-    guard("there is no gate", GATE, GATE + "                c.gate.policy = NF_ACCEPT;\n", "spoofed"),
-    guard("the shortcut takes frames of any length",
-          "        nft_rule_length_at_most(&rule, SCRATCH, guard->shortcut);\n", "", "test_sizes", "bytes got out", CONFIGURE),
-    guard("the shortcut checks nothing",
-          "        add_checks(&rule, guard, guard->pass_control ? GROUP_ANY : GROUP_NONE);\n", "", "spoofed"),
+    guard("tags pass", "        if (skb->vlan_present || is_tag(ethernet.type))\n                return GUARD_VLAN_TAG;\n", "", "tagged"),
+    guard("any source passes", "if ((entry->flags & GUARD_ANTI_SPOOF) &&", "if ((entry->flags & GUARD_DROP_OWN) &&", "spoofed"),
+    guard("half of the source is compared", "for (int i = 0; i < 6; i++)\n                if (source", "for (int i = 0; i < 3; i++)\n                if (source",
+          "spoofed"),
+    guard("control frames pass", "if (!(entry->flags & GUARD_PASS_CONTROL) &&", "if ((entry->flags & GUARD_DROP_OWN) &&", "control_frames"),
+    guard("frames of any length pass", "                return GUARD_TOO_LONG;\n", "                return -1;\n", "test_sizes", "bytes got out", CONFIGURE),
+    attached("there is no gate", ".policy = NF_DROP};", ".policy = NF_ACCEPT};", "spoofed"),
+    attached("a packet port's program is at no place but its exit",
+             "        ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
+             "        if (g->shape == GUARD_TAP_CHECKED)\n                ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
+             "deaf silent", f"{ANSWERED}|{SPOKEN}", SILENCE),
+    Mutation("guard: a port is open while it learns", [(ATTACH, ".longest = g->learning ? 0 : g->mtu + ETH_HLEN,", ".longest = g->mtu + ETH_HLEN,")],
+             "tests/unit/test-guard.c", "test_learning", "test_learning"),
+    Mutation("guard: its options are all on", [(ATTACH, "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0")], SEND, "spoofed", OUT),
     # -- the guard: what the guest and its namespace get
-    guard("tagged frames of the wire come in", "        refuse_tags(&rule, 0);\n", "", "no_attack", HEARD, RECEIVE),
-    guard("what the sockets have seen reaches the IP stack",
-          AT_PORT, AT_PORT + "                c.port.policy = NF_ACCEPT;\n", "deaf", ANSWERED, SILENCE),
+    guard("tagged frames of the wire come in",
+          "        if (skb->vlan_present || is_tag(ethernet.type))\n                return drop(skb, number, GUARD_WIRE_VLAN_TAG);\n", "",
+          "no_attack", HEARD, RECEIVE),
+    attached("what the sockets have seen reaches the IP stack", "GUARD_DEAD_END, \"dead_end\"};", "GUARD_TO_CHECK, \"to_check\"};",
+             "deaf", ANSWERED, SILENCE),
+    # -- the helper's end of it
+    Mutation("privilege: CAP_BPF is kept", [(PRIVILEGE, "capng_apply(CAPNG_SELECT_CAPS) < 0)\n                return -EPERM;\n        capng_clear(CAPNG_SELECT_ALL);",
+                                             "capng_apply(CAPNG_SELECT_BOUNDS) > 0)\n                return -EPERM;\n        capng_clear(CAPNG_SELECT_ALL);")],
+             "tests/netns/test_guard_program.py", "capability", WRONG),
+    Mutation("entries: those of ended leases stay", [("helper/daemon/server.c", "        entries_ended(&server->entries, id);\n", "")],
+             "tests/netns/test_guard_program.py", "ended_leases", WRONG),
+    Mutation("entries: a new helper leaves those of ended leases", [("helper/daemon/server.c", "                entries_scanned(&server->entries);\n", "                ;\n")],
+             "tests/netns/test_guard_program.py", "while_no_helper", WRONG),
+    Mutation("guard-program: maps are not stored", [("helper/guard-program.c", "FDNAME=%s\\nFDPOLL=0", "FDNAME=%s\\nFDPOLL=1")],
+             "tests/netns/test_guard_program.py", "restart", WRONG),
     # -- the silence of the namespace
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
              [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],
              SILENCE, "namespaces_are_silent", SPOKEN),
-    Mutation("mtu: nothing in front of a tap",
-             [(NAMESPACE, "plan->lease.kind == KIND_TAP && plan->lease.mtu < plan->lower_mtu", "plan->lease.mtu == 0")],
-             "tests/netns/test_modes.py", "longer_frames", WRONG),
-    Mutation("mtu: what is too long is not counted", [("helper/worker/statistics.c", "s->rx_dropped += inner.statistics.tx_dropped;", "")],
+    guard("what is too long comes in", "                return drop(skb, number, GUARD_WIRE_TOO_LONG);\n", "                ;\n", "longer_frames", WRONG,
+          "tests/netns/test_modes.py"),
+    Mutation("mtu: what is too long is not counted", [("helper/worker/statistics.c", "link->rx_dropped += s->drops[GUARD_WIRE_TOO_LONG];", ";")],
              "tests/netns/test_modes.py", "longer_frames", WRONG),
     # -- the locked filter
     Mutation("filter: not attached",
@@ -263,8 +265,8 @@ MUTATIONS = [
              [("helper/daemon/learning.c", "pool_count_learning(learning->pool) + count_unheard(learning) < max", "pool_count_learning(learning->pool) < max")],
              LEARNING, "starts_anew", WRONG),
     Mutation("learn: what earlier children learned is not seen",
-             [(SERVER, "server->scanned = server->sweep_wanted = true;\n learning_watch(&server->learning);",
-               "server->scanned = server->sweep_wanted = true;")], LEARNING, "outlives_the_daemons", "did not come"),
+             [(SERVER, "entries_scanned(&server->entries);\n                learning_watch(&server->learning);",
+               "entries_scanned(&server->entries);")], LEARNING, "outlives_the_daemons", "did not come"),
     Mutation("learn: each address that a guest tries is written and reported",
              [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (now < l->note_from && why == LEARN_REFUSED_FAILED)")],
              "tests/netns/test_refused_mac.py", "many_addresses", WRONG),
@@ -322,10 +324,10 @@ MUTATIONS = [
     Mutation("trick: frames of a tap are not completed before the guard",
              [(VALIDATE, "return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
-    # The shortcut is before the veth that completes, so a packet lease has none on such a kernel: seen by its rules, and by what gets out.
-    *(Mutation(f"trick: a packet lease has the shortcut all the same, {how}",
-               [(NAMESPACE, "plan->shape == GUARD_PACKET && !plan->checksum_trick", "plan->shape == GUARD_PACKET")], test, pattern, because, vm)
-      for how, test, pattern, because, vm in (("its rules", CHECKED, "no_shortcut", "has a shortcut", False),
+    # The port's exit is before the veth that completes, so no program is there on such a kernel: seen by its places, and by what gets out.
+    *(Mutation(f"trick: a packet lease is guarded at its port's exit, {how}", [(ATTACH, "if (!g->checksum_trick)", "if (g->id != 0)")],
+               test, pattern, because, vm)
+      for how, test, pattern, because, vm in (("its places", "tests/unit/test-guard.c", "test_shapes", "test_shapes", False),
                                               ("its frames", TRICK, "test_trick", "frames were rewritten", True))),
     # Not here: a packet port whose offload is left on. A veth makes a checksum that starts inside the Ethernet header none (__dev_forward_skb(),
     # skb_postpull_rcsum()), so that such a mutant plays no trick: tried on 6.1.
@@ -337,7 +339,7 @@ MUTATIONS = [
     # -- the mark says whose a VLAN interface is
     Mutation("shared: a renamed interface is open to the host",
              [(VLAN_GUARD, "nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);", "nft_rule_load_meta(&rule, 0, NFT_META_IIFNAME);"),
-              (VLAN_GUARD, "nft_rule_compare(&rule, 0, false, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, false, "rnv", 3);')],
+              (VLAN_GUARD, "nft_rule_compare(&rule, 0, &group, sizeof(group));", 'nft_rule_compare(&rule, group == 0, "rnv", 3);')],
              OWN_VLAN, "as_closed_as_before", "the host heard or answered", vm=True),
     # -- the host's guard survives a flush, and the helper's end
     Mutation("vlan-guard: both tables belong to nobody", [(VLAN_GUARD, "{.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id}", "{}")],

@@ -2,8 +2,9 @@
 
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
- * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind) or
- * "egress" (another netdev hook). "parent": whoever asks for the interface wire0 is refused, though
+ * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
+ * "egress" (another netdev hook), "clsact" (another qdisc) or "cls_bpf" (another filter). "gate": the
+ * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the interface wire0 is refused, though
  * it is there. "namespace": while /run/no-namespaces exists, none is made.
  */
 
@@ -49,6 +50,29 @@ static void without_egress(struct nlmsghdr *m) {
         number = inside(hook, NFTA_HOOK_HOOKNUM);
         if (number && mnl_attr_get_u32(number) == htonl(EGRESS))
                 *(uint32_t *)mnl_attr_get_payload(number) = htonl(NO_HOOK);
+}
+
+static void without_gate(struct nlmsghdr *m) {
+        struct nlattr *policy;
+
+        if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
+                return;
+        policy = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct nfgenmsg)),
+                      mnl_nlmsg_get_payload_tail(m), NFTA_CHAIN_POLICY);
+        if (policy)
+                *(uint32_t *)mnl_attr_get_payload(policy) = htonl(1); /* NF_ACCEPT */
+}
+
+/* kind: of the qdisc or filter, by the message's type. */
+static void without_tc(struct nlmsghdr *m, uint16_t type, const char *kind) {
+        struct nlattr *a;
+
+        if (m->nlmsg_type != type)
+                return;
+        a = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct tcmsg)),
+                 mnl_nlmsg_get_payload_tail(m), TCA_KIND);
+        if (a && strcmp(mnl_attr_get_str(a), kind) == 0)
+                memcpy(mnl_attr_get_payload(a), "no", 2);
 }
 
 static void without_vlan(struct nlmsghdr *m) {
@@ -101,6 +125,12 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
              m = mnl_nlmsg_next(m, &left)) {
                 if (strcmp(without, "egress") == 0)
                         without_egress(m);
+                else if (strcmp(without, "gate") == 0)
+                        without_gate(m);
+                else if (strcmp(without, "clsact") == 0)
+                        without_tc(m, RTM_NEWQDISC, "clsact");
+                else if (strcmp(without, "cls_bpf") == 0)
+                        without_tc(m, RTM_NEWTFILTER, "bpf");
                 else if (strcmp(without, "parent") == 0)
                         without_parent(m);
                 else if (strcmp(without, "vlan") == 0)

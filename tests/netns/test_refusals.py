@@ -178,6 +178,33 @@ def test_no_egress_hook():
     works(kind="packet")
 
 
+def test_no_ebpf():
+    """Nothing guards a port then, so there is none of any kind."""
+    with unfit.no_bpf():
+        for kind in ("tap", "packet"):
+            refused("lab", "network lab", "eBPF", "CAP_BPF", kind=kind)
+        checked("lab", "eBPF", "CAP_BPF")
+    works()
+
+
+def test_no_traffic_control():
+    for what, words in (("clsact", ("qdisc clsact", "sch_ingress")), ("cls_bpf", ("filter bpf", "cls_bpf"))):
+        with unfit.kernel_without(what):
+            for kind in ("tap", "packet"):
+                refused("lab", "network lab", *words, kind=kind)
+            checked("lab", *words)
+    works()
+
+
+def test_a_guard_that_does_not_hold():
+    """The kernel takes all of it, and a frame that is sent past the port leaves: the helper has tried that at its start."""
+    with unfit.kernel_without("gate"):
+        for kind in ("tap", "packet"):
+            refused("lab", "network lab", "did not work", "journal", kind=kind)
+        checked("lab", "did not work")
+    works()
+
+
 def test_no_user_namespaces():
     with unfit.no_user_namespaces():
         for kind in ("tap", "packet"):

@@ -137,7 +137,7 @@ static void test_add_veth(_unused_ void **state) {
         size_t header = MNL_ALIGN(sizeof(struct ifinfomsg));
         Refusal refusal;
 
-        assert_int_equal(link_add_veth(&netlink, &plan, "inner", &refusal), 0);
+        assert_int_equal(link_add_veth(&netlink, &plan, "inner", 0, &refusal), 0);
         assert_text(heard(IFLA_IFNAME), "uplink");
         assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "veth");
         peer = inside(inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA), VETH_INFO_PEER);
@@ -574,7 +574,7 @@ static int try_vlan(Netlink *netlink, Refusal *refusal) {
 
 static int try_veth(Netlink *netlink, Refusal *refusal) {
         fake_kernel_acks(0, NULL, 0);
-        return link_add_veth(netlink, &plan, "inner", refusal);
+        return link_add_veth(netlink, &plan, "inner", 0, refusal);
 }
 
 static int try_change(Netlink *netlink, Refusal *refusal) {

@@ -271,6 +271,8 @@ static void test_of_message(_unused_ void **state) {
 
 /* --- ids of new leases --- */
 
+#define N_IDS (RAWNET_ID_MAX - RAWNET_ID_FIRST + 1)
+
 static uint32_t take(LeaseIds *ids, Netlink *netlink, uint32_t id) {
         Refusal refusal;
 
@@ -305,26 +307,26 @@ static void test_ids_in_use(_unused_ void **state) {
         assert_int_equal(lease_ids_new(&ids), 0);
         first = take(ids, &netlink, 0) - RAWNET_ID_FIRST;
         for (uint32_t i = 0; i < ARRAY_SIZE(used); i++)
-                used[i] = RAWNET_ID_FIRST + (first + 1 + i) % 65536;
+                used[i] = RAWNET_ID_FIRST + (first + 1 + i) % N_IDS;
         kernel.ids = used;
         kernel.n = ARRAY_SIZE(used);
-        assert_int_equal(take(ids, &netlink, used[0]), RAWNET_ID_FIRST + (first + 4) % 65536);
+        assert_int_equal(take(ids, &netlink, used[0]), RAWNET_ID_FIRST + (first + 4) % N_IDS);
 }
 
 static void test_ids_used_up(_unused_ void **state) {
         Netlink netlink = play(0);
         Refusal refusal = REFUSAL_UNTOUCHED;
-        uint32_t id = 0, *all = calloc(65536, sizeof(*all));
+        uint32_t id = 0, *all = calloc(N_IDS, sizeof(*all));
         LeaseIds *ids;
 
         assert_non_null(all);
-        for (uint32_t i = 0; i < 65536; i++)
+        for (uint32_t i = 0; i < N_IDS; i++)
                 all[i] = RAWNET_ID_MAX - i;
         kernel.ids = all;
-        kernel.n = 65536;
+        kernel.n = N_IDS;
         assert_int_equal(lease_ids_new(&ids), 0);
         assert_refused(lease_ids_take(ids, &netlink, &id, &refusal), RAWNET_LIMITS_EXCEEDED,
-                       &refusal, "65536", "rawnetctl list");
+                       &refusal, "65534", "rawnetctl list");
         assert_int_equal(id, 0);
         kernel.refuses = ENOMEM;
         assert_int_equal(lease_ids_take(ids, &netlink, &id, &refusal), -ENOMEM);

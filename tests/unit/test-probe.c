@@ -10,12 +10,13 @@
 #include "fault.h"
 #include "helper/kernel/link.h"
 #include "helper/kernel/offload.h"
+#include "helper/worker/trial.h"
 #include "test.h"
 
 static struct {
         bool wire; /* the pair that the probe makes is there */
         const char *no_vlan;
-        bool no_egress;
+        TrialResult trial;
         int refuses; /* kernel_errno of the fault_arm()ed call; 0: the call itself fails */
         bool reported;
         uint32_t features;
@@ -41,9 +42,10 @@ int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
 }
 
 int __wrap_link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer,
-                         Refusal *ret_refusal);
+                         uint32_t peer_index, Refusal *ret_refusal);
 int __wrap_link_add_veth(_unused_ Netlink *netlink, _unused_ const LinkPlan *plan,
-                         _unused_ const char *peer, Refusal *ret_refusal) {
+                         _unused_ const char *peer, _unused_ uint32_t peer_index,
+                         Refusal *ret_refusal) {
         int r = fails("link_add_veth", ret_refusal);
 
         kernel.wire = r == 0;
@@ -86,9 +88,15 @@ int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, _unuse
                        : r;
 }
 
-int __wrap_guard_probe_egress(void);
-int __wrap_guard_probe_egress(void) {
-        return fault_due("guard_probe_egress", ENOBUFS) ? -ENOBUFS : !kernel.no_egress;
+int __wrap_trial_run(const LeaseContext *context, bool checksum_trick, TrialResult *ret,
+                     Refusal *ret_refusal);
+int __wrap_trial_run(_unused_ const LeaseContext *context, _unused_ bool checksum_trick,
+                     TrialResult *ret, Refusal *ret_refusal) {
+        if (fault_due("trial_run", ENOBUFS))
+                return -ENOBUFS;
+        *ret = kernel.trial;
+        *ret_refusal = (Refusal){.text = "tried"};
+        return 0;
 }
 
 int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
@@ -117,9 +125,12 @@ static void test_features(_unused_ void **state) {
         assert_int_equal(probe(), 0);
         assert_int_equal(kernel.features, always | IPC_FEATURE_EGRESS);
         kernel.no_vlan = NULL;
-        kernel.no_egress = true;
+        kernel.trial = TRIAL_REFUSED;
         assert_int_equal(probe(), 0);
         assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN);
+        kernel.trial = TRIAL_FAILS;
+        assert_int_equal(probe(), 0);
+        assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN | PROBE_GUARD_FAILS);
 }
 
 static void test_faults(_unused_ void **state) {

@@ -2,13 +2,14 @@
 """The lab's daemons: how each is started, and the supervisor that knows which runs.
 
 Started as the distribution starts them: dbus-daemon or dbus-broker with the distribution's system.conf, polkitd as its unit has it,
-rawnet-helper by its socket with its own user and CAP_NET_ADMIN only. rawnetd is not here: dbus-daemon activates it, through the real
+rawnet-helper by its socket with its own user, CAP_NET_ADMIN, and CAP_BPF for its start. rawnetd is not here: dbus-daemon activates it, through the real
 dbus-daemon-launch-helper, from the project's own activation file, or dbus-broker by activator.py.
 """
 
 import grp
 import os
 import pwd
+import select
 import signal
 import socket
 
@@ -19,6 +20,7 @@ from wire import FAR_NAMESPACE, HAS_IPV6
 BUS_SOCKET = "/run/dbus/system_bus_socket"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
+HELPER_STORES = 4  # FileDescriptorStoreMax= of rawnet-helper.service
 POLKITD = "/usr/lib/polkit-1/polkitd"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 QUESTION_RULE = """// The lab's: writes down every question, decides nothing.
@@ -35,6 +37,11 @@ polkit.addRule(function (action, subject) {
 """
 
 
+def close_all(fds):
+    for fd in fds:
+        os.close(fd)
+
+
 class Daemon:
     """One program: `command` starts it, `pid` is 0 while it does not run, `status` is its last wait status."""
 
@@ -49,9 +56,28 @@ class Daemon:
         self.ready = False  # said READY=1 by sd_notify(3)
         self.stopping = False  # said STOPPING=1
         self.stopped = False  # on request: not to be started by its socket
+        self.stores = 0  # FileDescriptorStoreMax=
+        self.stored = []  # (FDNAME=, descriptor): what it gave into keeping, for the next start
+
+    def store(self, words, fds):
+        """FDSTORE=1 and FDSTOREREMOVE=1 of sd_notify(3). As with systemd, a name may be kept more than once, and without FDPOLL=0
+        nothing is kept that reports an error."""
+        name = next((word[7:].decode("ascii") for word in words if word.startswith(b"FDNAME=")), "stored")
+        if b"FDSTOREREMOVE=1" in words:
+            close_all([fd for of, fd in self.stored if of == name])
+            self.stored = [pair for pair in self.stored if pair[0] != name]
+        for fd in fds:
+            poll = select.poll()
+            poll.register(fd, 0)
+            kept = b"FDPOLL=0" in words or not poll.poll(0)
+            if b"FDSTORE=1" in words and kept and len(self.stored) < self.stores:
+                self.stored.append((name, fd))
+            else:
+                os.close(fd)
 
     def start(self, fds=()):
-        """Forks and execs in a session of its own; fds become 3, 4, … with LISTEN_FDS (sd_listen_fds(3))."""
+        """Forks and execs in a session of its own. fds, and after them what it stored, become 3, 4, … with LISTEN_FDS and
+        LISTEN_FDNAMES (sd_listen_fds(3))."""
         self.ready, self.stopping, self.stopped, self.status = False, False, False, None
         # Unblocked before the exec: the supervisor itself takes its signals by signalfd.
         pid = os.fork()
@@ -64,8 +90,10 @@ class Daemon:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             environment = {"PATH": PATH, "LANG": "C.UTF-8", **self.environment}
             environment["NOTIFY_SOCKET"] = f"{LAB}/notify"
+            names = [*[f"{self.name}.socket"] * len(fds), *[name for name, _ in self.stored]]
+            fds = [*fds, *[fd for _, fd in self.stored]]
             if fds:
-                environment |= {"LISTEN_FDS": str(len(fds)), "LISTEN_PID": str(os.getpid())}
+                environment |= {"LISTEN_FDS": str(len(fds)), "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": ":".join(names)}
             log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             null = os.open("/dev/null", os.O_RDONLY)
             high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
@@ -148,9 +176,10 @@ def helper(arguments):
         groups = "--clear-groups"
     daemon = Daemon("rawnet-helper", [
         "setpriv", f"--reuid={number}", f"--regid={number}", groups,
-        "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin",
-        "--bounding-set=-all,+net_admin", "--no-new-privs", HELPER])  # fmt: skip
+        "--inh-caps=-all,+net_admin,+bpf", "--ambient-caps=-all,+net_admin,+bpf",
+        "--bounding-set=-all,+net_admin,+bpf", "--no-new-privs", HELPER])  # fmt: skip
     daemon.arguments = list(arguments)
+    daemon.stores = HELPER_STORES
     return daemon
 
 

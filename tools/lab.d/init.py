@@ -26,6 +26,7 @@ from activator import SERVICE_FILE
 from mounts import LAB
 
 OWN_FAILURE = 125
+FDS_MAX = 16  # of one message to NOTIFY_SOCKET
 START_SECONDS = 30 * int(os.environ.get("RAWNET_SLOWNESS", "1"))  # as tests/lib/tap.py has it, on an emulated machine
 FORWARDED = {
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
@@ -147,12 +148,14 @@ class Supervisor:
     def on_log(self, sock):
         with open(f"{LAB}/log/syslog", "a", encoding="utf-8") as file:
             while (data := self.receive(sock)) is not None:
+                daemons.close_all(data[2])
                 file.write(data[0].decode("utf-8", "replace").rstrip("\n\0") + "\n")
 
     def on_broker_log(self, sock):
         """dbus-broker writes into the journal alone (systemd.journal-fields(7))."""
         with open(f"{LAB}/log/dbus-broker", "a", encoding="utf-8") as file:
             while (data := self.receive(sock)) is not None:
+                daemons.close_all(data[2])
                 text = data[0].decode("utf-8", "replace").splitlines()
                 file.writelines(line.partition("=")[2] + "\n" for line in text if line.startswith("MESSAGE="))
 
@@ -160,20 +163,27 @@ class Supervisor:
         while (data := self.receive(sock)) is not None:
             for daemon in self.daemons.values():
                 if daemon.pid == data[1]:
-                    daemon.ready |= b"READY=1" in data[0].split(b"\n")
-                    daemon.stopping |= b"STOPPING=1" in data[0].split(b"\n")
+                    words = data[0].split(b"\n")
+                    daemon.ready |= b"READY=1" in words
+                    daemon.stopping |= b"STOPPING=1" in words
+                    daemon.store(words, data[2])
                     self.changed(daemon)
+                    break
+            else:
+                daemons.close_all(data[2])
 
     @staticmethod
     def receive(sock):
-        """(data, sender's pid) or None when there is nothing more."""
+        """(data, sender's pid, descriptors) or None when there is nothing more."""
+        room = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4 * FDS_MAX)
         try:
-            data, control, _, _ = sock.recvmsg(8192, socket.CMSG_SPACE(12))
+            data, control, _, _ = sock.recvmsg(8192, room, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None
         pids = [struct.unpack("iII", bytes(value))[0] for _, kind, value in control
                 if kind == socket.SCM_CREDENTIALS]  # fmt: skip
-        return data, pids[0] if pids else 0
+        fds = [fd for _, kind, value in control if kind == socket.SCM_RIGHTS for fd in struct.unpack(f"{len(value) // 4}i", value)]
+        return data, pids[0] if pids else 0, fds
 
     def on_control(self, sock):
         connection, _ = sock.accept()
@@ -227,6 +237,7 @@ class Supervisor:
         daemon.start([self.listener.fileno()] if daemon.name == "rawnet-helper" else [])
 
     def stop(self, daemon):
+        """As for `systemctl restart`: what the daemon stored is kept."""
         daemon.stopped = True
         if daemon.name == "rawnet-helper":
             self.listen(False)

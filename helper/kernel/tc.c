@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/kernel/tc.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The order among the filters of a hook, of which there is one. */
+#define PRIORITY 1u
+
+static struct nlmsghdr *start(Netlink *netlink, void *buffer, uint16_t type, uint32_t index,
+                              uint32_t parent) {
+        struct nlmsghdr *m = netlink_start(netlink, buffer, type, NLM_F_CREATE | NLM_F_EXCL);
+        struct tcmsg *t = mnl_nlmsg_put_extra_header(m, sizeof(*t));
+
+        t->tcm_family = AF_UNSPEC;
+        t->tcm_ifindex = (int)index;
+        t->tcm_parent = parent;
+        return m;
+}
+
+/* What a kernel without a qdisc or filter kind answers: net/sched/sch_api.c, qdisc_create();
+ * net/sched/cls_api.c, tcf_proto_lookup_ops(). */
+static int explain(int refused, const char *what, const char *module, const char *option,
+                   Refusal *refusal) {
+        const Refusal said = *refusal;
+
+        if (refused != RAWNET_KERNEL_REFUSED ||
+            (said.kernel_errno != ENOENT && said.kernel_errno != EOPNOTSUPP))
+                return refused;
+        return refuse(
+                refusal, RAWNET_NOT_SUPPORTED,
+                "this kernel has no %s, which guards every port; load the module %s (modprobe "
+                "%s) or use a kernel with %s (%s)",
+                what, module, module, option, said.text);
+}
+
+int tc_add_clsact(Netlink *netlink, const char *link, uint32_t index, Refusal *ret_refusal) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        struct nlmsghdr *m = start(netlink, buffer, RTM_NEWQDISC, index, TC_H_CLSACT);
+        struct tcmsg *t = mnl_nlmsg_get_payload(m);
+        int r;
+
+        t->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+        mnl_attr_put_strz(m, TCA_KIND, "clsact");
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "adding qdisc clsact to interface %s",
+                         link);
+        return explain(r, "qdisc clsact", "sch_ingress", "CONFIG_NET_SCH_INGRESS", ret_refusal);
+}
+
+int tc_attach(Netlink *netlink, const char *link, uint32_t index, TcHook hook, int program_fd,
+              const char *name, Refusal *ret_refusal) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        const uint32_t minor = hook == TC_HOOK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
+        struct nlmsghdr *m =
+                start(netlink, buffer, RTM_NEWTFILTER, index, TC_H_MAKE(TC_H_CLSACT, minor));
+        struct tcmsg *t = mnl_nlmsg_get_payload(m);
+        struct nlattr *options;
+        int r;
+
+        t->tcm_info = TC_H_MAKE(PRIORITY << 16, htons(ETH_P_ALL));
+        mnl_attr_put_strz(m, TCA_KIND, "bpf");
+        options = mnl_attr_nest_start(m, TCA_OPTIONS);
+        mnl_attr_put_u32(m, TCA_BPF_FD, (uint32_t)program_fd);
+        mnl_attr_put_strz(m, TCA_BPF_NAME, name);
+        mnl_attr_put_u32(m, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+        mnl_attr_nest_end(m, options);
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "attaching %s to interface %s", name,
+                         link);
+        return explain(r, "filter bpf", "cls_bpf", "CONFIG_NET_CLS_BPF", ret_refusal);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "helper/worker/trial.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/clock.h"
+#include "helper/kernel/link.h"
+
+#define PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
+/* A new link drops frames until the kernel has activated its queue. */
+#define PATIENCE_USEC UINT64_C(1000000)
+#define TRY_MSEC 5
+/* What is on its way still, on another processor. */
+#define SETTLE_MSEC 10
+
+static const MacAddress own = {{0x02, 0, 0, 0, 0, 1}}, other = {{0x02, 0, 0, 0, 0, 2}};
+
+/* What a frame is: its last byte. */
+typedef enum TrialFrame {
+        FRAME_GOOD = 1,
+        FRAME_SPOOFED,
+        FRAME_TAGGED,
+        FRAME_PAST_PORT, /* sent on the uplink itself */
+        FRAME_LAST,
+        FRAME_IN
+} TrialFrame;
+
+typedef struct Trial {
+        Guard guard;
+        int port_fd; /* as a holder has it */
+        int far_fd;  /* on the far end of the wire */
+} Trial;
+
+static int open_far(Netlink *netlink, int *ret, Refusal *ret_refusal) {
+        struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+        _cleanup_close_ int fd = -1;
+        LinkInfo far;
+        int r;
+
+        r = link_get(netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
+        if (r != 0)
+                return r;
+        address.sll_ifindex = (int)far.index;
+        fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int set_up(const LeaseContext *context, bool checksum_trick, Netlink *netlink, Trial *ret,
+                  Refusal *ret_refusal) {
+        const LeasePlan plan = {
+                .lease = {.id = RAWNET_ID_PROBE,
+                          .kind = KIND_PACKET,
+                          .mac = own,
+                          .mtu = ETH_DATA_LEN,
+                          .queues = 1,
+                          .network = "probe",
+                          .parent = "wire"},
+                .network = {.anti_spoof = true, .mode = MODE_BRIDGE},
+                .mac_mode = IPC_MAC_GIVEN,
+                .queues = 1,
+                .rehearsal = true,
+                .shape = GUARD_PACKET,
+                .checksum_trick = checksum_trick,
+                .lower_mtu = ETH_DATA_LEN,
+                .privilege = context->privilege,
+        };
+        int r;
+
+        r = namespace_build(&plan, &context->guard, netlink, &ret->guard, &ret->port_fd,
+                            ret_refusal);
+        return r == 0 ? open_far(netlink, &ret->far_fd, ret_refusal) : r;
+}
+
+/* How the guard or the kernel refuses a frame is nobody's business here: whether it arrives is. */
+static void send_frame(int fd, uint32_t index, TrialFrame frame) {
+        const struct sockaddr_ll to = {
+                .sll_family = AF_PACKET, .sll_ifindex = (int)index, .sll_halen = ETH_ALEN};
+        uint8_t bytes[ETH_ZLEN] = {};
+        struct ethhdr *header = (void *)bytes;
+
+        memcpy(header->h_dest, frame == FRAME_IN ? &own : &other, ETH_ALEN);
+        memcpy(header->h_source, frame == FRAME_IN || frame == FRAME_SPOOFED ? &other : &own,
+               ETH_ALEN);
+        if (frame == FRAME_SPOOFED)
+                header->h_source[ETH_ALEN - 1] = 3;
+        header->h_proto = htons(frame == FRAME_TAGGED ? ETH_P_8021Q : PROTOCOL);
+        if (frame == FRAME_TAGGED)
+                bytes[ETH_HLEN + 1] = 1; /* VID */
+        bytes[sizeof(bytes) - 1] = (uint8_t)frame;
+        (void)sendto(fd, bytes, sizeof(bytes), 0, (const struct sockaddr *)&to, sizeof(to));
+}
+
+/* The next frame of this trial, of at most msec; 0: none came. */
+static TrialFrame next_frame(int fd, int msec) {
+        for (;;) {
+                struct pollfd p = {fd, POLLIN, 0};
+                struct sockaddr_ll from = {};
+                socklen_t size = sizeof(from);
+                uint8_t bytes[ETH_FRAME_LEN];
+
+                if (poll(&p, 1, msec) <= 0)
+                        return 0;
+                if (recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from,
+                             &size) == ETH_ZLEN &&
+                    from.sll_pkttype != PACKET_OUTGOING)
+                        return bytes[ETH_ZLEN - 1];
+        }
+}
+
+/* Sends a frame until it arrives. */
+static bool passes(int from_fd, uint32_t index, int to_fd, TrialFrame frame) {
+        const uint64_t deadline = clock_usec(CLOCK_MONOTONIC) + PATIENCE_USEC;
+
+        do {
+                send_frame(from_fd, index, frame);
+                if (next_frame(to_fd, TRY_MSEC) == frame)
+                        return true;
+        } while (clock_usec(CLOCK_MONOTONIC) < deadline);
+        return false;
+}
+
+static const char *try_out(const Trial *t, uint32_t far) {
+        const uint32_t port = t->guard.port.index;
+        TrialFrame seen;
+
+        if (!passes(t->port_fd, port, t->far_fd, FRAME_GOOD))
+                return "it lets nothing out";
+        if (!passes(t->far_fd, far, t->port_fd, FRAME_IN))
+                return "it lets nothing in";
+        send_frame(t->port_fd, port, FRAME_SPOOFED);
+        send_frame(t->port_fd, port, FRAME_TAGGED);
+        send_frame(t->port_fd, t->guard.uplink.index, FRAME_PAST_PORT);
+        send_frame(t->port_fd, port, FRAME_LAST);
+        while ((seen = next_frame(t->far_fd, SETTLE_MSEC)) != 0) {
+                if (seen == FRAME_SPOOFED)
+                        return "it lets another source address out";
+                if (seen == FRAME_TAGGED)
+                        return "it lets a VLAN tag out";
+                if (seen == FRAME_PAST_PORT)
+                        return "it lets out what is sent past the port";
+        }
+        return NULL;
+}
+
+int trial_run(const LeaseContext *context, bool checksum_trick, TrialResult *ret,
+              Refusal *ret_refusal) {
+        Trial trial = {.port_fd = -1, .far_fd = -1};
+        _cleanup_netlink_ Netlink netlink = {};
+        const char *failure = NULL;
+        LinkInfo far;
+        int r;
+
+        r = netlink_open(&netlink, NETLINK_ROUTE);
+        if (r == 0)
+                r = set_up(context, checksum_trick, &netlink, &trial, ret_refusal);
+        if (r == 0)
+                r = link_get(&netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
+        if (r == 0)
+                failure = try_out(&trial, far.index);
+        safe_close(trial.port_fd);
+        safe_close(trial.far_fd);
+        (void)guard_program_remove(&context->guard, RAWNET_ID_PROBE);
+        if (r < 0)
+                return r;
+        *ret = r > 0 ? TRIAL_REFUSED : failure ? TRIAL_FAILS : TRIAL_HOLDS;
+        if (failure)
+                (void)refuse(
+                        ret_refusal, RAWNET_NOT_SUPPORTED,
+                        "the guard of ports does not work on this kernel: %s; report this, with "
+                        "the kernel's version",
+                        failure);
+        return 0;
+}
