@@ -17,6 +17,7 @@ _Static_assert(sizeof(IpcLease) == 4 * 4 + 2 + 6 + 8 + 6 + 38 + IFNAMSIZ + 65 + 
 _Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
 _Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
+_Static_assert(sizeof(IpcDropped) == 4 + 6 + 2, "padding");
 _Static_assert(sizeof(IpcStatistics) <= sizeof(IpcFinding), "the finding is the largest part");
 _Static_assert(sizeof(IpcReply) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcLease) + sizeof(IpcFinding),
                "padding");
@@ -268,6 +269,10 @@ static bool body_is_valid(const IpcReply *reply, size_t n_fds) {
         case IPC_ENDED:
                 return lease_is_id_only(&reply->lease) && reply->reason >= IPC_END_LAST_FD &&
                        reply->reason <= IPC_END_NAMESPACE;
+        case IPC_DROPPED:
+                return lease_is_id_only(&reply->lease) && reply->dropped.reason < DROP_REASONS &&
+                       is_zero(reply->dropped.reserved, sizeof(reply->dropped.reserved)) &&
+                       is_zero_behind(reply, sizeof(reply->dropped));
         default:
                 return false;
         }
@@ -281,7 +286,8 @@ int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds) {
         type = reply->type;
         /* Pushed: with serial 0. Answers: with the request's. A lease may come as either. */
         if (type != IPC_LEASE &&
-            (reply->serial == 0) != (type == IPC_ENDED || type == IPC_FEATURES))
+            (reply->serial == 0) !=
+                    (type == IPC_ENDED || type == IPC_FEATURES || type == IPC_DROPPED))
                 return -EBADMSG;
         if (n_fds > 0 && type != IPC_OPENED)
                 return -EBADMSG;
@@ -289,11 +295,11 @@ int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds) {
                 return -EBADMSG;
         if (type != IPC_DONE && type != IPC_FEATURES && reply->features != 0)
                 return -EBADMSG;
-        if (type != IPC_OPENED && type != IPC_LEASE && type != IPC_ENDED &&
+        if (type != IPC_OPENED && type != IPC_LEASE && type != IPC_ENDED && type != IPC_DROPPED &&
             !is_zero(&reply->lease, sizeof(reply->lease)))
                 return -EBADMSG;
         if (type != IPC_STATISTICS && type != IPC_REFUSED && type != IPC_FINDING &&
-            !is_zero(&reply->finding, sizeof(reply->finding)))
+            type != IPC_DROPPED && !is_zero(&reply->finding, sizeof(reply->finding)))
                 return -EBADMSG;
         return body_is_valid(reply, n_fds) ? 0 : -EBADMSG;
 }

@@ -13,7 +13,7 @@
  * IPC_STATISTICS or IPC_REFUSED); IPC_LIST is answered by an IPC_LEASE for each lease and then
  * IPC_DONE, IPC_CHECK by at most IPC_FINDINGS_MAX times IPC_FINDING and then IPC_DONE. From its first IPC_LIST on a connection also hears, with serial 0: IPC_ENDED,
  * IPC_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
- * not know), IPC_FEATURES, in the order in which they happened. Of a lease that it opens it hears by IPC_OPENED
+ * not know), IPC_FEATURES, IPC_DROPPED, in the order in which they happened. Of a lease that it opens it hears by IPC_OPENED
  * first. Replies to different requests come in any order.
  *
  * The reserved members are the compiler's padding given names, so that an initializer makes every
@@ -26,7 +26,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e000f)
+#define IPC_VERSION UINT32_C(0x726e0010)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -159,6 +159,7 @@ typedef enum IpcReplyType {
         IPC_ENDED,      /* lease.id, reason */
         IPC_FINDING,    /* finding */
         IPC_FEATURES,   /* features, which are others now */
+        IPC_DROPPED,    /* lease.id, dropped */
 } IpcReplyType;
 
 typedef enum IpcEndReason {
@@ -232,6 +233,13 @@ typedef struct IpcStatistics {
         uint64_t drops[DROP_REASONS];        /* frames that the guard dropped, by DropReason */
 } IpcStatistics;
 
+/* The guard has dropped a frame of the lease for this reason for the first time. */
+typedef struct IpcDropped {
+        uint32_t reason;   /* DropReason */
+        MacAddress source; /* the frame's source address, whatever that is */
+        uint8_t reserved[2];
+} IpcDropped;
+
 typedef struct IpcReply {
         uint32_t version;
         uint32_t type; /* IpcReplyType */
@@ -248,6 +256,7 @@ typedef struct IpcReply {
                         char text[REFUSAL_TEXT_MAX];
                 } refusal;
                 IpcStatistics statistics;
+                IpcDropped dropped;
         };
 } IpcReply;
 

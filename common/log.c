@@ -108,7 +108,7 @@ void log_limited(LogLimit *limit, int level, const char *format, ...) {
 /* The entry of one event while it is built: fields in one buffer each, given to the journal
  * together. */
 typedef struct Entry {
-        struct iovec field[10];
+        struct iovec field[12];
         size_t count;
 } Entry;
 
@@ -152,6 +152,10 @@ static int send_entry(const LogEvent *event, const char *text) {
                 entry_add(&entry, "RAWNET_MAC=%s", event->mac);
         if (event->error)
                 entry_add(&entry, "RAWNET_ERROR=%s", event->error);
+        if (event->reason)
+                entry_add(&entry, "RAWNET_REASON=%s", event->reason);
+        if (event->source)
+                entry_add(&entry, "RAWNET_SOURCE=%s", event->source);
         if (event->lease != 0)
                 entry_add(&entry, "RAWNET_LEASE=" RAWNET_PORT_NAME_FORMAT, event->lease);
         if (event->uid >= 0)

@@ -45,7 +45,9 @@ typedef struct LogEvent {
         const char *network;
         const char *kind;
         const char *mac;
-        const char *error; /* D-Bus error name */
+        const char *error;  /* D-Bus error name */
+        const char *reason; /* drop_name() */
+        const char *source; /* the source address of a dropped frame */
         uint32_t lease;
         int64_t uid; /* -1: none */
 } LogEvent;

@@ -248,6 +248,8 @@ static void dispatch(Helper *h, const IpcReply *reply, const int *fds, size_t n_
                 h->events.lease(h->userdata, &reply->lease);
         else if (reply->type == IPC_ENDED)
                 h->events.ended(h->userdata, reply->lease.id, reply->reason);
+        else if (reply->type == IPC_DROPPED)
+                h->events.dropped(h->userdata, reply->lease.id, &reply->dropped);
         else if (reply->type == IPC_FINDING)
                 dispatch_finding(h, reply);
         else if (reply->type == IPC_FEATURES) {

@@ -27,6 +27,7 @@ typedef struct HelperEvents {
         void (*list_begins)(void *userdata);
         void (*lease)(void *userdata, const IpcLease *lease);
         void (*ended)(void *userdata, uint32_t id, IpcEndReason reason);
+        void (*dropped)(void *userdata, uint32_t id, const IpcDropped *dropped);
         void (*list_complete)(void *userdata); /* every lease has been named; features are known */
         void (*features)(void *userdata);      /* are others now */
         /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper

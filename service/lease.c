@@ -190,6 +190,32 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
         }
 }
 
+/* A later frame is not reported: rawnetctl stat has the number. */
+void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
+        const Lease *lease = lease_table_find(&service->leases, id);
+        char mac[MAC_TEXT_SIZE], source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
+        LogEvent event;
+
+        if (!lease || !refusal_log_wants(service->refusals, lease->wire.uid, LOGGED_DROP))
+                return;
+        event = (LogEvent){
+                .level = LOG_NOTICE,
+                .message_id = RAWNET_EVENT_DROPPED,
+                .network = lease->wire.network,
+                .kind = lease_kind_to_string((LeaseKind)lease->wire.kind),
+                .mac = mac_is_zero(&lease->wire.mac) ? NULL : mac_format(&lease->wire.mac, mac),
+                .reason = drop_name(dropped->reason),
+                .source = mac_format(&dropped->source, source),
+                .lease = id,
+                .uid = lease->wire.uid,
+        };
+        log_event(&event,
+                  "lease %s of user %" PRIu32 " on network %s, MAC %s: the guard dropped a frame "
+                  "with the source address %s: %s; rawnetctl stat counts those that follow",
+                  ipc_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
+                  event.mac ? event.mac : "to be learned", source, drop_text(dropped->reason));
+}
+
 void lease_list_begins(Service *service) {
         service->leases.generation++;
 }

@@ -24,6 +24,8 @@ int lease_put(Service *service, const IpcLease *wire);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */
 void lease_end(Service *service, uint32_t id, IpcEndReason reason);
+/* The guard has dropped a frame of it for this reason for the first time: a line in the journal. */
+void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped);
 
 /* Around the helper's list after a (re)connect: what was not named in between has ended unseen. */
 void lease_list_begins(Service *service);

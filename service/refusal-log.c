@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/drop.h"
 #include "common/log.h"
 #include "common/names.h"
 
@@ -13,40 +14,60 @@
 /* Users at a time; the refusals of more are counted together. */
 #define USERS_MAX 256u
 
+/* Of drops each lease has one line for each reason. */
+static const struct {
+        const char *message_id;
+        int level;
+        unsigned n_logged; /* so many are logged before the others are counted */
+} kinds[LOGGED_KINDS] = {
+        [LOGGED_REFUSAL] = {RAWNET_EVENT_REFUSED, LOG_INFO, 1},
+        [LOGGED_KERNEL_REFUSAL] = {RAWNET_EVENT_KERNEL_REFUSED, LOG_WARNING, 1},
+        [LOGGED_DROP] = {RAWNET_EVENT_DROPPED, LOG_NOTICE, 2 * DROP_REASONS},
+};
+
 typedef struct Entry {
         uint32_t uid;
-        bool kernel;
+        LoggedKind kind;
         uint64_t until; /* µs, CLOCK_MONOTONIC: when its interval ends */
-        unsigned n;     /* refusals that were not logged */
+        unsigned n_logged;
+        unsigned n; /* those that were not logged */
 } Entry;
 
 struct RefusalLog {
         sd_event_source *timer;
         Entry entries[USERS_MAX];
         size_t n_entries;
-        Entry others; /* uid is nobody's */
+        Entry others[LOGGED_KINDS]; /* uid is nobody's */
 };
 
 static void log_count(const Entry *entry, bool others) {
         LogEvent event = {
-                .level = entry->kernel ? LOG_WARNING : LOG_INFO,
-                .message_id = entry->kernel ? RAWNET_EVENT_KERNEL_REFUSED : RAWNET_EVENT_REFUSED,
+                .level = kinds[entry->kind].level,
+                .message_id = kinds[entry->kind].message_id,
                 .uid = others ? -1 : (int64_t)entry->uid,
         };
+        char user[32] = "other users";
 
-        if (others)
-                log_event(&event, "refused %u more requests by other users", entry->n);
+        if (!others)
+                snprintf(user, sizeof(user), "user %" PRIu32, entry->uid);
+        if (entry->kind == LOGGED_DROP)
+                log_event(&event,
+                          "the guard dropped frames on leases of %s for %u more reasons; rawnetctl "
+                          "stat shows those of a lease",
+                          user, entry->n);
         else
-                log_event(&event, "refused %u more requests by user %" PRIu32, entry->n,
-                          entry->uid);
+                log_event(&event, "refused %u more requests by %s", entry->n, user);
 }
 
 static int arm(RefusalLog *log) {
-        uint64_t next = log->others.n > 0 ? log->others.until : UINT64_MAX;
+        uint64_t next = UINT64_MAX;
         int r;
 
         for (size_t i = 0; i < log->n_entries; i++)
                 next = MIN_OF(next, log->entries[i].until);
+        for (size_t i = 0; i < LOGGED_KINDS; i++)
+                if (log->others[i].n > 0)
+                        next = MIN_OF(next, log->others[i].until);
         if (next == UINT64_MAX)
                 return sd_event_source_set_enabled(log->timer, SD_EVENT_OFF);
         r = sd_event_source_set_time(log->timer, next);
@@ -75,35 +96,45 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
                 log->entries[n++] = *entry;
         }
         log->n_entries = n;
-        if (log->others.n > 0 && log->others.until <= now) {
-                log_count(&log->others, true);
-                log->others.n = 0;
+        for (size_t i = 0; i < LOGGED_KINDS; i++) {
+                if (log->others[i].n == 0 || log->others[i].until > now)
+                        continue;
+                log_count(&log->others[i], true);
+                log->others[i].n = 0;
         }
         return arm(log);
 }
 
-static Entry *find(RefusalLog *log, uint32_t uid, bool kernel) {
+static Entry *find(RefusalLog *log, uint32_t uid, LoggedKind kind) {
         for (size_t i = 0; i < log->n_entries; i++)
-                if (log->entries[i].uid == uid && log->entries[i].kernel == kernel)
+                if (log->entries[i].uid == uid && log->entries[i].kind == kind)
                         return &log->entries[i];
         return NULL;
 }
 
-bool refusal_log_wants(RefusalLog *log, uint32_t uid, bool kernel) {
+bool refusal_log_wants(RefusalLog *log, uint32_t uid, LoggedKind kind) {
         uint64_t until = clock_usec(CLOCK_MONOTONIC) + INTERVAL_USEC;
-        Entry *entry = find(log, uid, kernel);
+        Entry *entry = find(log, uid, kind);
 
+        if (entry && entry->n_logged < kinds[kind].n_logged) {
+                entry->n_logged++;
+                return true;
+        }
         if (entry) {
                 entry->n++;
                 return false;
         }
         if (log->n_entries == USERS_MAX) {
-                if (log->others.n++ == 0)
-                        log->others.until = until;
+                Entry *others = &log->others[kind];
+
+                if (others->n++ == 0)
+                        others->until = until;
+                others->kind = kind;
                 (void)arm(log);
                 return false;
         }
-        log->entries[log->n_entries++] = (Entry){.uid = uid, .kernel = kernel, .until = until};
+        log->entries[log->n_entries++] =
+                (Entry){.uid = uid, .kind = kind, .until = until, .n_logged = 1};
         (void)arm(log);
         return true;
 }
@@ -129,8 +160,9 @@ void refusal_log_free(RefusalLog *log) {
         for (size_t i = 0; i < log->n_entries; i++)
                 if (log->entries[i].n > 0)
                         log_count(&log->entries[i], false);
-        if (log->others.n > 0)
-                log_count(&log->others, true);
+        for (size_t i = 0; i < LOGGED_KINDS; i++)
+                if (log->others[i].n > 0)
+                        log_count(&log->others[i], true);
         sd_event_source_disable_unref(log->timer);
         free(log);
 }

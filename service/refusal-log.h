@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Refusals in the log. A user causes as many as he likes, and systemd-journald drops a service's
- * messages beyond a rate: those of ports opened and ended among them. So the first refusal of a
- * user is logged, and those that follow within ten seconds are counted and logged as one line.
+ * Refusals in the log, of requests and of frames. A user causes as many as he likes, and
+ * systemd-journald drops a service's messages beyond a rate: those of ports opened and ended among
+ * them. So the first one of a user is logged (of frames the first few), and those that follow within
+ * ten seconds are counted and logged as one line.
  */
 
 #include <systemd/sd-event.h>
@@ -13,10 +14,17 @@
 
 typedef struct RefusalLog RefusalLog;
 
+/* Each is limited by itself. */
+typedef enum LoggedKind {
+        LOGGED_REFUSAL,        /* a request */
+        LOGGED_KERNEL_REFUSAL, /* a request, which the kernel refused */
+        LOGGED_DROP,           /* a frame that the guard dropped */
+        LOGGED_KINDS
+} LoggedKind;
+
 int refusal_log_new(sd_event *event, RefusalLog **ret);
 /* Logs what has been counted. */
 void refusal_log_free(RefusalLog *log);
 
-/* Is the refusal of a request of uid to be logged? Otherwise it is counted. kernel: the kernel
- * refused, which is logged at another level, and counted by itself. */
-bool refusal_log_wants(RefusalLog *log, uint32_t uid, bool kernel);
+/* Is this one of uid to be logged? Otherwise it is counted. */
+bool refusal_log_wants(RefusalLog *log, uint32_t uid, LoggedKind kind);

@@ -142,7 +142,8 @@ static void log_refused(const Request *q, const Refusal *refusal) {
                 .uid = q->uid,
         };
 
-        if (!refusal_log_wants(q->service->refusals, q->uid, kernel))
+        if (!refusal_log_wants(q->service->refusals, q->uid,
+                               kernel ? LOGGED_KERNEL_REFUSAL : LOGGED_REFUSAL))
                 return;
         if (q->open.network[0]) {
                 event.network = q->open.network;

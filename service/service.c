@@ -36,6 +36,10 @@ static void on_ended(void *userdata, uint32_t id, IpcEndReason reason) {
         lease_end(userdata, id, reason);
 }
 
+static void on_dropped(void *userdata, uint32_t id, const IpcDropped *dropped) {
+        lease_dropped(userdata, id, dropped);
+}
+
 static void on_list_complete(void *userdata) {
         Service *service = userdata;
 
@@ -71,6 +75,7 @@ static const HelperEvents helper_events = {
         .list_begins = on_list_begins,
         .lease = on_lease,
         .ended = on_ended,
+        .dropped = on_dropped,
         .list_complete = on_list_complete,
         .features = on_features,
         .lost = on_lost,
@@ -184,7 +189,7 @@ static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal
                 .uid = uid,
         };
 
-        if (refusal_log_wants(service->refusals, uid, false))
+        if (refusal_log_wants(service->refusals, uid, LOGGED_REFUSAL))
                 log_event(&event, "refused a call by user %" PRIu32 ": %s", uid, refusal->text);
 }
 

@@ -71,6 +71,17 @@ bool news_ended(const News *news, uint32_t id) {
         return lease.vlan != 0;
 }
 
+void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source) {
+        IpcReply reply = connection_reply(0, IPC_DROPPED);
+
+        if (!registry_find(news->registry, id) || reason >= DROP_REASONS)
+                return;
+        reply.lease.id = id;
+        reply.dropped.reason = reason;
+        reply.dropped.source = *source;
+        connections_publish(news->connections, &reply);
+}
+
 void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu) {
         size_t n = 0, n_direct = 0, position = 0;
         const RegistryEntry *entry;

@@ -25,6 +25,8 @@ void news_opened(const News *news, uint32_t id);
 void news_scanned(const News *news, bool whole);
 /* The lease's namespace is gone. Returns whether a lease on a VLAN has ended. */
 bool news_ended(const News *news, uint32_t id);
+/* The guard has dropped a frame of the lease for the first time for this reason (DropReason). */
+void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source);
 /* An interface of the host has this MTU now: a lease carries what the interface below its uplink
  * carries, and never more than its port's own MTU. */
 void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu);

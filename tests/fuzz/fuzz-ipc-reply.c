@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (ipc_reply_check(&reply, sizeof(reply), n_fds) != 0)
                         return 0;
         }
-        assert(reply.type >= IPC_OPENED && reply.type <= IPC_FEATURES);
+        assert(reply.type >= IPC_OPENED && reply.type <= IPC_DROPPED);
+        assert(reply.type != IPC_DROPPED || drop_name(reply.dropped.reason));
         assert(n_fds == 0 || (reply.type == IPC_OPENED && n_fds <= RAWNET_FDS_MAX));
         if (reply.type == IPC_OPENED || reply.type == IPC_LEASE) {
                 const IpcLease *l = &reply.lease;

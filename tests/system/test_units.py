@@ -224,7 +224,7 @@ def test_journal():
     explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={OPENED}")
     assert "It lives until the last copy of its file descriptors is closed." in explained, explained[-1000:]
     catalog = debian.run("journalctl", "--list-catalog")
-    assert catalog.count(" rawnet: ") == 6, [line for line in catalog.splitlines() if "rawnet" in line]
+    assert catalog.count(" rawnet: ") == 7, [line for line in catalog.splitlines() if "rawnet" in line]
 
 
 def test_nothing_is_denied():

@@ -355,7 +355,7 @@ static IpcFinding good_finding(void) {
 }
 
 static bool is_pushed(uint32_t type) {
-        return type == IPC_ENDED || type == IPC_FEATURES;
+        return type == IPC_ENDED || type == IPC_FEATURES || type == IPC_DROPPED;
 }
 
 static IpcReply good_reply(uint32_t type) {
@@ -388,6 +388,10 @@ static IpcReply good_reply(uint32_t type) {
                 reply.lease.id = RAWNET_ID_MAX;
                 reply.reason = IPC_END_CLOSED;
                 break;
+        case IPC_DROPPED:
+                reply.lease.id = RAWNET_ID_MAX;
+                reply.dropped.reason = DROP_SERVER;
+                break;
         }
         return reply;
 }
@@ -409,7 +413,7 @@ static int check_reply(const IpcReply *reply) {
 #define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
 
 static void test_reply_head(_unused_ void **state) {
-        for (uint32_t type = IPC_OPENED; type <= IPC_FEATURES; type++) {
+        for (uint32_t type = IPC_OPENED; type <= IPC_DROPPED; type++) {
                 IpcReply reply = good_reply(type);
 
                 for (size_t n = 0; n <= RAWNET_FDS_MAX + 2; n++) {
@@ -435,7 +439,7 @@ static void test_reply_head(_unused_ void **state) {
                         bad(type, r.serial = r.serial == 0);
         }
         bad(IPC_DONE, r.type = 0);
-        bad(IPC_DONE, r.type = IPC_FEATURES + 1);
+        bad(IPC_DONE, r.type = IPC_DROPPED + 1);
         bad(IPC_DONE, r.type = UINT32_MAX);
         good(IPC_DONE, r.features = 63);
         bad(IPC_DONE, r.features = 64);
@@ -443,7 +447,7 @@ static void test_reply_head(_unused_ void **state) {
 
 /* Byte by byte: what a type does not use must be zero. */
 static void test_reply_unused(_unused_ void **state) {
-        for (uint32_t type = IPC_OPENED; type <= IPC_FEATURES; type++) {
+        for (uint32_t type = IPC_OPENED; type <= IPC_DROPPED; type++) {
                 IpcReply reply = good_reply(type);
                 unsigned char *bytes = (unsigned char *)&reply;
                 size_t lease = offsetof(IpcReply, lease), body = offsetof(IpcReply, refusal);
@@ -458,7 +462,10 @@ static void test_reply_unused(_unused_ void **state) {
                                 used = false;
                         if (type == IPC_REFUSED && i >= body + sizeof(reply.refusal))
                                 used = false;
-                        if (used || (type == IPC_ENDED && i < lease + sizeof(reply.lease.id)))
+                        if (type == IPC_DROPPED && i >= body)
+                                used = i < body + offsetof(IpcDropped, reserved);
+                        if (used || ((type == IPC_ENDED || type == IPC_DROPPED) &&
+                                     i < lease + sizeof(reply.lease.id)))
                                 continue;
                         assert_int_equal(bytes[i], 0);
                         bytes[i] = 1;
@@ -630,6 +637,17 @@ static void test_reply_ended(_unused_ void **state) {
         bad(IPC_ENDED, l->id = RAWNET_ID_MAX + 1);
 }
 
+static void test_reply_dropped(_unused_ void **state) {
+        for (uint32_t reason = 0; reason < DROP_REASONS; reason++)
+                good(IPC_DROPPED, r.dropped.reason = reason);
+        bad(IPC_DROPPED, r.dropped.reason = DROP_REASONS);
+        bad(IPC_DROPPED, r.dropped.reason = UINT32_MAX);
+        good(IPC_DROPPED, memset(&r.dropped.source, 0xff, 6));
+        bad(IPC_DROPPED, l->id = 0);
+        bad(IPC_DROPPED, l->id = RAWNET_ID_MAX + 1);
+        bad(IPC_DROPPED, l->uid = 1);
+}
+
 static void test_statistics_names(_unused_ void **state) {
         assert_string_equal(ipc_statistics_name(0), "rx_packets");
         assert_string_equal(ipc_statistics_name(3), "tx_bytes");
@@ -644,25 +662,16 @@ static void test_statistics_names(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request_head),
-                cmocka_unit_test(test_open_strings),
-                cmocka_unit_test(test_open_numbers),
-                cmocka_unit_test(test_open_vlan),
-                cmocka_unit_test(test_open_mac),
-                cmocka_unit_test(test_other_requests),
-                cmocka_unit_test(test_reply_head),
-                cmocka_unit_test(test_reply_unused),
-                cmocka_unit_test(test_reply_lease),
-                cmocka_unit_test(test_reply_later),
-                cmocka_unit_test(test_learns),
-                cmocka_unit_test(test_reply_refusal),
-                cmocka_unit_test(test_refusal_travels),
-                cmocka_unit_test(test_reply_ended),
-                cmocka_unit_test(test_statistics_names),
-                cmocka_unit_test(test_host_up),
-                cmocka_unit_test(test_bare_requests),
-                cmocka_unit_test(test_host_down),
-                cmocka_unit_test(test_check),
+                cmocka_unit_test(test_request_head),    cmocka_unit_test(test_open_strings),
+                cmocka_unit_test(test_open_numbers),    cmocka_unit_test(test_open_vlan),
+                cmocka_unit_test(test_open_mac),        cmocka_unit_test(test_other_requests),
+                cmocka_unit_test(test_reply_head),      cmocka_unit_test(test_reply_unused),
+                cmocka_unit_test(test_reply_lease),     cmocka_unit_test(test_reply_later),
+                cmocka_unit_test(test_learns),          cmocka_unit_test(test_reply_refusal),
+                cmocka_unit_test(test_refusal_travels), cmocka_unit_test(test_reply_ended),
+                cmocka_unit_test(test_reply_dropped),   cmocka_unit_test(test_statistics_names),
+                cmocka_unit_test(test_host_up),         cmocka_unit_test(test_bare_requests),
+                cmocka_unit_test(test_host_down),       cmocka_unit_test(test_check),
                 cmocka_unit_test(test_reply_finding),
         };
 

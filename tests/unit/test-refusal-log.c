@@ -3,6 +3,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "common/drop.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "service/refusal-log.h"
@@ -15,7 +16,7 @@
 static struct {
         uint64_t now;
         unsigned n_lines;
-        char text[128];
+        char text[192];
         LogEvent event;
 } fake;
 
@@ -75,9 +76,9 @@ static unsigned pass(Fixture *f, uint64_t usec) {
 static void test_first_then_a_count(void **state) {
         Fixture *f = *state;
 
-        assert_true(refusal_log_wants(f->log, 1000, false));
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
         for (unsigned i = 0; i < 100000; i++)
-                assert_false(refusal_log_wants(f->log, 1000, false));
+                assert_false(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
         assert_int_equal(pass(f, 9 * SECOND), 0);
         assert_int_equal(pass(f, 2 * SECOND), 1);
         assert_string_equal(fake.text, "refused 100000 more requests by user 1000");
@@ -85,21 +86,21 @@ static void test_first_then_a_count(void **state) {
         assert_int_equal(fake.event.level, LOG_INFO);
         assert_string_equal(fake.event.message_id, RAWNET_EVENT_REFUSED);
         /* The flood goes on: one line an interval. */
-        assert_false(refusal_log_wants(f->log, 1000, false));
+        assert_false(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
         assert_int_equal(pass(f, 11 * SECOND), 1);
         assert_string_equal(fake.text, "refused 1 more requests by user 1000");
         /* It is over: nothing more, and the next one is a first one. */
         assert_int_equal(pass(f, 11 * SECOND), 0);
-        assert_true(refusal_log_wants(f->log, 1000, false));
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
 }
 
 static void test_users_and_the_kernel_by_themselves(void **state) {
         Fixture *f = *state;
 
-        assert_true(refusal_log_wants(f->log, 1000, false));
-        assert_true(refusal_log_wants(f->log, 1001, false));
-        assert_true(refusal_log_wants(f->log, 1000, true));
-        assert_false(refusal_log_wants(f->log, 1000, true));
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
+        assert_true(refusal_log_wants(f->log, 1001, LOGGED_REFUSAL));
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_KERNEL_REFUSAL));
+        assert_false(refusal_log_wants(f->log, 1000, LOGGED_KERNEL_REFUSAL));
         assert_int_equal(pass(f, 11 * SECOND), 1);
         assert_int_equal(fake.event.level, LOG_WARNING);
         assert_string_equal(fake.event.message_id, RAWNET_EVENT_KERNEL_REFUSED);
@@ -110,22 +111,55 @@ static void test_many_users(void **state) {
         unsigned n = 0;
 
         for (uint32_t uid = 1; uid <= 1000; uid++)
-                n += refusal_log_wants(f->log, uid, false);
+                n += refusal_log_wants(f->log, uid, LOGGED_REFUSAL);
         assert_int_equal(n, 256);
         assert_int_equal(pass(f, 11 * SECOND), 1);
         assert_string_equal(fake.text, "refused 744 more requests by other users");
         assert_int_equal(fake.event.uid, -1);
-        assert_true(refusal_log_wants(f->log, 2000, false));
+        assert_true(refusal_log_wants(f->log, 2000, LOGGED_REFUSAL));
 }
 
 static void test_the_end_loses_nothing(void **state) {
         Fixture *f = *state;
 
         for (unsigned i = 0; i < 4; i++)
-                (void)refusal_log_wants(f->log, 1000, false);
+                (void)refusal_log_wants(f->log, 1000, LOGGED_REFUSAL);
         refusal_log_free(f->log);
         assert_string_equal(fake.text, "refused 3 more requests by user 1000");
         assert_return_code(refusal_log_new(f->event, &f->log), 0);
+}
+
+/* Of frames the first few: each is about another lease or reason. */
+static void test_drops(void **state) {
+        Fixture *f = *state;
+        const unsigned few = 2 * DROP_REASONS;
+
+        for (unsigned i = 0; i < few; i++)
+                assert_true(refusal_log_wants(f->log, 1000, LOGGED_DROP));
+        for (unsigned i = 0; i < 5; i++)
+                assert_false(refusal_log_wants(f->log, 1000, LOGGED_DROP));
+        /* Others are not concerned, nor are requests. */
+        assert_true(refusal_log_wants(f->log, 1001, LOGGED_DROP));
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
+        assert_int_equal(pass(f, 11 * SECOND), 1);
+        assert_string_equal(
+                fake.text,
+                "the guard dropped frames on leases of user 1000 for 5 more reasons; rawnetctl "
+                "stat shows those of a lease");
+        assert_string_equal(fake.event.message_id, RAWNET_EVENT_DROPPED);
+        assert_int_equal(fake.event.level, LOG_NOTICE);
+        assert_int_equal(fake.event.uid, 1000);
+        assert_int_equal(pass(f, 11 * SECOND), 0);
+        assert_true(refusal_log_wants(f->log, 1000, LOGGED_DROP));
+        /* Of more users than there is room for, each kind is counted by itself. */
+        for (uint32_t uid = 1; uid <= 255; uid++)
+                assert_true(refusal_log_wants(f->log, uid, LOGGED_REFUSAL));
+        assert_false(refusal_log_wants(f->log, 3000, LOGGED_DROP));
+        assert_false(refusal_log_wants(f->log, 3000, LOGGED_KERNEL_REFUSAL));
+        assert_int_equal(pass(f, 11 * SECOND), 2);
+        assert_string_equal(fake.text,
+                            "the guard dropped frames on leases of other users for 1 more reasons; "
+                            "rawnetctl stat shows those of a lease");
 }
 
 static void test_limit(_unused_ void **state) {
@@ -150,6 +184,7 @@ int main(void) {
                                                 teardown),
                 cmocka_unit_test_setup_teardown(test_many_users, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_the_end_loses_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_drops, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
         };
 
