@@ -187,6 +187,24 @@ def test_no_tagged_frame_comes_in():
     each_shape(check)
 
 
+def test_priority_tags_are_taken_off():
+    """A tag with VID 0 says nothing of a VLAN: the frame passes without it, both ways. Behind a VLAN interface there is no untagged wire."""
+
+    def check(shape, lease, port, wire):
+        if shape.vlan:
+            return
+        for kind in (frames.VLAN, frames.QINQ):
+            for way, send, listener, target, source in (("out", port.send, wire, shapes.FAR_MAC, lease.info["mac"]),
+                                                        ("in", wire.send, port, lease.info["mac"], shapes.FAR_MAC)):  # fmt: skip
+                text = f"priority {way} {kind:x}".encode().ljust(46)
+                plain = frames.ether(target, source, frames.TEST, text)
+                send(frames.tagged(plain, (kind, 0xA000)))
+                seen = listener.wait(text, SECONDS)
+                assert seen[:14] == plain[:14], (str(shape), way, seen[:24].hex())
+
+    each_shape(check)
+
+
 def test_the_first_frames_pass():
     """As soon as there is a descriptor, frames pass both ways: the kernel activates a veth's queue in a work of its own."""
     with bus.connect("member") as connection, frames.WirePort() as wire:
