@@ -239,7 +239,7 @@ def set_mark(lease):
 
 
 def marked_message(lease):
-    """The mark of the guard's gate (helper/child/guard-rules.h) on each interface, by a control message."""
+    """A mark on each interface, by a control message; the gate of earlier versions passed frames with this one."""
     results = {}
     with socket.socket(fileno=os.dup(lease.fd)) as sock:
         for index, name in attacker.interfaces(lease.fd).items():

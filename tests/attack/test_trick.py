@@ -48,7 +48,6 @@ def attack(shape, **options):
         lease.port.vnet_hdr = True
         # What a NIC may be asked for in earnest: a UDP checksum, which is completed on the way and right on the wire.
         datagram = frames.udp("10.77.0.99", "10.77.0.1", 9, 9, b"HONEST", complete=False)
-        # (And has left traffic control out, which has the kernel say ENOBUFS of a frame that took the guard's shortcut.)
         attacker.attempt(lease.port.send, frames.ether(frames.BROADCAST, lease.mac, frames.IPV4, datagram, pad=False), frames.vnet_header(frames.NEEDS_CSUM, 0, 0, 0, 34, 6))
         seen = wire.before(b"HONEST", 20)
         whole = frames.udp("10.77.0.99", "10.77.0.1", 9, 9, b"HONEST")

@@ -40,14 +40,24 @@ def test_the_extra_pair_is_there():
         assert kinds == ["", "macvlan", "tun", "veth", "veth"], kinds
 
 
-def test_a_packet_lease_has_no_shortcut():
-    """Past the veth nothing would be completed before the guard: what is sent there meets no rule but those behind it."""
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def programs(link, hook):
+    return re.findall(r" (from_guest|from_wire|to_check|dead_end) direct-action", output("tc", "filter", "show", "dev", link, hook))
+
+
+def test_a_packet_lease_is_guarded_behind_the_veth():
+    """At the port's exit nothing is completed yet, so no program is there."""
     for options in ({}, {"vnet_hdr": True}):
         with bus.connect("member") as connection, connection.open_packet("lab", **options) as lease:
             with lab.in_namespace(lease.fd):
-                rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
-            exits = re.findall(r"hook egress device \"([^\"]+)\"", rules)
-            assert exits == ["uplink"], f"a packet lease has a shortcut, or no gate: {rules}"
+                rules = output("nft", "list", "ruleset")
+                port = lease.info["interface"]
+                found = [programs(*place) for place in ((port, "egress"), (port, "ingress"), ("inner", "ingress"), ("uplink", "ingress"))]
+            assert found == [[], ["dead_end"], ["from_guest"], ["from_wire"]], found
+            assert re.findall(r"hook egress device \"([^\"]+)\"", rules) == ["uplink"], rules
 
 
 def kernel_has_it():
@@ -59,7 +69,7 @@ def kernel_has_it():
 if __name__ == "__main__":
     if kernel_has_it():
         # The other files have tested just that.
-        own = ("test_the_extra_pair_is_there", "test_a_packet_lease_has_no_shortcut")
+        own = ("test_the_extra_pair_is_there", "test_a_packet_lease_is_guarded_behind_the_veth")
         for name in [name for name in globals() if name.startswith("test_") and name not in own]:
             del globals()[name]
     else:

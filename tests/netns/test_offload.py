@@ -153,8 +153,7 @@ def test_unfinished_frames_of_a_guest_are_finished_on_the_wire():
 
 
 def test_long_and_short_frames_keep_their_order():
-    """On a packet port short frames go past the veth and unsegmented ones through it (ARCHITECTURE.md, the shortcut): a flow of both
-    comes out as it went in."""
+    """A flow of short and of unsegmented frames comes out as it went in."""
     with bus.connect("member") as connection, frames.WirePort() as wire:
         for kind, network, options in (("tap", "lab", {}), ("packet", "lab", {"vnet_hdr": True})):
             with connection.open(kind, network, **options) as lease:
