@@ -74,6 +74,13 @@ void connection_subscribe(Connection *connection) {
         connection->subscribed = true;
 }
 
+bool connections_subscribed(const Connections *connections) {
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+                if (connections->all[i] && connections->all[i]->subscribed)
+                        return true;
+        return false;
+}
+
 void connections_publish(Connections *connections, const IpcReply *reply) {
         for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
                 if (connections->all[i] && connections->all[i]->subscribed)

@@ -40,6 +40,8 @@ int connections_listen(Connections *connections, int listen_fd);
 void connections_close(Connections *connections);
 void connections_pause(Connections *connections, bool pause);
 bool connections_any(const Connections *connections);
+/* Is one of them subscribed? */
+bool connections_subscribed(const Connections *connections);
 
 /* To every subscribed connection. */
 void connections_publish(Connections *connections, const IpcReply *reply);

@@ -108,6 +108,7 @@ static void settle(Server *server) {
         connections_pause(&server->connections,
                           !server->ready || server->sweeping ||
                                   server->pool.n_workers >= SERVER_WORKERS_MAX);
+        drops_listen(&server->drops, connections_subscribed(&server->connections));
         arm_idle_timer(server);
 }
 
@@ -442,6 +443,9 @@ int server_start(Server *server, int listen_fd) {
         if (r == 0)
                 r = open_guard_owner(server);
         if (r == 0)
+                r = drops_start(&server->drops, server->event, &server->context.guard,
+                                &server->news);
+        if (r == 0)
                 r = watch_start(&server->watch, server->event);
         if (r == 0)
                 r = pool_start(&server->pool, JOB_PROBE, NULL, NULL);
@@ -457,6 +461,7 @@ int server_start(Server *server, int listen_fd) {
 void server_stop(Server *server) {
         connections_close(&server->connections);
         watch_stop(&server->watch);
+        drops_stop(&server->drops);
         netlink_close(&server->guard_owner);
         registry_free(&server->registry);
 }

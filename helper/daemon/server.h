@@ -7,6 +7,7 @@
  * waits: not on netlink, not on a child, not on a close.
  */
 
+#include "helper/daemon/drops.h"
 #include "helper/daemon/entries.h"
 #include "helper/daemon/learning.h"
 #include "helper/daemon/news.h"
@@ -34,6 +35,7 @@ typedef struct Server {
         Learning learning;
         News news;
         Entries entries;
+        Drops drops;
         SweepScope sweep;
         bool probed, scanned, ready;
         bool probing; /* once more, on_namespace() */

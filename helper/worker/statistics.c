@@ -23,20 +23,22 @@ static void turn_round(struct rtnl_link_stats64 *s) {
         s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
 }
 
-_Static_assert((int)DROP_REASONS == (int)GUARD_REASONS, "one list");
+_Static_assert((int)DROP_REASONS == (int)GUARD_REASONS &&
+                       (int)DROP_SPOOFED_SOURCE == (int)GUARD_SPOOFED_SOURCE &&
+                       (int)DROP_VLAN_TAG == (int)GUARD_VLAN_TAG &&
+                       (int)DROP_CONTROL_FRAME == (int)GUARD_CONTROL_FRAME &&
+                       (int)DROP_SERVER == (int)GUARD_SERVER &&
+                       (int)DROP_NOT_JUDGED == (int)GUARD_NOT_JUDGED &&
+                       (int)DROP_TOO_LONG == (int)GUARD_TOO_LONG &&
+                       (int)DROP_WIRE_VLAN_TAG == (int)GUARD_WIRE_VLAN_TAG &&
+                       (int)DROP_WIRE_OWN_SOURCE == (int)GUARD_WIRE_OWN_SOURCE &&
+                       (int)DROP_WIRE_TOO_LONG == (int)GUARD_WIRE_TOO_LONG,
+               "one list");
 
 /* What the guard dropped. A lease that an earlier version opened has another guard, and no counters
  * here. */
-static int add_drops(const LeaseContext *context, const IpcLease *lease, IpcStatistics *s,
-                     struct rtnl_link_stats64 *link) {
-        int r;
-
-        if (context->guard.missing[0])
-                return 0;
-        r = guard_program_drops(&context->guard, lease->id, s->drops);
-        if (r == 0)
-                link->rx_dropped += s->drops[GUARD_WIRE_TOO_LONG];
-        return r;
+static int read_drops(const LeaseContext *context, uint32_t id, IpcStatistics *ret) {
+        return context->guard.missing[0] ? 0 : guard_program_drops(&context->guard, id, ret->drops);
 }
 
 /* The frames from the wire that the veth in front of the port has dropped, because they were longer
@@ -87,7 +89,7 @@ int lease_statistics(const LeaseContext *context, uint32_t id, IpcStatistics *re
         if (r != 0)
                 return r;
         *ret = (IpcStatistics){};
-        r = add_drops(context, &lease, ret, &port.statistics);
+        r = read_drops(context, id, ret);
         if (r < 0)
                 return r;
         memcpy(ret->link, &port.statistics, MIN_OF(sizeof(port.statistics), sizeof(ret->link)));

@@ -113,7 +113,7 @@ MUTATIONS = [
              SILENCE, "namespaces_are_silent", SPOKEN),
     guard("what is too long comes in", "                return drop(skb, number, GUARD_WIRE_TOO_LONG);\n", "                ;\n", "longer_frames", WRONG,
           "tests/netns/test_modes.py"),
-    Mutation("mtu: what is too long is not counted", [("helper/worker/statistics.c", "link->rx_dropped += s->drops[GUARD_WIRE_TOO_LONG];", ";")],
+    Mutation("mtu: what is too long is not counted", [(PROGRAM, "                return drop(skb, number, GUARD_WIRE_TOO_LONG);\n", "                return TC_ACT_SHOT;\n")],
              "tests/netns/test_modes.py", "longer_frames", WRONG),
     # -- the locked filter
     Mutation("filter: not attached",

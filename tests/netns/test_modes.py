@@ -258,7 +258,7 @@ def test_longer_frames_than_the_mtu():
                 came = port.before(b"fits", SECONDS)
                 assert not [frame for frame in came if b"long" in frame], (kind, options, [len(frame) for frame in came])
                 statistics = connection.statistics(lease.path)
-                assert statistics["rx_dropped"] == 3, (kind, options, statistics)
+                assert statistics["guard_dropped_wire_too_long"] == 3, (kind, options, statistics)
 
 
 def test_mtu_above_the_parents_is_refused():

@@ -401,7 +401,7 @@ def test_a_port_with_its_own_mtu():
                     wire.send(frames.ether(lease.info["mac"], shapes.FAR_MAC, frames.TEST, text))
                     came = port.before(text, SECONDS)
                     assert not [frame for frame in came if b"long" in frame], (kind, options, mtu, [len(frame) for frame in came])
-                    found = connection.statistics(lease.path)["rx_dropped"]
+                    found = connection.statistics(lease.path)["guard_dropped_wire_too_long"]
                     assert found == dropped, (kind, options, mtu, found)
             lab.wait_no_leases()
 

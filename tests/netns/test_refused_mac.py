@@ -4,13 +4,12 @@ journal say which address it was, why, and what to do."""
 
 import contextlib
 import json
-import os
 import re
-import socket
 import subprocess
 
 import bus
 import frames
+import journal
 import lab
 import shapes
 import tap
@@ -19,7 +18,6 @@ import terminal
 FOREIGN, FREE = "bc:24:11:00:00:01", "52:54:00:77:04:01"
 LAB_FILE = "/etc/rawnet/networks/lab.conf"
 ADDRESS_REFUSED = "850804c49e27425a96167aa82792d60e"  # RAWNET_EVENT_ADDRESS_REFUSED, common/names.h
-JOURNAL = "/run/systemd/journal/socket"
 
 
 class Guest:
@@ -224,30 +222,12 @@ def test_an_ended_lease_is_ended():
         assert "ended" in table and "refused" not in table, table
 
 
-@contextlib.contextmanager
-def journal():
-    """A socket in the journal's place: what programs send there (systemd.io/JOURNAL_NATIVE_PROTOCOL)."""
-    assert not os.path.exists(JOURNAL), "there is a journal"
-    os.makedirs(os.path.dirname(JOURNAL), exist_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(JOURNAL)
-        os.chmod(JOURNAL, 0o666)
-        sock.settimeout(tap.patience(20))
-        try:
-            yield sock
-        finally:
-            os.unlink(JOURNAL)
-
-
 def test_the_journals_entry():
     with open(f"{lab.SOURCE}/systemd/rawnet.catalog", encoding="utf-8") as file:
         assert f"\n-- {ADDRESS_REFUSED}\n" in file.read(), "no catalog entry"
-    with bus.connect("member") as connection, Guest(connection) as guest, journal() as sock:
+    with bus.connect("member") as connection, Guest(connection) as guest, journal.listening() as log:
         guest.send(FOREIGN)
-        while True:
-            fields = dict(line.split("=", 1) for line in sock.recv(65536).decode().splitlines() if "=" in line)
-            if fields.get("MESSAGE_ID") == ADDRESS_REFUSED:
-                break
+        fields = log.entry(ADDRESS_REFUSED)
         tap.diag(fields["MESSAGE"])
         expected = {"RAWNET_MAC": FOREIGN, "RAWNET_NETWORK": "lab", "RAWNET_LEASE": guest.name, "RAWNET_KIND": "tap",
                     "RAWNET_UID": str(lab.uid_of("member")), "PRIORITY": "5"}  # fmt: skip
