@@ -13,6 +13,7 @@
 #include "helper/kernel/link.h"
 
 #define PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
+#define TAG_LENGTH 4
 /* A new link drops frames until the kernel has activated its queue. */
 #define PATIENCE_USEC UINT64_C(1000000)
 #define TRY_MSEC 5
@@ -106,13 +107,16 @@ static TrialFrame next_frame(int fd, int msec) {
                 struct sockaddr_ll from = {};
                 socklen_t size = sizeof(from);
                 uint8_t bytes[ETH_FRAME_LEN];
+                ssize_t n;
 
                 if (poll(&p, 1, msec) <= 0)
                         return 0;
-                if (recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from,
-                             &size) == ETH_ZLEN &&
+                n = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from,
+                             &size);
+                /* The kernel has moved a tag out of the frame: packet(7), PACKET_AUXDATA. */
+                if ((n == ETH_ZLEN || n == ETH_ZLEN - TAG_LENGTH) &&
                     from.sll_pkttype != PACKET_OUTGOING)
-                        return bytes[ETH_ZLEN - 1];
+                        return bytes[n - 1];
         }
 }
 

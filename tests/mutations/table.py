@@ -42,6 +42,7 @@ YES = "it was opened"
 WRONG = "AssertionError"
 
 # Lines that more than one mutant touches, or that are long.
+NO_TRIAL = ("helper/worker/probe.c", "*features |= PROBE_GUARD_FAILS;", "*features |= IPC_FEATURE_EGRESS;")
 FILTER_SIZE = "7 + ARRAY_SIZE(tags) + 2"  # instructions; lock_filter() asserts it
 ONE_LESS = (PORT, FILTER_SIZE, "6 + ARRAY_SIZE(tags) + 2")
 QUESTIONS = ("service/authorize.c", "#define QUESTIONS_MAX 16u", "#define QUESTIONS_MAX 100000u")
@@ -50,12 +51,12 @@ REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 def guard(name, old, new, pattern, because=OUT, test=SEND):
     """Of the eBPF program. That its own rules are all needed is for tests/unit/test-guard-program.c; these are seen from outside."""
-    return Mutation(f"guard: {name}", [(PROGRAM, old, new)], test, pattern, because)
+    return Mutation(f"guard: {name}", [(PROGRAM, old, new), NO_TRIAL], test, pattern, because)
 
 
 def attached(name, old, new, pattern, because=OUT, test=SEND):
     """Of the places where the programs are, and of the gate."""
-    return Mutation(f"guard: {name}", [(ATTACH, old, new)], test, pattern, because)
+    return Mutation(f"guard: {name}", [(ATTACH, old, new), NO_TRIAL], test, pattern, because)
 
 
 def helper(name, path, old, new, pattern, because):
@@ -90,7 +91,13 @@ MUTATIONS = [
              "deaf silent", f"{ANSWERED}|{SPOKEN}", SILENCE),
     Mutation("guard: a port is open while it learns", [(ATTACH, ".longest = g->learning ? 0 : g->mtu + ETH_HLEN,", ".longest = g->mtu + ETH_HLEN,")],
              "tests/unit/test-guard.c", "test_learning", "test_learning"),
-    Mutation("guard: its options are all on", [(ATTACH, "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0")], SEND, "spoofed", OUT),
+    attached("AntiSpoof=yes is not said", "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0", "spoofed"),
+    # -- the trial at the helper's start finds such a guard as well
+    Mutation("trial: a guard that lets a source pass",
+             [(PROGRAM, "if ((entry->flags & GUARD_ANTI_SPOOF) &&", "if ((entry->flags & GUARD_DROP_OWN) &&")], SEND, "spoofed", "did not work"),
+    Mutation("trial: a guard that lets tags pass",
+             [(PROGRAM, "        if (skb->vlan_present || is_tag(ethernet.type))\n                return GUARD_VLAN_TAG;\n", "")], SEND, "tagged", "did not work"),
+    Mutation("trial: a gate that is open", [(ATTACH, ".policy = NF_DROP};", ".policy = NF_ACCEPT};")], SEND, "spoofed", "did not work"),
     # -- the guard: what the guest and its namespace get
     guard("tagged frames of the wire come in",
           "        if (skb->vlan_present || is_tag(ethernet.type))\n                return drop(skb, number, GUARD_WIRE_VLAN_TAG);\n", "",
