@@ -135,8 +135,8 @@ static int block_signals(sd_event *event) {
 
 static int serve(int listen_fd, const Privilege *privilege, uid_t peer) {
         Server server = {
-                .context = {.privilege = *privilege,
-                            .assume_checksum_trick = arg_assume_checksum_trick},
+                .context = {.job.privilege = *privilege,
+                            .probe.assume_checksum_trick = arg_assume_checksum_trick},
                 .peer_uid = peer,
                 .idle_seconds = arg_idle_seconds,
         };

@@ -11,6 +11,7 @@
  */
 
 #include "helper/child/message.h"
+#include "helper/privilege.h"
 
 /* The child's whole life after fork(). */
 _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent);

@@ -14,10 +14,10 @@ static bool is_host_job(JobKind kind) {
         return kind == JOB_HOST_UP || kind == JOB_HOST_DOWN;
 }
 
-bool pool_opening_vlans(const Pool *pool, uint64_t ret[static POOL_VLAN_WORDS]) {
+bool pool_opening_vlans(const Pool *pool, uint64_t ret[static SWEEP_VLAN_WORDS]) {
         bool any = false;
 
-        memset(ret, 0, POOL_VLAN_WORDS * sizeof(*ret));
+        memset(ret, 0, SWEEP_VLAN_WORDS * sizeof(*ret));
         for (const Worker *w = pool->workers; w; w = w->next) {
                 if (!w->busy || w->pid == 0 || w->vlan == 0)
                         continue;

@@ -52,7 +52,7 @@ typedef struct PoolEvents {
 
 struct Pool {
         sd_event *event;
-        const LeaseContext *context; /* what each worker inherits */
+        const WorkerContext *context; /* what each worker inherits */
         const PoolEvents *events;
         void *data;      /* for events */
         Worker *workers; /* list */
@@ -76,10 +76,8 @@ void pool_refill(Pool *pool);
  * connection in the same place in memory. */
 void pool_forget_connection(Pool *pool, const Connection *connection);
 
-/* Sets bit VID of word VID / 64 for the VLAN of each open in progress, clears all others; returns
- * whether there is one. */
-#define POOL_VLAN_WORDS ((VLAN_ID_MAX + 64) / 64)
-bool pool_opening_vlans(const Pool *pool, uint64_t ret[static POOL_VLAN_WORDS]);
+/* Sets the VLANs of the opens in progress (SweepContext.opening). Returns whether there are any. */
+bool pool_opening_vlans(const Pool *pool, uint64_t ret[static SWEEP_VLAN_WORDS]);
 
 /* Opens with mac=learn that are under way, and learning children that still report to this daemon.
  */

@@ -65,7 +65,7 @@ static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
 /* Another one is due where this one doubted an interface. */
 static void end_sweep(Server *server) {
         server->sweeping = false;
-        if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
+        if (doubts_end(&server->context.sweep.doubts) && !server->sweep_timer &&
             sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC,
                                        DOUBT_USEC, 0, on_sweep_due, server) < 0)
                 log_error("cannot sweep again");
@@ -85,8 +85,9 @@ static void start_due(Server *server) {
         if (server->sweep_wanted && server->ready && server->pool.n_host_jobs == 0 &&
             !server->sweeping) {
                 server->sweep_wanted = false;
-                server->sweep_after_open = pool_opening_vlans(&server->pool, server->sweep.opening);
-                doubts_begin(&server->sweep.doubts);
+                server->sweep_after_open =
+                        pool_opening_vlans(&server->pool, server->context.sweep.opening);
+                doubts_begin(&server->context.sweep.doubts);
                 server->sweeping = pool_start(&server->pool, JOB_SWEEP, NULL, NULL) == 0;
         }
 }
@@ -115,7 +116,7 @@ static void on_settle(void *data) {
 /* --- what rawnetd asks for --- */
 
 static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request) {
-        JobOrder order = {.request = *request, .features = server->context.features};
+        JobOrder order = {.request = *request, .features = server->features};
         NetworkName name;
 
         /* A check has none: rawnetd counts leases for it. */
@@ -173,7 +174,7 @@ static void do_list(Server *server, Connection *connection, const IpcRequest *re
                 if (!connection_send(connection, &reply))
                         return;
         }
-        done.features = server->context.features;
+        done.features = server->features;
         (void)connection_send(connection, &done);
 }
 
@@ -222,17 +223,17 @@ static const ConnectionEvents connection_events = {
 /* A job has made a namespace. Where that was not possible when the kernel was probed, nothing else
  * could be found out either (and what is unknown counts as the worst), so it is probed now. */
 static void on_namespace(Server *server) {
-        if (server->context.features & IPC_FEATURE_USER_NAMESPACE || server->probing)
+        if (server->features & IPC_FEATURE_USER_NAMESPACE || server->probing)
                 return;
-        server->context.quiet_probe = true;
+        server->context.probe.again = true;
         server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;
 }
 
 static void on_probed(Server *server, uint32_t features) {
         IpcReply reply = connection_reply(0, IPC_FEATURES);
-        const bool news = server->probed && server->context.features != features;
+        const bool news = server->probed && server->features != features;
 
-        reply.features = server->context.features = features;
+        reply.features = server->features = features;
         server->probed = true;
         if (news)
                 connections_publish(&server->connections, &reply);
@@ -273,7 +274,7 @@ static void on_report(void *data, Worker *worker, const Report *report) {
                 server->guarding = report->value & SWEEP_LEFT;
                 break;
         case REPORT_DOUBTED:
-                doubts_note(&server->sweep.doubts, report->value, report->file,
+                doubts_note(&server->context.sweep.doubts, report->value, report->file,
                             clock_usec(CLOCK_MONOTONIC));
                 break;
         case REPORT_PROBED:
@@ -293,7 +294,7 @@ static void end_probe(Server *server) {
                 return;
         log_warning(
                 "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick, and refuses Isolation=direct");
-        server->context.features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
+        server->features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }
 
@@ -402,7 +403,7 @@ static const WatchEvents watch_events = {
 static int open_guard_owner(Server *server) {
         int r = netlink_open(&server->guard_owner, NETLINK_NETFILTER);
 
-        server->context.owner_fd = r == 0 ? mnl_socket_get_fd(server->guard_owner.socket) : -1;
+        server->context.job.owner_fd = r == 0 ? mnl_socket_get_fd(server->guard_owner.socket) : -1;
         return r == -EPROTONOSUPPORT ? 0 : r;
 }
 
@@ -410,8 +411,7 @@ int server_start(Server *server, int listen_fd) {
         int r;
 
         server->guarding = true; /* until a sweep says no */
-        server->context.registry = &server->registry;
-        server->context.sweep = &server->sweep;
+        server->context.job.registry = &server->registry;
         server->connections = (Connections){.event = server->event,
                                             .peer_uid = server->peer_uid,
                                             .events = &connection_events,

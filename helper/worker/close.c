@@ -20,7 +20,7 @@ static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal 
         return r;
 }
 
-int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
+int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
         IpcLease lease;
@@ -36,7 +36,7 @@ int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) 
                 r = delete_link(&netlink, id, record_port_name(id, name), ret_refusal);
         if (r == 0) {
                 lease.gone = true;
-                r = report_send(context->report_fd, REPORT_CLOSED, &lease, 0);
+                r = report_send(job->report_fd, REPORT_CLOSED, &lease, 0);
         }
         return r;
 }

@@ -55,17 +55,17 @@ static void set_refusal(IpcReply *reply, int r, const Refusal *refusal) {
 }
 
 /* Each finding is a message; the final reply is the caller's. */
-static int do_check(const LeaseContext *context, const IpcRequest *request, int fd,
-                    Refusal *ret_refusal) {
+static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusal *ret_refusal) {
         _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
         int r;
 
         if (!findings)
                 return -ENOMEM;
-        r = judge_network(context, &request->check, findings, ret_refusal);
+        r = judge_network(job, order->features, &order->request.check, findings, ret_refusal);
         for (size_t i = 0; r == 0 && i < findings->n; i++) {
-                IpcReply reply = {
-                        .version = IPC_VERSION, .type = IPC_FINDING, .serial = request->serial};
+                IpcReply reply = {.version = IPC_VERSION,
+                                  .type = IPC_FINDING,
+                                  .serial = order->request.serial};
 
                 reply.finding = findings->list[i];
                 r = send_reply(fd, &reply, NULL, 0);
@@ -73,8 +73,12 @@ static int do_check(const LeaseContext *context, const IpcRequest *request, int 
         return r;
 }
 
-static int do_request(const LeaseContext *context, JobKind kind, const IpcRequest *request,
-                      int fd) {
+/* spare: as OpenContext.spare. */
+static int do_request(const WorkerContext *context, JobKind kind, const JobOrder *order, int fd,
+                      Child spare) {
+        const IpcRequest *request = &order->request;
+        const JobContext *job = &context->job;
+        const OpenContext open = {order->features, order->n_leases, context->ids, spare};
         IpcReply reply = {.version = IPC_VERSION, .type = IPC_DONE, .serial = request->serial};
         int fds[RAWNET_FDS_MAX], r;
         Refusal refusal = {};
@@ -83,20 +87,20 @@ static int do_request(const LeaseContext *context, JobKind kind, const IpcReques
         switch (kind) {
         case JOB_OPEN:
                 reply.type = IPC_OPENED;
-                r = lease_open(context, &request->open, &reply.lease, fds, &n_fds, &refusal);
+                r = lease_open(job, &open, &request->open, &reply.lease, fds, &n_fds, &refusal);
                 break;
         case JOB_CLOSE:
-                r = lease_close(context, request->lease, &refusal);
+                r = lease_close(job, request->lease, &refusal);
                 break;
         case JOB_STATISTICS:
                 reply.type = IPC_STATISTICS;
-                r = lease_statistics(context, request->lease, reply.statistics, &refusal);
+                r = lease_statistics(request->lease, reply.statistics, &refusal);
                 break;
         case JOB_CHECK:
-                r = do_check(context, request, fd, &refusal);
+                r = do_check(job, order, fd, &refusal);
                 break;
         case JOB_HOST_UP:
-                r = host_leg_up(context->owner_fd, &request->host, &refusal);
+                r = host_leg_up(job->owner_fd, &request->host, &refusal);
                 break;
         case JOB_HOST_DOWN:
                 r = host_leg_down(&request->host, &refusal);
@@ -109,12 +113,11 @@ static int do_request(const LeaseContext *context, JobKind kind, const IpcReques
                 set_refusal(&reply, r, &refusal);
         r = send_reply(fd, &reply, fds, n_fds);
         if (r == 0)
-                r = report_send(context->report_fd, REPORT_ANSWERED, NULL, 0);
+                r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
         return r;
 }
 
-static int do_sweep(const LeaseContext *context, Refusal *ret_refusal) {
-        const SweepScope *scope = context->sweep;
+static int do_sweep(const JobContext *job, const SweepContext *sweep, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         bool left = true;
         int r, legs;
@@ -122,27 +125,35 @@ static int do_sweep(const LeaseContext *context, Refusal *ret_refusal) {
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r < 0)
                 return r;
-        legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd, ret_refusal);
+        legs = host_leg_sweep(&netlink, &sweep->doubts, job->report_fd, ret_refusal);
         /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
-        r = shared_sweep(&netlink, context->owner_fd, context->registry, scope->opening, &left,
+        r = shared_sweep(&netlink, job->owner_fd, job->registry, sweep->opening, &left,
                          ret_refusal);
         if (r == 0)
-                r = report_send(context->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
+                r = report_send(job->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
         return r != 0 ? r : legs;
 }
 
-static int do_own(const LeaseContext *context, JobKind kind) {
+static int do_own(const WorkerContext *context, JobKind kind) {
         Refusal refusal = {};
         int r;
 
-        if (kind == JOB_PROBE) {
-                r = probe_run(context);
-        } else if (kind == JOB_SCAN) {
-                r = scan_leases(context, &refusal);
-        } else if (kind == JOB_LEARNING) {
-                r = scan_learning(context, &refusal);
-        } else {
-                r = do_sweep(context, &refusal);
+        switch (kind) {
+        case JOB_PROBE:
+                r = probe_run(&context->job, &context->probe);
+                break;
+        case JOB_SCAN:
+                r = scan_leases(&context->job, &refusal);
+                break;
+        case JOB_LEARNING:
+                r = scan_learning(&context->job, &refusal);
+                break;
+        case JOB_SWEEP:
+                r = do_sweep(&context->job, &context->sweep, &refusal);
+                break;
+        default:
+                r = -EINVAL;
+                break;
         }
         if (r > 0)
                 log_warning("%s", refusal.text);
@@ -192,45 +203,43 @@ static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
         return 0;
 }
 
-static int do_ahead(LeaseContext *context, int order_fd) {
+/* The child first: it makes its namespace while the worker waits for the order. */
+static int do_ahead(const WorkerContext *context, int order_fd) {
         int connection_fd = -1, r;
         JobOrder order;
+        Child spare;
 
-        r = child_start(&context->privilege, &context->spare);
+        r = child_start(&context->job.privilege, &spare);
         if (r == 0)
                 r = receive_order(order_fd, &order, &connection_fd);
         if (r < 0)
                 return r;
         /* It may have died while it waited, or failed for a reason of long ago. */
-        child_drop_if_gone(&context->spare);
-        context->n_leases = order.n_leases;
-        context->features = order.features;
-        return do_request(context, JOB_OPEN, &order.request, connection_fd);
+        child_drop_if_gone(&spare);
+        return do_request(context, JOB_OPEN, &order, connection_fd, spare);
 }
 
-_Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent) {
-        int connection_fd = job->connection_fd, report_fd = job->report_fd,
-            order_fd = job->order_fd, r;
-        LeaseContext context = *of_daemon;
-        int *const keep[] = {&connection_fd, &report_fd, &order_fd, &context.owner_fd};
+_Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent) {
+        int connection_fd = job->connection_fd, order_fd = job->order_fd, r;
+        WorkerContext context = *of_daemon;
+        int *const keep[] = {&connection_fd, &context.job.report_fd, &order_fd,
+                             &context.job.owner_fd};
         sigset_t none;
 
+        context.job.report_fd = job->report_fd;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
         if (r == 0)
                 r = keep_only(keep, ARRAY_SIZE(keep));
         if (r == 0) {
-                context.report_fd = report_fd;
-                context.spare.socket_fd = -1;
-                if (order_fd >= 0) {
+                if (order_fd >= 0)
                         r = do_ahead(&context, order_fd);
-                } else if (job->order) {
-                        context.n_leases = job->order->n_leases;
-                        r = do_request(&context, job->kind, &job->order->request, connection_fd);
-                } else {
+                else if (job->order)
+                        r = do_request(&context, job->kind, job->order, connection_fd,
+                                       (Child){.socket_fd = -1});
+                else
                         r = do_own(&context, job->kind);
-                }
         }
         if (r < 0)
                 log_warning("worker: %s", strerror(-r));

@@ -39,4 +39,4 @@ typedef struct Job {
 } Job;
 
 /* A worker's whole life after fork(). */
-_Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent);
+_Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent);

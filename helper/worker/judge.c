@@ -20,7 +20,8 @@
 #define ETHERNET_MTU 1500u
 
 typedef struct Judge {
-        const LeaseContext *context;
+        const JobContext *job;
+        const OpenContext open; /* of the ports that are rehearsed */
         const IpcCheck *request;
         Network network;
         uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
@@ -154,7 +155,7 @@ static void note_owner(const Vlans *vlans) {
 
 /* Does an exclusive lease have the VLAN? Its interface is in the lease's namespace. */
 static bool is_exclusively_leased(Judge *judge) {
-        const Registry *registry = judge->context->registry;
+        const Registry *registry = judge->job->registry;
 
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const IpcLease *lease = &registry->entries[i].lease;
@@ -295,14 +296,14 @@ static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddres
                 open.mac = *mac;
         r = terms_open(network_file_load_wait, &open, &network, ret_refusal);
         if (r == 0)
-                r = validate_open(judge->context, &open, &plan, ret_refusal);
+                r = validate_open(&judge->open, &open, &plan, ret_refusal);
         if (r != 0)
                 return r;
         plan.lower_mtu = wire_mtu(judge);
         plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
         if (kind == KIND_TAP)
                 plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
-        r = rehearse(judge->context, &plan, &entered, ret_refusal);
+        r = rehearse(judge->job, &plan, &entered, ret_refusal);
         judge->no_namespace = judge->no_namespace || !entered;
         return r;
 }
@@ -333,7 +334,7 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
                 findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
         /* Isolation=direct is for ports with vnet-hdr alone. Where the kernel could not be probed, an
          * open is refused it, but not for what the kernel is: it is probed now. */
-        if (r != 0 || !direct || !(judge->context->features & IPC_FEATURE_USER_NAMESPACE))
+        if (r != 0 || !direct || !(judge->open.features & IPC_FEATURE_USER_NAMESPACE))
                 return;
         r = try_port(judge, kind, true, mac, &refusal);
         if (r < 0)
@@ -409,9 +410,10 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
         return r;
 }
 
-int judge_network(const LeaseContext *context, const IpcCheck *request, Findings *ret,
+int judge_network(const JobContext *job, uint32_t features, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal) {
-        Judge judge = {.context = context, .request = request, .findings = ret};
+        Judge judge = {
+                .job = job, .open = {.features = features}, .request = request, .findings = ret};
         int r;
 
         *ret = (Findings){.network = request->network, .kinds = request->kinds};

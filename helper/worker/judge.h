@@ -16,7 +16,7 @@
 #include "helper/worker/context.h"
 #include "helper/worker/findings.h"
 
-/* Returns 0 with all findings; RAWNET_NO_SUCH_NETWORK, RAWNET_INVALID_ARGS, or RAWNET_NETWORK_BUSY
+/* features: IPC_FEATURE_*. Returns 0 with all findings; RAWNET_NO_SUCH_NETWORK, RAWNET_INVALID_ARGS, or RAWNET_NETWORK_BUSY
  * (its file is being written), with none; or -errno. */
-int judge_network(const LeaseContext *context, const IpcCheck *request, Findings *ret,
+int judge_network(const JobContext *job, uint32_t features, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal);

@@ -117,14 +117,14 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 }
 
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
-static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netlink, Child *spare,
-                    IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
-                    Refusal *ret_refusal) {
+static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *plan,
+                    Netlink *netlink, Child *spare, IpcLease *ret_lease, int *ret_fds,
+                    size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
         /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
-        r = lease_ids_take(context->ids, netlink, &plan->lease.id, ret_refusal);
+        r = lease_ids_take(open->ids, netlink, &plan->lease.id, ret_refusal);
         if (r == 0)
                 r = choose_mac(plan, netlink, ret_refusal);
         if (r != 0)
@@ -133,14 +133,14 @@ static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netli
         /* Where none was made ahead: the namespace is half of the work, and is made while the
          * host's side is looked at. */
         if (child.socket_fd < 0)
-                r = child_start(&plan->privilege, &child);
+                r = child_start(&job->privilege, &child);
         if (r < 0)
                 return r;
         spare->socket_fd = -1;
-        r = find_lower(plan, netlink, context->owner_fd, ret_parent, ret_refusal);
+        r = find_lower(plan, netlink, job->owner_fd, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(plan, netlink, &child, context->report_fd, ret_lease, ret_fds,
-                               ret_n_fds, ret_refusal);
+                r = talk_child(plan, netlink, &child, job->report_fd, ret_lease, ret_fds, ret_n_fds,
+                               ret_refusal);
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next
          * try. */
@@ -172,25 +172,26 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
         return r;
 }
 
-int lease_open(const LeaseContext *context, const IpcOpen *request, IpcLease *ret_lease,
-               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
+int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+               IpcLease *ret_lease, int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds,
+               Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
-        Child spare = context->spare;
+        Child spare = open->spare;
         LinkInfo parent = {};
         LeasePlan plan;
         int r;
 
-        r = validate_open(context, request, &plan, ret_refusal);
+        r = validate_open(open, request, &plan, ret_refusal);
         if (r != 0)
                 return r;
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r < 0)
                 return r;
         for (;;) {
-                r = try_open(context, &plan, &netlink, &spare, ret_lease, ret_fds, ret_n_fds,
+                r = try_open(job, open, &plan, &netlink, &spare, ret_lease, ret_fds, ret_n_fds,
                              &parent, ret_refusal);
                 if (r == 0) {
-                        r = report_lease(context->report_fd, ret_lease, plan.lower, plan.lower_mtu);
+                        r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)
                                 return 0;
                         fd_pass_close_all(ret_fds, *ret_n_fds);

@@ -143,14 +143,14 @@ static int has_vlan(Netlink *netlink) {
 
 /* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
  * worst and probes again. */
-static int probe_namespace(const LeaseContext *context, uint32_t *features) {
+static int probe_namespace(const ProbeContext *probe, uint32_t *features) {
         _cleanup_netlink_ Netlink netlink = {};
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r < 0)
                 return r;
-        if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
+        if (!probe->assume_checksum_trick && !has_checksum_trick(&netlink))
                 *features &= ~IPC_FEATURE_CHECKSUM_TRICK;
         if (access(PORT_FILTER_LIMIT, F_OK) == 0 || errno != ENOENT)
                 *features |= IPC_FEATURE_FILTER_LIMIT;
@@ -165,23 +165,23 @@ static int probe_namespace(const LeaseContext *context, uint32_t *features) {
         return 0;
 }
 
-int probe_run(const LeaseContext *context) {
+int probe_run(const JobContext *job, const ProbeContext *probe) {
         uint32_t features = IPC_FEATURE_CHECKSUM_TRICK;
         Refusal refusal = {};
         int r;
 
         if (access("/dev/vhost-net", R_OK | W_OK) == 0)
                 features |= IPC_FEATURE_VHOST_NET;
-        r = privilege_enter_lease(&context->privilege, &refusal);
+        r = privilege_enter_lease(&job->privilege, &refusal);
         if (r < 0)
                 return r;
-        if (r > 0 && !context->quiet_probe)
+        if (r > 0 && !probe->again)
                 log_warning("%s", refusal.text);
         if (r == 0) {
                 features |= IPC_FEATURE_USER_NAMESPACE;
-                r = probe_namespace(context, &features);
+                r = probe_namespace(probe, &features);
                 if (r < 0)
                         return r;
         }
-        return report_send(context->report_fd, REPORT_PROBED, NULL, features);
+        return report_send(job->report_fd, REPORT_PROBED, NULL, features);
 }

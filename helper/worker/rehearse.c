@@ -9,8 +9,7 @@
 #include "helper/report.h"
 #include "helper/worker/parent.h"
 
-int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
-             Refusal *ret_refusal) {
+int rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;
         IpcLease lease;
         size_t n_fds = 0;
@@ -22,15 +21,15 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         /* Nobody else is on its wire. */
         plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
-        r = child_start(&context->privilege, &child);
+        r = child_start(&job->privilege, &child);
         if (r < 0)
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
         *ret_entered = r == 0;
         if (r == 0)
-                r = report_send(context->report_fd, REPORT_NAMESPACE, NULL, 0);
+                r = report_send(job->report_fd, REPORT_NAMESPACE, NULL, 0);
         if (r == 0)
-                r = child_go(&child, plan, context->report_fd, -1);
+                r = child_go(&child, plan, job->report_fd, -1);
         if (r == 0)
                 r = child_hear(&child, CHILD_DONE, &lease, fds, &n_fds, ret_refusal);
         /* Not left to the end of this process: closing one takes the kernel 16 ms, and what is not

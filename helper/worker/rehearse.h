@@ -14,4 +14,4 @@
 /* Sets plan->rehearsal and what a lease would get: an id, an address. *ret_entered: the child got its
  * namespace. Returns 0; the refusal that an open gets, which may not name the network yet; or
  * -errno. */
-int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal);
+int rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal);

@@ -104,7 +104,7 @@ static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */
-static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
+static int look_at(const JobContext *job, Netlink *netlink, uint32_t id, bool *whole,
                    Refusal *ret_refusal) {
         Refusal refusal = {};
         IpcLease lease;
@@ -123,10 +123,10 @@ static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, b
                 r = delete_port(netlink, id, &refusal);
         if (r > 0)
                 *ret_refusal = refusal;
-        return r == 0 ? report_lease(context->report_fd, &lease, lower.index, lower.mtu) : r;
+        return r == 0 ? report_lease(job->report_fd, &lease, lower.index, lower.mtu) : r;
 }
 
-int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
+int scan_leases(const JobContext *job, Refusal *ret_refusal) {
         _cleanup_(id_list_done) IdList list = {};
         _cleanup_netlink_ Netlink netlink = {};
         bool whole;
@@ -136,25 +136,24 @@ int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
         if (r == 0)
                 r = list_ids(&netlink, &list, &whole, ret_refusal);
         if (r == 0)
-                r = add_known(&list, context->registry);
+                r = add_known(&list, job->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = look_at(context, &netlink, list.ids[i], &whole, ret_refusal);
-        return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL,
-                                    whole ? SCAN_WHOLE : 0)
+                r = look_at(job, &netlink, list.ids[i], &whole, ret_refusal);
+        return r == 0 ? report_send(job->report_fd, REPORT_SCANNED, NULL, whole ? SCAN_WHOLE : 0)
                       : r;
 }
 
-int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
+int scan_learning(const JobContext *job, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         bool whole = true; /* of no interest: these were readable before */
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                const IpcLease *lease = &context->registry->entries[i].lease;
+        for (size_t i = 0; r == 0 && i < job->registry->n_entries; i++) {
+                const IpcLease *lease = &job->registry->entries[i].lease;
 
                 if (ipc_lease_learns(lease))
-                        r = look_at(context, &netlink, lease->id, &whole, ret_refusal);
+                        r = look_at(job, &netlink, lease->id, &whole, ret_refusal);
         }
         return r;
 }

@@ -42,8 +42,7 @@ static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_lin
         return r;
 }
 
-int lease_statistics(const LeaseContext *context, uint32_t id,
-                     uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal) {
+int lease_statistics(uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
         IpcLease lease;

@@ -3,8 +3,7 @@
 
 /* A lease's counters. */
 
-#include "helper/worker/context.h"
+#include "common/ipc.h"
 
 /* The port's counters, turned to the guest's side: what it received is rx. */
-int lease_statistics(const LeaseContext *context, uint32_t id,
-                     uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal);
+int lease_statistics(uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal);

@@ -101,11 +101,11 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
                 request->network, mac_format(&request->mac, mac));
 }
 
-static int check_kernel(const LeaseContext *context, const Network *network, const IpcOpen *request,
+static int check_kernel(const OpenContext *open, const Network *network, const IpcOpen *request,
                         Isolation isolation, Refusal *ret_refusal) {
         /* What was missing at the start a module may have brought since: a device is looked at once
          * more, and that a hook of nf_tables is missing the child will say (guard.c). */
-        if (request->vhost && !(context->features & IPC_FEATURE_VHOST_NET) &&
+        if (request->vhost && !(open->features & IPC_FEATURE_VHOST_NET) &&
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
@@ -114,7 +114,7 @@ static int check_kernel(const LeaseContext *context, const Network *network, con
                         request->network);
         /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
          * tag. */
-        if (isolation == ISOLATION_DIRECT && (context->features & IPC_FEATURE_CHECKSUM_TRICK))
+        if (isolation == ISOLATION_DIRECT && (open->features & IPC_FEATURE_CHECKSUM_TRICK))
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
                         "network %s: Isolation=direct needs a kernel that does not complete "
@@ -125,24 +125,22 @@ static int check_kernel(const LeaseContext *context, const Network *network, con
         return 0;
 }
 
-static GuardShape shape_of(const LeaseContext *context, const IpcOpen *request,
-                           Isolation isolation) {
+static GuardShape shape_of(const OpenContext *open, const IpcOpen *request, Isolation isolation) {
         if (request->kind == KIND_PACKET)
                 return isolation == ISOLATION_DIRECT ? GUARD_DIRECT : GUARD_PACKET;
-        return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+        return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
 }
 
-int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan *ret,
+int validate_open(const OpenContext *open, const IpcOpen *request, LeasePlan *ret,
                   Refusal *ret_refusal) {
         LeasePlan plan = {
                 .mac_mode = (IpcMacMode)request->mac_mode,
                 .queues = request->queues,
                 .vhost = request->vhost,
-                .checksum_trick = context->features & IPC_FEATURE_CHECKSUM_TRICK,
+                .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
                 /* A packet socket's filter is locked. */
                 .limits_filters =
-                        request->kind == KIND_TAP && context->features & IPC_FEATURE_FILTER_LIMIT,
-                .privilege = context->privilege,
+                        request->kind == KIND_TAP && open->features & IPC_FEATURE_FILTER_LIMIT,
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };
         LeaseKind kind = (LeaseKind)request->kind;
@@ -153,17 +151,17 @@ int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
-                r = check_kernel(context, &plan.network, request, isolation, ret_refusal);
+                r = check_kernel(open, &plan.network, request, isolation, ret_refusal);
         if (r != 0)
                 return r;
-        if (context->n_leases >= plan.network.max_leases)
+        if (open->n_leases >= plan.network.max_leases)
                 return refuse(
                         ret_refusal, RAWNET_QUOTA_EXCEEDED,
                         "network %s has %zu of at most %u leases; close one of them (rawnetctl "
                         "list), or ask an administrator to raise MaxLeases= in %s",
-                        request->network, context->n_leases, plan.network.max_leases,
+                        request->network, open->n_leases, plan.network.max_leases,
                         plan.network.path);
-        plan.shape = shape_of(context, request, isolation);
+        plan.shape = shape_of(open, request, isolation);
         plan.lease = (IpcLease){.uid = request->uid,
                                 .kind = kind,
                                 .isolation = isolation,

@@ -196,7 +196,7 @@ MUTATIONS = [
     Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
     Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;", "server->probing = false;")],
              CHECK, "allowed_again", "TimeoutError"),
-    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->context, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
+    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
              [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
@@ -327,7 +327,7 @@ MUTATIONS = [
           "|| user == 0)", "|| user >= 0)", "stranger_who_could another_user stranger_listens", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
-             [(VALIDATE, "return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
+             [(VALIDATE, "return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
     # The shortcut is before the veth that completes, so a packet lease has none on such a kernel: seen by its rules, and by what gets out.
     *(Mutation(f"trick: a packet lease has the shortcut all the same, {how}",

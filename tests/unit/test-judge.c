@@ -121,9 +121,9 @@ int __wrap_host_leg_look(_unused_ Netlink *netlink, _unused_ const Network *netw
         return fault_due("host_leg_look", ENOBUFS) ? -ENOBUFS : 0;
 }
 
-int __wrap_rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
+int __wrap_rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered,
                     Refusal *ret_refusal);
-int __wrap_rehearse(_unused_ const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
+int __wrap_rehearse(_unused_ const JobContext *job, LeasePlan *plan, bool *ret_entered,
                     Refusal *ret_refusal) {
         const char *no =
                 plan->shape == GUARD_DIRECT ? host.no_direct : host.no_port[plan->lease.kind];
@@ -182,14 +182,14 @@ static void set_vlans(uint16_t first, uint16_t last) {
 }
 
 static int judge(const char *network) {
-        const LeaseContext context = {.features = host.features, .registry = &registry};
+        const JobContext job = {.registry = &registry};
         IpcCheck request = {.kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)};
         Refusal refusal = {};
         int r;
 
         put_text(request.network, sizeof(request.network), network);
         memset(&found, 0xaa, sizeof(found));
-        r = judge_network(&context, &request, &found, &refusal);
+        r = judge_network(&job, host.features, &request, &found, &refusal);
         assert_int_equal(r, r > 0 ? (int)refusal.error : r);
         for (size_t i = 0; r == 0 && i < found.n; i++)
                 assert_int_equal(ipc_finding_check(&found.list[i]), 0);

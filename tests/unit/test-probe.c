@@ -101,10 +101,11 @@ int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease
 }
 
 static int probe(void) {
-        const LeaseContext context = {.assume_checksum_trick = true, .report_fd = -1};
+        const JobContext job = {.report_fd = -1};
+        const ProbeContext assuming = {.assume_checksum_trick = true};
 
         kernel.wire = kernel.reported = false;
-        return probe_run(&context);
+        return probe_run(&job, &assuming);
 }
 
 static void test_features(_unused_ void **state) {
