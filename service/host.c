@@ -81,10 +81,7 @@ static void on_done(void *userdata, const IpcReply *reply, const int *fds, size_
                 r = sd_bus_reply_method_return(request->message, "s", request->host.interface);
         else if (!request->caller_gone)
                 r = sd_bus_reply_method_return(request->message, NULL);
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+        request_finish(request, r);
 }
 
 static int call_helper(Request *request, IpcRequest *wire, Refusal *ret) {
