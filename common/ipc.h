@@ -243,6 +243,15 @@ typedef struct IpcReply {
         };
 } IpcReply;
 
+/* A reply of the given type to serial, everything else zero. */
+IpcReply ipc_reply(uint64_t serial, IpcReplyType type);
+/* IPC_REFUSED, with this refusal. */
+IpcReply ipc_reply_refused(uint64_t serial, const Refusal *refusal);
+/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut where
+ * it is too long. detail and vlan are the caller's to set. */
+IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char *where,
+                       uint8_t kinds, const Refusal *refusal);
+
 /* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums
  * and counts in range, everything that the operation does not use zero? size is what was received.
  * 0 or -EBADMSG. Pure functions, fuzz targets. */

@@ -119,19 +119,6 @@ static int append_finding(sd_bus_message *m, const IpcFinding *finding) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static IpcFinding finding_of(FindingSeverity severity, FindingTopic topic, const char *where,
-                             unsigned kinds, const Refusal *refusal) {
-        IpcFinding finding = {.error = refusal->error,
-                              .kernel_errno = refusal->kernel_errno,
-                              .severity = (uint8_t)severity,
-                              .topic = (uint8_t)topic,
-                              .kinds = (uint8_t)kinds};
-
-        snprintf(finding.where, sizeof(finding.where), "%s", where);
-        memcpy(finding.text, refusal->text, sizeof(finding.text));
-        return finding;
-}
-
 static int begin_reply(Request *request) {
         int r;
 
@@ -158,8 +145,8 @@ static const CheckUse check_use = {add_finding, send_reply};
 
 /* A network file that is no good needs no helper to say so. */
 static int reply_bad_file(Request *request, const char *path, const Refusal *refusal) {
-        const IpcFinding finding = finding_of(FINDING_ERROR, FINDING_FILE, path,
-                                              KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
+        const IpcFinding finding = ipc_finding(FINDING_ERROR, FINDING_FILE, path,
+                                               KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
         int r;
 
         r = begin_reply(request);
@@ -183,7 +170,7 @@ static int append_quota(Request *request, const Network *network) {
         r = quota_check(request, network, &refusal);
         if (r <= 0)
                 return r;
-        finding = finding_of(FINDING_BUSY, FINDING_LEASES, "", network->kinds, &refusal);
+        finding = ipc_finding(FINDING_BUSY, FINDING_LEASES, "", (uint8_t)network->kinds, &refusal);
         return append_finding(request->findings, &finding);
 }
 

@@ -5,14 +5,14 @@
 #include "common/log.h"
 
 static void publish_lease(const News *news, const IpcLease *lease) {
-        IpcReply reply = connection_reply(0, IPC_LEASE);
+        IpcReply reply = ipc_reply(0, IPC_LEASE);
 
         reply.lease = *lease;
         connections_publish(news->connections, &reply);
 }
 
 static void publish_end(const News *news, const IpcLease *lease, IpcEndReason reason) {
-        IpcReply reply = connection_reply(0, IPC_ENDED);
+        IpcReply reply = ipc_reply(0, IPC_ENDED);
 
         reply.lease.id = lease->id;
         reply.reason = reason;

@@ -164,11 +164,11 @@ static void do_host_down(Server *server, Connection *connection, const IpcReques
 }
 
 static void do_list(Server *server, Connection *connection, const IpcRequest *request) {
-        IpcReply done = connection_reply(request->serial, IPC_DONE);
+        IpcReply done = ipc_reply(request->serial, IPC_DONE);
 
         connection_subscribe(connection);
         for (size_t i = 0; i < server->registry.n_entries; i++) {
-                IpcReply reply = connection_reply(request->serial, IPC_LEASE);
+                IpcReply reply = ipc_reply(request->serial, IPC_LEASE);
 
                 reply.lease = server->registry.entries[i].lease;
                 if (!connection_send(connection, &reply))
@@ -180,7 +180,7 @@ static void do_list(Server *server, Connection *connection, const IpcRequest *re
 
 /* The answer does not wait for the sweep, which runs once no host interface is being made. */
 static void do_host_sweep(Server *server, Connection *connection, const IpcRequest *request) {
-        const IpcReply done = connection_reply(request->serial, IPC_DONE);
+        const IpcReply done = ipc_reply(request->serial, IPC_DONE);
 
         server->sweep_wanted = true;
         (void)connection_send(connection, &done);
@@ -230,7 +230,7 @@ static void on_namespace(Server *server) {
 }
 
 static void on_probed(Server *server, uint32_t features) {
-        IpcReply reply = connection_reply(0, IPC_FEATURES);
+        IpcReply reply = ipc_reply(0, IPC_FEATURES);
         const bool news = server->probed && server->features != features;
 
         reply.features = server->features = features;

@@ -243,17 +243,10 @@ static int list_link(const struct nlmsghdr *m, void *data) {
         LinkList *list = data;
         int r;
 
-        if (list->n == list->n_allocated) {
-                size_t n = list->n_allocated ? list->n_allocated * 2 : 16;
-                LinkInfo *links = reallocarray(list->links, n, sizeof(*links));
-
-                if (!links)
-                        return MNL_CB_ERROR;
-                list->links = links;
-                list->n_allocated = n;
-        }
+        r = GROW_ARRAY(list->links, list->n, list->n_allocated);
         /* A list with a link left out is none: what is not in it would count as unused. */
-        r = parse_link(m, &list->links[list->n]);
+        if (r == 0)
+                r = parse_link(m, &list->links[list->n]);
         if (r < 0) {
                 errno = -r;
                 return MNL_CB_ERROR;

@@ -2,13 +2,13 @@
 
 #include "helper/worker/host-interface.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/terms.h"
+#include "helper/kernel/sysctl.h"
 #include "helper/worker/lease.h"
 #include "helper/worker/parent.h"
 #include "helper/report.h"
@@ -69,43 +69,16 @@ static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusa
         return r;
 }
 
-/* The request against the file as it is now. */
-static int validate(const IpcHost *request, Network *ret, Refusal *ret_refusal) {
-        IpcHost terms = *request;
-        Network network;
-        int r;
-
-        r = terms_host(network_file_load_wait, &terms, &network, ret_refusal);
-        if (r != 0)
-                return r;
-        if (memcmp(&terms, request, sizeof(terms)) != 0)
-                return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
-                              "network %s: %s was changed while the request was being authorized; "
-                              "try again",
-                              network.name, network.path);
-        r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
-        if (r != 0)
-                return r;
-        *ret = network;
-        return 0;
-}
-
 /* An ordinary interface of the host takes addresses and routes from whoever sends it router
  * advertisements, here any guest: what is on this one is up to the administrator's network manager,
- * which switches it on for itself. CAP_NET_ADMIN may write there (net/sysctl_net.c,
- * net_ctl_permissions()) unless /proc/sys is read-only; the value stays when the interface is
- * renamed. */
+ * which switches it on for itself. The setting stays when the interface is renamed. */
 static void ignore_advertisements(const char *name) {
-        char path[sizeof("/proc/sys/net/ipv6/conf//accept_ra") + IFNAMSIZ];
-        _cleanup_close_ int fd = -1;
+        int r = sysctl_write_ipv6(name, "accept_ra", 0);
 
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 && errno == ENOENT) /* no IPv6 */
-                return;
-        if (fd < 0 || write(fd, "0", 1) < 0)
+        /* Without IPv6 there is no such file. */
+        if (r < 0 && r != -ENOENT)
                 log_warning("host interface %s: cannot switch router advertisements off: %s", name,
-                            strerror(errno));
+                            strerror(-r));
 }
 
 /* Under a name of its own first, the file's name last: whatever has that name is a leg to the end,
@@ -276,7 +249,9 @@ int host_leg_up(int owner_fd, const IpcHost *request, Refusal *ret_refusal) {
         Network network;
         int r;
 
-        r = validate(request, &network, ret_refusal);
+        r = terms_confirm_host(request, &network, ret_refusal);
+        if (r == 0)
+                r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
         if (r != 0)
                 return r;
         r = netlink_open(&netlink, NETLINK_ROUTE);

@@ -39,21 +39,6 @@ static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fd
         }
 }
 
-/* A fatal error is told to the caller too: it names the step that a person can look at. */
-static void set_refusal(IpcReply *reply, int r, const Refusal *refusal) {
-        Refusal fatal = {};
-
-        if (r < 0) {
-                refuse_errno(&fatal, r, "rawnet-helper could not do it");
-                refusal = &fatal;
-        }
-        reply->type = IPC_REFUSED;
-        reply->lease = (IpcLease){};
-        reply->refusal.error = refusal->error;
-        reply->refusal.kernel_errno = refusal->kernel_errno;
-        memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
-}
-
 /* Each finding is a message; the final reply is the caller's. */
 static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusal *ret_refusal) {
         _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
@@ -63,9 +48,7 @@ static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusa
                 return -ENOMEM;
         r = judge_network(job, order->features, &order->request.check, findings, ret_refusal);
         for (size_t i = 0; r == 0 && i < findings->n; i++) {
-                IpcReply reply = {.version = IPC_VERSION,
-                                  .type = IPC_FINDING,
-                                  .serial = order->request.serial};
+                IpcReply reply = ipc_reply(order->request.serial, IPC_FINDING);
 
                 reply.finding = findings->list[i];
                 r = send_reply(fd, &reply, NULL, 0);
@@ -79,7 +62,7 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
         const IpcRequest *request = &order->request;
         const JobContext *job = &context->job;
         const OpenContext open = {order->features, order->n_leases, context->ids, spare};
-        IpcReply reply = {.version = IPC_VERSION, .type = IPC_DONE, .serial = request->serial};
+        IpcReply reply = ipc_reply(request->serial, IPC_DONE);
         int fds[RAWNET_FDS_MAX], r;
         Refusal refusal = {};
         size_t n_fds = 0;
@@ -109,8 +92,11 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
                 r = -EINVAL;
                 break;
         }
-        if (r != 0)
-                set_refusal(&reply, r, &refusal);
+        /* A fatal error is told to the caller, too: it names what a person can look at. */
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                reply = ipc_reply_refused(request->serial, &refusal);
         r = send_reply(fd, &reply, fds, n_fds);
         if (r == 0)
                 r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);

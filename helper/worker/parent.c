@@ -42,14 +42,19 @@ static int check_free(const Network *network, const LinkInfo *link, const char *
                       link->name);
 }
 
+static int refuse_link(const Network *network, const LinkInfo *link, const char *what,
+                       const char *why, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network %s: its %s %s is %s in Parent=", network->name, what, link->name,
+                      why);
+}
+
 static int check_ethernet(const Network *network, const LinkInfo *link, const char *what,
                           Refusal *ret_refusal) {
         if (link->hardware == ARPHRD_ETHER)
                 return 0;
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network %s: its %s %s is not an Ethernet interface; name a wired one "
-                      "in Parent=",
-                      network->name, what, link->name);
+        return refuse_link(network, link, what, "not an Ethernet interface; name a wired one",
+                           ret_refusal);
 }
 
 static int check_wired(const Network *network, const LinkInfo *link, const char *what,
@@ -58,10 +63,10 @@ static int check_wired(const Network *network, const LinkInfo *link, const char 
 
         if (r <= 0)
                 return r;
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network %s: its %s %s is a wireless station, which carries one MAC "
-                      "address only; name a wired interface in Parent=",
-                      network->name, what, link->name);
+        return refuse_link(network, link, what,
+                           "a wireless station, which carries one MAC address only; name a wired "
+                           "interface",
+                           ret_refusal);
 }
 
 static int check_up(const Network *network, const LinkInfo *link, const char *what,

@@ -17,18 +17,10 @@ static void id_list_done(IdList *list) {
 }
 
 static void add_id(IdList *list, uint32_t id) {
-        if (list->n == list->n_allocated) {
-                size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
-                uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
-
-                if (!ids) {
-                        list->failed = -ENOMEM;
-                        return;
-                }
-                list->ids = ids;
-                list->n_allocated = n;
-        }
-        list->ids[list->n++] = id;
+        if (GROW_ARRAY(list->ids, list->n, list->n_allocated) < 0)
+                list->failed = -ENOMEM;
+        else
+                list->ids[list->n++] = id;
 }
 
 static void collect(uint32_t nsid, void *data) {

@@ -188,15 +188,8 @@ static int collect_shared(const LinkInfo *info, void *data) {
 
         if (!taken_over && !shared_is_ours(info))
                 return 0;
-        if (sweep->n == sweep->n_allocated) {
-                size_t n = sweep->n_allocated ? sweep->n_allocated * 2 : 16;
-                Shared *shared = reallocarray(sweep->shared, n, sizeof(*shared));
-
-                if (!shared)
-                        return -ENOMEM;
-                sweep->shared = shared;
-                sweep->n_allocated = n;
-        }
+        if (GROW_ARRAY(sweep->shared, sweep->n, sweep->n_allocated) < 0)
+                return -ENOMEM;
         sweep->shared[sweep->n++] = (Shared){*info, .taken_over = taken_over};
         return 0;
 }

@@ -8,22 +8,6 @@
 #include "common/clock.h"
 #include "common/terms.h"
 
-/* rawnetd says what polkit was asked about; the file may have been edited since. */
-static int read_network(const IpcOpen *request, Network *ret, Refusal *ret_refusal) {
-        IpcOpen terms = *request;
-        int r;
-
-        r = terms_open(network_file_load_wait, &terms, ret, ret_refusal);
-        if (r != 0)
-                return r;
-        if (memcmp(&terms, request, sizeof(terms)) == 0)
-                return 0;
-        return refuse(
-                ret_refusal, RAWNET_ACCESS_DENIED,
-                "network %s: %s was changed while the request was being authorized; try again",
-                request->network, ret->path);
-}
-
 static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
         for (size_t i = 0; i < prefixes->n; i++)
                 if (memcmp(&prefixes->prefix[i], prefix, sizeof(*prefix)) == 0)
@@ -147,7 +131,7 @@ int validate_open(const OpenContext *open, const IpcOpen *request, LeasePlan *re
         Isolation isolation = (Isolation)request->isolation;
         int r;
 
-        r = read_network(request, &plan.network, ret_refusal);
+        r = terms_confirm_open(request, &plan.network, ret_refusal);
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)

@@ -2,8 +2,6 @@
 
 #include "helper/worker/vlan-harden.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
@@ -15,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/text.h"
+#include "helper/kernel/sysctl.h"
 #include "helper/worker/vlan-guard.h"
 
 /* "rn", of earlier versions' filter among an administrator's. */
@@ -137,21 +135,6 @@ static int put_addresses(Netlink *rtnl, const char *name, uint32_t index, uint8_
                             "setting how interface %s gets IPv6 addresses", name);
 }
 
-/* CAP_NET_ADMIN may write there (net/sysctl_net.c, net_ctl_permissions()), unless /proc/sys is
- * read-only for the daemon or not there at all. The nftables drop closes the same door, so that
- * failure is no error. */
-static bool write_ipv6(const char *name, const char *setting, uint32_t value) {
-        char path[sizeof("/proc/sys/net/ipv6/conf//") + IFNAMSIZ + 32], text[16];
-        _cleanup_close_ int fd = -1;
-
-        /* Interface names hold no '/' (net/core/dev.c, dev_valid_name()) and are shorter than
-         * IFNAMSIZ; settings are shorter than 32. */
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, setting);
-        snprintf(text, sizeof(text), "%" PRIu32, value);
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        return fd >= 0 && write(fd, text, strlen(text)) >= 0;
-}
-
 int host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
                 Refusal *ret_refusal) {
         HostState state = {};
@@ -165,22 +148,9 @@ int host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
         if (r != 0)
                 return r;
         if (state.has_ipv6 && !state.ipv6_disabled)
-                (void)write_ipv6(name, "disable_ipv6", 1);
+                /* nftables drops what this would keep away, so a failure is no error. */
+                (void)sysctl_write_ipv6(name, "disable_ipv6", 1);
         return vlan_guard_install(owner_fd, ret_refusal);
-}
-
-/* What a new interface gets; 0, the kernel's own default, where it cannot be read. */
-static uint32_t default_of(const char *family, const char *setting) {
-        _cleanup_fclose_ FILE *f = NULL;
-        char path[80], line[16];
-        uint32_t value;
-
-        snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/default/%s", family, setting);
-        f = fopen(path, "re");
-        if (!f || !fgets(line, sizeof(line), f))
-                return 0;
-        line[strcspn(line, "\n")] = '\0';
-        return text_parse_u32(line, 0, UINT32_MAX, &value) == 0 ? value : 0;
 }
 
 /* By /proc/sys an interface that is up gets its link-local address at once, by netlink not
@@ -188,8 +158,9 @@ static uint32_t default_of(const char *family, const char *setting) {
  * "stable-privacy" is refused where the host has no secret (check_stable_privacy()). */
 static int put_default_addresses(Netlink *rtnl, const char *name, uint32_t index,
                                  Refusal *ret_refusal) {
-        if (write_ipv6(name, "addr_gen_mode", default_of("ipv6", "addr_gen_mode")) ||
-            write_ipv6(name, "addr_gen_mode", IN6_ADDR_GEN_MODE_EUI64))
+        if (sysctl_write_ipv6(name, "addr_gen_mode", sysctl_default("ipv6", "addr_gen_mode")) ==
+                    0 ||
+            sysctl_write_ipv6(name, "addr_gen_mode", IN6_ADDR_GEN_MODE_EUI64) == 0)
                 return 0;
         return put_addresses(rtnl, name, index, IN6_ADDR_GEN_MODE_EUI64, ret_refusal);
 }
@@ -226,11 +197,11 @@ int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refu
                 r = look(rtnl, name, index, &state, ret_refusal);
         /* What the administrator's tools have set meanwhile stays. */
         if (r == 0 && state.no_arp)
-                r = put_ipv4(rtnl, name, index, false, default_of("ipv4", "rp_filter"),
+                r = put_ipv4(rtnl, name, index, false, sysctl_default("ipv4", "rp_filter"),
                              ret_refusal);
         if (r == 0 && state.no_address)
                 r = put_default_addresses(rtnl, name, index, ret_refusal);
-        if (r == 0 && state.ipv6_disabled && default_of("ipv6", "disable_ipv6") == 0)
-                (void)write_ipv6(name, "disable_ipv6", 0);
+        if (r == 0 && state.ipv6_disabled && sysctl_default("ipv6", "disable_ipv6") == 0)
+                (void)sysctl_write_ipv6(name, "disable_ipv6", 0);
         return r;
 }
