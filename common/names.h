@@ -25,7 +25,7 @@
 /* org.rawnet1.Manager's Features */
 #define RAWNET_FEATURE_VLAN "vlan"
 #define RAWNET_FEATURE_VHOST_NET "vhost-net"
-#define RAWNET_FEATURE_GUARD "guard"
+#define RAWNET_FEATURE_NFT_EGRESS "nft-egress"
 #define RAWNET_FEATURE_CHECKSUM_TRICK "checksum-trick"
 #define RAWNET_FEATURE_USER_NAMESPACE "user-namespace"
 

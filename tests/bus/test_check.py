@@ -221,7 +221,7 @@ def started_without_namespaces():
             os.unlink(unfit.NO_NAMESPACES)
             yield member
             _, body = member.wait_signal("PropertiesChanged", path=bus.ROOT)
-            assert "Features" in (*body[1], *body[2]) and {"user-namespace", "guard"} <= set(member.features()), body
+            assert "Features" in (*body[1], *body[2]) and {"user-namespace", "nft-egress"} <= set(member.features()), body
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unfit.NO_NAMESPACES)
