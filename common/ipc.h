@@ -34,7 +34,7 @@ typedef enum IpcOperation {
         IPC_CLOSE,
         IPC_LIST,
         IPC_STATISTICS_OF,
-        IPC_HOST_UP,    /* makes a network's host leg, if it is not there */
+        IPC_HOST_UP,    /* makes a network's host interface, if it does not exist */
         IPC_HOST_DOWN,  /* removes it, if it is */
         IPC_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
                             decides which */

@@ -59,7 +59,7 @@ typedef struct Network {
         uint32_t mtu;      /* 0: the parent's */
         MacPrefixes mac_prefixes;
         uint32_t max_leases, max_leases_per_user;
-        char host_interface[IFNAMSIZ];       /* the host's own leg on the network; "": none */
+        char host_interface[IFNAMSIZ];       /* the host's interface on the network; "": none */
         uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
 } Network;
 

@@ -16,14 +16,14 @@
 #define LEGS_MAX 256u /* looked at in one go; another sweep follows */
 
 static void leg_alias(const char *network, char ret[static LINK_ALIAS_SIZE]) {
-        snprintf(ret, LINK_ALIAS_SIZE, RAWNET_LEG_ALIAS_PREFIX "%s", network);
+        snprintf(ret, LINK_ALIAS_SIZE, RAWNET_HOST_ALIAS_PREFIX "%s", network);
 }
 
 /* What a worker had made when it was killed: never up, and nobody's yet. */
 static bool is_half_made(const LinkInfo *link) {
-        const char *number = link->name + strlen(RAWNET_LEG_NAME_PREFIX);
+        const char *number = link->name + strlen(RAWNET_HOST_NAME_PREFIX);
 
-        return strncmp(link->name, RAWNET_LEG_NAME_PREFIX, strlen(RAWNET_LEG_NAME_PREFIX)) == 0 &&
+        return strncmp(link->name, RAWNET_HOST_NAME_PREFIX, strlen(RAWNET_HOST_NAME_PREFIX)) == 0 &&
                number[strspn(number, "0123456789abcdef")] == '\0' && link->alias[0] == '\0' &&
                !(link->flags & IFF_UP);
 }
@@ -37,8 +37,8 @@ typedef struct Legs {
 static int collect_leg(const LinkInfo *link, void *data) {
         Legs *legs = data;
         bool ours = legs->alias ? strcmp(link->alias, legs->alias) == 0
-                                : strncmp(link->alias, RAWNET_LEG_ALIAS_PREFIX,
-                                          strlen(RAWNET_LEG_ALIAS_PREFIX)) == 0 ||
+                                : strncmp(link->alias, RAWNET_HOST_ALIAS_PREFIX,
+                                          strlen(RAWNET_HOST_ALIAS_PREFIX)) == 0 ||
                                           is_half_made(link);
 
         if (ours && strcmp(link->kind, "macvlan") == 0 && legs->n < LEGS_MAX)
@@ -98,7 +98,7 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
 
         if (getrandom(&number, sizeof(number), 0) != sizeof(number))
                 return -EIO;
-        snprintf(name, sizeof(name), RAWNET_LEG_NAME_PREFIX "%x", number);
+        snprintf(name, sizeof(name), RAWNET_HOST_NAME_PREFIX "%x", number);
         leg_alias(network->name, alias);
         r = parent_add_macvlan(netlink, &plan, MACVLAN_MODE_BRIDGE, ret_refusal);
         if (r == 0)
@@ -288,7 +288,7 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
 
         /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a
          * sweep runs. */
-        r = network_file_load(leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX), &network, &refusal);
+        r = network_file_load(leg->alias + strlen(RAWNET_HOST_ALIAS_PREFIX), &network, &refusal);
         if (r == RAWNET_NO_SUCH_NETWORK)
                 return 0;
         if (r != 0)
@@ -300,7 +300,7 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
 
 static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts, int report_fd,
                      Refusal *ret_refusal) {
-        const char *network = leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX);
+        const char *network = leg->alias + strlen(RAWNET_HOST_ALIAS_PREFIX);
         uint64_t before, after;
         int r;
 

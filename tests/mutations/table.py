@@ -25,7 +25,7 @@ STALL = "tests/attack/test_bus_stall.py"
 SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
-LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
+HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 RULES, NAMESPACE, PORT, LEARN = "helper/child/guard-rules.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
@@ -285,21 +285,21 @@ MUTATIONS = [
              TOP, "signals", WRONG),
     Mutation("top: a shell's modes stay after SIGCONT", [("client/top.c", "case SIGCONT:\n r = full_screen_enter(&top->full);", "case SIGCONT:")],
              TOP, "modes_of_a_shell", "the picture's modes"),
-    # -- the host leg
-    Mutation("leg: polkit is not asked",
+    # -- the host interface
+    Mutation("host interface: polkit is not asked",
              [("service/host.c", """network %s", host->network);
         r = authorize(request, &question, what, &yes, ret);
 """, """network %s", host->network);
         yes = true;
-""")], LEG, "only_administrators", "but it succeeded"),
-    Mutation("leg: the request may differ from the file",
+""")], HOST, "only_administrators", "but it succeeded"),
+    Mutation("host interface: the request may differ from the file",
              [(TERMS, "if (memcmp(&terms, host, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
-             FORGED_LEG, "legs_of_the_files", WRONG),
-    Mutation("leg: somebody else's interface is taken for it",
-             [("helper/worker/host-interface.c", "!is_leg(network, &link) || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
-    Mutation("leg: it takes what guests advertise",
+             FORGED_HOST, "interfaces_of_the_files", WRONG),
+    Mutation("host interface: somebody else's interface is taken for it",
+             [("helper/worker/host-interface.c", "!is_leg(network, &link) || link.lower", "link.lower")], HOST, "somebody_elses", WRONG),
+    Mutation("host interface: it takes what guests advertise",
              [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
-             LEG, "cannot_give_it_addresses", WRONG),
+             HOST, "cannot_give_it_addresses", WRONG),
     # -- network files that are being written
     Mutation("file: half a file is believed",
              [("common/network-dirs.c", "changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC)",
@@ -312,7 +312,7 @@ MUTATIONS = [
     Mutation("sweep: a refusal of the kernel is taken for a no",
              [("helper/worker/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
-             FORGED_LEG, "refusal_of_the_kernel", WRONG),
+             FORGED_HOST, "refusal_of_the_kernel", WRONG),
     # -- rawnet-vhost and its front end
     vhost("any file is taken as an event", PEER_EVENT,
           "length != (ssize_t)strlen(eventfd_name) || memcmp(name, eventfd_name, strlen(eventfd_name)) != 0", "length < 0", "pipe_is_no_event", WRONG),

@@ -25,7 +25,7 @@ static struct {
         LinkInfo links[LINKS_MAX]; /* of the host; the first is the parent */
         size_t n_links;
         LinkInfo uplink; /* of the lease RAWNET_ID_MIN */
-        FindingDetail leg;
+        FindingDetail interface;
         const char *bridge, *upper; /* what is in the way, NULL: nothing */
         const char *no_port[2];     /* of each kind */
         const char *no_direct;
@@ -117,7 +117,7 @@ int __wrap_host_leg_look(Netlink *netlink, const Network *network, FindingDetail
                          Refusal *ret_refusal);
 int __wrap_host_leg_look(_unused_ Netlink *netlink, _unused_ const Network *network,
                          FindingDetail *ret, _unused_ Refusal *ret_refusal) {
-        *ret = host.leg;
+        *ret = host.interface;
         return fault_due("host_leg_look", ENOBUFS) ? -ENOBUFS : 0;
 }
 
@@ -445,19 +445,19 @@ static void test_many(_unused_ void **state) {
         assert_non_null(strstr(found.list[found.n - 1].text, "no hook"));
 }
 
-static void test_host_leg(_unused_ void **state) {
+static void test_host_interface(_unused_ void **state) {
         static const FindingDetail states[] = {FINDING_HOST_MISSING, FINDING_HOST_OTHER,
                                                FINDING_HOST_MISPLACED, FINDING_HOST_DOWN};
 
         put_text(host.file.host_interface, sizeof(host.file.host_interface), "lab0");
         for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-                host.leg = states[i];
+                host.interface = states[i];
                 assert_int_equal(judge("lab"), 0);
                 assert_int_equal(found.n, 1);
                 assert_int_equal(only(FINDING_NOTE, FINDING_HOST, "lab0", "lab0")->detail,
                                  states[i]);
         }
-        host.leg = FINDING_HOST_UP;
+        host.interface = FINDING_HOST_UP;
         assert_int_equal(judge("lab"), 0);
         assert_int_equal(found.n, 1);
         assert_int_equal(only(FINDING_FACT, FINDING_HOST, "lab0", "")->detail, FINDING_HOST_UP);
@@ -470,7 +470,7 @@ static void test_faults(_unused_ void **state) {
 
         set_vlans(100, 100);
         put_text(host.file.host_interface, sizeof(host.file.host_interface), "lab0");
-        host.leg = FINDING_HOST_UP;
+        host.interface = FINDING_HOST_UP;
         while (fired) {
                 int r;
 
@@ -479,7 +479,7 @@ static void test_faults(_unused_ void **state) {
                 fired = fault_disarm();
                 assert_true(fired ? r < 0 : r == 0);
         }
-        /* the place for VLANs, the socket, the parent, the VLANs, the name, the leg */
+        /* the place for VLANs, the socket, the parent, the VLANs, the name, the host interface */
         assert_int_equal(n - 1, 6);
 }
 
@@ -498,7 +498,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_vlan_of_an_exclusive_lease, setup),
                 cmocka_unit_test_setup(test_impostor, setup),
                 cmocka_unit_test_setup(test_many, setup),
-                cmocka_unit_test_setup(test_host_leg, setup),
+                cmocka_unit_test_setup(test_host_interface, setup),
                 cmocka_unit_test_setup(test_faults, setup),
         };
 

@@ -495,9 +495,9 @@ static int stop_at_two(const LinkInfo *info, _unused_ void *data) {
         return info->index == 2 ? 7 : 0;
 }
 
-/* A dump during which others' links come and go may leave out one that was there all the time: then
- * it is asked for again, and nothing of the first is told of. What would be left out is the host
- * leg that a shared VLAN interface is kept for. */
+/* While links come and go, a dump may leave out a link that exists all the time. The helper then
+ * repeats the dump and reports nothing of the first one. Otherwise it would delete a shared VLAN
+ * interface whose host interface was left out. */
 static void test_dump(_unused_ void **state) {
         Netlink netlink = fake_kernel();
         uint32_t seen = 0;

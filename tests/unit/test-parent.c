@@ -328,7 +328,7 @@ static void test_no_vlan(_unused_ void **state) {
         assert_null(strstr(refusal.text, "no 802.1Q"));
 }
 
-/* Is a host leg on the interface that its network asks for? The sweep deletes the leg when the
+/* Is a host interface on the parent that its network asks for? The sweep deletes it when the
  * answer is no, so an error is no answer. */
 static void test_is_lower(_unused_ void **state) {
         Netlink netlink = {};

@@ -20,7 +20,7 @@
 
 static struct {
         unsigned n_vlans;     /* shared interfaces of VLAN 1 to that */
-        unsigned leg_on;      /* a host leg stands on that VLAN's */
+        unsigned host_on;     /* the VLAN interface that has a host interface; 0: none */
         unsigned lease_on;    /* the lease's uplink stands on that VLAN's */
         bool lease_elsewhere; /* or rather on an interface of another namespace with that index */
         const char *unlisted; /* of this kind there is no list: links come and go */
@@ -32,7 +32,7 @@ static struct {
         const char *alias;    /* theirs */
         bool other_kind;      /* they are no VLAN interfaces */
         bool part;            /* the scan may have missed leases */
-        bool leg_elsewhere;   /* what the leg is on only has that index */
+        bool host_elsewhere;  /* the host interface is on another namespace's link of that index */
         bool foreign;         /* and an administrator's own VLAN interface is there */
         int undeletable;      /* with this errno */
         bool deleted[VLANS_MAX + 1];
@@ -58,9 +58,9 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         if (host.unlisted && strcmp(kind, host.unlisted) == 0)
                 return -EAGAIN;
         if (strcmp(kind, "macvlan") == 0) {
-                info.lower = host.leg_elsewhere ? 0 : INDEX(host.leg_on);
-                info.lower_elsewhere = host.leg_elsewhere ? INDEX(host.leg_on) : 0;
-                return host.leg_on ? each(&info, data) : 0;
+                info.lower = host.host_elsewhere ? 0 : INDEX(host.host_on);
+                info.lower_elsewhere = host.host_elsewhere ? INDEX(host.host_on) : 0;
+                return host.host_on ? each(&info, data) : 0;
         }
         for (unsigned vlan = 1; r == 0 && vlan <= host.n_vlans; vlan++) {
                 info.index = INDEX(vlan);
@@ -177,18 +177,18 @@ static int sweep(void) {
         return r;
 }
 
-static void check(unsigned n_vlans, unsigned lease_on, unsigned leg_on) {
-        unsigned kept = (lease_on > 0) + (leg_on > 0);
+static void check(unsigned n_vlans, unsigned lease_on, unsigned host_on) {
+        unsigned kept = (lease_on > 0) + (host_on > 0);
 
         memset(&host, 0, sizeof(host));
         host.n_vlans = n_vlans;
         host.lease_on = lease_on;
-        host.leg_on = leg_on;
+        host.host_on = host_on;
         host.foreign = true;
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, n_vlans - kept);
         assert_false(lease_on && host.deleted[lease_on]);
-        assert_false(leg_on && host.deleted[leg_on]);
+        assert_false(host_on && host.deleted[host_on]);
         assert_int_equal(host.guard_removed, n_vlans > 0 && kept == 0);
         assert_int_equal(host.guarded, kept > 0);
         assert_int_equal(host.left, kept > 0);
@@ -211,14 +211,15 @@ static void test_many(_unused_ void **state) {
         check(VLANS_MAX, 1, 300);
 }
 
-/* A user who opens and closes leases all the time has no host leg's interface swept away. */
+/* A user who opens and closes leases all the time cannot make a sweep delete a VLAN interface that
+ * has a host interface. */
 static void test_no_list(_unused_ void **state) {
         static const char *const kinds[] = {"vlan", "macvlan"};
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 memset(&host, 0, sizeof(host));
                 host.n_vlans = 5;
-                host.leg_on = 2;
+                host.host_on = 2;
                 host.unlisted = kinds[i];
                 assert_int_equal(sweep(), -EAGAIN);
                 assert_int_equal(host.n_deleted, 0);
@@ -230,8 +231,8 @@ static void test_no_list(_unused_ void **state) {
  * another, nor is it ours because of an index. */
 static void test_elsewhere(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
-        host.n_vlans = host.leg_on = 1;
-        host.leg_elsewhere = true;
+        host.n_vlans = host.host_on = 1;
+        host.host_elsewhere = true;
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, 1);
 
@@ -288,7 +289,7 @@ static void test_marked(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 5;
         host.lease_on = 2;
-        host.leg_on = 4;
+        host.host_on = 4;
         host.unmarked = true;
         host.alias = "rawnet: VLAN 1 of eth0";
         assert_int_equal(sweep(), 0);
@@ -360,13 +361,13 @@ static void test_unguardable(_unused_ void **state) {
         const Registry registry = {.whole = true};
 
         memset(&host, 0, sizeof(host));
-        host.n_vlans = host.leg_on = 1;
+        host.n_vlans = host.host_on = 1;
         host.unguardable = EPERM;
         host.left = true;
         assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
         assert_true(host.left);
 
-        host.leg_on = 0;
+        host.host_on = 0;
         host.undeletable = EBUSY;
         assert_refused(
                 shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal),
