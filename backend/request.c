@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/text.h"
 
 /* linux/virtio_config.h: VIRTIO_CONFIG_S_*; a status of 0 is a reset (virtio 1.2, 2.1.2). */
 #define STATUS_RESET 0
@@ -83,10 +84,11 @@ static int set_mem_table(Device *device, VhostUser *front, RequestAnswer *ret,
         if (count > VHOST_USER_REGIONS_MAX || count != front->n_fds ||
             front->header.size <
                     offsetof(VhostUserPayload, table.slots) + count * sizeof(MemorySlot))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a memory table of %" PRIu32
-                              " regions came with %u descriptors in %" PRIu32 " bytes",
-                              count, front->n_fds, front->header.size);
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "a memory table of %" PRIu32 " %s came with %u %s in %" PRIu32 " bytes",
+                        count, text_plural(count, "region", "regions"), front->n_fds,
+                        text_plural(front->n_fds, "descriptor", "descriptors"), front->header.size);
         memory_clear(&device->memory);
         for (uint32_t i = 0; i < count; i++) {
                 int r = memory_add(&device->memory, &front->payload.table.slots[i], front->fds[i],
@@ -193,8 +195,9 @@ static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer 
                 return r;
         if (value & ~(VRING_NUMBER_MASK | VRING_NO_DESCRIPTOR) || front->n_fds != expected)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "ring %" PRIu32 ": %u descriptors came where %u were expected",
-                              number, front->n_fds, expected);
+                              "ring %" PRIu32 ": %u %s came, and %s expected", number, front->n_fds,
+                              text_plural(front->n_fds, "descriptor", "descriptors"),
+                              expected == 1 ? "one was" : "none was");
         fd = expected == 1 ? TAKE_FD(front->fds[0]) : -1;
         switch (front->header.request) {
         case VHOST_USER_SET_VRING_KICK:
@@ -349,8 +352,8 @@ int request_serve(Device *device, VhostUser *front, RequestAnswer *ret, Refusal 
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "%s with a payload of %" PRIu32 " bytes", request->name, size);
         if (front->n_fds < request->fds_min || front->n_fds > request->fds_max)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u descriptors",
-                              request->name, front->n_fds);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u %s", request->name,
+                              front->n_fds, text_plural(front->n_fds, "descriptor", "descriptors"));
         log_debug("%s %#" PRIx64, request->name, size >= U64 ? front->payload.u64 : 0);
         return request->serve(device, front, ret, ret_refusal);
 }

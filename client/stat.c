@@ -16,6 +16,7 @@
 #include "client/units.h"
 #include "client/user-name.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 /* One line for each property, in the order in which people ask. */
 static void print_lease(const LeaseObject *lease) {
@@ -68,19 +69,23 @@ static void print_parts(const Statistics *statistics, const char *received, cons
         puts(*separator == ',' ? ")" : "");
 }
 
+static void print_frames(uint64_t n) {
+        printf("%" PRIu64 " %s", n, text_plural(n, "frame", "frames"));
+}
+
 static void print_summary(const Statistics *statistics) {
         char bytes[UNITS_SIZE];
 
-        printf("received  %s in %" PRIu64 " frames\n",
-               units_bytes(statistics_get(statistics, "rx_bytes"), bytes),
-               statistics_get(statistics, "rx_packets"));
-        printf("sent      %s in %" PRIu64 " frames\n",
-               units_bytes(statistics_get(statistics, "tx_bytes"), bytes),
-               statistics_get(statistics, "tx_packets"));
-        printf("errors    %" PRIu64 " frames",
-               statistics_get(statistics, "rx_errors") + statistics_get(statistics, "tx_errors"));
+        printf("received  %s in ", units_bytes(statistics_get(statistics, "rx_bytes"), bytes));
+        print_frames(statistics_get(statistics, "rx_packets"));
+        printf("\nsent      %s in ", units_bytes(statistics_get(statistics, "tx_bytes"), bytes));
+        print_frames(statistics_get(statistics, "tx_packets"));
+        fputs("\nerrors    ", stdout);
+        print_frames(statistics_get(statistics, "rx_errors") +
+                     statistics_get(statistics, "tx_errors"));
         print_parts(statistics, "rx_errors", "tx_errors");
-        printf("dropped   %" PRIu64 " frames", statistics_dropped(statistics));
+        fputs("dropped   ", stdout);
+        print_frames(statistics_dropped(statistics));
         print_parts(statistics, "rx_dropped", "tx_dropped");
 }
 

@@ -43,7 +43,7 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
 
 static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *mac) {
         const IpcOpen *wire = &terms->open;
-        char vlan[8], queues[16];
+        char vlan[8], queues[16], where[WIRE_TEXT_SIZE];
 
         snprintf(queues, sizeof(queues), "%" PRIu32, wire->queues);
         *question = (PolkitQuestion){
@@ -63,6 +63,8 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         polkit_detail(question, "mac-class", open_mac_class(wire));
         polkit_detail(question, "queues", queues);
         polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
+        /* For the message of the action; rules have parent and vlan. */
+        polkit_detail(question, "where", wire_to_string(wire->parent, wire->vlan, where));
 }
 
 /* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */

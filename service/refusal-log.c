@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/text.h"
 
 #define INTERVAL_USEC (10 * UINT64_C(1000000))
 /* Users at a time; the refusals of more are counted together. */
@@ -28,6 +29,7 @@ struct RefusalLog {
 };
 
 static void log_count(const Entry *entry, bool others) {
+        const char *requests = text_plural(entry->n, "request", "requests");
         LogEvent event = {
                 .level = entry->kernel ? LOG_WARNING : LOG_INFO,
                 .message_id = entry->kernel ? RAWNET_EVENT_KERNEL_REFUSED : RAWNET_EVENT_REFUSED,
@@ -35,9 +37,9 @@ static void log_count(const Entry *entry, bool others) {
         };
 
         if (others)
-                log_event(&event, "refused %u more requests by other users", entry->n);
+                log_event(&event, "refused %u more %s by other users", entry->n, requests);
         else
-                log_event(&event, "refused %u more requests by user %" PRIu32, entry->n,
+                log_event(&event, "refused %u more %s by user %" PRIu32, entry->n, requests,
                           entry->uid);
 }
 

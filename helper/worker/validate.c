@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/terms.h"
+#include "common/text.h"
 
 static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
         for (size_t i = 0; i < prefixes->n; i++)
@@ -139,12 +140,12 @@ int validate_open(const OpenContext *open, const IpcOpen *request, LeasePlan *re
         if (r != 0)
                 return r;
         if (open->n_leases >= plan.network.max_leases)
-                return refuse(
-                        ret_refusal, RAWNET_QUOTA_EXCEEDED,
-                        "network %s has %zu of at most %u leases; close one of them (rawnetctl "
-                        "list), or ask an administrator to raise MaxLeases= in %s",
-                        request->network, open->n_leases, plan.network.max_leases,
-                        plan.network.path);
+                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                              "network %s has %zu of at most %u %s; close one of them (rawnetctl "
+                              "list), or ask an administrator to raise MaxLeases= in %s",
+                              request->network, open->n_leases, plan.network.max_leases,
+                              text_plural(plan.network.max_leases, "lease", "leases"),
+                              plan.network.path);
         plan.shape = shape_of(open, request, isolation);
         plan.lease = (IpcLease){.uid = request->uid,
                                 .kind = kind,

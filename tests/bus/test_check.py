@@ -195,7 +195,7 @@ def test_rawnetctl_shows_it():
         assert network["can-open"] == {"tap": "no", "packet": "no"} and network["findings"] == plain_json(check(member, "nowhere")), network
         with member.open_tap("own"):
             status, network, text = shown("own")
-            assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 of at most 1 leases" in text
+            assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 of at most 1 lease;" in text
         lab.wait_no_leases()
         with unfit.kernel_without("egress"):
             status, network, text = shown("lab")
