@@ -28,6 +28,7 @@ typedef struct Judge {
         Netlink netlink;
         LinkInfo parent; /* index 0: there is none */
         Findings *findings;
+        bool needs_guard;  /* a port would be on a shared VLAN interface of rawnet's */
         bool no_namespace; /* a rehearsal did not get one */
 } Judge;
 
@@ -70,7 +71,8 @@ static int judge_parent(Judge *judge) {
 typedef struct Vlans {
         Judge *judge;
         LinkInfo found[VLANS_MAX];
-        size_t n, n_more;
+        size_t n;
+        size_t n_host; /* of the host's own, those that found has no room for among them */
         uint16_t vlan; /* of the one that is looked at */
 } Vlans;
 
@@ -82,10 +84,9 @@ static int collect_vlan(const LinkInfo *link, void *data) {
             link->vlan_protocol != judge->network.protocol || link->vlan < judge->first ||
             link->vlan > judge->last)
                 return 0;
+        vlans->n_host += !shared_is_ours(link);
         if (vlans->n < VLANS_MAX)
                 vlans->found[vlans->n++] = *link;
-        else
-                vlans->n_more++;
         return 0;
 }
 
@@ -136,13 +137,14 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
 
 static void note_owner(const Vlans *vlans) {
         char named[NAMED_MAX * (IFNAMSIZ + 2)] = "";
-        size_t n = vlans->n_more;
+        size_t n = 0;
 
-        for (size_t i = 0; i < vlans->n; i++) {
+        for (size_t i = 0; i < vlans->n && n < NAMED_MAX; i++) {
                 const size_t length = strlen(named);
 
-                if (shared_is_ours(&vlans->found[i]) || n++ >= NAMED_MAX)
+                if (shared_is_ours(&vlans->found[i]))
                         continue;
+                n++;
                 snprintf(named + length, sizeof(named) - length, "%s%s", length > 0 ? ", " : "",
                          vlans->found[i].name);
         }
@@ -150,7 +152,7 @@ static void note_owner(const Vlans *vlans) {
                 findings_say(vlans->judge->findings, FINDING_NOTE, FINDING_VLAN, "",
                              "its ports are on VLAN interfaces of the host's own: %s%s; rawnet "
                              "does not change or delete them",
-                             named, n > NAMED_MAX ? " ..." : "");
+                             named, vlans->n_host > n ? " ..." : "");
 }
 
 /* Does an exclusive lease have the VLAN? Its interface is in the lease's namespace. */
@@ -213,6 +215,8 @@ static int judge_vlans(Judge *judge) {
                 r = judge_free_vlan(vlans);
         if (judge->network.mode != MODE_EXCLUSIVE)
                 note_owner(vlans);
+        if (vlans->n_host == judge->last - judge->first + 1u)
+                judge->needs_guard = false;
         return r;
 }
 
@@ -303,7 +307,7 @@ static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddres
         plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
         if (kind == KIND_TAP)
                 plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
-        r = rehearse(judge->job, &plan, &entered, ret_refusal);
+        r = rehearse_port(judge->job, &plan, &entered, ret_refusal);
         judge->no_namespace = judge->no_namespace || !entered;
         return r;
 }
@@ -389,6 +393,18 @@ static void judge_ports(Judge *judge) {
                              "those do not come back to it");
 }
 
+/* The last of all: this process leaves the host's namespace for it. */
+static void judge_guard(Judge *judge) {
+        Refusal refusal = {};
+        int r = rehearse_vlan_guard(judge->job, &refusal);
+
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN,
+                                 judge->network.parent, 0, r, &refusal);
+}
+
 /* RAWNET_BAD_NETWORK_FILE has become a finding. */
 static int read_file(Judge *judge, Refusal *ret_refusal) {
         Network *network = &judge->network;
@@ -407,6 +423,7 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
                                  ret_refusal);
         judge->first = name.vlan != 0 ? name.vlan : network->vlan_first;
         judge->last = name.vlan != 0 ? name.vlan : network->vlan_last;
+        judge->needs_guard = judge->first != 0 && network->mode != MODE_EXCLUSIVE;
         return r;
 }
 
@@ -431,6 +448,8 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                 r = judge_host(&judge);
         if (r == 0)
                 judge_ports(&judge);
+        if (r == 0 && judge.needs_guard)
+                judge_guard(&judge);
         netlink_close(&judge.netlink);
         ret->network = ret->parent = NULL;
         return r;

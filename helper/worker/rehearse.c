@@ -2,14 +2,16 @@
 
 #include "helper/worker/rehearse.h"
 
+#include <linux/netlink.h>
 #include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "helper/report.h"
 #include "helper/worker/parent.h"
+#include "helper/worker/vlan-guard.h"
 
-int rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal) {
+int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;
         IpcLease lease;
         size_t n_fds = 0;
@@ -40,4 +42,30 @@ int rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal 
         return link_kind_is_missing(r, ret_refusal)
                        ? parent_no_vlan(&plan->network, plan->lease.vlan, ret_refusal)
                        : r;
+}
+
+int rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink owner = {};
+        const pid_t daemon = getppid();
+        Refusal refusal = {};
+        int fd = -1, r;
+
+        r = privilege_enter_lease(&job->privilege, &refusal);
+        if (r > 0)
+                return 0;
+        if (r == 0)
+                r = privilege_die_with(daemon);
+        if (r == 0)
+                r = netlink_open(&owner, NETLINK_NETFILTER);
+        if (r == 0)
+                fd = mnl_socket_get_fd(owner.socket);
+        else if (r != -EPROTONOSUPPORT)
+                return r;
+        r = vlan_guard_install(fd, &refusal);
+        /* Of the namespace, see explain_powerless() of namespace.c. */
+        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EPERM)
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }

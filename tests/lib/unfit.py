@@ -49,6 +49,6 @@ def no_user_namespaces():
 
 
 def kernel_without(what):
-    """what: "vlan", "egress", "parent" (wire0 is there, but the helper's questions for it are refused), or "namespace" (while the file
+    """what: "vlan", "egress", "inet" (nftables' family), "parent" (wire0 is there, but the helper's questions for it are refused), or "namespace" (while the file
     NO_NAMESPACES is there)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))

@@ -196,8 +196,10 @@ MUTATIONS = [
     Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
     Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;", "server->probing = false;")],
              CHECK, "allowed_again", "TimeoutError"),
-    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
+    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse_port(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
+    Mutation("check: the host's guard is not rehearsed", [("helper/worker/judge.c", "if (r == 0 && judge.needs_guard)", "if (r > 0 && judge.needs_guard)")],
+             CHECK, "hosts_guard", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
              [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
                "        if (r == 0)\n                r = nsid_set(&netlink, child.pid, plan->lease.id, ret_refusal);\n        if (r == 0)\n                r = child_go("),

@@ -31,7 +31,8 @@ static struct {
         const char *no_direct;
         bool no_namespace;
         uint32_t features;
-        unsigned n_rehearsed;
+        const char *no_guard; /* of shared VLAN interfaces */
+        unsigned n_rehearsed, n_guards;
 } host;
 
 int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
@@ -121,16 +122,22 @@ int __wrap_host_leg_look(_unused_ Netlink *netlink, _unused_ const Network *netw
         return fault_due("host_leg_look", ENOBUFS) ? -ENOBUFS : 0;
 }
 
-int __wrap_rehearse(const JobContext *job, LeasePlan *plan, bool *ret_entered,
-                    Refusal *ret_refusal);
-int __wrap_rehearse(_unused_ const JobContext *job, LeasePlan *plan, bool *ret_entered,
-                    Refusal *ret_refusal) {
+int __wrap_rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered,
+                         Refusal *ret_refusal);
+int __wrap_rehearse_port(_unused_ const JobContext *job, LeasePlan *plan, bool *ret_entered,
+                         Refusal *ret_refusal) {
         const char *no =
                 plan->shape == GUARD_DIRECT ? host.no_direct : host.no_port[plan->lease.kind];
 
         host.n_rehearsed++;
         *ret_entered = !host.no_namespace;
         return no ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", no) : 0;
+}
+
+int __wrap_rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal);
+int __wrap_rehearse_vlan_guard(_unused_ const JobContext *job, Refusal *ret_refusal) {
+        host.n_guards++;
+        return host.no_guard ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.no_guard) : 0;
 }
 
 static Registry registry;
@@ -387,6 +394,36 @@ static void test_vlan_of_leases(_unused_ void **state) {
         assert_int_equal(count(FINDING_ERROR), 0);
 }
 
+/* It is rehearsed for ports that would be on an interface of rawnet's, and for no others. */
+static void test_guard(_unused_ void **state) {
+        host.no_guard = "no inet family";
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 0);
+        set_vlans(100, 101);
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 1);
+        only(FINDING_ERROR, FINDING_VLAN, "wired0", "no inet family");
+        assert_int_equal(found.list[0].kinds, 3);
+        add_vlan("office", 100, false);
+        assert_int_equal(judge("lab"), 0);
+        only(FINDING_ERROR, FINDING_VLAN, "wired0", "no inet family");
+        assert_int_equal(host.n_guards, 2);
+        assert_int_equal(judge("lab.100"), 0);
+        add_vlan("home", 101, false);
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 0);
+        host.n_links = 1;
+        host.file.mode = MODE_EXCLUSIVE;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 0);
+        assert_int_equal(host.n_guards, 2);
+        /* Without the parent, too. */
+        host.file.mode = MODE_BRIDGE;
+        host.n_links = 0;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 2);
+}
+
 /* Its VLAN interface is in the lease's namespace. */
 static void test_vlan_of_an_exclusive_lease(_unused_ void **state) {
         IpcLease lease = {.id = RAWNET_ID_MIN, .vlan = 100, .queues = 1};
@@ -495,6 +532,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_notes, setup),
                 cmocka_unit_test_setup(test_vlan_of_the_host, setup),
                 cmocka_unit_test_setup(test_vlan_of_leases, setup),
+                cmocka_unit_test_setup(test_guard, setup),
                 cmocka_unit_test_setup(test_vlan_of_an_exclusive_lease, setup),
                 cmocka_unit_test_setup(test_impostor, setup),
                 cmocka_unit_test_setup(test_many, setup),
