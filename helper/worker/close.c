@@ -6,18 +6,12 @@
 #include "helper/worker/lease.h"
 
 static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
-        Refusal refusal = {};
         LinkInfo link;
         int r;
 
-        r = link_get(netlink, (int32_t)id, name, &link, &refusal);
-        if (r == 0)
-                r = link_delete(netlink, (int32_t)id, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        r = link_find(netlink, (int32_t)id, name, &link, ret_refusal);
+        return r != 0 || link.index == 0 ? r
+                                         : link_delete(netlink, (int32_t)id, &link, ret_refusal);
 }
 
 int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {

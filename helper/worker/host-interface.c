@@ -58,17 +58,6 @@ static void legs_done(Legs *legs) {
         free(legs->link);
 }
 
-static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal) {
-        Refusal refusal = {};
-        int r = link_delete(netlink, LINK_HERE, leg, &refusal);
-
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
-}
-
 /* An ordinary interface of the host takes addresses and routes from whoever sends it router
  * advertisements, here any guest: what is on this one is up to the administrator's network manager,
  * which switches it on for itself. The setting stays when the interface is renamed. */
@@ -110,7 +99,7 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
         if (r == 0)
                 r = link_change(netlink, link.index, &rename, ret_refusal);
         if (r != 0)
-                (void)delete_leg(netlink, &link, &(Refusal){});
+                (void)link_delete(netlink, LINK_HERE, &link, &(Refusal){});
         return r;
 }
 
@@ -142,21 +131,14 @@ static bool is_leg(const Network *network, const LinkInfo *link) {
 
 int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
                   Refusal *ret_refusal) {
-        Refusal refusal = {};
         LinkInfo link;
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
-        if (link_is_missing(r, &refusal)) {
-                *ret = FINDING_HOST_MISSING;
-                return 0;
-        }
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, LINK_HERE, network->host_interface, &link, ret_refusal);
         if (r != 0)
                 return r;
-        if (!is_leg(network, &link)) {
-                *ret = FINDING_HOST_OTHER;
+        if (link.index == 0 || !is_leg(network, &link)) {
+                *ret = link.index == 0 ? FINDING_HOST_MISSING : FINDING_HOST_OTHER;
                 return 0;
         }
         r = parent_is_lower(netlink, network, link.lower);
@@ -171,19 +153,13 @@ int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
 /* ret->index: 0 where nothing has its name; NetworkBusy where something else has. */
 static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lower, LinkInfo *ret,
                     Refusal *ret_refusal) {
-        Refusal refusal = {};
         LinkInfo link;
         int r;
 
-        *ret = (LinkInfo){};
-        r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, LINK_HERE, network->host_interface, &link, ret_refusal);
         if (r != 0)
                 return r;
-        if (!is_leg(network, &link) || link.lower != lower->index)
+        if (link.index != 0 && (!is_leg(network, &link) || link.lower != lower->index))
                 return refuse_busy(network, &link, ret_refusal);
         *ret = link;
         return 0;
@@ -239,7 +215,7 @@ static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower
                 return r;
         r = bring_up(netlink, network, &leg, ret_refusal);
         if (r != 0 && made)
-                (void)delete_leg(netlink, &leg, &(Refusal){});
+                (void)link_delete(netlink, LINK_HERE, &leg, &(Refusal){});
         return r;
 }
 
@@ -276,7 +252,7 @@ int host_leg_down(const IpcHost *request, Refusal *ret_refusal) {
         if (r == 0)
                 r = find_legs(&netlink, alias, &legs, ret_refusal);
         for (size_t i = 0; r == 0 && i < legs.n; i++)
-                r = delete_leg(&netlink, &legs.link[i], ret_refusal);
+                r = link_delete(&netlink, LINK_HERE, &legs.link[i], ret_refusal);
         return r;
 }
 
@@ -305,7 +281,7 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts
         int r;
 
         if (is_half_made(leg))
-                return delete_leg(netlink, leg, ret_refusal);
+                return link_delete(netlink, LINK_HERE, leg, ret_refusal);
         r = network_file_state(network, &before);
         if (r == 0)
                 r = is_asked_for(netlink, leg);
@@ -319,7 +295,7 @@ static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts
             !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
                 return report_doubt(report_fd, leg->index, after);
         log_notice("removing host interface %s: no network file asks for it", leg->name);
-        return delete_leg(netlink, leg, ret_refusal);
+        return link_delete(netlink, LINK_HERE, leg, ret_refusal);
 }
 
 int host_leg_sweep(Netlink *netlink, const Doubts *doubts, int report_fd, Refusal *ret_refusal) {

@@ -128,7 +128,7 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, link->vlan, name);
         if (strcmp(link->name, name) != 0)
-                return parent_judge_vlan(&judge->network, link, &reasons);
+                return parent_judge_vlan(&judge->netlink, &judge->network, link, &reasons);
         r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
         if (r > 0)
                 on_vlan_refused(vlans, link, r, &refusal);
@@ -188,10 +188,8 @@ static int judge_free_vlan(Vlans *vlans) {
         if (judge->network.mode == MODE_EXCLUSIVE)
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, judge->first, name);
-        r = link_get(&judge->netlink, LINK_HERE, name, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r == 0)
+        r = link_find(&judge->netlink, LINK_HERE, name, &link, &refusal);
+        if (r == 0 && link.index != 0)
                 r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
         if (r > 0)
                 on_vlan_refused(vlans, &link, r, &refusal);

@@ -124,8 +124,8 @@ static int look_at_parent(Netlink *netlink, const Network *network, uint16_t fir
         LinkInfo parent = {};
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        if (link_is_missing(r, &refusal))
+        r = link_find(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        if (r == 0 && parent.index == 0)
                 r = refuse(
                         &refusal, RAWNET_PARENT_MISSING,
                         "network %s: there is no interface %s; plug it in or correct Parent= in %s",
@@ -136,10 +136,10 @@ static int look_at_parent(Netlink *netlink, const Network *network, uint16_t fir
         }
         r = check_link(network, &parent, "parent", reasons, ret_refusal);
         if (r == 0 && strcmp(parent.kind, "bridge") == 0)
-                r = weigh(reasons, &parent,
-                          obstacle_bridge(parent.name, parent.index, first, last, network->protocol,
-                                          &refusal),
-                          &refusal, ret_refusal);
+                r = weigh(
+                        reasons, &parent,
+                        obstacle_bridge(netlink, &parent, first, last, network->protocol, &refusal),
+                        &refusal, ret_refusal);
         if (r == 0)
                 *ret = parent;
         return r;
@@ -158,20 +158,21 @@ int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint1
 
         r = look_at_parent(netlink, network, first, last, reasons, &parent, &refusal);
         if (r == 0 && parent.index != 0 && first == 0)
-                r = weigh(reasons, &parent, obstacle_upper(parent.index, 0, 0, &refusal), &refusal,
-                          &refusal);
+                r = weigh(reasons, &parent, obstacle_upper(netlink, parent.index, &refusal),
+                          &refusal, &refusal);
         if (r == 0)
                 *ret = parent;
         return r;
 }
 
-int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons) {
+int parent_judge_vlan(Netlink *netlink, const Network *network, const LinkInfo *link,
+                      const ParentReasons *reasons) {
         Refusal refusal = {};
         int r;
 
         r = check_link(network, link, "VLAN interface", reasons, &refusal);
         if (r == 0)
-                r = weigh(reasons, link, obstacle_upper(link->index, 0, 0, &refusal), &refusal,
+                r = weigh(reasons, link, obstacle_upper(netlink, link->index, &refusal), &refusal,
                           &refusal);
         return r;
 }
@@ -185,7 +186,7 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
          * macvlan_common_newlink() */
         if (r == RAWNET_KERNEL_REFUSED &&
             (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
-                found = obstacle_upper(plan->lower, 0, 0, ret_refusal);
+                found = obstacle_upper(netlink, plan->lower, ret_refusal);
                 if (found != 0)
                         return found;
                 if (refusal.kernel_errno == EBUSY)
@@ -236,12 +237,13 @@ int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
         LinkInfo parent, link;
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */
+        r = link_find(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.
+         */
         if (r != 0)
                 return r > 0 ? -refusal.kernel_errno : r;
+        if (parent.index == 0)
+                return 0;
         link = parent;
         if (network->vlan_first != 0) {
                 r = find_vlan(netlink, network, &parent, network->vlan_first, &link);
@@ -318,8 +320,8 @@ static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
         int r;
 
         shared_name(parent->index, network->protocol, vlan, name);
-        r = link_get(netlink, LINK_HERE, name, &link, &refusal);
-        if (link_is_missing(r, &refusal)) {
+        r = link_find(netlink, LINK_HERE, name, &link, &refusal);
+        if (r == 0 && link.index == 0) {
                 r = shared_make(netlink, network, parent, vlan, &refusal);
                 if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);

@@ -31,7 +31,8 @@ int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint1
                  const ParentReasons *reasons, LinkInfo *ret);
 
 /* The same for an administrator's VLAN interface, of which there is one already. */
-int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons);
+int parent_judge_vlan(Netlink *netlink, const Network *network, const LinkInfo *link,
+                      const ParentReasons *reasons);
 
 /* link_add_macvlan(). RAWNET_NOT_SUPPORTED where another interface keeps macvlans off plan->lower,
  * naming that if it is in this namespace. */

@@ -125,9 +125,9 @@ static int has_vlan(Netlink *netlink) {
         LinkInfo near, far;
         int r;
 
-        r = link_get(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
+        r = link_find(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
         /* With --assume-checksum-trick nothing was made yet. */
-        if (link_is_missing(r, &refusal)) {
+        if (r == 0 && near.index == 0) {
                 r = make_wire(netlink, &near, &far);
                 if (r < 0)
                         return r;

@@ -81,18 +81,12 @@ static int add_known(IdList *list, const Registry *registry) {
  * and a back end does not run on without a wire. */
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
-        Refusal refusal = {};
         LinkInfo port;
         int r;
 
-        r = link_get(netlink, (int32_t)id, record_port_name(id, name), &port, &refusal);
-        if (r == 0)
-                r = link_delete(netlink, (int32_t)id, &port, &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
+        return r != 0 || port.index == 0 ? r
+                                         : link_delete(netlink, (int32_t)id, &port, ret_refusal);
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */

@@ -160,7 +160,7 @@ int shared_harden(Netlink *netlink, int owner_fd, const LinkInfo *parent, LinkIn
         if (r == 0)
                 r = follow_parent(netlink, parent, link);
         if (r == 0)
-                r = host_harden(netlink, owner_fd, link->name, link->index, ret_refusal);
+                r = vlan_harden(netlink, owner_fd, link->index, ret_refusal);
         if (r == 0 && !(link->flags & IFF_UP))
                 r = link_change(netlink, link->index, &up, ret_refusal);
         return r;
@@ -213,9 +213,9 @@ static int is_used_by(Netlink *netlink, const IpcLease *lease, const LinkInfo *s
         uint32_t lower;
         int r;
 
-        r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
-                     &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
+        r = link_find(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
+                      &refusal);
+        if (r == 0 && uplink.index == 0)
                 return 0;
         if (r == 0)
                 r = link_lower_here(netlink, &uplink, &lower, &refusal);
@@ -257,7 +257,7 @@ static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusa
         Refusal refusal = {};
         int r;
 
-        r = host_open(netlink, link->name, link->index, &refusal);
+        r = vlan_harden_undo(netlink, link->index, &refusal);
         if (r == 0)
                 r = link_change(netlink, link->index, &unmark, &refusal);
         if (link_is_missing(r, &refusal))
@@ -276,7 +276,6 @@ static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusa
 static int sweep_one(Netlink *netlink, int owner_fd, const Registry *registry,
                      const uint64_t *opening, const Shared *shared, Refusal *ret_refusal) {
         const uint16_t vlan = shared->link.vlan;
-        Refusal refusal = {};
         int r;
 
         /* The open may harden it, and put its uplink on it, at any moment. */
@@ -289,12 +288,8 @@ static int sweep_one(Netlink *netlink, int owner_fd, const Registry *registry,
                 return r;
         if (r > 0)
                 return keep(netlink, owner_fd, &shared->link, ret_refusal);
-        r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
-        if (r == 0 || link_is_missing(r, &refusal))
-                return 1;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        r = link_delete(netlink, LINK_HERE, &shared->link, ret_refusal);
+        return r == 0 ? 1 : r;
 }
 
 static bool is_opening(const uint64_t *opening) {

@@ -28,15 +28,10 @@ static void turn_round(struct rtnl_link_stats64 *s) {
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
-        Refusal refusal = {};
         LinkInfo inner;
         int r;
 
-        r = link_get(netlink, (int32_t)lease->id, name, &inner, &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, (int32_t)lease->id, name, &inner, ret_refusal);
         if (r == 0)
                 s->rx_dropped += inner.statistics.tx_dropped;
         return r;

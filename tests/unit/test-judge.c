@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/worker/host-interface.h"
 #include "helper/worker/parent.h"
 #include "helper/worker/rehearse.h"
@@ -54,8 +55,6 @@ void __wrap_netlink_close(Netlink *netlink);
 void __wrap_netlink_close(_unused_ Netlink *netlink) {
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
                     Refusal *ret_refusal) {
         if (fault_due("link_get", ENOBUFS))
@@ -99,18 +98,17 @@ NEVER(link_add_macvlan, Netlink *netlink, const LinkPlan *plan, uint32_t mode, R
 NEVER(link_change, Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal)
 NEVER(link_delete, Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal)
 
-int __wrap_obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t last,
+int __wrap_obstacle_bridge(Netlink *netlink, const LinkInfo *bridge, uint16_t first, uint16_t last,
                            uint16_t protocol, Refusal *ret_refusal);
-int __wrap_obstacle_bridge(_unused_ const char *name, _unused_ uint32_t index,
+int __wrap_obstacle_bridge(_unused_ Netlink *netlink, _unused_ const LinkInfo *bridge,
                            _unused_ uint16_t first, _unused_ uint16_t last,
                            _unused_ uint16_t protocol, Refusal *ret_refusal) {
         return host.bridge ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.bridge) : 0;
 }
 
-int __wrap_obstacle_upper(uint32_t index, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal);
-int __wrap_obstacle_upper(_unused_ uint32_t index, uint16_t vlan, _unused_ uint16_t protocol,
+int __wrap_obstacle_upper(Netlink *netlink, uint32_t index, Refusal *ret_refusal);
+int __wrap_obstacle_upper(_unused_ Netlink *netlink, _unused_ uint32_t index,
                           Refusal *ret_refusal) {
-        assert_int_equal(vlan, 0);
         return host.upper ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.upper) : 0;
 }
 

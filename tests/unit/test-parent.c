@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/worker/vlan-harden.h"
 #include "helper/worker/shared.h"
 #include "test.h"
@@ -80,8 +81,6 @@ static int fails(const char *name, Refusal *refusal) {
         return host.refuses ? refuse_errno(refusal, host.refuses, "%s", name) : -ENOBUFS;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
                     Refusal *ret_refusal) {
         const LinkInfo shared = shared_link();
@@ -167,11 +166,10 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r != 0 || !host.there ? r : each(&link, data);
 }
 
-int __wrap_host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
-                       Refusal *ret_refusal);
-int __wrap_host_harden(_unused_ Netlink *rtnl, int owner_fd, _unused_ const char *name,
-                       uint32_t index, Refusal *ret_refusal) {
-        int r = fails("host_harden", ret_refusal);
+int __wrap_vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal);
+int __wrap_vlan_harden(_unused_ Netlink *netlink, int owner_fd, uint32_t index,
+                       Refusal *ret_refusal) {
+        int r = fails("vlan_harden", ret_refusal);
 
         assert_int_equal(owner_fd, OWNER_FD);
         assert_int_equal(index, SHARED);

@@ -8,6 +8,7 @@
 #include "helper/worker/probe.h"
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/kernel/link.h"
 #include "helper/kernel/offload.h"
 #include "test.h"
@@ -50,8 +51,6 @@ int __wrap_link_add_veth(_unused_ Netlink *netlink, _unused_ const LinkPlan *pla
         return r;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name,
                     LinkInfo *ret, Refusal *ret_refusal) {
         int r = fails("link_get", ret_refusal);
