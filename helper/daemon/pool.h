@@ -58,15 +58,15 @@ struct Pool {
         Worker *workers; /* list */
         Worker *spare;   /* of them */
         bool spare_due;
-        unsigned n_workers;   /* with a job */
-        unsigned n_opens;     /* of those */
-        unsigned n_checks;    /* of those */
-        unsigned n_host_jobs; /* of those: a host interface is being made or removed */
-        LogLimit failures;    /* a user causes what they are about as often as he likes */
+        unsigned n_workers; /* with a job */
+        LogLimit failures;  /* a user causes what they are about as often as he likes */
 };
 
 /* Forks a worker. connection and order: NULL for jobs of the daemon's own. 0 or -errno. */
 int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order);
+
+/* Jobs of this kind in progress. */
+unsigned pool_count(const Pool *pool, JobKind kind);
 
 /* Makes the spare worker if one is due and nothing is being opened. After a try that failed the
  * next open makes the next one due. */

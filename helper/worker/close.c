@@ -15,19 +15,16 @@ static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal 
 }
 
 int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
         char name[IFNAMSIZ];
         IpcLease lease;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = lease_find(&netlink, id, &lease, ret_refusal);
+        r = lease_find(job->netlink, id, &lease, ret_refusal);
         /* The wire first: an exclusive VLAN is free at once. */
         if (r == 0)
-                r = delete_link(&netlink, id, record_uplink_name(&lease, name), ret_refusal);
+                r = delete_link(job->netlink, id, record_uplink_name(&lease, name), ret_refusal);
         if (r == 0)
-                r = delete_link(&netlink, id, record_port_name(id, name), ret_refusal);
+                r = delete_link(job->netlink, id, record_port_name(id, name), ret_refusal);
         if (r == 0) {
                 lease.gone = true;
                 r = report_send(job->report_fd, REPORT_CLOSED, &lease, 0);

@@ -14,6 +14,7 @@
 /* Every job. */
 typedef struct JobContext {
         int report_fd;            /* to the daemon's loop, report.h */
+        Netlink *netlink;         /* NETLINK_ROUTE, in the host's namespace */
         Privilege privilege;      /* for those that make a namespace: open, check, probe */
         const Registry *registry; /* for those that look at all leases: check, scan, sweep */
         int owner_fd; /* for those that leave a shared VLAN interface: open, host up, sweep.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -18,8 +19,8 @@
 #include "helper/worker/open.h"
 #include "helper/worker/probe.h"
 #include "helper/worker/scan.h"
-#include "helper/worker/shared.h"
 #include "helper/worker/statistics.h"
+#include "helper/worker/sweep.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
@@ -77,16 +78,16 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
                 break;
         case JOB_STATISTICS:
                 reply.type = IPC_STATISTICS;
-                r = lease_statistics(request->lease, reply.statistics, &refusal);
+                r = lease_statistics(job, request->lease, reply.statistics, &refusal);
                 break;
         case JOB_CHECK:
                 r = do_check(job, order, fd, &refusal);
                 break;
         case JOB_HOST_UP:
-                r = host_leg_up(job->owner_fd, &request->host, &refusal);
+                r = host_interface_up(job, &request->host, &refusal);
                 break;
         case JOB_HOST_DOWN:
-                r = host_leg_down(&request->host, &refusal);
+                r = host_interface_down(job, &request->host, &refusal);
                 break;
         default:
                 r = -EINVAL;
@@ -101,23 +102,6 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
         if (r == 0)
                 r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
         return r;
-}
-
-static int do_sweep(const JobContext *job, const SweepContext *sweep, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        bool left = true;
-        int r, legs;
-
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r < 0)
-                return r;
-        legs = host_leg_sweep(&netlink, &sweep->doubts, job->report_fd, ret_refusal);
-        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
-        r = shared_sweep(&netlink, job->owner_fd, job->registry, sweep->opening, &left,
-                         ret_refusal);
-        if (r == 0)
-                r = report_send(job->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
-        return r != 0 ? r : legs;
 }
 
 static int do_own(const WorkerContext *context, JobKind kind) {
@@ -135,7 +119,7 @@ static int do_own(const WorkerContext *context, JobKind kind) {
                 r = scan_learning(&context->job, &refusal);
                 break;
         case JOB_SWEEP:
-                r = do_sweep(&context->job, &context->sweep, &refusal);
+                r = sweep_run(&context->job, &context->sweep, &refusal);
                 break;
         default:
                 r = -EINVAL;
@@ -210,14 +194,18 @@ _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t par
         WorkerContext context = *of_daemon;
         int *const keep[] = {&connection_fd, &context.job.report_fd, &order_fd,
                              &context.job.owner_fd};
+        _cleanup_netlink_ Netlink netlink = {};
         sigset_t none;
 
         context.job.report_fd = job->report_fd;
+        context.job.netlink = &netlink;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
         if (r == 0)
                 r = keep_only(keep, ARRAY_SIZE(keep));
+        if (r == 0)
+                r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0) {
                 if (order_fd >= 0)
                         r = do_ahead(&context, order_fd);

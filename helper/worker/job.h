@@ -10,6 +10,7 @@
 #include "helper/worker/context.h"
 
 typedef enum JobKind {
+        JOB_NONE,
         JOB_OPEN,
         JOB_CLOSE,
         JOB_STATISTICS,

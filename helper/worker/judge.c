@@ -25,8 +25,7 @@ typedef struct Judge {
         const IpcCheck *request;
         Network network;
         uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
-        Netlink netlink;
-        LinkInfo parent; /* index 0: there is none */
+        LinkInfo parent;      /* index 0: there is none */
         Findings *findings;
         bool needs_guard;  /* a port would be on a shared VLAN interface of rawnet's */
         bool no_namespace; /* a rehearsal did not get one */
@@ -51,7 +50,7 @@ static int judge_parent(Judge *judge) {
         LinkInfo *parent = &judge->parent;
         int r;
 
-        r = parent_judge(&judge->netlink, network, judge->first, judge->last, &reasons, parent);
+        r = parent_judge(judge->job->netlink, network, judge->first, judge->last, &reasons, parent);
         if (r < 0 || parent->index == 0)
                 return r;
         if ((parent->flags & IFF_UP) && !(parent->flags & IFF_RUNNING))
@@ -101,7 +100,8 @@ static void on_vlan_refused(void *data, const LinkInfo *link, int refused, const
 /* Who has the VLAN that an exclusive lease would take, or that one has. */
 static int judge_taken(Judge *judge, FindingSeverity severity, const char *where, uint16_t vlan) {
         Refusal refusal = {};
-        int r = parent_vlan_taken(&judge->netlink, &judge->network, &judge->parent, vlan, &refusal);
+        int r = parent_vlan_taken(judge->job->netlink, &judge->network, &judge->parent, vlan,
+                                  &refusal);
 
         if (r > 0)
                 findings_refused(judge->findings, severity, FINDING_VLAN, where,
@@ -128,7 +128,7 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, link->vlan, name);
         if (strcmp(link->name, name) != 0)
-                return parent_judge_vlan(&judge->netlink, &judge->network, link, &reasons);
+                return parent_judge_vlan(judge->job->netlink, &judge->network, link, &reasons);
         r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
         if (r > 0)
                 on_vlan_refused(vlans, link, r, &refusal);
@@ -166,8 +166,8 @@ static bool is_exclusively_leased(Judge *judge) {
 
                 if (lease->vlan == judge->first && !lease->gone && !lease->later &&
                     registry->entries[i].lower == judge->parent.index &&
-                    link_get(&judge->netlink, (int32_t)lease->id, record_uplink_name(lease, name),
-                             &uplink, &(Refusal){}) == 0 &&
+                    link_get(judge->job->netlink, (int32_t)lease->id,
+                             record_uplink_name(lease, name), &uplink, &(Refusal){}) == 0 &&
                     strcmp(uplink.kind, "vlan") == 0 &&
                     uplink.vlan_protocol == judge->network.protocol)
                         return true;
@@ -188,7 +188,7 @@ static int judge_free_vlan(Vlans *vlans) {
         if (judge->network.mode == MODE_EXCLUSIVE)
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, judge->first, name);
-        r = link_find(&judge->netlink, LINK_HERE, name, &link, &refusal);
+        r = link_find(judge->job->netlink, LINK_HERE, name, &link, &refusal);
         if (r == 0 && link.index != 0)
                 r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
         if (r > 0)
@@ -204,7 +204,7 @@ static int judge_vlans(Judge *judge) {
         if (!vlans)
                 return -ENOMEM;
         vlans->judge = judge;
-        r = link_dump(&judge->netlink, "vlan", collect_vlan, vlans, &refusal);
+        r = link_dump(judge->job->netlink, "vlan", collect_vlan, vlans, &refusal);
         if (r > 0)
                 return -refusal.kernel_errno;
         for (size_t i = 0; r == 0 && i < vlans->n; i++)
@@ -222,44 +222,44 @@ static int judge_vlans(Judge *judge) {
 
 static int judge_host(Judge *judge) {
         const Network *network = &judge->network;
-        const char *leg = network->host_interface, *name = network->name;
+        const char *link = network->host_interface, *name = network->name;
         Findings *findings = judge->findings;
         FindingDetail state = FINDING_DETAIL_NONE;
         Refusal refusal = {};
         IpcFinding *f = NULL;
         int r;
 
-        if (leg[0] == '\0')
+        if (link[0] == '\0')
                 return 0;
-        r = host_leg_look(&judge->netlink, network, &state, &refusal);
+        r = host_interface_look(judge->job->netlink, network, &state, &refusal);
         if (r < 0)
                 return r;
         if (r > 0)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "cannot look at its host interface %s: %s", leg, refusal.text);
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
+                                 "cannot look at its host interface %s: %s", link, refusal.text);
         else if (state == FINDING_HOST_MISSING)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
                                  "its host interface %s does not exist, so host and guests do not "
                                  "reach each other: rawnetctl host up %s, or at every boot: "
                                  "systemctl enable --now rawnet-host@%s",
-                                 leg, name, name);
+                                 link, name, name);
         else if (state == FINDING_HOST_OTHER)
                 f = findings_say(
-                        findings, FINDING_NOTE, FINDING_HOST, leg,
+                        findings, FINDING_NOTE, FINDING_HOST, link,
                         "the host has another interface %s already, which is not "
                         "this network's host interface: rename or remove that, or choose another "
                         "HostInterface= in %s",
-                        leg, network->path);
+                        link, network->path);
         else if (state == FINDING_HOST_MISPLACED)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
                                  "its host interface %s is on another interface than %s "
                                  "says: rawnetctl host down %s, then rawnetctl host up %s",
-                                 leg, network->path, name, name);
+                                 link, network->path, name, name);
         else if (state == FINDING_HOST_DOWN)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "its host interface %s is down: rawnetctl host up %s", leg, name);
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
+                                 "its host interface %s is down: rawnetctl host up %s", link, name);
         else
-                f = findings_fact(findings, FINDING_HOST, leg, state);
+                f = findings_fact(findings, FINDING_HOST, link, state);
         f->detail = (uint8_t)state;
         return 0;
 }
@@ -437,9 +437,7 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                 return r == RAWNET_BAD_NETWORK_FILE ? 0 : r;
         ret->parent = judge.network.parent;
         ret->kinds = (uint8_t)judge.network.kinds;
-        r = netlink_open(&judge.netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = judge_parent(&judge);
+        r = judge_parent(&judge);
         if (r == 0 && judge.parent.index != 0 && judge.first != 0)
                 r = judge_vlans(&judge);
         if (r == 0)
@@ -448,7 +446,6 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                 judge_ports(&judge);
         if (r == 0 && judge.needs_guard)
                 judge_guard(&judge);
-        netlink_close(&judge.netlink);
         ret->network = ret->parent = NULL;
         return r;
 }

@@ -76,18 +76,18 @@ static int talk_child(const LeasePlan *plan, Netlink *netlink, const Child *chil
         return r;
 }
 
-static int find_lower(LeasePlan *plan, Netlink *netlink, int owner_fd, LinkInfo *ret_parent,
+static int find_lower(const JobContext *job, LeasePlan *plan, LinkInfo *ret_parent,
                       Refusal *ret_refusal) {
         LinkInfo lower;
         int r;
 
-        r = parent_find(netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
+        r = parent_find(job->netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
         if (r != 0)
                 return r;
         lower = *ret_parent;
         if (plan->network.mode != MODE_EXCLUSIVE)
-                r = parent_lower(netlink, owner_fd, &plan->network, ret_parent, plan->lease.vlan,
-                                 &lower, ret_refusal);
+                r = parent_lower(job, &plan->network, ret_parent, plan->lease.vlan, &lower,
+                                 ret_refusal);
         if (r != 0)
                 return r;
         plan->lower = lower.index;
@@ -137,7 +137,7 @@ static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *p
         if (r < 0)
                 return r;
         spare->socket_fd = -1;
-        r = find_lower(plan, netlink, job->owner_fd, ret_parent, ret_refusal);
+        r = find_lower(job, plan, ret_parent, ret_refusal);
         if (r == 0)
                 r = talk_child(plan, netlink, &child, job->report_fd, ret_lease, ret_fds, ret_n_fds,
                                ret_refusal);
@@ -175,7 +175,6 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
 int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
                IpcLease *ret_lease, int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds,
                Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
         Child spare = open->spare;
         LinkInfo parent = {};
         LeasePlan plan;
@@ -184,11 +183,8 @@ int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *re
         r = validate_open(open, request, &plan, ret_refusal);
         if (r != 0)
                 return r;
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r < 0)
-                return r;
         for (;;) {
-                r = try_open(job, open, &plan, &netlink, &spare, ret_lease, ret_fds, ret_n_fds,
+                r = try_open(job, open, &plan, job->netlink, &spare, ret_lease, ret_fds, ret_n_fds,
                              &parent, ret_refusal);
                 if (r == 0) {
                         r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
@@ -199,7 +195,7 @@ int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *re
                 }
                 if (r < 0)
                         return r;
-                r = explain(&plan, &netlink, &parent, r, ret_refusal);
+                r = explain(&plan, job->netlink, &parent, r, ret_refusal);
                 if (!is_passing(&plan, r, ret_refusal) ||
                     clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
                         return lease_name_network(plan.lease.network, plan.network.parent, r,

@@ -288,12 +288,11 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
 }
 
 /* Hardened, and up. */
-static int open_shared(Netlink *netlink, int owner_fd, const Network *network,
-                       const LinkInfo *parent, LinkInfo *link, LinkInfo *ret,
-                       Refusal *ret_refusal) {
+static int open_shared(const JobContext *job, const Network *network, const LinkInfo *parent,
+                       LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
         int r;
 
-        r = shared_harden(netlink, owner_fd, parent, link, ret_refusal);
+        r = shared_harden(job, parent, link, ret_refusal);
         if (r == 0)
                 r = check_mtu(network, link, NULL, ret_refusal);
         if (r == 0)
@@ -311,8 +310,9 @@ static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret
         return r;
 }
 
-static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
-                      const LinkInfo *parent, uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+static int lower_vlan(const JobContext *job, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+        Netlink *netlink = job->netlink;
         char name[IFNAMSIZ];
         bool renamed = false;
         Refusal refusal = {};
@@ -346,15 +346,14 @@ static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
                 *ret_refusal = refusal;
         if (r == 0 && !renamed)
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
-        return r != 0 ? r
-                      : open_shared(netlink, owner_fd, network, parent, &link, ret, ret_refusal);
+        return r != 0 ? r : open_shared(job, network, parent, &link, ret, ret_refusal);
 }
 
-int parent_lower(Netlink *netlink, int owner_fd, const Network *network, const LinkInfo *parent,
+int parent_lower(const JobContext *job, const Network *network, const LinkInfo *parent,
                  uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
         if (vlan == 0) {
                 *ret = *parent;
                 return 0;
         }
-        return lower_vlan(netlink, owner_fd, network, parent, vlan, ret, ret_refusal);
+        return lower_vlan(job, network, parent, vlan, ret, ret_refusal);
 }

@@ -90,14 +90,13 @@ static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */
-static int look_at(const JobContext *job, Netlink *netlink, uint32_t id, bool *whole,
-                   Refusal *ret_refusal) {
+static int look_at(const JobContext *job, uint32_t id, bool *whole, Refusal *ret_refusal) {
         Refusal refusal = {};
         IpcLease lease;
         LeaseLower lower;
         int r;
 
-        r = record_read(netlink, id, &lease, &lower, &refusal);
+        r = record_read(job->netlink, id, &lease, &lower, &refusal);
         /* Another program's namespace, one being made, or one that is ending. */
         if (r == RAWNET_NO_SUCH_LEASE)
                 return 0;
@@ -106,7 +105,7 @@ static int look_at(const JobContext *job, Netlink *netlink, uint32_t id, bool *w
                 return 0;
         }
         if (r == 0 && lease.gone && !lease.later)
-                r = delete_port(netlink, id, &refusal);
+                r = delete_port(job->netlink, id, &refusal);
         if (r > 0)
                 *ret_refusal = refusal;
         return r == 0 ? report_lease(job->report_fd, &lease, lower.index, lower.mtu) : r;
@@ -114,32 +113,27 @@ static int look_at(const JobContext *job, Netlink *netlink, uint32_t id, bool *w
 
 int scan_leases(const JobContext *job, Refusal *ret_refusal) {
         _cleanup_(id_list_done) IdList list = {};
-        _cleanup_netlink_ Netlink netlink = {};
         bool whole;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = list_ids(&netlink, &list, &whole, ret_refusal);
+        r = list_ids(job->netlink, &list, &whole, ret_refusal);
         if (r == 0)
                 r = add_known(&list, job->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = look_at(job, &netlink, list.ids[i], &whole, ret_refusal);
+                r = look_at(job, list.ids[i], &whole, ret_refusal);
         return r == 0 ? report_send(job->report_fd, REPORT_SCANNED, NULL, whole ? SCAN_WHOLE : 0)
                       : r;
 }
 
 int scan_learning(const JobContext *job, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
         bool whole = true; /* of no interest: these were readable before */
-        int r;
+        int r = 0;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
         for (size_t i = 0; r == 0 && i < job->registry->n_entries; i++) {
                 const IpcLease *lease = &job->registry->entries[i].lease;
 
                 if (ipc_lease_learns(lease))
-                        r = look_at(job, &netlink, lease->id, &whole, ret_refusal);
+                        r = look_at(job, lease->id, &whole, ret_refusal);
         }
         return r;
 }

@@ -37,16 +37,14 @@ static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_lin
         return r;
 }
 
-int lease_statistics(uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
+int lease_statistics(const JobContext *job, uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT],
+                     Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         IpcLease lease;
         LinkInfo port;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = lease_find(&netlink, id, &lease, ret_refusal);
+        r = lease_find(job->netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
         /* What a packet port's holder sends leaves by the uplink without having been counted at the
@@ -55,12 +53,12 @@ int lease_statistics(uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT], Ref
                 record_port_name(id, name);
         else
                 record_uplink_name(&lease, name);
-        r = link_get(&netlink, (int32_t)id, name, &port, ret_refusal);
+        r = link_get(job->netlink, (int32_t)id, name, &port, ret_refusal);
         if (r != 0)
                 return r;
         if (lease.kind == KIND_TAP)
                 turn_round(&port.statistics);
-        r = add_too_long(&netlink, &lease, &port.statistics, ret_refusal);
+        r = add_too_long(job->netlink, &lease, &port.statistics, ret_refusal);
         if (r != 0)
                 return r;
         memcpy(ret, &port.statistics,

@@ -3,7 +3,8 @@
 
 /* A lease's counters. */
 
-#include "common/ipc.h"
+#include "helper/worker/context.h"
 
 /* The port's counters, turned to the guest's side: what it received is rx. */
-int lease_statistics(uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT], Refusal *ret_refusal);
+int lease_statistics(const JobContext *job, uint32_t id, uint64_t ret[static IPC_STATISTICS_COUNT],
+                     Refusal *ret_refusal);

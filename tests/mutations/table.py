@@ -22,7 +22,7 @@ CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
-SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
+SHARED, SWEEP, OWN_VLAN = "helper/worker/shared.c", "helper/worker/sweep.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
@@ -266,7 +266,7 @@ MUTATIONS = [
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "r : check_learning(request, network, ret);", "r : 0;")],
              LEARNING, "of_one_user at_once", WRONG),
-    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)", "if (!connection)")],
+    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)", "if (!server)")],
              LEARNING, "counts_by_itself", WRONG),
     Mutation("learn: a helper that starts anew counts its own only",
              [("helper/daemon/learning.c", "pool_count_learning(learning->pool) + count_unheard(learning) < max", "pool_count_learning(learning->pool) < max")],
@@ -298,7 +298,7 @@ MUTATIONS = [
              [(TERMS, "if (memcmp(&terms, host, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
              FORGED_HOST, "interfaces_of_the_files", WRONG),
     Mutation("host interface: somebody else's interface is taken for it",
-             [("helper/worker/host-interface.c", "(!is_leg(network, &link) || link.lower", "(link.lower")], HOST, "somebody_elses", WRONG),
+             [("helper/worker/host-interface.c", "(!is_host_interface(network, &link) || link.lower", "(link.lower")], HOST, "somebody_elses", WRONG),
     Mutation("host interface: it takes what guests advertise",
              [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
              HOST, "cannot_give_it_addresses", WRONG),
@@ -358,7 +358,7 @@ MUTATIONS = [
     Mutation("vlan-guard: a worker reads another's answers",
              [(VLAN_GUARD, "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0", "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK) == 0")],
              HARDENING, "take_turns", "reading nftables' table .*: Invalid argument", vm=True),
-    Mutation("shared: a new helper does not put the guard back", [(SHARED, "        if (left > 0) {\n", "        if (left > 0 && !registry->whole) {\n")],
+    Mutation("shared: a new helper does not put the guard back", [(SWEEP, "        if (n_left > 0)\n", "        if (n_left > 0 && opening)\n")],
              HARDENING, "helper_ends", "the new helper's tables did not come", vm=True),
     Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep_timer && !server->guarding &&", "!server->sweep_timer &&")],
              HARDENING, "helper_stays", WRONG, vm=True),
@@ -368,9 +368,9 @@ MUTATIONS = [
              OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
     Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],
              OWN_VLAN, "name_alone", WRONG, vm=True),
-    Mutation("shared: what was taken over stays closed", [(SHARED, "r = vlan_harden_undo(netlink, link->index, &refusal);", "r = 0;")],
+    Mutation("shared: what was taken over stays closed", [(SWEEP, "r = vlan_harden_undo(netlink, link->index, &refusal);", "r = 0;")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
-    Mutation("shared: what was taken over is swept", [(SHARED, "        if (shared->taken_over)\n", "        if (shared->taken_over && shared->stays)\n")],
+    Mutation("shared: what was taken over is swept", [(SWEEP, "if (shared->taken_over) {", "if (shared->taken_over && shared->stays) {")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
     Mutation("watch: nobody hears that it was taken over", [("helper/daemon/watch.c", "link->group != RAWNET_VLAN_GROUP;", "link->group == 1;")],
              OWN_VLAN, "takes_the_rules_along", "letting go did not come", vm=True),
@@ -395,7 +395,7 @@ MUTATIONS = [
     Mutation("scan: a list that ends early is whole",
              [("helper/worker/scan.c", "*ret_whole = dumped != NSID_LIST_CUT_OFF;", "*ret_whole = true;")],
              "tests/unit/test-scan.c", "cut_off", "told.whole"),
-    Mutation("sweep: a list that is not whole will do", [("helper/worker/shared.c", "if (shared->stays || !registry->whole)", "if (shared->stays)")],
+    Mutation("sweep: a list that is not whole will do", [(SWEEP, "if (shared->stays || !registry->whole)", "if (shared->stays)")],
              "tests/unit/test-sweep.c", "part_of_the_leases", "not ok"),
     Mutation("scan: ids are not asked for one by one",
              [("helper/worker/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
@@ -404,7 +404,7 @@ MUTATIONS = [
              [("helper/kernel/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
              "tests/netns/test_versions.py", "test_downgrade", "KeyError"),
     Mutation("sweep: what a later version's lease needs is deleted",
-             [("helper/worker/shared.c", "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
+             [(SWEEP, "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
              "tests/netns/test_versions.py", "not_swept", "AssertionError: ", vm=True),
     Mutation("lease: a later version's lease is closed",
              [("helper/worker/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
@@ -423,8 +423,8 @@ MUTATIONS = [
     Mutation("link: an index of another namespace is one of here",
              [("helper/kernel/link-info.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
     Mutation("sweep: one look is enough", [("helper/doubt.h", "#define DOUBT_USEC UINT64_C(1000000)", "#define DOUBT_USEC UINT64_C(0)"),
-                                            ("helper/worker/host-interface.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
+                                            (SWEEP, "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
              "tests/attack/test_sweep.py", "away", "was deleted"),
-    Mutation("sweep: it waits for every open", [(SERVER, "server->pool.n_host_jobs == 0 && !server->sweeping", "server->pool.n_opens == 0 && !server->sweeping")],
+    Mutation("sweep: it waits for every open", [(SERVER, "server->ready && !server->sweeping &&", "server->ready && !server->sweeping && pool_count(&server->pool, JOB_OPEN) == 0 &&")],
              "tests/attack/test_sweep.py", "waiting", "still there after"),
 ]

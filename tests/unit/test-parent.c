@@ -181,8 +181,9 @@ int __wrap_vlan_harden(_unused_ Netlink *netlink, int owner_fd, uint32_t index,
 static int lower(LinkInfo *ret, Refusal *refusal) {
         const LinkInfo parent = parent_link();
         Netlink netlink = {};
+        const JobContext job = {.netlink = &netlink, .owner_fd = OWNER_FD};
 
-        return parent_lower(&netlink, OWNER_FD, &network, &parent, VLAN, ret, refusal);
+        return parent_lower(&job, &network, &parent, VLAN, ret, refusal);
 }
 
 static int try_lower(Refusal *refusal) {
@@ -330,7 +331,6 @@ static void test_no_vlan(_unused_ void **state) {
  * answer is no, so an error is no answer. */
 static void test_is_lower(_unused_ void **state) {
         Netlink netlink = {};
-
         memset(&host, 0, sizeof(host));
         host.there = host.ours = true;
         assert_int_equal(parent_is_lower(&netlink, &network, SHARED), 1);
@@ -345,7 +345,6 @@ static void test_is_lower_unknown(_unused_ void **state) {
         static const int refusals[] = {0, EPERM, ENOBUFS, ENOMEM, EINTR, EINVAL};
         Network untagged = network;
         Netlink netlink = {};
-
         untagged.vlan_first = untagged.vlan_last = 0;
         memset(&host, 0, sizeof(host));
         host.there = host.ours = true;

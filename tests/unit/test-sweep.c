@@ -10,7 +10,9 @@
 #include "fault.h"
 #include "find-link.h"
 #include "helper/worker/vlan-guard.h"
-#include "helper/worker/shared.h"
+#include "helper/kernel/link.h"
+#include "helper/report.h"
+#include "helper/worker/sweep.h"
 #include "helper/worker/vlan-harden.h"
 #include "test.h"
 
@@ -41,7 +43,7 @@ static struct {
         int unopenable; /* with this errno */
         bool guard_removed, guarded;
         int unguardable;      /* with this errno */
-        bool left;            /* shared_sweep() says that there is one */
+        bool left;            /* REPORT_SWEPT says that there is one */
         uint64_t opening[64]; /* the VLANs of opens in progress */
 } host;
 
@@ -159,20 +161,32 @@ int __wrap_vlan_guard_remove(int owner_fd, _unused_ Refusal *ret_refusal) {
         return 0;
 }
 
+int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
+                       uint32_t value) {
+        assert_int_equal(type, REPORT_SWEPT);
+        host.left = value & SWEEP_LEFT;
+        return 0;
+}
+
+static Refusal said;
+
 static int sweep(void) {
         RegistryEntry entry = {.lease = {.id = RAWNET_ID_MIN,
                                          .vlan = (uint16_t)host.lease_on,
                                          .later = host.later}};
         const Registry registry = {
                 .entries = &entry, .n_entries = host.lease_on ? 1 : 0, .whole = !host.part};
-        Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = {.knows_nsid = true, .nsid = 5};
+        const JobContext job = {.netlink = &netlink, .registry = &registry, .owner_fd = OWNER_FD};
+        SweepContext context = {};
         int r;
 
         host.guarded = host.guard_removed = false;
-        r = shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal);
-
-        assert_true(r > 0 || strcmp(refusal.text, "untouched") == 0);
+        said = REFUSAL_UNTOUCHED;
+        memcpy(context.opening, host.opening, sizeof(context.opening));
+        r = sweep_run(&job, &context, &said);
+        assert_true(r > 0 || strcmp(said.text, "untouched") == 0);
         return r;
 }
 
@@ -355,10 +369,6 @@ static void test_opening(_unused_ void **state) {
 
 /* The first error is the one that is told. */
 static void test_unguardable(_unused_ void **state) {
-        Refusal refusal = {};
-        Netlink netlink = {.knows_nsid = true, .nsid = 5};
-        const Registry registry = {.whole = true};
-
         memset(&host, 0, sizeof(host));
         host.n_vlans = host.host_on = 1;
         host.unguardable = EPERM;
@@ -368,9 +378,7 @@ static void test_unguardable(_unused_ void **state) {
 
         host.host_on = 0;
         host.undeletable = EBUSY;
-        assert_refused(
-                shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal),
-                RAWNET_KERNEL_REFUSED, &refusal, "deleting");
+        assert_refused(sweep(), RAWNET_KERNEL_REFUSED, &said, "deleting");
 }
 
 /* An error, and the host's guard stays. */
