@@ -9,7 +9,7 @@
 #include "backend/connector.h"
 #include "common/unix-socket.h"
 
-#define QUEUE 4 /* front ends that wait for the present one's end */
+#define BACKLOG 4 /* front ends that wait until the current one disconnects */
 
 void connection_init(Connection *connection) {
         *connection = (Connection){.epoll_fd = -1, .listen_fd = -1, .connector_fd = -1};
@@ -45,7 +45,7 @@ int connection_use(Connection *connection, int fd, Refusal *ret_refusal) {
         return adopt(connection, fd);
 }
 
-/* What a back end that was killed leaves behind may go; nothing else. */
+/* Removes the socket of a back end that was killed, and nothing else. */
 static int remove_stale(const Connection *connection, Refusal *ret_refusal) {
         const char *path = connection->address.sun_path;
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -54,8 +54,7 @@ static int remove_stale(const Connection *connection, Refusal *ret_refusal) {
         if (fd < 0)
                 return -errno;
         if (lstat(path, &st) < 0)
-                return errno == ENOENT ? 0
-                                       : refuse_errno(ret_refusal, errno, "looking for %s", path);
+                return errno == ENOENT ? 0 : refuse_errno(ret_refusal, errno, "checking %s", path);
         if (!S_ISSOCK(st.st_mode))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "%s exists and is not a socket; remove it, or choose another path",
@@ -78,7 +77,7 @@ int connection_listen(Connection *connection, const char *path, uid_t allowed,
         if (r != 0)
                 return r;
         return unix_listen(&connection->address, allowed == connection->rule.own ? 0600 : 0666,
-                           QUEUE, &connection->listen_fd, ret_refusal);
+                           BACKLOG, &connection->listen_fd, ret_refusal);
 }
 
 int connection_connect_to(Connection *connection, const char *path, uid_t allowed,
@@ -107,7 +106,7 @@ int connection_accept(Connection *connection) {
                 safe_close(fd);
                 return 0;
         }
-        /* One at a time: others wait in the queue. */
+        /* One front end at a time: others wait in the backlog. */
         r = watch(connection, EPOLL_CTL_DEL, connection->listen_fd, EVENT_LISTEN);
         if (r < 0) {
                 safe_close(fd);

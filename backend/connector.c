@@ -15,8 +15,8 @@
 
 #define RETRY_MS 500
 
-/* -1: not now. Does not wait for a place in the front end's queue either: meanwhile the server
- * could end unnoticed. */
+/* -1: not possible now. Does not wait for a place in the front end's backlog: meanwhile the end of
+ * the server would not be noticed. */
 static int try_connect(const struct sockaddr_un *address, PeerRule *rule) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -25,7 +25,7 @@ static int try_connect(const struct sockaddr_un *address, PeerRule *rule) {
         return peer_is_allowed(rule, fd, address->sun_path) ? TAKE_FD(fd) : -1;
 }
 
-/* Until the server has ended. */
+/* Runs until the server ends. */
 static void serve(int server, const struct sockaddr_un *address, PeerRule *rule) {
         bool asked = false;
         uint8_t byte = 0;
@@ -53,12 +53,12 @@ static _Noreturn void become_connector(int server, const struct sockaddr_un *add
         PeerRule rule = peer_rule(allowed);
         Refusal refusal = {};
 
-        /* These come to the whole group or unit, and the server alone decides: it would take our
-         * end for a failure. */
+        /* These signals are sent to the whole process group or unit. Only the server acts on them:
+         * it treats the connector's end as a failure. */
         for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
                 if (signal(ignored[i], SIG_IGN) == SIG_ERR)
                         _exit(EXIT_FAILURE);
-        /* The lease's sockets would live as long as this process. */
+        /* Otherwise the lease's sockets would stay open as long as this process. */
         if (dup2(server, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0u, 0) < 0 ||
             prctl(PR_SET_NAME, "rawnet-connect") < 0 || sandbox_give_up(&refusal) != 0)
                 _exit(EXIT_FAILURE);
@@ -77,7 +77,7 @@ int connector_start(const struct sockaddr_un *address, uid_t allowed, int *ret_f
         if (child == 0)
                 become_connector(ends[1], address, allowed);
         safe_close(ends[1]);
-        /* Nobody waits for it. */
+        /* The server does not wait for its child. */
         if (child < 0 || signal(SIGCHLD, SIG_IGN) == SIG_ERR) {
                 int r = refuse_errno(ret_refusal, errno, "starting the process that connects to %s",
                                      address->sun_path);

@@ -26,8 +26,8 @@
 #define HEADER_LEGACY ((unsigned)sizeof(struct virtio_net_hdr))
 #define HEADER_FULL ((unsigned)sizeof(struct virtio_net_hdr_mrg_rxbuf))
 
-/* Packet sockets describe and take UDP segmentation since Linux 6.2 (virtio_net_hdr_from_skb()).
- * PACKET_VNET_HDR_SZ came with 6.6, and tells without a try. */
+/* Packet sockets support UDP segmentation since Linux 6.2 (virtio_net_hdr_from_skb()).
+ * PACKET_VNET_HDR_SZ, since 6.6, shows that without a test frame. */
 static bool socket_describes_udp(int socket) {
         int value;
         socklen_t size = sizeof(value);
@@ -35,8 +35,8 @@ static bool socket_describes_udp(int socket) {
         return getsockopt(socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &value, &size) == 0;
 }
 
-/* Not offered, and why: CTRL_VQ and what depends on it belongs to the front end; UFO: no kernel
- * segments it any more; LOG_ALL: no live migration, a lease is of one host. */
+/* Not offered: CTRL_VQ and its dependants (the front end's), UFO (no kernel segments it any more),
+ * LOG_ALL (no live migration, since a lease belongs to one host). */
 static uint64_t features_to_offer(const Device *device, const MacAddress *mac, uint16_t mtu) {
         uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
                             BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_ANY_LAYOUT) |
@@ -94,8 +94,8 @@ bool device_is_running(const Device *device) {
         return false;
 }
 
-/* The kernel writes and reads the guest's whole header where it can, or its first 10 bytes: then
- * port.c leaves out the rest. */
+/* The kernel reads and writes the guest's whole header, or its first 10 bytes where it does not
+ * support more. Then port.c leaves out the rest. */
 static void choose_header(Device *device) {
         device->header_size =
                 device_has(device, VIRTIO_F_VERSION_1) || device_has(device, VIRTIO_NET_F_MRG_RXBUF)
@@ -105,8 +105,8 @@ static void choose_header(Device *device) {
                 Pair *pair = &device->pairs[i];
                 int size = (int)device->header_size;
 
-                /* Not by the C library: on i386 that is socketcall(), whose arguments the sandbox
-                 * could not check. */
+                /* Without the C library: on i386 its setsockopt() is socketcall(), whose arguments
+                 * the sandbox cannot check. */
                 if (pair->socket_header != device->header_size &&
                     syscall(SYS_setsockopt, pair->socket, SOL_PACKET, PACKET_VNET_HDR_SZ, &size,
                             sizeof(size)) == 0)
@@ -117,7 +117,7 @@ static void choose_header(Device *device) {
 int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal) {
         if (features & ~device->offered)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "features %#" PRIx64 " were set that were not offered",
+                              "features %#" PRIx64 " were set but not offered",
                               features & ~device->offered);
         if (features != device->features && device_is_running(device))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
@@ -134,7 +134,7 @@ Ring *device_ring(Device *device, uint32_t number) {
                                : &device->pairs[number / 2].transmit;
 }
 
-/* Everything that a stop or a start may have changed is looked at again. */
+/* After a start or a change of a ring: the loop tries every ring and socket again. */
 static void wake_all(Device *device) {
         for (unsigned i = 0; i < device->n_pairs; i++) {
                 device->pairs[i].readable = true;
@@ -148,10 +148,10 @@ static int start_ring(Device *device, Ring *ring, Refusal *ret_refusal) {
 
         if (r != 0)
                 return r;
-        ring->event_index = device_has(device, VIRTIO_RING_F_EVENT_IDX);
+        ring->event_idx = device_has(device, VIRTIO_RING_F_EVENT_IDX);
         ring->indirect = device_has(device, VIRTIO_RING_F_INDIRECT_DESC);
         ring_start(ring);
-        /* Without the protocol features there is no message to enable a ring: it is. */
+        /* Without the protocol features, no message enables a ring: it is enabled at its start. */
         if (!device_has(device, VHOST_USER_F_PROTOCOL_FEATURES))
                 ring->enabled = true;
         wake_all(device);
@@ -159,7 +159,7 @@ static int start_ring(Device *device, Ring *ring, Refusal *ret_refusal) {
 }
 
 static int watch_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusal) {
-        /* Edge: every kick is an event, and none of them need be read. */
+        /* Edge-triggered: every kick is an event, and no kick has to be read. */
         struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = EVENT_KICK + number};
 
         if (device->epoll_fd >= 0 && epoll_ctl(device->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -168,8 +168,8 @@ static int watch_kick(Device *device, uint32_t number, int fd, Refusal *ret_refu
         return 0;
 }
 
-/* The front end has the same file open: closing our descriptor would not end the watch (epoll(7),
- * Q6). */
+/* The front end has the same file open, so close() alone would not remove it from the epoll
+ * (epoll(7), Q6). */
 static void forget_kick(Device *device, Ring *ring) {
         if (ring->kick_fd >= 0 && device->epoll_fd >= 0)
                 epoll_ctl(device->epoll_fd, EPOLL_CTL_DEL, ring->kick_fd, NULL);
@@ -191,15 +191,14 @@ int device_set_kick(Device *device, uint32_t number, int fd, Refusal *ret_refusa
         }
         forget_kick(device, ring);
         ring->kick_fd = TAKE_FD(mine);
-        /* A kick of the old one may have been missed. */
+        /* A kick of the old descriptor may be lost. */
         wake_all(device);
         if (ring->started)
                 return 0;
         return start_ring(device, ring, ret_refusal);
 }
 
-/* Replaces *slot by fd, which must be an eventfd or -1. The front end's choice is gone, too, where
- * it is refused. */
+/* Replaces *slot by fd, which must be an eventfd or -1. A refusal leaves -1. */
 static int replace_event(int *slot, int fd, const char *what, uint32_t number,
                          Refusal *ret_refusal) {
         _cleanup_close_ int mine = fd;
@@ -217,7 +216,7 @@ int device_set_call(Device *device, uint32_t number, int fd, Refusal *ret_refusa
 
         assert(ring);
         r = replace_event(&ring->call_fd, fd, "call", number, ret_refusal);
-        /* The guest may have been told nothing by the old one. */
+        /* The old descriptor may not have notified the guest. */
         if (r == 0 && ring->started && ring->call_fd >= 0)
                 r = peer_event_signal(ring->call_fd, ret_refusal);
         return r;

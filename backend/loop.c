@@ -8,14 +8,16 @@
 #include <time.h>
 
 #include "backend/peer-event.h"
+#include "common/clock.h"
 #include "common/log.h"
 
-/* A link that is deleted goes down first, and that alone is announced (net/packet/af_packet.c,
- * packet_notifier()): so we look again. */
-#define SUSPECT_MS 50
-#define SUSPECT_LOOKS 40u
-#define BUSY_ROUNDS 4u /* of several batches each: it will go on */
-#define POLL_MS 1      /* between looks at a ring whose guest has no way to kick */
+/* A link that is deleted goes down first, and only that is reported to a packet socket
+ * (net/packet/af_packet.c, packet_notifier()). So the loop checks the interface some times
+ * afterwards. */
+#define CHECK_MS 50
+#define CHECKS 40u
+#define BUSY_ROUNDS 4u /* of several batches each: a stream */
+#define POLL_MS 1      /* between polls of a ring without a kick descriptor */
 
 void loop_done(Loop *loop) {
         connection_done(&loop->connection);
@@ -26,19 +28,16 @@ void loop_done(Loop *loop) {
 }
 
 static uint64_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
-/* Edge: a frame is one event, however long the guest leaves it there. EPOLLOUT costs something for
- * every frame that has been sent, so it is asked for only when a socket is full. While the guest
- * has no buffers, frames that arrive are no news. */
+/* Edge-triggered: a frame is one event, however long it waits for a buffer. EPOLLOUT costs
+ * processor time for every frame that is sent, so it is requested only when a socket is full.
+ * EPOLLIN is off while the guest has no buffers. */
 static int control_socket(Loop *loop, int operation, unsigned i) {
         const Pair *pair = &loop->device->pairs[i];
         struct epoll_event event = {
-                .events = EPOLLET | (pair->deaf ? 0 : (uint32_t)EPOLLIN) |
+                .events = EPOLLET | (pair->epollin_off ? 0 : (uint32_t)EPOLLIN) |
                           (pair->blocked ? (uint32_t)EPOLLOUT : 0),
                 .data.u32 = EVENT_SOCKET + i,
         };
@@ -50,9 +49,9 @@ static int watch_socket(Loop *loop, unsigned i) {
         return loop->watching ? control_socket(loop, EPOLL_CTL_MOD, i) : 0;
 }
 
-/* A socket that is in an epoll costs a look into it for every frame that was sent or has arrived, a
- * tenth of all when frames are short (net/core/sock.c, sock_def_write_space()): so they are taken
- * out while the loop comes by anyway. */
+/* The kernel looks into the epoll for every frame of a socket in it, which takes a tenth of the
+ * time when frames are short (net/core/sock.c, sock_def_write_space()). So the sockets are taken
+ * out of the epoll while the loop polls anyway. */
 static int watch_sockets(Loop *loop, bool watch) {
         int r = 0;
 
@@ -76,12 +75,12 @@ int loop_init(Loop *loop, Device *device) {
         return watch_sockets(loop, true);
 }
 
-static int listen_again(Loop *loop, unsigned i) {
-        loop->device->pairs[i].deaf = false;
+static int restore_epollin(Loop *loop, unsigned i) {
+        loop->device->pairs[i].epollin_off = false;
         return watch_socket(loop, i);
 }
 
-/* Everything that can go on without an event. *ret_more: there is more of it. */
+/* Does everything that needs no event. *ret_more: some of it is left. */
 static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
         *ret_more = false;
         for (unsigned i = 0; i < loop->device->n_pairs; i++) {
@@ -108,16 +107,16 @@ static int work(Loop *loop, bool rearm, bool *ret_more, Refusal *ret_refusal) {
                 }
                 if (r == PORT_BROKEN)
                         return (int)ret_refusal->error;
-                /* Only when there are none left: with a guest slower than the wire that is seldom,
-                 * and each time would cost two calls. */
-                if (pair->deaf && !pair->starved && !pair->readable) {
-                        int error = listen_again(loop, i);
+                /* Only when the socket is empty. With a guest slower than the wire that is seldom,
+                 * and each change is a system call. */
+                if (pair->epollin_off && !pair->starved && !pair->readable) {
+                        int error = restore_epollin(loop, i);
 
                         if (error < 0)
                                 return error;
                 }
                 if (pair->down)
-                        loop->suspect = SUSPECT_LOOKS;
+                        loop->checks_left = CHECKS;
                 pair->down = false;
         }
         return 0;
@@ -141,29 +140,29 @@ static int on_socket(Loop *loop, unsigned i, uint32_t events, Refusal *ret_refus
 
         pair->readable = true;
         if (events & EPOLLERR) {
-                loop->suspect = SUSPECT_LOOKS;
+                loop->checks_left = CHECKS;
                 return port_check(pair, ret_refusal);
         }
         if ((events & EPOLLOUT) && pair->blocked) {
                 pair->blocked = false;
                 return watch_socket(loop, i);
         }
-        if ((events & EPOLLIN) && pair->starved && !pair->deaf) {
-                pair->deaf = true;
+        if ((events & EPOLLIN) && pair->starved && !pair->epollin_off) {
+                pair->epollin_off = true;
                 return watch_socket(loop, i);
         }
         return 0;
 }
 
-/* More buffers: for every socket, since a ring may serve several. */
-static void feed(Device *device) {
+/* The guest made buffers available. One ring may serve several sockets. */
+static void wake_starved(Device *device) {
         for (unsigned i = 0; i < device->n_pairs; i++)
                 device->pairs[i].starved = false;
 }
 
-/* The guest waits for ever, and only a word of ours says why. */
+/* Such a guest waits for ever. This warning is the only place that reports the reason. */
 static void note_kick(Device *device, uint32_t number) {
-        if (ring_kicked(device_ring(device, number)))
+        if (ring_note_kick(device_ring(device, number)))
                 log_warning("ring %" PRIu32 " is empty although the guest kicks it (" MEMORY_REMEDY
                             ")",
                             number);
@@ -176,7 +175,7 @@ static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end,
         if (what >= EVENT_KICK) {
                 note_kick(loop->device, what - EVENT_KICK);
                 if ((what - EVENT_KICK) % 2 == 0)
-                        feed(loop->device);
+                        wake_starved(loop->device);
                 else
                         loop->device->pairs[(what - EVENT_KICK) / 2].kicked = true;
                 return 0;
@@ -198,7 +197,7 @@ static int on_event(Loop *loop, const struct epoll_event *event, bool *ret_end,
         }
 }
 
-/* Frames that went each way so far, lost ones among them. */
+/* Frames in each direction so far, dropped ones included. */
 static void count_frames(const Device *device, uint64_t *ret_sent, uint64_t *ret_received) {
         *ret_sent = *ret_received = 0;
         for (unsigned i = 0; i < device->n_pairs; i++) {
@@ -209,8 +208,7 @@ static void count_frames(const Device *device, uint64_t *ret_sent, uint64_t *ret
         }
 }
 
-/* Meanwhile frames gather. Ends earlier for nothing: the front end and signals wait that long, too.
- */
+/* Frames gather meanwhile. The front end's messages wait until the end of the pause, too. */
 static void pause_for(uint32_t microseconds) {
         const struct timespec t = {
                 .tv_sec = microseconds / 1000000,
@@ -220,18 +218,18 @@ static void pause_for(uint32_t microseconds) {
         clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 }
 
-static bool is_paced(Loop *loop) {
+static bool is_coalescing(Loop *loop) {
         uint64_t sent, received;
 
-        if (loop->pace.longest == 0)
+        if (loop->coalesce.max_usec == 0)
                 return false;
         count_frames(loop->device, &sent, &received);
-        return pace_note(&loop->pace, sent, received, now());
+        return coalesce_note(&loop->coalesce, sent, received, now());
 }
 
-/* Looks by ourselves: at all rings, or only at those whose guest cannot kick. Returns whether there
- * are any. */
-static bool look(Device *device, bool all) {
+/* Marks rings as if they had been kicked: all, or only those without a kick descriptor. Returns
+ * whether there are any. */
+static bool poll_rings(Device *device, bool all) {
         bool any = false;
 
         for (unsigned i = 0; i < device->n_pairs; i++) {
@@ -241,41 +239,41 @@ static bool look(Device *device, bool all) {
                         any = pair->kicked = true;
                 if (pair->receive.started && (all || pair->receive.kick_fd < 0)) {
                         any = true;
-                        feed(device);
+                        wake_starved(device);
                 }
         }
         return any;
 }
 
 static int one_round(Loop *loop, bool *end, Refusal *ret_refusal) {
-        bool polling = loop->busy_poll > 0 && now() < loop->busy_until, kickless, more;
-        bool looking = polling || loop->pace.on, paced;
+        bool busy = loop->busy_poll > 0 && now() < loop->busy_until, kickless, more;
+        bool polling = busy || loop->coalesce.on, coalescing;
         struct epoll_event events[16];
         int n, r, timeout;
 
-        /* Once more afterwards: that round arms the rings again. */
-        kickless = look(loop->device, looking || loop->looked);
-        loop->looked = looking;
-        r = work(loop, !looking, &more, ret_refusal);
+        /* One more poll after the last polling round: this round enables notifications again. */
+        kickless = poll_rings(loop->device, polling || loop->polled);
+        loop->polled = polling;
+        r = work(loop, !polling, &more, ret_refusal);
         if (r != 0)
                 return r;
         loop->busy_rounds = more ? loop->busy_rounds + 1 : 0;
-        paced = is_paced(loop);
-        r = watch_sockets(loop, !paced && loop->busy_rounds < BUSY_ROUNDS);
+        coalescing = is_coalescing(loop);
+        r = watch_sockets(loop, !coalescing && loop->busy_rounds < BUSY_ROUNDS);
         if (r != 0)
                 return r;
-        if (paced && !more && loop->pace.pause > 0 && !polling)
-                pause_for(loop->pace.pause);
-        if (loop->suspect > 0) {
-                loop->suspect--;
+        if (coalescing && !more && loop->coalesce.pause > 0 && !busy)
+                pause_for(loop->coalesce.pause);
+        if (loop->checks_left > 0) {
+                loop->checks_left--;
                 r = port_check(&loop->device->pairs[0], ret_refusal);
                 if (r != 0)
                         return r;
         }
-        /* Never to sleep with the sockets out of the epoll. */
-        timeout = more || looking || !loop->watching ? 0
+        /* The loop must not sleep while the sockets are out of the epoll. */
+        timeout = more || polling || !loop->watching ? 0
                   : kickless                         ? POLL_MS
-                  : loop->suspect > 0                ? SUSPECT_MS
+                  : loop->checks_left > 0            ? CHECK_MS
                                                      : -1;
         n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), timeout);
         if (n < 0)
@@ -287,8 +285,8 @@ static int one_round(Loop *loop, bool *end, Refusal *ret_refusal) {
         return r;
 }
 
-/* The front end hears of the end of its rings (SET_VRING_ERR). */
-static void tell_end(Device *device) {
+/* Reports the end of the rings to the front end (SET_VRING_ERR). */
+static void signal_errors(Device *device) {
         for (uint32_t i = 0; i < 2 * device->n_pairs; i++) {
                 const Ring *ring = device_ring(device, i);
 
@@ -308,6 +306,6 @@ int loop_run(Loop *loop, Refusal *ret_refusal) {
         while (r == 0 && !end)
                 r = one_round(loop, &end, ret_refusal);
         if (r != 0)
-                tell_end(loop->device);
+                signal_errors(loop->device);
         return r;
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * One thread, one epoll: the front end's messages, kicks, frames. It sleeps when nobody wants
- * anything.
+ * One thread and one epoll, for the front end's messages, kicks and frames. The loop sleeps while
+ * it has no event.
  */
 
 #include "backend/connection.h"
-#include "backend/pace.h"
+#include "backend/coalesce.h"
 #include "backend/port-rx.h"
 #include "backend/port-tx.h"
 
@@ -16,18 +16,19 @@ typedef struct Loop {
         PortIo *io;
         Connection connection;
         int epoll_fd;
-        int end_fd;          /* an eventfd, readable: end */
-        uint32_t busy_poll;  /* µs to look by ourselves before sleeping */
+        int end_fd;          /* an eventfd; readable: the loop ends */
+        uint32_t busy_poll;  /* µs to poll before sleeping */
         uint64_t busy_until; /* CLOCK_MONOTONIC, µs */
-        Pace pace;
+        Coalesce coalesce;
         bool watching;        /* the sockets are in the epoll */
-        unsigned busy_rounds; /* in a row that did not come to an end of the work */
-        bool looked;          /* the last round looked by itself, and had no ring armed */
-        unsigned suspect; /* looks that are left at whether the lease's interface is still there */
+        unsigned busy_rounds; /* rounds in a row that left work */
+        bool polled;          /* the last round polled, and enabled no ring's notifications */
+        unsigned checks_left; /* checks of the lease's interface */
 } Loop;
 
-/* epoll and the descriptors that are there from the beginning. 0 or -errno. */
+/* Creates the epoll and adds the sockets. 0 or -errno. */
 int loop_init(Loop *loop, Device *device);
 void loop_done(Loop *loop);
-/* Runs until asked to end (0), or the reason in ret_refusal, or -errno. */
+/* Runs until end_fd is readable or the front end is gone for good (0). Otherwise a RawnetError,
+ * with the reason in ret_refusal, or -errno. */
 int loop_run(Loop *loop, Refusal *ret_refusal);

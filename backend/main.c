@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-vhost: a vhost-user back end, one process a port, that serves a guest's virtio-net rings
- * from a packet lease. An ordinary user's process: it needs no privilege, opens nothing after its
- * start, and trusts neither guest nor front end.
+ * rawnet-vhost: a vhost-user back end, one process for each port. It serves a guest's virtio-net
+ * rings from a packet lease. It runs as an ordinary user, needs no privilege, opens nothing after
+ * its start, and trusts neither guest nor front end.
  */
 
 #include <getopt.h>
@@ -31,9 +31,9 @@
 
 #define BUSY_POLL_MAX 1000000u
 #define COALESCE_MAX 10000u
-/* As far as pauses may grow that bring too few frames (pace.h): measured, an emulated guest's
- * stream is served best below it. They begin between QEMU's own timer for transmission, 150
- * (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and what network cards take for bulk traffic, 250
+/* The longest pause (coalesce.h). In measurements with an emulated guest, longer pauses moved fewer
+ * frames. The first pause, COALESCE_FIRST_USEC, is between QEMU's timer for transmission, 150 µs
+ * (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and that of network cards for bulk traffic, 250 µs
  * (Linux drivers/net/ethernet/intel/e1000, bulk_latency). */
 #define COALESCE_DEFAULT 1000u
 
@@ -42,7 +42,7 @@ typedef struct Arguments {
         unsigned n_sockets;
         const char *listen, *connect;
         int socket_fd;
-        uid_t allowed; /* may be the front end, beside our own user */
+        uid_t allowed; /* the second user who may be the front end */
         bool has_mac;
         MacAddress mac;
         uint32_t mtu, busy_poll, coalesce;
@@ -52,14 +52,14 @@ static const char help[] =
         "Usage: rawnet-vhost --fd=N[,N...] (--socket=PATH | --socket-fd=N | --connect=PATH) [OPTION...]\n"
         "Serves a guest's virtio-net rings (vhost-user) from the packet sockets of a rawnet lease.\n"
         "\n"
-        "  --fd=N[,N...]      packet sockets, one a queue pair (a lease with vnet-hdr=true)\n"
-        "  --socket=PATH      listen there for the front end\n"
-        "  --socket-fd=N      the front end is connected there already\n"
-        "  --connect=PATH     connect to the front end, which listens there\n"
-        "  --allow-user=USER  the front end may be this user's, too (name or number)\n"
-        "  --mac=MAC          the lease's, for a front end that asks\n"
-        "  --mtu=BYTES        the lease's, told to the guest\n"
-        "  --busy-poll=USEC   look so long for more before sleeping (0)\n"
+        "  --fd=N[,N...]      packet sockets, one for each queue pair (a lease with vnet-hdr=true)\n"
+        "  --socket=PATH      listen for the front end on this socket\n"
+        "  --socket-fd=N      a socket that is connected to the front end\n"
+        "  --connect=PATH     connect to this socket, on which the front end listens\n"
+        "  --allow-user=USER  a second user who may be the front end (name or number)\n"
+        "  --mac=MAC          the lease's MAC address, for a front end that asks\n"
+        "  --mtu=BYTES        the lease's MTU, reported to the guest\n"
+        "  --busy-poll=USEC   how long to poll before sleeping (0)\n"
         "  --coalesce=USEC    how long frames of a stream may gather (1000)\n"
         "  --version, --help\n"
         "\n"
@@ -151,7 +151,7 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
         }
 }
 
-/* Returns 0 to go on; 1: all was said; -EINVAL: wrong usage, said. */
+/* Returns 0 to continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
 static int parse_arguments(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
                 {"fd", required_argument, NULL, 'f'},
@@ -212,7 +212,7 @@ static int compare(const void *a, const void *b) {
         return *(const int *)a - *(const int *)b;
 }
 
-/* Descriptors that we were not told of are somebody else's. */
+/* Closes every descriptor that no option names: it was inherited by mistake. */
 static int close_strangers(const Arguments *arguments) {
         int known[RAWNET_QUEUES_MAX + 1];
         unsigned n = arguments->n_sockets, first = STDERR_FILENO + 1;
@@ -233,8 +233,8 @@ static int close_strangers(const Arguments *arguments) {
         return close_range(first, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* The front end may make a memory file shorter after it was mapped: the next touch is a SIGBUS, and
- * the end of this port. */
+/* The front end may make a memory file shorter after it was mapped. The next access then raises
+ * SIGBUS, which ends the port. */
 static void on_bus_error(int signal_number) {
         static const char text[] = "rawnet-vhost: the front end took the guest's memory away\n";
         ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -242,7 +242,7 @@ static void on_bus_error(int signal_number) {
         _exit(n < 0 ? EXIT_FAILURE : EXIT_BROKEN);
 }
 
-/* Global because a signal handler needs it: the loop's end_fd. */
+/* The loop's end_fd. Global because a signal handler needs it. */
 static int end_event = -1;
 
 static void on_end(int signal_number) {
@@ -252,7 +252,8 @@ static void on_end(int signal_number) {
         errno = saved;
 }
 
-/* SIGTERM and SIGINT are never blocked: without SA_RESTART they interrupt whatever waits. */
+/* SIGTERM and SIGINT are unblocked and without SA_RESTART, so they interrupt every system call that
+ * waits. */
 static int prepare_signals(Loop *loop) {
         struct sigaction bus = {.sa_handler = on_bus_error}, ignore = {.sa_handler = SIG_IGN},
                          end = {.sa_handler = on_end};
@@ -286,11 +287,11 @@ static int serve(Device *device, const Arguments *arguments, Refusal *ret_refusa
         int r = loop_init(&loop, device);
 
         loop.busy_poll = arguments->busy_poll;
-        loop.pace.longest = arguments->coalesce;
-        /* Else the kernel makes every pause 50 µs longer (prctl(2), PR_SET_TIMERSLACK). */
+        loop.coalesce.max_usec = arguments->coalesce;
+        /* By default the kernel makes every pause 50 µs longer (prctl(2), PR_SET_TIMERSLACK). */
         if (r == 0 && prctl(PR_SET_TIMERSLACK, 1) < 0)
                 r = -errno;
-        /* Before the signals: the connector has none of our handlers. */
+        /* Before the signals, so that the connector inherits no handler. */
         if (r == 0)
                 r = prepare_connection(&loop, arguments, ret_refusal);
         if (r == 0)

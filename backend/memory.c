@@ -33,7 +33,7 @@ static int check_slot(const Memory *memory, const MemorySlot *slot, Refusal *ret
                     overlap(slot->user, other->user, slot->size, other->size))
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                                       "the memory region at %#" PRIx64
-                                      " lies over the one at %#" PRIx64,
+                                      " overlaps the one at %#" PRIx64,
                                       slot->guest, other->guest);
         }
         return 0;
@@ -61,9 +61,9 @@ static MemoryRegion *find_same(Memory *memory, const MemorySlot *slot) {
 }
 
 /*
- * Mapped from the descriptor's beginning, as the specification's examples do: huge pages want
- * offset and length in their own size, which st_blksize is. That the file can be made shorter
- * afterwards is main.c's SIGBUS.
+ * Maps from the beginning of the file, as the specification's examples do. Huge pages need offset
+ * and length in multiples of their size, which is st_blksize. The file can be made shorter later:
+ * on_bus_error() in main.c.
  */
 int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refusal) {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), length;
@@ -85,7 +85,7 @@ int memory_add(Memory *memory, const MemorySlot *slot, int fd, Refusal *ret_refu
         if (!S_ISREG(st.st_mode) || st.st_size < 0 || length > (uint64_t)st.st_size)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the descriptor of the memory region at %#" PRIx64
-                              " is no memory file of at least %" PRIu64
+                              " is not a memory file of at least %" PRIu64
                               " bytes: use memory-backend-memfd, or "
                               "memory-backend-file with share=on in a tmpfs or hugetlbfs",
                               slot->guest, length);
@@ -169,8 +169,8 @@ void *memory_guest(Memory *memory, uint64_t address, uint64_t size) {
         return region->base + (address - region->slot.guest);
 }
 
-unsigned memory_pieces(Memory *memory, uint64_t address, uint64_t size, struct iovec *pieces,
-                       unsigned max) {
+unsigned memory_iov(Memory *memory, uint64_t address, uint64_t size, struct iovec *iov,
+                    unsigned max) {
         unsigned n = 0;
 
         while (size > 0) {
@@ -181,8 +181,8 @@ unsigned memory_pieces(Memory *memory, uint64_t address, uint64_t size, struct i
                         return 0;
                 inside = address - region->slot.guest;
                 length = MIN_OF(size, region->slot.size - inside);
-                pieces[n++] = (struct iovec){.iov_base = region->base + inside, .iov_len = length};
-                /* Does not wrap: check_slot() has regions end within the address space. */
+                iov[n++] = (struct iovec){.iov_base = region->base + inside, .iov_len = length};
+                /* Does not wrap: check_slot() refuses regions that wrap. */
                 address += length;
                 size -= length;
         }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The messages of the vhost-user protocol that this back end knows (QEMU's
- * docs/interop/vhost-user.rst), and a connection that receives one.
+ * The messages of the vhost-user protocol that this back end supports (QEMU's
+ * docs/interop/vhost-user.rst), and the state of a connection.
  */
 
 #include "backend/memory.h"
@@ -37,8 +37,8 @@ enum {
         VHOST_USER_GET_STATUS = 40,
 };
 
-#define VHOST_USER_F_PROTOCOL_FEATURES                                                             \
-        30 /* the bit of the virtio features that the protocol keeps for itself */
+/* The bit of the virtio features that the protocol reserves. */
+#define VHOST_USER_F_PROTOCOL_FEATURES 30
 
 /* "Protocol features" */
 enum {
@@ -71,7 +71,7 @@ typedef struct VhostUserVring {
 
 typedef struct VhostUserAddress {
         uint32_t index, flags;
-        uint64_t descriptors, used, available, log;
+        uint64_t desc, used, avail, log;
 } VhostUserAddress;
 
 typedef struct VhostUserConfig {
@@ -94,12 +94,12 @@ typedef union VhostUserPayload {
         } region;
 } VhostUserPayload;
 
-/* A connection to a front end, and the message that is coming in. */
+/* A connection to a front end, and the message that is being received. */
 typedef struct VhostUser {
-        int fd; /* ours, not blocking; -1 without a connection */
+        int fd; /* owned, non-blocking; -1 without a connection */
         VhostUserHeader header;
         VhostUserPayload payload;
-        size_t have;                         /* bytes of header and payload that are here */
-        int fds[VHOST_USER_DESCRIPTORS_MAX]; /* came with it */
+        size_t have;                         /* bytes of header and payload received so far */
+        int fds[VHOST_USER_DESCRIPTORS_MAX]; /* received with the message */
         unsigned n_fds;
 } VhostUser;

@@ -8,16 +8,15 @@
 #include <string.h>
 #include <sys/time.h>
 
-/* The longest time that a write can wait. While nothing is signalled the timer is off, so that an
+/* The longest time that a write can wait. The timer is off while nothing is signalled, so that an
  * idle process sleeps. */
 #define TICK_USEC 100000
 
-/* What the kernel calls the file of every eventfd, and nothing else (fs/eventfd.c): a path begins
+/* The kernel's name for the file of an eventfd (fs/eventfd.c). No other file has it: a path begins
  * with '/'. */
 static const char eventfd_name[] = "anon_inode:[eventfd]";
 
-/* Global because a signal handler shares it. There is one thread: the handler runs between two of
- * its instructions. */
+/* Global because the signal handler shares it. The process has one thread. */
 static struct {
         int directory;
         volatile sig_atomic_t writing; /* the handler must leave the timer on */
@@ -25,8 +24,8 @@ static struct {
         volatile sig_atomic_t ticking;
 } events = {.directory = -1};
 
-/* Without SA_RESTART: the signal itself is what interrupts a write. setitimer() is one system call
- * in every C library. */
+/* Installed without SA_RESTART, so the signal interrupts a write. setitimer() is one system call in
+ * every C library. */
 static void on_tick(int signal_number) {
         const struct itimerval off = {};
         int saved = errno;
@@ -45,7 +44,7 @@ int peer_event_init(Refusal *ret_refusal) {
 
         sigemptyset(&tick);
         sigaddset(&tick, SIGALRM);
-        /* The caller of this program may have blocked it. */
+        /* The parent process may have blocked the signal. */
         if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &tick, NULL) < 0)
                 return refuse_errno(ret_refusal, errno, "preparing SIGALRM");
         events.directory = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -65,15 +64,14 @@ int peer_event_check(int fd, const char *what, uint32_t ring, Refusal *ret_refus
         int flags;
 
         snprintf(number, sizeof(number), "%d", fd);
-        /* One byte more than the name: a longer link does not match. Only asks about the
-         * descriptor's file: no peer can delay it. */
+        /* One byte more than the name, so that a longer link does not match. No peer can delay
+         * readlinkat() on a descriptor's link. */
         length = readlinkat(events.directory, number, name, sizeof(name));
         if (length != (ssize_t)strlen(eventfd_name) ||
             memcmp(name, eventfd_name, strlen(eventfd_name)) != 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the %s descriptor of ring %" PRIu32
-                              " is no eventfd: the front end must create it "
-                              "with eventfd(2)",
+                              " is not an eventfd: the front end must create it with eventfd(2)",
                               what, ring);
         flags = fcntl(fd, F_GETFL);
         if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
@@ -92,7 +90,7 @@ int peer_event_signal(int fd, Refusal *ret_refusal) {
         const uint64_t one = 1;
         ssize_t n;
 
-        /* First: from here on the handler does not turn the timer off. */
+        /* Set before the timer starts: the handler then leaves the timer on. */
         events.writing = 1;
         events.used = 1;
         if (!events.ticking) {
@@ -105,7 +103,7 @@ int peer_event_signal(int fd, Refusal *ret_refusal) {
         }
         n = write(fd, &one, sizeof(one));
         events.writing = 0;
-        /* Only a write that waits is interrupted. */
+        /* Only a write that blocks is interrupted. */
         if (n < 0 && errno == EINTR)
                 return refuse(
                         ret_refusal, RAWNET_INVALID_ARGS,

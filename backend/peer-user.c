@@ -22,7 +22,7 @@ bool peer_is_allowed(PeerRule *rule, int fd, const char *path) {
                 return false;
         if (user == rule->own || user == rule->allowed || user == 0)
                 return true;
-        /* One that tries for ever does not fill the log. */
+        /* Once: a user who tries for ever must not fill the log. */
         if (user != rule->refused)
                 log_warning("refused user %" PRIu32 " at %s: only user %" PRIu32
                             " and root may be the front end (--allow-user= names another one)",

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * Which user may be the front end: whoever is, gets the port. Our own user, root, who can take it
- * anyway, and one more where
- * --allow-user= names it.
+ * Which users may be the front end, and so get the port: the user of this process, root, who can
+ * take it anyway, and the user of --allow-user=.
  */
 
 #include <stdbool.h>
@@ -12,11 +11,11 @@
 
 typedef struct PeerRule {
         uid_t own, allowed;
-        uid_t refused; /* the last one that was logged; own: none yet */
+        uid_t refused; /* the last user whose refusal was logged; own: none yet */
 } PeerRule;
 
-/* allowed: our own uid where there is no other. */
+/* allowed: the own uid where there is no second user. */
 PeerRule peer_rule(uid_t allowed);
-/* Is the user at the other end of fd, connected at path, allowed? Logs a refusal once for each user
- * in a row. */
+/* Whether the user at the other end of fd may be the front end. path is for the log. Consecutive
+ * refusals of one user are logged once. */
 bool peer_is_allowed(PeerRule *rule, int fd, const char *path);

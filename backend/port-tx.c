@@ -8,13 +8,13 @@
 /* Buffers of the transmit ring as messages: *ret_n of them, 0 when the ring is empty. */
 static int take_frames(PortIo *io, Device *device, Pair *pair, unsigned *ret_n,
                        Refusal *ret_refusal) {
-        unsigned n = 0, n_pieces = 0;
+        unsigned n = 0, n_iov = 0;
 
-        io->n_cut = 0;
-        while (n < PORT_BATCH && n_pieces + RING_PIECES_MAX <= PORT_PIECES) {
+        io->n_trimmed = 0;
+        while (n < PORT_BATCH && n_iov + RING_IOV_MAX <= PORT_IOV_MAX) {
                 RingBuffer *buffer = &io->buffers[n];
-                RingResult r = ring_take(&pair->transmit, &device->memory, false,
-                                         io->pieces + n_pieces, buffer, ret_refusal);
+                RingResult r = ring_take_avail(&pair->transmit, &device->memory, false,
+                                               io->iov + n_iov, buffer, ret_refusal);
 
                 if (r == RING_BROKEN)
                         return RAWNET_INVALID_ARGS;
@@ -23,20 +23,19 @@ static int take_frames(PortIo *io, Device *device, Pair *pair, unsigned *ret_n,
                 if (buffer->length < device->header_size)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                                       "a frame shorter than its header");
-                port_message(io, device, pair, buffer->pieces, buffer->n_pieces,
+                port_message(io, device, pair, buffer->iov, buffer->n_iov,
                              &io->messages[n].msg_hdr);
-                n_pieces += buffer->n_pieces;
+                n_iov += buffer->n_iov;
                 n++;
         }
         *ret_n = n;
         return 0;
 }
 
-/* A message that the kernel does not take: what is wrong with this frame is not wrong with the next
- * (too long for the link: EMSGSIZE, no frame: EINVAL, dropped by the guard or no room: ENOBUFS,
- * link down: ENETDOWN). Frames may repeat after an error in the middle of sendmmsg(), since the
- * error itself is lost (sendmmsg(2), BUGS): it comes again. Returns how many are done with, in
- * *ret_done. */
+/* *ret_done: messages that were sent or dropped. An error concerns one frame and not the next: too
+ * long for the link (EMSGSIZE), not a frame (EINVAL), dropped by the guard or no memory (ENOBUFS),
+ * link down (ENETDOWN). sendmmsg() loses an error in the middle of a batch (sendmmsg(2), BUGS). The
+ * next call begins with that frame and returns the error. */
 static int send_frames(PortIo *io, Pair *pair, unsigned n, unsigned *ret_done,
                        Refusal *ret_refusal) {
         unsigned done = 0;
@@ -80,20 +79,21 @@ PortResult port_transmit(PortIo *io, Device *device, unsigned index, bool rearm,
                 if (take_frames(io, device, pair, &n, ret_refusal) != 0)
                         return PORT_BROKEN;
                 if (n == 0) {
-                        if (rearm && !ring_unmute(ring))
+                        if (rearm && !ring_enable_notify(ring))
                                 continue;
                         pair->kicked = false;
                         return PORT_WAITS;
                 }
-                ring_mute(ring);
+                ring_disable_notify(ring);
                 done = n;
-                /* "must process and discard any TX packets" while the ring is disabled */
+                /* vhost-user: a back end "must process and discard any TX packets" of a disabled
+                 * ring. */
                 if (ring->enabled && send_frames(io, pair, n, &done, ret_refusal) != 0)
                         return PORT_BROKEN;
                 for (unsigned i = 0; i < done; i++)
-                        ring_give_back(ring, io->buffers[i].head, 0);
-                ring_untake(ring, n - done);
-                if (port_tell(ring, ret_refusal) != 0)
+                        ring_add_used(ring, io->buffers[i].head, 0);
+                ring_return_avail(ring, n - done);
+                if (port_notify(ring, ret_refusal) != 0)
                         return PORT_BROKEN;
         }
         return pair->blocked ? PORT_WAITS : PORT_MORE;

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Frames between a pair's packet socket and the guest's buffers, many a system call. The kernel
- * copies between its own memory and the guest's; nothing is copied here but what does not fit a
- * buffer and what the guest cannot take as it is. This is what the two directions share.
+ * Frames between a pair's packet socket and the guest's buffers, many in one system call. The
+ * kernel copies between its own memory and the guest's. The back end itself copies only frames that
+ * do not fit a buffer, and frames that the guest cannot take unchanged. port-rx.c and port-tx.c
+ * share this file.
  */
 
 #include <linux/if_ether.h>
@@ -12,52 +13,52 @@
 
 #include "backend/device.h"
 
-#define PORT_BATCH 64u /* frames a call when sending */
-#define PORT_RECEIVE_BATCH                                                                         \
-        32u           /* and when receiving: each has private room for a frame of any length */
-#define PORT_TURNS 4u /* batches before others have their turn */
+#define PORT_BATCH 64u         /* frames in one sendmmsg() */
+#define PORT_RECEIVE_BATCH 32u /* frames in one recvmmsg(): each has a bounce buffer */
+#define PORT_TURNS 4u          /* batches in one call of port_transmit() or port_receive() */
 #define PORT_DISCARD_MAX 4096u
-/* One buffer may have RING_PIECES_MAX; the others of a batch share as many again. */
-#define PORT_PIECES (2u * RING_PIECES_MAX)
+/* One buffer may have RING_IOV_MAX; the others of a batch share as many again. */
+#define PORT_IOV_MAX (2u * RING_IOV_MAX)
 
-/* The longest frame: an IP packet's 64 KiB (GSO) in Ethernet, behind the longer header; a multiple
- * of a cache line. */
+/* The longest frame: 64 KiB of IP packet (GSO), the Ethernet header, and the longer virtio_net_hdr,
+ * rounded up to a cache line. */
 #define PORT_FRAME_MAX (UINT16_MAX + (size_t)ETH_HLEN)
-#define PORT_ROOM ((sizeof(struct virtio_net_hdr_mrg_rxbuf) + PORT_FRAME_MAX + 63) & ~(size_t)63)
+#define PORT_BOUNCE_SIZE                                                                           \
+        ((sizeof(struct virtio_net_hdr_mrg_rxbuf) + PORT_FRAME_MAX + 63) & ~(size_t)63)
 
 typedef struct PortIo {
         struct mmsghdr messages[PORT_BATCH];
         RingBuffer buffers[PORT_BATCH];
-        struct iovec pieces[PORT_PIECES +
-                            PORT_BATCH]; /* of buffers; receiving puts one of ours behind each */
-        struct iovec
-                cut[PORT_PIECES + 2 * PORT_BATCH]; /* the same with the kernel's shorter header */
-        unsigned n_cut;
-        uint8_t room[PORT_RECEIVE_BATCH][PORT_ROOM]; /* pages that are never used are never there */
-        uint8_t work[PORT_ROOM];
+        /* Of the buffers; when receiving, a bounce buffer follows each. */
+        struct iovec iov[PORT_IOV_MAX + PORT_BATCH];
+        /* The same for the kernel's shorter header. */
+        struct iovec trimmed[PORT_IOV_MAX + 2 * PORT_BATCH];
+        unsigned n_trimmed;
+        /* The kernel allocates only the pages that are used. */
+        uint8_t bounce[PORT_RECEIVE_BATCH][PORT_BOUNCE_SIZE];
+        uint8_t scratch[PORT_BOUNCE_SIZE];
 } PortIo;
 
-/* Room for one batch each way. NULL without memory. */
+/* Memory for one batch in each direction. NULL: out of memory. */
 PortIo *port_io_new(void);
 void port_io_free(PortIo *io);
 
 typedef enum PortResult {
-        PORT_BROKEN = -1, /* ret_refusal says why: end the port */
-        PORT_WAITS = 0,   /* nothing to do before an event: a kick, a frame, room in the socket */
-        PORT_MORE = 1,    /* stopped only to give others their turn */
+        PORT_BROKEN = -1, /* reason in ret_refusal: end the port */
+        PORT_WAITS = 0,   /* waits for an event: a kick, a frame, EPOLLOUT */
+        PORT_MORE = 1,    /* PORT_TURNS batches were done, and there may be more */
 } PortResult;
 
-/* Throws away what the sockets hold: what arrived before the guest was there is not for it. */
+/* Discards the frames in the sockets: they arrived before the guest was connected. */
 void port_discard(Device *device);
-/* The socket has an error: 0 when it was a passing one, RAWNET_NO_SUCH_LEASE when the lease's
- * interface is gone. */
+/* After an error of the socket. 0: a temporary one. RAWNET_NO_SUCH_LEASE: the lease's interface was
+ * deleted. */
 int port_check(const Pair *pair, Refusal *ret_refusal);
-/* The message that goes to or from these pieces. */
-void port_message(PortIo *io, const Device *device, const Pair *pair, struct iovec *pieces,
-                  unsigned n, struct msghdr *ret);
-/* A system call on the pair's socket failed with error (positive): 0 when that concerns this frame
- * alone. */
+/* Prepares the message that is sent from, or received into, iov. */
+void port_message(PortIo *io, const Device *device, const Pair *pair, struct iovec *iov, unsigned n,
+                  struct msghdr *ret);
+/* A system call on the pair's socket failed with error (positive). 0: only this frame failed. */
 int port_failed(Pair *pair, int error, const char *what, Refusal *ret_refusal);
-/* Publishes what was given back and signals the guest if it wants a signal. 0, or as
+/* Publishes the used buffers, and notifies the guest if it wants that. 0, or as
  * peer_event_signal(). */
-int port_tell(Ring *ring, Refusal *ret_refusal);
+int port_notify(Ring *ring, Refusal *ret_refusal);

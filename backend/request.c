@@ -7,17 +7,17 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/text.h"
 
 /* linux/virtio_config.h: VIRTIO_CONFIG_S_*; a status of 0 is a reset (virtio 1.2, 2.1.2). */
 #define STATUS_RESET 0
 
-/* Payload of SET_VRING_KICK, _CALL and _ERR: ring in bits 0-7, bit 8 where no descriptor comes
- * along. */
+/* Payload of SET_VRING_KICK, _CALL and _ERR: the ring in bits 0-7; bit 8: without a descriptor. */
 #define VRING_NUMBER_MASK UINT64_C(0xff)
 #define VRING_NO_DESCRIPTOR UINT64_C(0x100)
 
-/* Not CONFIG: QEMU, which does not want it for a network device, warns of every back end that
- * offers it. A front end that asks all the same is answered. */
+/* Not CONFIG: QEMU does not use it for a network device, and warns about every back end that offers
+ * it. A front end that asks anyway gets an answer. */
 static uint64_t protocol_features(const Device *device) {
         uint64_t features = 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK |
                             1u << VHOST_USER_PROTOCOL_F_NET_MTU |
@@ -84,10 +84,11 @@ static int set_mem_table(Device *device, VhostUser *front, RequestAnswer *ret,
         if (count > VHOST_USER_REGIONS_MAX || count != front->n_fds ||
             front->header.size <
                     offsetof(VhostUserPayload, table.slots) + count * sizeof(MemorySlot))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "a memory table of %" PRIu32
-                              " regions came with %u descriptors in %" PRIu32 " bytes",
-                              count, front->n_fds, front->header.size);
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "a memory table of %" PRIu32 " %s came with %u %s in %" PRIu32 " bytes",
+                        count, text_plural(count, "region", "regions"), front->n_fds,
+                        text_plural(front->n_fds, "descriptor", "descriptors"), front->header.size);
         memory_clear(&device->memory);
         for (uint32_t i = 0; i < count; i++) {
                 int r = memory_add(&device->memory, &front->payload.table.slots[i], front->fds[i],
@@ -133,7 +134,7 @@ static int set_vring_num(Device *device, VhostUser *front, RequestAnswer *ret,
         return 0;
 }
 
-/* QEMU says it again for a running ring, with the same addresses, to switch logging. */
+/* QEMU sends it again for a running ring, with the same addresses, to switch logging. */
 static int set_vring_addr(Device *device, VhostUser *front, RequestAnswer *ret,
                           Refusal *ret_refusal) {
         const VhostUserAddress *address = &front->payload.address;
@@ -143,12 +144,12 @@ static int set_vring_addr(Device *device, VhostUser *front, RequestAnswer *ret,
         if (r != 0)
                 return r;
         if (ring->started &&
-            (ring->user_descriptors != address->descriptors ||
-             ring->user_available != address->available || ring->user_used != address->used))
+            (ring->user_desc != address->desc || ring->user_avail != address->avail ||
+             ring->user_used != address->used))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "ring %" PRIu32 " was moved while it runs", address->index);
-        ring->user_descriptors = address->descriptors;
-        ring->user_available = address->available;
+        ring->user_desc = address->desc;
+        ring->user_avail = address->avail;
         ring->user_used = address->used;
         ring->has_addresses = true;
         return 0;
@@ -162,9 +163,9 @@ static int set_vring_base(Device *device, VhostUser *front, RequestAnswer *ret,
         if (r != 0)
                 return r;
         if (front->payload.vring.number > UINT16_MAX)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "an available index of %" PRIu32,
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "an avail index of %" PRIu32,
                               front->payload.vring.number);
-        ring->next = (uint16_t)front->payload.vring.number;
+        ring->next_avail = (uint16_t)front->payload.vring.number;
         return 0;
 }
 
@@ -176,7 +177,7 @@ static int get_vring_base(Device *device, VhostUser *front, RequestAnswer *ret,
         if (r != 0)
                 return r;
         device_stop_ring(device, front->payload.vring.index);
-        front->payload.vring.number = ring->next;
+        front->payload.vring.number = ring->next_avail;
         *ret = (RequestAnswer){.has_payload = true, .size = sizeof(front->payload.vring)};
         return 0;
 }
@@ -194,8 +195,9 @@ static int set_vring_descriptor(Device *device, VhostUser *front, RequestAnswer 
                 return r;
         if (value & ~(VRING_NUMBER_MASK | VRING_NO_DESCRIPTOR) || front->n_fds != expected)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "ring %" PRIu32 ": %u descriptors came where %u were said", number,
-                              front->n_fds, expected);
+                              "ring %" PRIu32 ": %u %s came, and %s expected", number, front->n_fds,
+                              text_plural(front->n_fds, "descriptor", "descriptors"),
+                              expected == 1 ? "one was" : "none was");
         fd = expected == 1 ? TAKE_FD(front->fds[0]) : -1;
         switch (front->header.request) {
         case VHOST_USER_SET_VRING_KICK:
@@ -231,7 +233,7 @@ static int set_protocol_features(Device *device, VhostUser *front, RequestAnswer
                                  Refusal *ret_refusal) {
         if (front->payload.u64 & ~protocol_features(device))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "protocol features %#" PRIx64 " were set that were not offered",
+                              "protocol features %#" PRIx64 " were set but not offered",
                               front->payload.u64 & ~protocol_features(device));
         device->protocol_features = front->payload.u64;
         return 0;
@@ -242,7 +244,7 @@ static int get_queue_num(Device *device, VhostUser *front, RequestAnswer *ret,
         return answer_u64(front, device->n_pairs, ret);
 }
 
-/* The front end's wish; the lease's MTU is what the wire takes. */
+/* The front end proposes an MTU. At most the lease's MTU is acknowledged. */
 static int net_set_mtu(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
         uint16_t mtu = le16toh(device->config.mtu);
 
@@ -266,8 +268,7 @@ static int get_config(Device *device, VhostUser *front, RequestAnswer *ret, Refu
         return 0;
 }
 
-/* There is nothing to write in a virtio 1 network device's configuration; the MAC is the lease's.
- */
+/* A virtio 1 network device's configuration has no writable field. The MAC belongs to the lease. */
 static int set_config(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal) {
         ret->failed = true;
         return 0;
@@ -297,10 +298,10 @@ static int get_status(Device *device, VhostUser *front, RequestAnswer *ret, Refu
 typedef struct Request {
         const char *name; /* NULL: not known */
         int (*serve)(Device *device, VhostUser *front, RequestAnswer *ret, Refusal *ret_refusal);
-        uint32_t size; /* of the payload, exactly; at least, where longer is set */
+        uint32_t size; /* of the payload: exact, or the minimum where longer is set */
         bool longer;
         uint8_t fds_min, fds_max;
-        uint64_t feature; /* protocol feature that must have been negotiated; 0: none */
+        uint64_t feature; /* the protocol feature that must be negotiated; 0: none */
 } Request;
 
 #define U64 sizeof(uint64_t)
@@ -351,8 +352,8 @@ int request_serve(Device *device, VhostUser *front, RequestAnswer *ret, Refusal 
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "%s with a payload of %" PRIu32 " bytes", request->name, size);
         if (front->n_fds < request->fds_min || front->n_fds > request->fds_max)
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u descriptors",
-                              request->name, front->n_fds);
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS, "%s with %u %s", request->name,
+                              front->n_fds, text_plural(front->n_fds, "descriptor", "descriptors"));
         log_debug("%s %#" PRIx64, request->name, size >= U64 ? front->payload.u64 : 0);
         return request->serve(device, front, ret, ret_refusal);
 }

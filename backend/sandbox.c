@@ -13,21 +13,22 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* 16 sockets, 32 rings with three each, and a message on its way, several times over */
+/* Several times what is needed: 16 sockets, three eventfds for each of 32 rings, and those of one
+ * message. */
 #define DESCRIPTORS_MAX 512u
 
-/* Where the processor has mmap2(), the C library calls it. mmap() is then left out: i386's takes
- * its arguments in memory, where no filter looks. */
+/* On processors with mmap2(), the C library calls it. mmap() is then not allowed: i386's takes its
+ * arguments in memory, which a filter cannot read. */
 #ifdef SYS_mmap2
 #define MAP_CALL SCMP_SYS(mmap2)
 #else
 #define MAP_CALL SCMP_SYS(mmap)
 #endif
 
-/* Not filtered by argument: the kernel then answers from a bitmap (kernel/seccomp.c,
- * seccomp_cache_check()), so the data path does not pay for the filter. Processors of 32 bits have
- * several calls for one function of the C library; libseccomp leaves out what the processor that we
- * run on does not have (seccomp_rule_add(3)), and finds socketcall() by itself. */
+/* Allowed with all arguments: the kernel then decides by a bitmap (kernel/seccomp.c,
+ * seccomp_cache_check()), so the filter does not slow down the data path. 32-bit processors have
+ * several system calls for one function of the C library. libseccomp leaves out those that this
+ * processor does not have (seccomp_rule_add(3)), and handles socketcall(). */
 static const int calls[] = {
         /* the loop */
         SCMP_SYS(epoll_wait),
@@ -66,7 +67,7 @@ static const int calls[] = {
         SCMP_SYS(restart_syscall),
 };
 
-/* Calls that are allowed with one argument only. */
+/* System calls that are allowed with one value of an argument only. */
 typedef struct Rule {
         int call;
         struct scmp_arg_cmp argument;
@@ -76,8 +77,8 @@ static int add_rules(scmp_filter_ctx filter, int directory) {
         const Rule rules[] = {
                 /* Never executable. */
                 {MAP_CALL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-                /* fstat() in newer C libraries; AT_EMPTY_PATH with a path would still be of no use:
-                   nothing can be opened. */
+                /* fstat() in newer C libraries. AT_EMPTY_PATH with a path does no harm: nothing can
+                 * be opened. */
                 {SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
                 {SCMP_SYS(fstatat64), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)},
                 {SCMP_SYS(statx), SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)},
@@ -88,8 +89,8 @@ static int add_rules(scmp_filter_ctx filter, int directory) {
                 {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
                 {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_GETFL)},
                 {SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
-                /* What kind of file a descriptor of the front end is. An absolute path would do no
-                 * harm: a link's text is all there is. */
+                /* peer_event_check(). An absolute path does no harm: it shows the text of a link
+                 * and nothing more. */
                 {SCMP_SYS(readlinkat), SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)directory)},
         };
         int r = 0;
@@ -132,7 +133,7 @@ int sandbox_give_up(Refusal *ret_refusal) {
                 r = limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
         if (r < 0)
                 return r;
-        /* An ordinary user's process has none; started by root for a try it had all. */
+        /* An ordinary user's process has no capability, but root may have started this one. */
         capng_clear(CAPNG_SELECT_CAPS);
         if (capng_apply(CAPNG_SELECT_CAPS) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

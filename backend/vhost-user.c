@@ -9,7 +9,7 @@
 #include "backend/request.h"
 #include "common/log.h"
 
-/* Then frames and signals have theirs, however many messages there are: the loop comes again. */
+/* Messages in one call of vhost_user_serve(). Afterwards the loop handles frames and signals. */
 #define MESSAGES_A_TURN 64u
 
 void vhost_user_init(VhostUser *front) {
@@ -28,8 +28,7 @@ void vhost_user_done(VhostUser *front) {
         vhost_user_init(front);
 }
 
-/* Takes the descriptors of one recvmsg(). All that came are ours now, so those that are too many
- * are closed. */
+/* Takes the descriptors of one recvmsg(), and closes those that are too many. */
 static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *ret_refusal) {
         bool truncated = message->msg_flags & MSG_CTRUNC, too_many = false;
         unsigned before = front->n_fds;
@@ -52,8 +51,8 @@ static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *r
                         }
                 }
         }
-        /* The kernel also cuts off what finds no free number. The control part has room for as many
-         * as we take. */
+        /* The kernel also truncates where the process has no free descriptor number. The control
+         * buffer has room for VHOST_USER_DESCRIPTORS_MAX. */
         if (truncated && front->n_fds - before < VHOST_USER_DESCRIPTORS_MAX)
                 return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
                               "taking the front end's descriptors: %s", errno_text(EMFILE));
@@ -64,9 +63,9 @@ static int keep_descriptors(VhostUser *front, struct msghdr *message, Refusal *r
         return 0;
 }
 
-/* Up to size bytes, never beyond the message, so that descriptors of the next one do not come with
- * this one. *ret is 0 where nothing is there yet. 0, -ENOTCONN at the end of the stream, a
- * RawnetError or another -errno. */
+/* Receives up to size bytes of the current message. A read beyond it could bring the descriptors of
+ * the next one. *ret is 0 where nothing has arrived. Returns 0, -ENOTCONN at the end of the stream,
+ * a RawnetError or another -errno. */
 static int receive(VhostUser *front, void *data, size_t size, size_t *ret, Refusal *ret_refusal) {
         union {
                 struct cmsghdr align;
@@ -96,7 +95,7 @@ static int check_header(const VhostUserHeader *header, Refusal *ret_refusal) {
         if ((header->flags & 3) != VHOST_USER_VERSION || (header->flags & VHOST_USER_REPLY))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "a message with flags %#" PRIx32
-                              " is no request of vhost-user's version %u",
+                              " is not a request of vhost-user version %u",
                               header->flags, VHOST_USER_VERSION);
         if (header->size > sizeof(VhostUserPayload))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
@@ -105,7 +104,7 @@ static int check_header(const VhostUserHeader *header, Refusal *ret_refusal) {
         return 0;
 }
 
-/* *ret_complete: a message is in front->header, ->payload and ->fds. */
+/* *ret_complete: front->header, ->payload and ->fds contain a whole message. */
 static int receive_message(VhostUser *front, bool *ret_complete, Refusal *ret_refusal) {
         const size_t head = sizeof(front->header);
 
@@ -130,8 +129,8 @@ static int receive_message(VhostUser *front, bool *ret_complete, Refusal *ret_re
         return 0;
 }
 
-/* Replies are small and each answers a question, so the socket's buffer has room for them; one that
- * reads none of its answers is cut off. */
+/* Replies are small, so the socket's buffer has room for them. A front end that reads no replies is
+ * disconnected. */
 static int send_reply(VhostUser *front, size_t size, Refusal *ret_refusal) {
         VhostUserHeader header = {
                 .request = front->header.request,
@@ -152,8 +151,8 @@ static int send_reply(VhostUser *front, size_t size, Refusal *ret_refusal) {
         return refuse(ret_refusal, RAWNET_INVALID_ARGS, "the front end does not read its answers");
 }
 
-/* Acts on a whole message. With REPLY_ACK the front end may ask how it went, unless the message is
- * a question anyhow. */
+/* Serves a whole message. With REPLY_ACK the front end may ask for the result of a message that has
+ * no reply of its own. */
 static int serve_message(VhostUser *front, Device *device, Refusal *ret_refusal) {
         bool acknowledge = (front->header.flags & VHOST_USER_NEED_REPLY) &&
                            (device->protocol_features & (1u << VHOST_USER_PROTOCOL_F_REPLY_ACK));

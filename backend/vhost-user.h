@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the front end says on its socket: messages of the vhost-user protocol (QEMU's
- * docs/interop/vhost-user.rst), received, checked against a closed table, acted on and answered. A
- * message that breaks the protocol ends the port.
+ * The front end's socket: receives messages of the vhost-user protocol (QEMU's
+ * docs/interop/vhost-user.rst), has request.c check and serve them, and answers. A message that
+ * breaks the protocol ends the port.
  */
 
 #include "backend/device.h"
@@ -14,7 +14,7 @@ void vhost_user_init(VhostUser *front);
 /* Closes the connection. */
 void vhost_user_done(VhostUser *front);
 
-/* Receives and serves what has arrived. Returns 0 when there is no more for now, -ENOTCONN when the
- * front end has closed the connection, a RawnetError when it broke the protocol, or another
- * negative errno. */
+/* Receives and serves the messages that have arrived. Returns 0 when no whole message is left,
+ * -ENOTCONN when the front end has closed the connection, a RawnetError when it broke the protocol,
+ * or another negative errno. */
 int vhost_user_serve(VhostUser *front, Device *device, Refusal *ret_refusal);

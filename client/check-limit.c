@@ -49,13 +49,14 @@ static void check_limit(const char *name, size_t n_leases, const char *unless, j
                 add_sentence(
                         list,
                         "user.%s is %" PRIu64
-                        " and used up by %zu lease%s, so no further port can be opened%s: raise it with sysctl",
-                        name, limit, n_leases, n_leases == 1 ? "" : "s", unless);
+                        " and used up by %zu %s, so no further port can be opened%s: raise it with sysctl",
+                        name, limit, n_leases, text_plural(n_leases, "lease", "leases"), unless);
         else if (limit - n_leases < FEW)
                 add_sentence(notes,
                              "user.%s is %" PRIu64 ", which leaves %" PRIu64
-                             " more ports%s: raise it with sysctl",
-                             name, limit, limit - n_leases, unless);
+                             " more %s%s: raise it with sysctl",
+                             name, limit, limit - n_leases,
+                             text_plural(limit - n_leases, "port", "ports"), unless);
 }
 
 void check_limits(size_t n_leases, json_object *problems, json_object *notes) {

@@ -69,7 +69,7 @@ static void note_fact(const Subject *subject, const Finding *finding) {
         if (strcmp(finding->what, "host") == 0 && *finding->detail) {
                 json_object_object_add(subject->result, "host-interface",
                                        json_object_new_string(finding->where));
-                json_object_object_add(subject->result, "host-leg",
+                json_object_object_add(subject->result, "host-interface-state",
                                        json_object_new_string(finding->detail));
         }
         if (strcmp(finding->what, "vlan") != 0 || strcmp(finding->severity, "fact") != 0 ||

@@ -27,7 +27,7 @@ typedef struct Check {
  *              findings [{severity, what, where, kinds [KIND], text, error, detail, vlan}], as
  *              Check() returns them (org.rawnet1(5)), what is absent there being "" or 0;
  *              and where the file has HostInterface=: host-interface,
- *              host-leg: up | down | missing | misplaced | other; with VLANs:
+ *              host-interface-state: up | down | missing | misplaced | other; with VLANs:
  *              vlan-interfaces [{vlan, name, owner: host | rawnet}]}]
  * Returns 0 or -ENOMEM. */
 int check_show(json_object *root);

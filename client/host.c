@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl host up and host down: the host's own leg on a network.
+ * rawnetctl host up and host down: the host's own interface on a network.
  */
 
 #include <string.h>

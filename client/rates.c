@@ -128,15 +128,8 @@ int rate_table_add(RateTable *table, uint32_t id, uint64_t since) {
         size_t i = place_of(table, id);
 
         if (i == table->n || table->leases[i].id != id) {
-                if (table->n == table->n_allocated) {
-                        size_t n = table->n ? table->n * 2 : 16;
-                        RatedLease *bigger = reallocarray(table->leases, n, sizeof(*bigger));
-
-                        if (!bigger)
-                                return -ENOMEM;
-                        table->leases = bigger;
-                        table->n_allocated = n;
-                }
+                if (GROW_ARRAY(table->leases, table->n, table->n_allocated) < 0)
+                        return -ENOMEM;
                 memmove(table->leases + i + 1, table->leases + i,
                         (table->n++ - i) * sizeof(*table->leases));
         }

@@ -16,6 +16,7 @@
 #include "client/units.h"
 #include "client/user-name.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 /* One line for each property, in the order in which people ask. */
 static void print_lease(const LeaseObject *lease) {
@@ -59,6 +60,10 @@ static void print_parts(uint64_t received, uint64_t sent, uint64_t guard) {
         puts(*separator == ',' ? ")" : "");
 }
 
+static void print_frames(uint64_t n) {
+        printf("%" PRIu64 " %s", n, text_plural(n, "frame", "frames"));
+}
+
 static int print_summary(const Statistics *statistics) {
         _cleanup_free_ char *reasons = NULL;
         char bytes[UNITS_SIZE];
@@ -68,17 +73,17 @@ static int print_summary(const Statistics *statistics) {
         if (r < 0)
                 return r;
 
-        printf("received  %s in %" PRIu64 " frames\n",
-               units_bytes(statistics_get(statistics, "rx_bytes"), bytes),
-               statistics_get(statistics, "rx_packets"));
-        printf("sent      %s in %" PRIu64 " frames\n",
-               units_bytes(statistics_get(statistics, "tx_bytes"), bytes),
-               statistics_get(statistics, "tx_packets"));
-        printf("errors    %" PRIu64 " frames",
-               statistics_get(statistics, "rx_errors") + statistics_get(statistics, "tx_errors"));
+        printf("received  %s in ", units_bytes(statistics_get(statistics, "rx_bytes"), bytes));
+        print_frames(statistics_get(statistics, "rx_packets"));
+        printf("\nsent      %s in ", units_bytes(statistics_get(statistics, "tx_bytes"), bytes));
+        print_frames(statistics_get(statistics, "tx_packets"));
+        fputs("\nerrors    ", stdout);
+        print_frames(statistics_get(statistics, "rx_errors") +
+                     statistics_get(statistics, "tx_errors"));
         print_parts(statistics_get(statistics, "rx_errors"),
                     statistics_get(statistics, "tx_errors"), 0);
-        printf("dropped   %" PRIu64 " frames", statistics_dropped(statistics));
+        fputs("dropped   ", stdout);
+        print_frames(statistics_dropped(statistics));
         print_parts(statistics_get(statistics, "rx_dropped"),
                     statistics_get(statistics, "tx_dropped"), statistics_guard_dropped(statistics));
         if (*reasons)

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "client/parse.h"
+#include "client/rate-poll.h"
 #include "client/show.h"
 #include "client/table.h"
 #include "client/units.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 #define LINES_AROUND 3u /* of a picture: totals, headings, keys */
 
@@ -110,8 +112,38 @@ static void add_row(TopView *view, Table *table, const Row *row, bool plain) {
         table_add(table, row->lease->name);
 }
 
-size_t top_view_rows(const Screen *screen) {
-        return screen->height > LINES_AROUND ? screen->height - LINES_AROUND : 0;
+/* Not every lease is read in a round: the picture says so, in a line of its own. */
+static bool is_behind(const TopView *view) {
+        return view->table->n > view->per_round;
+}
+
+size_t top_view_rows(const TopView *view, const Screen *screen) {
+        size_t around = LINES_AROUND + (is_behind(view) ? 1 : 0);
+
+        return screen->height > around ? screen->height - around : 0;
+}
+
+static void print_age(const Row *rows, size_t n, FILE *out) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC), oldest = now;
+        size_t n_unread = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const RatedLease *rated = rows[i].rated;
+
+                if (rated->rates.usec == 0)
+                        n_unread++;
+                else if (!rated->shown)
+                        oldest = MIN_OF(oldest, rated->sample.usec);
+        }
+        if (n_unread > 0)
+                fprintf(out, "%zu %s no rates yet; at most %u leases are read in a second\n",
+                        n_unread, text_plural(n_unread, "lease has", "leases have"),
+                        RATE_POLL_CALLS_PER_SECOND);
+        else
+                fprintf(out,
+                        "rates out of sight are up to %" PRIu64
+                        " s old; at most %u leases are read in a second\n",
+                        (now - oldest) / 1000000 + 1, RATE_POLL_CALLS_PER_SECOND);
 }
 
 static void print_totals(const TopView *view, const Row *rows, size_t n, size_t n_rows, FILE *out) {
@@ -123,7 +155,7 @@ static void print_totals(const TopView *view, const Row *rows, size_t n, size_t 
         if (n > n_rows)
                 fprintf(out, "%zu-%zu of ", view->first + 1, view->first + n_rows);
         fprintf(out, "%zu %s: received %s bit/s, sent %s bit/s, dropped %s frames/s\n", n,
-                n == 1 ? "lease" : "leases", units_count(total.rx_bits, received),
+                text_plural(n, "lease", "leases"), units_count(total.rx_bits, received),
                 units_count(total.tx_bits, sent), units_count(total.dropped, dropped));
 }
 
@@ -147,12 +179,13 @@ static void print_keys(const TopView *view, const Screen *screen, const Refusal 
 int top_view_picture(TopView *view, const Screen *screen, const Refusal *trouble, FILE *out) {
         _cleanup_(table_done)
                 Table table = {.columns = columns + 1, .n_columns = ARRAY_SIZE(columns) - 1};
-        size_t n, n_rows = top_view_rows(screen);
+        size_t n, n_rows = top_view_rows(view, screen);
         _cleanup_free_ Row *rows = NULL;
         int r;
 
         if (n_rows == 0) {
-                fprintf(out, "rawnetctl top needs %u lines; q quits\n", LINES_AROUND + 1);
+                fprintf(out, "rawnetctl top needs %u lines; q quits\n",
+                        LINES_AROUND + 1 + (is_behind(view) ? 1 : 0));
                 return 0;
         }
         r = make_rows(view, &rows, &n);
@@ -160,6 +193,8 @@ int top_view_picture(TopView *view, const Screen *screen, const Refusal *trouble
                 return r;
         view->first = n > n_rows ? MIN_OF(view->first, n - n_rows) : 0;
         print_totals(view, rows, n, n_rows, out);
+        if (is_behind(view))
+                print_age(rows, n, out);
         for (size_t i = 0; i < n; i++) {
                 rows[i].rated->shown = i >= view->first && i - view->first < n_rows;
                 if (rows[i].rated->shown)

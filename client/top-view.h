@@ -16,13 +16,14 @@ typedef struct TopView {
         const Watch *watch;
         RateTable *table; /* the leases that are shown: those that are open */
         RateOrder order;
-        size_t first; /* the first row of the picture */
+        size_t first;     /* the first row of the picture */
+        size_t per_round; /* leases whose counters are read in a round; SIZE_MAX: all */
         UserName *users;
         size_t n_users;
 } TopView;
 
-/* Rows of the picture on such a terminal. */
-size_t top_view_rows(const Screen *screen);
+/* Rows of leases in the picture on such a terminal. */
+size_t top_view_rows(const TopView *view, const Screen *screen);
 
 /* A picture of at most screen->height lines. Marks the leases in it as shown. trouble: why counters
  * could not be read, or NULL. 0 or -ENOMEM, as the others. */

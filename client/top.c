@@ -35,6 +35,7 @@ typedef struct Top {
         uint32_t count;          /* tables to print; 0: no end */
         unsigned n_rounds, n_tables;
         bool late;       /* a round was due while the last one still ran */
+        bool warned;     /* that tables come late */
         Refusal trouble; /* of the last round */
         /* How the loop ended; reported when the terminal is as it was. */
         int failure, signal;
@@ -83,12 +84,23 @@ static void print_table(Top *top) {
                 sd_event_exit(top->event, EXIT_SUCCESS);
 }
 
-/* On a terminal only what one second allows, so that a round is over before the next is due. */
+/* Tables have all leases: they come later than the user asked for, and he reads why. */
+static void warn_slow(Top *top) {
+        uint64_t usec = top->table.n * SECOND / RATE_POLL_CALLS_PER_SECOND;
+
+        if (top->interactive || top->warned || usec <= top->interval)
+                return;
+        top->warned = true;
+        log_warning("top: a table of %zu leases takes %" PRIu64
+                    " s or more; at most %u leases are read in a second",
+                    top->table.n, usec / SECOND + 1, RATE_POLL_CALLS_PER_SECOND);
+}
+
 static void begin_round(Top *top) {
-        size_t max = (size_t)(RATE_POLL_CALLS_PER_SECOND * MIN_OF(top->interval, SECOND) / SECOND);
         int r;
 
-        r = rate_poll_start(top->poll, top->interactive ? max : SIZE_MAX);
+        warn_slow(top);
+        r = rate_poll_start(top->poll, top->view.per_round);
         if (r < 0)
                 fail(top, r, NULL);
 }
@@ -130,7 +142,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static void press(Top *top, int key) {
-        size_t page = top_view_rows(&top->screen);
+        size_t page = top_view_rows(&top->view, &top->screen);
         size_t last = top->table.n - MIN_OF(page, top->table.n);
         TopView *view = &top->view;
 
@@ -387,6 +399,10 @@ int verb_top(int argc, char **argv) {
         top.event = event;
         top.view.table = &top.table;
         top.interactive = !top.json && top.count == 0 && full_screen_is_possible();
+        /* On a terminal only what one second allows, so that a round is over before the next. */
+        top.view.per_round = top.interactive ? (size_t)(RATE_POLL_CALLS_PER_SECOND *
+                                                        MIN_OF(top.interval, SECOND) / SECOND)
+                                             : SIZE_MAX;
         screen_look(STDOUT_FILENO, true, &top.screen);
         r = run(&top);
         sd_event_source_disable_unref(top.tick);

@@ -304,6 +304,34 @@ int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds) {
         return body_is_valid(reply, n_fds) ? 0 : -EBADMSG;
 }
 
+IpcReply ipc_reply(uint64_t serial, IpcReplyType type) {
+        return (IpcReply){.version = IPC_VERSION, .type = type, .serial = serial};
+}
+
+IpcReply ipc_reply_refused(uint64_t serial, const Refusal *refusal) {
+        IpcReply reply = ipc_reply(serial, IPC_REFUSED);
+
+        reply.refusal.error = refusal->error;
+        reply.refusal.kernel_errno = refusal->kernel_errno;
+        memcpy(reply.refusal.text, refusal->text, strlen(refusal->text));
+        return reply;
+}
+
+IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char *where,
+                       uint8_t kinds, const Refusal *refusal) {
+        IpcFinding finding = {
+                .severity = (uint8_t)severity, .topic = (uint8_t)topic, .kinds = kinds};
+
+        memcpy(finding.where, where, strnlen(where, sizeof(finding.where) - 1));
+        text_make_printable(finding.where);
+        if (refusal) {
+                finding.error = refusal->error;
+                finding.kernel_errno = refusal->kernel_errno;
+                memcpy(finding.text, refusal->text, strlen(refusal->text));
+        }
+        return finding;
+}
+
 const char *ipc_statistics_name(size_t i) {
         static const char *const names[IPC_STATISTICS_COUNT] = {
                 "rx_packets",        "tx_packets",        "rx_bytes",         "tx_bytes",

@@ -35,7 +35,7 @@ typedef enum IpcOperation {
         IPC_CLOSE,
         IPC_LIST,
         IPC_STATISTICS_OF,
-        IPC_HOST_UP,    /* makes a network's host leg, if it is not there */
+        IPC_HOST_UP,    /* makes a network's host interface, if it does not exist */
         IPC_HOST_DOWN,  /* removes it, if it is */
         IPC_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
                             decides which */
@@ -259,6 +259,15 @@ typedef struct IpcReply {
                 IpcDropped dropped;
         };
 } IpcReply;
+
+/* A reply of the given type to serial, everything else zero. */
+IpcReply ipc_reply(uint64_t serial, IpcReplyType type);
+/* IPC_REFUSED, with this refusal. */
+IpcReply ipc_reply_refused(uint64_t serial, const Refusal *refusal);
+/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut where
+ * it is too long. detail and vlan are the caller's to set. */
+IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char *where,
+                       uint8_t kinds, const Refusal *refusal);
 
 /* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums
  * and counts in range, everything that the operation does not use zero? size is what was received.

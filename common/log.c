@@ -99,7 +99,8 @@ void log_limited(LogLimit *limit, int level, const char *format, ...) {
         text = format_text(format, ap);
         va_end(ap);
         if (n > 0)
-                log_at(level, "%s (and %u times more before)", text ? text : format, n);
+                log_at(level, "%s (and %u %s before)", text ? text : format, n,
+                       text_plural(n, "time more", "times more"));
         else
                 log_at(level, "%s", text ? text : format);
         errno = saved;

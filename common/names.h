@@ -25,7 +25,7 @@
 /* org.rawnet1.Manager's Features */
 #define RAWNET_FEATURE_VLAN "vlan"
 #define RAWNET_FEATURE_VHOST_NET "vhost-net"
-#define RAWNET_FEATURE_GUARD "guard"
+#define RAWNET_FEATURE_NFT_EGRESS "nft-egress"
 #define RAWNET_FEATURE_CHECKSUM_TRICK "checksum-trick"
 #define RAWNET_FEATURE_USER_NAMESPACE "user-namespace"
 
@@ -59,9 +59,11 @@
  * as long as it is in that group. */
 #define RAWNET_VLAN_GROUP UINT32_C(0x726e76)
 #define RAWNET_VLAN_ALIAS_PREFIX "rawnet: VLAN " /* and what it is */
-#define RAWNET_OWN_NAME_PREFIX "rn"  /* no interface that an administrator names may begin so */
-#define RAWNET_LEG_NAME_PREFIX "rnh" /* a host leg while it is being made, for a moment */
-#define RAWNET_LEG_ALIAS_PREFIX "rawnet: host leg of " /* and the network's name */
+#define RAWNET_OWN_NAME_PREFIX "rn" /* no interface that an administrator names may begin so */
+/* A host interface (HostInterface=): its name while it is being made, and its alias, which ends
+ * with the network's name. Older releases wrote the same alias, so it cannot change. */
+#define RAWNET_HOST_NAME_PREFIX "rnh"
+#define RAWNET_HOST_ALIAS_PREFIX "rawnet: host leg of "
 
 /* Limits */
 #define RAWNET_NETWORK_NAME_MAX 32u /* of a file's NAME */

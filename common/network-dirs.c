@@ -375,15 +375,8 @@ void network_names_free(char **names, size_t count) {
 static int names_add(Names *names, const char *name, size_t length) {
         char *copy;
 
-        if (names->count == names->room) {
-                size_t room = names->room ? 2 * names->room : 16;
-                char **more = reallocarray(names->name, room, sizeof(*more));
-
-                if (!more)
-                        return -ENOMEM;
-                names->name = more;
-                names->room = room;
-        }
+        if (GROW_ARRAY(names->name, names->count, names->room) < 0)
+                return -ENOMEM;
         copy = strndup(name, length);
         if (!copy)
                 return -ENOMEM;

@@ -60,7 +60,7 @@ typedef struct Network {
         uint32_t mtu;           /* 0: the parent's */
         MacPrefixes mac_prefixes;
         uint32_t max_leases, max_leases_per_user;
-        char host_interface[IFNAMSIZ];       /* the host's own leg on the network; "": none */
+        char host_interface[IFNAMSIZ];       /* the host's interface on the network; "": none */
         uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
 } Network;
 
@@ -150,3 +150,6 @@ const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.
 const char *vlan_protocol_detail(uint16_t vlan, uint16_t protocol);
 /* "none" or the decimal VID, as polkit's detail "vlan" has it. */
 const char *vlan_to_string(uint16_t vlan, char buffer[static 8]);
+#define WIRE_TEXT_SIZE 48u
+/* "VLAN 100 of eth1" or "untagged on eth0", for people. */
+const char *wire_to_string(const char *parent, uint16_t vlan, char buffer[static WIRE_TEXT_SIZE]);

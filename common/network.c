@@ -190,3 +190,11 @@ const char *vlan_to_string(uint16_t vlan, char buffer[static 8]) {
                 snprintf(buffer, 8, "%u", vlan);
         return buffer;
 }
+
+const char *wire_to_string(const char *parent, uint16_t vlan, char buffer[static WIRE_TEXT_SIZE]) {
+        if (vlan == 0)
+                snprintf(buffer, WIRE_TEXT_SIZE, "untagged on %s", parent);
+        else
+                snprintf(buffer, WIRE_TEXT_SIZE, "VLAN %u of %s", vlan, parent);
+        return buffer;
+}

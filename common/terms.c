@@ -51,3 +51,38 @@ int terms_host(NetworkLoad load, IpcHost *host, Network *ret_network, Refusal *r
         *ret_network = network;
         return 0;
 }
+
+static int refuse_changed(const char *name, const Network *network, Refusal *ret_refusal) {
+        return refuse(
+                ret_refusal, RAWNET_ACCESS_DENIED,
+                "network %s: %s was changed while the request was being authorized; try again",
+                name, network->path);
+}
+
+int terms_confirm_open(const IpcOpen *open, Network *ret_network, Refusal *ret_refusal) {
+        IpcOpen terms = *open;
+        Network network;
+        int r;
+
+        r = terms_open(network_file_load_wait, &terms, &network, ret_refusal);
+        if (r != 0)
+                return r;
+        if (memcmp(&terms, open, sizeof(terms)) != 0)
+                return refuse_changed(open->network, &network, ret_refusal);
+        *ret_network = network;
+        return 0;
+}
+
+int terms_confirm_host(const IpcHost *host, Network *ret_network, Refusal *ret_refusal) {
+        IpcHost terms = *host;
+        Network network;
+        int r;
+
+        r = terms_host(network_file_load_wait, &terms, &network, ret_refusal);
+        if (r != 0)
+                return r;
+        if (memcmp(&terms, host, sizeof(terms)) != 0)
+                return refuse_changed(host->network, &network, ret_refusal);
+        *ret_network = network;
+        return 0;
+}

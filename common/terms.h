@@ -24,3 +24,9 @@ int terms_open(NetworkLoad load, IpcOpen *open, Network *ret_network, Refusal *r
  * caller's to set. Returns 0, a refusal (RAWNET_NOT_SUPPORTED without HostInterface=,
  * RAWNET_NETWORK_BUSY while the file is being written), or -errno. */
 int terms_host(NetworkLoad load, IpcHost *host, Network *ret_network, Refusal *ret_refusal);
+
+/* The same for the helper: the terms that rawnetd sends, against the file as it is now. What
+ * terms_open() and terms_host() return, or RAWNET_ACCESS_DENIED where the file gives others. Waits
+ * for a file that is being written. *ret_network is untouched on failure. */
+int terms_confirm_open(const IpcOpen *open, Network *ret_network, Refusal *ret_refusal);
+int terms_confirm_host(const IpcHost *host, Network *ret_network, Refusal *ret_refusal);

@@ -25,6 +25,11 @@ void text_make_printable(char *text);
  * for them), never in the middle of a character. max >= 3. */
 void text_shorten(char *text, size_t max);
 
+/* The word that goes with the number n: text_plural(n, "lease", "leases"). */
+static inline const char *text_plural(uint64_t n, const char *one, const char *many) {
+        return n == 1 ? one : many;
+}
+
 /* A decimal number: digits only, no sign, no blank, no leading zero. Returns 0, -EINVAL (not a
  * number), -ERANGE (not in min..max). */
 int text_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);

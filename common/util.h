@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Scope-bound clean-up and the few macros that every room uses. Nothing here knows what rawnet
+ * Scope-bound clean-up and the few macros that all programs use. Nothing here knows what rawnet
  * does.
  */
 
@@ -48,6 +48,24 @@ static inline void fclosep(FILE **f) {
 #define _cleanup_close_ _cleanup_(closep)
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
+
+/* Makes room for one more element behind the first n of an array on the heap, which has room for
+ * n_allocated; all three are variables. 0, or -ENOMEM and nothing has changed. */
+#define GROW_ARRAY(array, n, n_allocated)                                                          \
+        ({                                                                                         \
+                int _grown = 0;                                                                    \
+                if ((n) == (n_allocated)) {                                                        \
+                        size_t _room = (n) > 0 ? (n)*2 : 16;                                       \
+                        __typeof__(array) _bigger = reallocarray(array, _room, sizeof(*(array)));  \
+                        if (_bigger) {                                                             \
+                                (array) = _bigger;                                                 \
+                                (n_allocated) = _room;                                             \
+                        } else {                                                                   \
+                                _grown = -ENOMEM;                                                  \
+                        }                                                                          \
+                }                                                                                  \
+                _grown;                                                                            \
+        })
 
 /* Hand a resource on: the variable forgets it, the value goes to the new owner. */
 #define TAKE_FD(fd)                                                                                \

@@ -170,9 +170,8 @@ static int block_signals(sd_event *event) {
 
 static int serve(const Privilege *privilege, const GuardProgram *guard, uid_t peer) {
         Server server = {
-                .context = {.privilege = *privilege,
-                            .guard = *guard,
-                            .assume_checksum_trick = arg_assume_checksum_trick},
+                .context = {.job = {.privilege = *privilege, .guard = *guard},
+                            .probe.assume_checksum_trick = arg_assume_checksum_trick},
                 .peer_uid = peer,
                 .idle_seconds = arg_idle_seconds,
         };

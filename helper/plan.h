@@ -9,7 +9,6 @@
 
 #include "common/ipc.h"
 #include "helper/child/guard-shape.h"
-#include "helper/privilege.h"
 
 typedef struct LeasePlan {
         IpcLease lease; /* id, record; mac zero while it is to be learnt */
@@ -31,7 +30,6 @@ typedef struct LeasePlan {
         uint32_t lower_mtu;
         uint64_t deadline; /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried
                               again */
-        Privilege privilege;
 } LeasePlan;
 
 /* How long an address or VLAN that an ending lease still holds is waited for. */

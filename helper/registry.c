@@ -35,20 +35,6 @@ static bool is_buried(const Registry *registry, uint32_t id) {
         return false;
 }
 
-static int make_room(Registry *registry) {
-        size_t n = registry->n_allocated ? registry->n_allocated * 2 : 64;
-        RegistryEntry *entries;
-
-        if (registry->n_entries < registry->n_allocated)
-                return 0;
-        entries = reallocarray(registry->entries, n, sizeof(*entries));
-        if (!entries)
-                return -ENOMEM;
-        registry->entries = entries;
-        registry->n_allocated = n;
-        return 0;
-}
-
 static uint32_t effective_mtu(const RegistryEntry *entry) {
         return entry->carries > 0 ? MIN_OF(entry->own_mtu, entry->carries) : entry->own_mtu;
 }
@@ -83,7 +69,7 @@ int registry_put(Registry *registry, const IpcLease *lease, uint32_t lower, uint
         }
         if (is_buried(registry, lease->id))
                 return 0;
-        if (make_room(registry) < 0)
+        if (GROW_ARRAY(registry->entries, registry->n_entries, registry->n_allocated) < 0)
                 return -ENOMEM;
         i = lower_bound(registry, lease->id);
         entry = &registry->entries[i];
@@ -130,15 +116,11 @@ bool registry_outgrown(const Registry *registry, const char *parent, uint32_t mt
 }
 
 static void bury(Registry *registry, uint32_t id) {
-        uint32_t *buried;
-
         if (!registry->scanning)
                 return;
-        buried = reallocarray(registry->buried, registry->n_buried + 1, sizeof(*buried));
         /* Without memory the scan may bring a dead lease back, until the next scan. */
-        if (!buried)
+        if (GROW_ARRAY(registry->buried, registry->n_buried, registry->n_buried_allocated) < 0)
                 return;
-        registry->buried = buried;
         registry->buried[registry->n_buried++] = id;
 }
 
@@ -174,7 +156,7 @@ bool registry_next_lost(Registry *registry, IpcLease *ret) {
         }
         registry->scanning = false;
         free(TAKE_PTR(registry->buried));
-        registry->n_buried = 0;
+        registry->n_buried = registry->n_buried_allocated = 0;
         return false;
 }
 

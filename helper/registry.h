@@ -30,7 +30,7 @@ typedef struct Registry {
          * itself, and later scans ask for each known one. */
         bool whole;
         uint32_t *buried;
-        size_t n_buried;
+        size_t n_buried, n_buried_allocated;
 } Registry;
 
 RegistryEntry *registry_find(const Registry *registry, uint32_t id);

@@ -7,7 +7,38 @@
 #include "common/log.h"
 #include "service/quota.h"
 
-int check_ask(Request *request, const char *network, uint8_t kinds, HelperAnswer answer,
+/* The answer is not a judgement but the loss of the helper, perhaps to be restarted: true, and the
+ * request waits for the next helper, unless it has done so before. */
+static bool ask_again(Request *request, const Refusal *refusal) {
+        if (!refusal || request->lost_helper || helper_connected(request->service->helper))
+                return false;
+        request_end_check(request);
+        request->stage = REQUEST_SYNC;
+        return true;
+}
+
+static void on_answer(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
+                      const Refusal *refusal) {
+        Request *request = userdata;
+        int r = -EBADMSG;
+
+        closer_close(request->service->closer, fds, n_fds);
+        if (reply && reply->type == IPC_FINDING) {
+                request->check_use->found(request, &reply->finding);
+                return;
+        }
+        if (ask_again(request, refusal))
+                return;
+        if (refusal) {
+                request_refuse(request, refusal);
+                return;
+        }
+        if (reply->type == IPC_DONE)
+                r = request->check_use->reply(request);
+        request_finish(request, r);
+}
+
+int check_ask(Request *request, const char *network, uint8_t kinds, const CheckUse *use,
               Refusal *ret_refusal) {
         IpcRequest wire = {.operation = IPC_CHECK, .check = {.kinds = kinds}};
         int r;
@@ -17,20 +48,13 @@ int check_ask(Request *request, const char *network, uint8_t kinds, HelperAnswer
                 return 0;
         }
         snprintf(wire.check.network, sizeof(wire.check.network), "%s", network);
-        r = helper_call(request->service->helper, &wire, answer, request, ret_refusal);
+        r = helper_call(request->service->helper, &wire, on_answer, request, ret_refusal);
         if (r != 0)
                 return r;
         request->stage = REQUEST_HELPER;
         request->checks = true;
+        request->check_use = use;
         return 0;
-}
-
-bool check_again(Request *request, const Refusal *refusal) {
-        if (!refusal || request->lost_helper || helper_connected(request->service->helper))
-                return false;
-        request_end_check(request);
-        request->stage = REQUEST_SYNC;
-        return true;
 }
 
 /* --- findings on the bus --- */
@@ -95,19 +119,6 @@ static int append_finding(sd_bus_message *m, const IpcFinding *finding) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static IpcFinding finding_of(FindingSeverity severity, FindingTopic topic, const char *where,
-                             unsigned kinds, const Refusal *refusal) {
-        IpcFinding finding = {.error = refusal->error,
-                              .kernel_errno = refusal->kernel_errno,
-                              .severity = (uint8_t)severity,
-                              .topic = (uint8_t)topic,
-                              .kinds = (uint8_t)kinds};
-
-        snprintf(finding.where, sizeof(finding.where), "%s", where);
-        memcpy(finding.text, refusal->text, sizeof(finding.text));
-        return finding;
-}
-
 static int begin_reply(Request *request) {
         int r;
 
@@ -116,43 +127,26 @@ static int begin_reply(Request *request) {
         return r < 0 ? r : sd_bus_message_open_container(request->findings, 'a', "a{sv}");
 }
 
-static int send_reply(const Request *request) {
-        int r = sd_bus_message_close_container(request->findings);
+static int send_reply(Request *request) {
+        int r = request->findings ? sd_bus_message_close_container(request->findings) : -ENOMEM;
 
         return r < 0 || request->caller_gone ? r : sd_bus_message_send(request->findings);
 }
 
 /* --- Check() --- */
 
-static void on_checked(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
-                       const Refusal *refusal) {
-        Request *request = userdata;
-        int r = -EBADMSG;
-
-        closer_close(request->service->closer, fds, n_fds);
-        if (reply && reply->type == IPC_FINDING) {
-                if (request->findings && append_finding(request->findings, &reply->finding) < 0)
-                        request->findings = sd_bus_message_unref(request->findings);
-                return;
-        }
-        if (check_again(request, refusal))
-                return;
-        if (refusal) {
-                request_refuse(request, refusal);
-                return;
-        }
-        if (reply->type == IPC_DONE)
-                r = request->findings ? send_reply(request) : -ENOMEM;
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+/* One that cannot be appended is not left out: there is no reply, then. */
+static void add_finding(Request *request, const IpcFinding *finding) {
+        if (request->findings && append_finding(request->findings, finding) < 0)
+                request->findings = sd_bus_message_unref(request->findings);
 }
+
+static const CheckUse check_use = {add_finding, send_reply};
 
 /* A network file that is no good needs no helper to say so. */
 static int reply_bad_file(Request *request, const char *path, const Refusal *refusal) {
-        const IpcFinding finding = finding_of(FINDING_ERROR, FINDING_FILE, path,
-                                              KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
+        const IpcFinding finding = ipc_finding(FINDING_ERROR, FINDING_FILE, path,
+                                               KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
         int r;
 
         r = begin_reply(request);
@@ -176,7 +170,7 @@ static int append_quota(Request *request, const Network *network) {
         r = quota_check(request, network, &refusal);
         if (r <= 0)
                 return r;
-        finding = finding_of(FINDING_BUSY, FINDING_LEASES, "", network->kinds, &refusal);
+        finding = ipc_finding(FINDING_BUSY, FINDING_LEASES, "", (uint8_t)network->kinds, &refusal);
         return append_finding(request->findings, &finding);
 }
 
@@ -210,7 +204,7 @@ static int check_step(Request *request, void *userdata, Refusal *ret) {
                 r = append_quota(request, &network);
         if (r < 0)
                 return r;
-        return check_ask(request, full_name, (uint8_t)network.kinds, on_checked, ret);
+        return check_ask(request, full_name, (uint8_t)network.kinds, &check_use, ret);
 }
 
 int check_method(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

@@ -12,13 +12,16 @@
 /* org.rawnet1.Manager.Check */
 int check_method(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 
-/* Has the helper judge a network, NAME or NAME.VID, and rehearse ports of these kinds; answer as
- * for helper_call(), with request as userdata. Returns 0 with REQUEST_HELPER set, or with
- * REQUEST_CHECK where it has to wait for its turn and the handler runs again; or what
- * helper_call() returns. */
-int check_ask(Request *request, const char *network, uint8_t kinds, HelperAnswer answer,
-              Refusal *ret_refusal);
+/* What a judgement is for. */
+struct CheckUse {
+        /* One finding has come. */
+        void (*found)(Request *request, const IpcFinding *finding);
+        /* All have: sends the reply, unless request->caller_gone. Not negative, or -errno. */
+        int (*reply)(Request *request);
+};
 
-/* The answer was not a judgement but the loss of the helper, perhaps to be restarted: true, and the
- * request waits for the next one, unless it has done so before. */
-bool check_again(Request *request, const Refusal *refusal);
+/* Has the helper judge a network, NAME or NAME.VID, and rehearse ports of these kinds (KIND_BIT()s).
+ * Returns 0 with REQUEST_HELPER set, or with REQUEST_CHECK where the request has to wait for its turn
+ * and its handler runs again; or what helper_call() returns. use is static. */
+int check_ask(Request *request, const char *network, uint8_t kinds, const CheckUse *use,
+              Refusal *ret_refusal);

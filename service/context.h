@@ -46,8 +46,7 @@ struct Service {
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */
         sd_event_source *idle_source;
-        bool host_asked; /* HostUp() was called: there may be a leg that no file of our list speaks
-                            of */
+        bool host_asked; /* HostUp() was called: a host interface may exist that no file names */
         bool listed;     /* the helper has named all leases at least once */
         bool on_bus;     /* has the name: what happens from now on is news to somebody */
         bool leaving;    /* idle: the bus name is being given back */

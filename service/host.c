@@ -37,15 +37,20 @@ static int plan_down(Request *request, const char *name, Network *ret_network) {
         return 0;
 }
 
-/* parent, vlan, protocol and interface are "" where there is no file. */
+/* parent and interface are "" where there is no file; vlan and protocol then say nothing. */
 static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *parent,
-                          const char *vlan, const char *protocol, const char *interface) {
+                          uint16_t vlan, uint16_t protocol, const char *interface) {
+        char number[8], where[WIRE_TEXT_SIZE];
+        bool known = parent[0] != '\0';
+
         *question = (PolkitQuestion){.action = RAWNET_ACTION_HOST, .terms = *terms};
         polkit_detail(question, "network", terms->host.network);
         polkit_detail(question, "parent", parent);
-        polkit_detail(question, "vlan", vlan);
-        polkit_detail(question, "protocol", protocol);
+        polkit_detail(question, "vlan", known ? vlan_to_string(vlan, number) : "");
+        polkit_detail(question, "protocol", known ? vlan_protocol_detail(vlan, protocol) : "");
         polkit_detail(question, "interface", interface);
+        polkit_detail(question, "where",
+                      known ? wire_to_string(parent, vlan, where) : "no network file");
 }
 
 static void log_done(const Request *request) {
@@ -81,10 +86,7 @@ static void on_done(void *userdata, const IpcReply *reply, const int *fds, size_
                 r = sd_bus_reply_method_return(request->message, "s", request->host.interface);
         else if (!request->caller_gone)
                 r = sd_bus_reply_method_return(request->message, NULL);
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+        request_finish(request, r);
 }
 
 static int call_helper(Request *request, IpcRequest *wire, Refusal *ret) {
@@ -116,7 +118,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         IpcRequest wire = {.operation = IPC_HOST_UP};
         IpcHost *host = &wire.host;
         PolkitQuestion question;
-        char vlan[8], what[96];
+        char what[96];
         const MacPrefix *prefix;
         Network network;
         bool yes = false;
@@ -131,8 +133,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         request->service->host_asked = true;
-        question_fill(&question, &wire, host->parent, vlan_to_string(host->vlan, vlan),
-                      vlan_protocol_detail(host->vlan, host->protocol), host->interface);
+        question_fill(&question, &wire, host->parent, host->vlan, host->protocol, host->interface);
         snprintf(what, sizeof(what), "make the host interface of network %s", host->network);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
@@ -146,9 +147,9 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
 static int down_step(Request *request, void *userdata, Refusal *ret) {
         IpcRequest wire = {.operation = IPC_HOST_DOWN};
         PolkitQuestion question;
-        char vlan[8], what[96];
+        char what[96];
         Network network;
-        bool yes = false, known;
+        bool yes = false;
         int r;
 
         r = read_name(request, &wire, ret);
@@ -156,10 +157,7 @@ static int down_step(Request *request, void *userdata, Refusal *ret) {
                 r = plan_down(request, wire.host.network, &network);
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        known = network.parent[0] != '\0';
-        question_fill(&question, &wire, network.parent,
-                      known ? vlan_to_string(network.vlan_first, vlan) : "",
-                      known ? vlan_protocol_detail(network.vlan_first, network.protocol) : "",
+        question_fill(&question, &wire, network.parent, network.vlan_first, network.protocol,
                       network.host_interface);
         snprintf(what, sizeof(what), "remove the host interface of network %s", wire.host.network);
         r = authorize(request, &question, what, &yes, ret);

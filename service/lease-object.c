@@ -185,10 +185,7 @@ static void on_statistics(void *userdata, const IpcReply *reply, const int *fds,
         if (reply->type == IPC_STATISTICS)
                 r = request->caller_gone ? 0
                                          : statistics_reply(request->message, &reply->statistics);
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+        request_finish(request, r);
 }
 
 static int statistics_step(Request *request, void *userdata, Refusal *ret) {

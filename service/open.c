@@ -43,7 +43,7 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
 
 static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *mac) {
         const IpcOpen *wire = &terms->open;
-        char vlan[8], queues[16];
+        char vlan[8], queues[16], where[WIRE_TEXT_SIZE];
 
         snprintf(queues, sizeof(queues), "%" PRIu32, wire->queues);
         *question = (PolkitQuestion){
@@ -62,6 +62,8 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         polkit_detail(question, "mac-class", open_mac_class(wire));
         polkit_detail(question, "queues", queues);
         polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
+        /* For the message of the action; rules have parent and vlan. */
+        polkit_detail(question, "where", wire_to_string(wire->parent, wire->vlan, where));
 }
 
 /* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
@@ -237,10 +239,7 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
         }
         /* The caller gets none: the lease ends with ours. */
         closer_close(service->closer, fds, n_fds);
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+        request_finish(request, r);
 }
 
 /* After all that costs nothing, once for each open. */
@@ -334,43 +333,25 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         return 0;
 }
 
-static int reply_can_open(const Request *request, PolkitAnswer answer) {
+static int reply_can_open(Request *request) {
         static const char *const answers[] = {
                 [POLKIT_YES] = "yes",
                 [POLKIT_NO] = "no",
                 [POLKIT_CHALLENGE] = "challenge",
         };
-        int r = sd_bus_reply_method_return(request->message, "s", answers[answer]);
 
-        return MIN_OF(r, 0);
+        return request->caller_gone ? 0
+                                    : sd_bus_reply_method_return(request->message, "s",
+                                                                 answers[request->answer]);
 }
 
 /* What polkit allows and the network cannot serve is a no, too. */
-static void on_judged(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
-                      const Refusal *refusal) {
-        Request *request = userdata;
-        int r = -EBADMSG;
-
-        closer_close(request->service->closer, fds, n_fds);
-        if (reply && reply->type == IPC_FINDING) {
-                if (reply->finding.severity == FINDING_ERROR &&
-                    reply->finding.kinds & KIND_BIT(request->open.kind))
-                        request->answer = POLKIT_NO;
-                return;
-        }
-        if (check_again(request, refusal))
-                return;
-        if (refusal) {
-                request_refuse(request, refusal);
-                return;
-        }
-        if (reply->type == IPC_DONE)
-                r = request->caller_gone ? 0 : reply_can_open(request, request->answer);
-        if (r < 0)
-                request_fail(request, r);
-        else
-                request_end(request);
+static void note_obstacle(Request *request, const IpcFinding *finding) {
+        if (finding->severity == FINDING_ERROR && finding->kinds & KIND_BIT(request->open.kind))
+                request->answer = POLKIT_NO;
 }
+
+static const CheckUse can_open_use = {note_obstacle, reply_can_open};
 
 static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         const char *full_name, *kind_text;
@@ -402,12 +383,12 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         r = authorize_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;
+        request->answer = answer;
         if (answer == POLKIT_NO) {
                 request->stage = REQUEST_REPLIED;
-                return reply_can_open(request, answer);
+                return MIN_OF(reply_can_open(request), 0);
         }
-        request->answer = answer;
-        return check_ask(request, full_name, KIND_BIT(kind), on_judged, ret);
+        return check_ask(request, full_name, KIND_BIT(kind), &can_open_use, ret);
 }
 
 int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

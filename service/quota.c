@@ -2,6 +2,8 @@
 
 #include "service/quota.h"
 
+#include "common/text.h"
+
 /* One user's leases over all networks, whatever the files allow: each is about 270 KiB of kernel
  * memory. */
 #define LEASES_PER_USER_MAX 4096u
@@ -46,10 +48,11 @@ static int check_queues(const Request *request, const Network *network, Refusal 
                 return 0;
         return refuse(
                 ret, RAWNET_QUOTA_EXCEEDED,
-                "network %s: your ports on all networks have %u of at most %u queues, and this one would have %u "
+                "network %s: your ports on all networks have %u of at most %u %s, and this one would have %u "
                 "more; close one of them (rawnetctl list), ask for fewer queues, or ask an administrator to "
                 "raise --queues-per-user= of rawnetd(8)",
-                network->name, n, service->queues_per_user, request->open.queues);
+                network->name, n, service->queues_per_user,
+                text_plural(service->queues_per_user, "queue", "queues"), request->open.queues);
 }
 
 int quota_check(const Request *request, const Network *network, Refusal *ret) {
@@ -60,16 +63,19 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
         if (n >= network->max_leases)
                 return refuse(
                         ret, RAWNET_QUOTA_EXCEEDED,
-                        "network %s has %u of at most %u leases; close one of them (rawnetctl list), or "
+                        "network %s has %u of at most %u %s; close one of them (rawnetctl list), or "
                         "ask an administrator to raise MaxLeases= in %s",
-                        network->name, n, network->max_leases, network->path);
+                        network->name, n, network->max_leases,
+                        text_plural(network->max_leases, "lease", "leases"), network->path);
         n = count(request, network->name, false);
         if (n >= network->max_leases_per_user)
                 return refuse(
                         ret, RAWNET_QUOTA_EXCEEDED,
-                        "network %s: you have %u of at most %u leases on it; close one of them (rawnetctl list), "
+                        "network %s: you have %u of at most %u %s on it; close one of them (rawnetctl list), "
                         "or ask an administrator to raise MaxLeasesPerUser= in %s",
-                        network->name, n, network->max_leases_per_user, network->path);
+                        network->name, n, network->max_leases_per_user,
+                        text_plural(network->max_leases_per_user, "lease", "leases"),
+                        network->path);
         n = count(request, NULL, false);
         if (n >= LEASES_PER_USER_MAX)
                 return refuse(

@@ -9,6 +9,7 @@
 #include "common/drop.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/text.h"
 
 #define INTERVAL_USEC (10 * UINT64_C(1000000))
 /* Users at a time; the refusals of more are counted together. */
@@ -52,11 +53,12 @@ static void log_count(const Entry *entry, bool others) {
                 snprintf(user, sizeof(user), "user %" PRIu32, entry->uid);
         if (entry->kind == LOGGED_DROP)
                 log_event(&event,
-                          "the guard dropped frames on leases of %s for %u more reasons; rawnetctl "
+                          "the guard dropped frames on leases of %s for %u more %s; rawnetctl "
                           "stat shows those of a lease",
-                          user, entry->n);
+                          user, entry->n, text_plural(entry->n, "reason", "reasons"));
         else
-                log_event(&event, "refused %u more requests by %s", entry->n, user);
+                log_event(&event, "refused %u more %s by %s", entry->n,
+                          text_plural(entry->n, "request", "requests"), user);
 }
 
 static int arm(RefusalLog *log) {

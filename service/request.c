@@ -188,6 +188,13 @@ void request_fail(Request *q, int errnum) {
         request_end(q);
 }
 
+void request_finish(Request *q, int r) {
+        if (r < 0)
+                request_fail(q, r);
+        else
+                request_end(q);
+}
+
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata) {
         Request *q = request_find(service, m);
         Refusal refusal = {};

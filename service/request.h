@@ -15,6 +15,8 @@
 #include "service/probe.h"
 #include "service/context.h"
 
+typedef struct CheckUse CheckUse; /* check.h */
+
 typedef enum RequestStage {
         REQUEST_RUNNING,  /* its handler runs */
         REQUEST_FILE,     /* waits for the end of writing to a network file */
@@ -45,14 +47,15 @@ struct Request {
         bool rated;    /* has been counted as one of its user's opens */
         PolkitState polkit;
         ProbeState probe;
-        IpcOpen open;             /* what is asked for, as far as it is known: for the log, and in
+        IpcOpen open;              /* what is asked for, as far as it is known: for the log, and in
                            REQUEST_HELPER for the quota */
-        IpcHost host;             /* HostUp, HostDown: what is asked for */
-        bool opens;               /* open is an open that the helper works on */
-        bool checks;              /* the helper judges a network for it */
-        sd_bus_message *findings; /* Check: the reply, as far as it has come */
-        PolkitAnswer answer;      /* CanOpen: polkit's, or the judge's no */
-        uint32_t lease;           /* Close, GetStatistics */
+        IpcHost host;              /* HostUp, HostDown: what is asked for */
+        bool opens;                /* open is an open that the helper works on */
+        bool checks;               /* the helper judges a network for it */
+        const CheckUse *check_use; /* with checks: what the judgement is for */
+        sd_bus_message *findings;  /* Check: the reply, as far as it has come */
+        PolkitAnswer answer;       /* CanOpen: polkit's, or the judge's no */
+        uint32_t lease;            /* Close, GetStatistics */
 };
 
 /* A handler. Returns 0 with the stage set to what it waits for or REQUEST_REPLIED; a RawnetError
@@ -104,6 +107,8 @@ void request_end_check(Request *request);
 void request_refuse(Request *request, const Refusal *refusal);
 void request_fail(Request *request, int errnum);
 void request_end(Request *request);
+/* r: what sending the reply came to. */
+void request_finish(Request *request, int r);
 
 /* Somebody has left the bus: questions on his behalf are withdrawn; what the helper does for him is
  * dropped once done. */

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* Not every architecture has KVM: 32-bit ARM has lost it in Linux 5.7. */
-#if __has_include(<asm/kvm.h>)
+/* Not every architecture has KVM: 32-bit ARM lost it in Linux 5.7. */
+#if HAVE_KVM
 #include <linux/kvm.h>
 #endif
 

@@ -15,8 +15,7 @@ rawnetctl networks | while read -r network _; do
         case $(manager CanOpen ss "$network" tap 2>&1) in
         's "yes"') echo "$network: you may open ports" ;;
         's "challenge"') echo "$network: you may open ports with a password" ;;
-        's "no"') echo "$network: you may not open ports" ;;
-        *) echo "$network: not usable, see rawnetctl check $network" ;;
+        *) echo "$network: no ports for you: rawnetctl check $network says why" ;;
         esac
 done
 

@@ -12,6 +12,7 @@
 
 #include "helper/child/guard.h"
 #include "helper/child/message.h"
+#include "helper/privilege.h"
 
 /* The far end of a rehearsal's wire. */
 #define NAMESPACE_FAR "far"

@@ -19,10 +19,6 @@ struct Connection {
         sd_event_source *source;
 };
 
-IpcReply connection_reply(uint64_t serial, IpcReplyType type) {
-        return (IpcReply){.version = IPC_VERSION, .type = type, .serial = serial};
-}
-
 static void close_one(Connection *connection) {
         Connections *connections = connection->connections;
 
@@ -51,11 +47,8 @@ bool connection_send(Connection *connection, const IpcReply *reply) {
 }
 
 void connection_refuse(Connection *connection, uint64_t serial, const Refusal *refusal) {
-        IpcReply reply = connection_reply(serial, IPC_REFUSED);
+        const IpcReply reply = ipc_reply_refused(serial, refusal);
 
-        reply.refusal.error = refusal->error;
-        reply.refusal.kernel_errno = refusal->kernel_errno;
-        memcpy(reply.refusal.text, refusal->text, sizeof(reply.refusal.text));
         (void)connection_send(connection, &reply);
 }
 

@@ -56,6 +56,3 @@ void connection_refuse(Connection *connection, uint64_t serial, const Refusal *r
 void connection_fail(Connection *connection, uint64_t serial, const char *why);
 /* For workers, which answer on it themselves. */
 int connection_fd(const Connection *connection);
-
-/* A reply of the given type to serial, everything else zero. */
-IpcReply connection_reply(uint64_t serial, IpcReplyType type);

@@ -5,14 +5,14 @@
 #include "common/log.h"
 
 static void publish_lease(const News *news, const IpcLease *lease) {
-        IpcReply reply = connection_reply(0, IPC_LEASE);
+        IpcReply reply = ipc_reply(0, IPC_LEASE);
 
         reply.lease = *lease;
         connections_publish(news->connections, &reply);
 }
 
 static void publish_end(const News *news, const IpcLease *lease, IpcEndReason reason) {
-        IpcReply reply = connection_reply(0, IPC_ENDED);
+        IpcReply reply = ipc_reply(0, IPC_ENDED);
 
         reply.lease.id = lease->id;
         reply.reason = reason;
@@ -72,7 +72,7 @@ bool news_ended(const News *news, uint32_t id) {
 }
 
 void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source) {
-        IpcReply reply = connection_reply(0, IPC_DROPPED);
+        IpcReply reply = ipc_reply(0, IPC_DROPPED);
 
         if (!registry_find(news->registry, id) || reason >= DROP_REASONS)
                 return;

@@ -10,14 +10,18 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 
-static bool is_host_job(JobKind kind) {
-        return kind == JOB_HOST_UP || kind == JOB_HOST_DOWN;
+unsigned pool_count(const Pool *pool, JobKind kind) {
+        unsigned n = 0;
+
+        for (const Worker *w = pool->workers; w; w = w->next)
+                n += w->busy && w->pid > 0 && w->kind == kind;
+        return n;
 }
 
-bool pool_opening_vlans(const Pool *pool, uint64_t ret[static POOL_VLAN_WORDS]) {
+bool pool_opening_vlans(const Pool *pool, uint64_t ret[static SWEEP_VLAN_WORDS]) {
         bool any = false;
 
-        memset(ret, 0, POOL_VLAN_WORDS * sizeof(*ret));
+        memset(ret, 0, SWEEP_VLAN_WORDS * sizeof(*ret));
         for (const Worker *w = pool->workers; w; w = w->next) {
                 if (!w->busy || w->pid == 0 || w->vlan == 0)
                         continue;
@@ -118,9 +122,6 @@ static int on_exit_(sd_event_source *source, const siginfo_t *si, void *data) {
         worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
         if (worker->busy) {
                 pool->n_workers--;
-                pool->n_host_jobs -= is_host_job(worker->kind);
-                pool->n_opens -= worker->kind == JOB_OPEN;
-                pool->n_checks -= worker->kind == JOB_CHECK;
                 pool->events->ended(pool->data, worker);
         }
         if (worker->report_fd < 0)
@@ -225,7 +226,7 @@ static int start_now(Pool *pool, JobKind kind, const Connection *connection, con
 void pool_refill(Pool *pool) {
         int r;
 
-        if (!pool->spare_due || pool->spare || pool->n_opens > 0)
+        if (!pool->spare_due || pool->spare || pool_count(pool, JOB_OPEN) > 0)
                 return;
         pool->spare_due = false;
         r = start_ahead(pool, &pool->spare);
@@ -264,8 +265,5 @@ int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder 
                 worker->queues = order->request.open.queues;
         }
         pool->n_workers++;
-        pool->n_host_jobs += is_host_job(kind);
-        pool->n_opens += kind == JOB_OPEN;
-        pool->n_checks += kind == JOB_CHECK;
         return 0;
 }

@@ -52,21 +52,21 @@ typedef struct PoolEvents {
 
 struct Pool {
         sd_event *event;
-        const LeaseContext *context; /* what each worker inherits */
+        const WorkerContext *context; /* what each worker inherits */
         const PoolEvents *events;
         void *data;      /* for events */
         Worker *workers; /* list */
         Worker *spare;   /* of them */
         bool spare_due;
-        unsigned n_workers;   /* with a job */
-        unsigned n_opens;     /* of those */
-        unsigned n_checks;    /* of those */
-        unsigned n_host_jobs; /* of those: a host interface is being made or removed */
-        LogLimit failures;    /* a user causes what they are about as often as he likes */
+        unsigned n_workers; /* with a job */
+        LogLimit failures;  /* a user causes what they are about as often as he likes */
 };
 
 /* Forks a worker. connection and order: NULL for jobs of the daemon's own. 0 or -errno. */
 int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order);
+
+/* Jobs of this kind in progress. */
+unsigned pool_count(const Pool *pool, JobKind kind);
 
 /* Makes the spare worker if one is due and nothing is being opened. After a try that failed the
  * next open makes the next one due. */
@@ -76,10 +76,8 @@ void pool_refill(Pool *pool);
  * connection in the same place in memory. */
 void pool_forget_connection(Pool *pool, const Connection *connection);
 
-/* Sets bit VID of word VID / 64 for the VLAN of each open in progress, clears all others; returns
- * whether there is one. */
-#define POOL_VLAN_WORDS ((VLAN_ID_MAX + 64) / 64)
-bool pool_opening_vlans(const Pool *pool, uint64_t ret[static POOL_VLAN_WORDS]);
+/* Sets the VLANs of the opens in progress (SweepContext.opening). Returns whether there are any. */
+bool pool_opening_vlans(const Pool *pool, uint64_t ret[static SWEEP_VLAN_WORDS]);
 
 /* Opens with mac=learn that are under way, and learning children that still report to this daemon.
  */

@@ -10,6 +10,8 @@
 #include "helper/daemon/queues.h"
 #include "helper/worker/probe.h"
 
+#define SCAN_PAUSE_USEC UINT64_C(1000000)
+
 /* --- what is due --- */
 
 static void settle(Server *server);
@@ -46,14 +48,6 @@ static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
         return 0;
 }
 
-/* A scan failed: another in a second, not at once and for ever. */
-static void scan_later(Server *server) {
-        if (!server->scan_timer &&
-            sd_event_add_time_relative(server->event, &server->scan_timer, CLOCK_MONOTONIC, 1000000,
-                                       0, on_scan_due, server) < 0)
-                log_error("cannot look at the leases again");
-}
-
 static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
         Server *server = data;
 
@@ -63,31 +57,44 @@ static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
         return 0;
 }
 
+/* One is due in usec microseconds, unless it is due already. */
+static void look_later(Server *server, sd_event_source **timer, uint64_t usec,
+                       sd_event_time_handler_t due) {
+        if (!*timer && sd_event_add_time_relative(server->event, timer, CLOCK_MONOTONIC, usec, 0,
+                                                  due, server) < 0)
+                log_error("no timer can be set for another look at the leases or at the host's "
+                          "interfaces");
+}
+
+/* A scan failed: another in a second, not at once and for ever. */
+static void scan_later(Server *server) {
+        server->registry.scanning = false;
+        look_later(server, &server->scan_timer, SCAN_PAUSE_USEC, on_scan_due);
+}
+
 /* Another one is due where this one doubted an interface. */
 static void end_sweep(Server *server) {
         server->sweeping = false;
-        if (doubts_end(&server->sweep.doubts) && !server->sweep_timer &&
-            sd_event_add_time_relative(server->event, &server->sweep_timer, CLOCK_MONOTONIC,
-                                       DOUBT_USEC, 0, on_sweep_due, server) < 0)
-                log_error("cannot sweep again");
+        if (doubts_end(&server->context.sweep.doubts))
+                look_later(server, &server->sweep_timer, DOUBT_USEC, on_sweep_due);
 }
 
 static void start_due(Server *server) {
         if (server->scan_wanted && !server->registry.scanning) {
                 registry_begin_scan(&server->registry);
                 server->scan_wanted = false;
-                if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0) {
-                        server->registry.scanning = false;
+                if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0)
                         scan_later(server);
-                }
         }
         /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
          * them may be about to use. */
-        if (server->sweep_wanted && server->ready && server->pool.n_host_jobs == 0 &&
-            !server->sweeping) {
+        if (server->sweep_wanted && server->ready && !server->sweeping &&
+            pool_count(&server->pool, JOB_HOST_UP) + pool_count(&server->pool, JOB_HOST_DOWN) ==
+                    0) {
                 server->sweep_wanted = false;
-                server->sweep_after_open = pool_opening_vlans(&server->pool, server->sweep.opening);
-                doubts_begin(&server->sweep.doubts);
+                server->sweep_after_open =
+                        pool_opening_vlans(&server->pool, server->context.sweep.opening);
+                doubts_begin(&server->context.sweep.doubts);
                 server->sweeping = pool_start(&server->pool, JOB_SWEEP, NULL, NULL) == 0;
         }
 }
@@ -103,7 +110,8 @@ static void settle(Server *server) {
         }
         if (server->ready)
                 pool_refill(&server->pool);
-        if (server->scanned && !server->registry.scanning && server->pool.n_opens == 0)
+        if (server->scanned && !server->registry.scanning &&
+            pool_count(&server->pool, JOB_OPEN) == 0)
                 entries_clean(&server->entries);
         connections_pause(&server->connections,
                           !server->ready || server->sweeping ||
@@ -119,7 +127,7 @@ static void on_settle(void *data) {
 /* --- what rawnetd asks for --- */
 
 static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request) {
-        JobOrder order = {.request = *request, .features = server->context.features};
+        JobOrder order = {.request = *request, .features = server->features};
         NetworkName name;
 
         /* A check has none: rawnetd counts leases for it. */
@@ -129,54 +137,34 @@ static void start(Server *server, Connection *connection, JobKind kind, const Ip
                 connection_fail(connection, request->serial, "it cannot start a process");
 }
 
-static void do_open(Server *server, Connection *connection, const IpcRequest *request) {
-        Refusal refusal = {};
-        int r;
+/* May the job begin? 0 or a refusal. */
+static int check_open(Server *server, const IpcRequest *request, Refusal *ret_refusal) {
+        int r = queues_check(&server->pool, &server->registry, &request->open, ret_refusal);
 
-        r = queues_check(&server->pool, &server->registry, &request->open, &refusal);
         if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)
-                r = learning_check(&server->learning, request->open.network, &refusal);
-        if (r != 0)
-                connection_refuse(connection, request->serial, &refusal);
-        else
-                start(server, connection, JOB_OPEN, request);
+                r = learning_check(&server->learning, request->open.network, ret_refusal);
+        return r;
 }
 
-static void do_close(Server *server, Connection *connection, const IpcRequest *request) {
-        start(server, connection, JOB_CLOSE, request);
-}
-
-static void do_statistics(Server *server, Connection *connection, const IpcRequest *request) {
-        start(server, connection, JOB_STATISTICS, request);
-}
-
-/* Any user may ask for one, and opens need the workers. */
-static void do_check(Server *server, Connection *connection, const IpcRequest *request) {
-        if (server->pool.n_checks >= SERVER_CHECKS_MAX)
-                connection_fail(connection, request->serial, "it checks too many networks at once");
-        else
-                start(server, connection, JOB_CHECK, request);
-}
-
-static void do_host_up(Server *server, Connection *connection, const IpcRequest *request) {
-        start(server, connection, JOB_HOST_UP, request);
-}
-
-static void do_host_down(Server *server, Connection *connection, const IpcRequest *request) {
-        start(server, connection, JOB_HOST_DOWN, request);
+/* Any user may ask for a check, and opens need the workers. */
+static int check_check(Server *server, const IpcRequest *request, Refusal *ret_refusal) {
+        if (pool_count(&server->pool, JOB_CHECK) < SERVER_CHECKS_MAX)
+                return 0;
+        return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                      "rawnet-helper: it checks too many networks at once; try again");
 }
 
 /* What rawnetd knows of it. */
 static uint32_t public_features(const Server *server) {
-        return server->context.features & ~PROBE_GUARD_FAILS;
+        return server->features & ~PROBE_GUARD_FAILS;
 }
 
 static void do_list(Server *server, Connection *connection, const IpcRequest *request) {
-        IpcReply done = connection_reply(request->serial, IPC_DONE);
+        IpcReply done = ipc_reply(request->serial, IPC_DONE);
 
         connection_subscribe(connection);
         for (size_t i = 0; i < server->registry.n_entries; i++) {
-                IpcReply reply = connection_reply(request->serial, IPC_LEASE);
+                IpcReply reply = ipc_reply(request->serial, IPC_LEASE);
 
                 reply.lease = server->registry.entries[i].lease;
                 if (!connection_send(connection, &reply))
@@ -188,30 +176,49 @@ static void do_list(Server *server, Connection *connection, const IpcRequest *re
 
 /* The answer does not wait for the sweep, which runs once no host interface is being made. */
 static void do_host_sweep(Server *server, Connection *connection, const IpcRequest *request) {
-        const IpcReply done = connection_reply(request->serial, IPC_DONE);
+        const IpcReply done = ipc_reply(request->serial, IPC_DONE);
 
         server->sweep_wanted = true;
         (void)connection_send(connection, &done);
 }
 
+typedef struct Operation {
+        /* Done here, without waiting; */
+        void (*run)(Server *server, Connection *connection, const IpcRequest *request);
+        /* or by a worker, if check has no objection (NULL: there is none). */
+        JobKind job;
+        int (*check)(Server *server, const IpcRequest *request, Refusal *ret_refusal);
+} Operation;
+
 /* Closed: what is not here is not done. ipc_request_check() has checked sizes, strings, ranges and
  * the operation. */
-static void (*const operations[])(Server *, Connection *, const IpcRequest *) = {
-        [IPC_OPEN] = do_open,
-        [IPC_CHECK] = do_check,
-        [IPC_CLOSE] = do_close,
-        [IPC_LIST] = do_list,
-        [IPC_STATISTICS_OF] = do_statistics,
-        [IPC_HOST_UP] = do_host_up,
-        [IPC_HOST_DOWN] = do_host_down,
-        [IPC_HOST_SWEEP] = do_host_sweep,
+static const Operation operations[] = {
+        [IPC_OPEN] = {.job = JOB_OPEN, .check = check_open},
+        [IPC_CHECK] = {.job = JOB_CHECK, .check = check_check},
+        [IPC_CLOSE] = {.job = JOB_CLOSE},
+        [IPC_LIST] = {.run = do_list},
+        [IPC_STATISTICS_OF] = {.job = JOB_STATISTICS},
+        [IPC_HOST_UP] = {.job = JOB_HOST_UP},
+        [IPC_HOST_DOWN] = {.job = JOB_HOST_DOWN},
+        [IPC_HOST_SWEEP] = {.run = do_host_sweep},
 };
 
 static void on_request(void *data, Connection *connection, const IpcRequest *request) {
-        if (request->operation < ARRAY_SIZE(operations) && operations[request->operation])
-                operations[request->operation](data, connection, request);
-        else
+        static const Operation none = {};
+        const Operation *o = request->operation < ARRAY_SIZE(operations)
+                                     ? &operations[request->operation]
+                                     : &none;
+        Server *server = data;
+        Refusal refusal = {};
+
+        if (o->run)
+                o->run(server, connection, request);
+        else if (o->job == JOB_NONE)
                 connection_fail(connection, request->serial, "it has no such operation");
+        else if (o->check && o->check(server, request, &refusal) != 0)
+                connection_refuse(connection, request->serial, &refusal);
+        else
+                start(server, connection, o->job, request);
 }
 
 static void on_connection_gone(void *data, const Connection *connection) {
@@ -231,17 +238,17 @@ static const ConnectionEvents connection_events = {
 /* A job has made a namespace. Where that was not possible when the kernel was probed, nothing else
  * could be found out either (and what is unknown counts as the worst), so it is probed now. */
 static void on_namespace(Server *server) {
-        if (server->context.features & IPC_FEATURE_USER_NAMESPACE || server->probing)
+        if (server->features & IPC_FEATURE_USER_NAMESPACE || server->probing)
                 return;
-        server->context.quiet_probe = true;
+        server->context.probe.again = true;
         server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;
 }
 
 static void on_probed(Server *server, uint32_t features) {
-        IpcReply reply = connection_reply(0, IPC_FEATURES);
-        const bool news = server->probed && server->context.features != features;
+        IpcReply reply = ipc_reply(0, IPC_FEATURES);
+        const bool news = server->probed && server->features != features;
 
-        server->context.features = features;
+        server->features = features;
         reply.features = public_features(server);
         server->probed = true;
         if (news)
@@ -284,7 +291,7 @@ static void on_report(void *data, Worker *worker, const Report *report) {
                 server->guarding = report->value & SWEEP_LEFT;
                 break;
         case REPORT_DOUBTED:
-                doubts_note(&server->sweep.doubts, report->value, report->file,
+                doubts_note(&server->context.sweep.doubts, report->value, report->file,
                             clock_usec(CLOCK_MONOTONIC));
                 break;
         case REPORT_PROBED:
@@ -304,7 +311,7 @@ static void end_probe(Server *server) {
                 return;
         log_warning(
                 "the kernel could not be probed; rawnet-helper treats it as one with the checksum trick");
-        server->context.features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
+        server->features = IPC_FEATURE_CHECKSUM_TRICK | IPC_FEATURE_FILTER_LIMIT;
         server->probed = true;
 }
 
@@ -328,10 +335,8 @@ static void on_ended(void *data, const Worker *worker) {
                 end_sweep(server);
                 break;
         case JOB_SCAN:
-                if (server->registry.scanning) {
-                        server->registry.scanning = false;
+                if (server->registry.scanning)
                         scan_later(server);
-                }
                 break;
         case JOB_PROBE:
                 end_probe(server);
@@ -414,7 +419,7 @@ static const WatchEvents watch_events = {
 static int open_guard_owner(Server *server) {
         int r = netlink_open(&server->guard_owner, NETLINK_NETFILTER);
 
-        server->context.owner_fd = r == 0 ? mnl_socket_get_fd(server->guard_owner.socket) : -1;
+        server->context.job.owner_fd = r == 0 ? mnl_socket_get_fd(server->guard_owner.socket) : -1;
         return r == -EPROTONOSUPPORT ? 0 : r;
 }
 
@@ -422,8 +427,7 @@ int server_start(Server *server, int listen_fd) {
         int r;
 
         server->guarding = true; /* until a sweep says no */
-        server->context.registry = &server->registry;
-        server->context.sweep = &server->sweep;
+        server->context.job.registry = &server->registry;
         server->connections = (Connections){.event = server->event,
                                             .peer_uid = server->peer_uid,
                                             .events = &connection_events,
@@ -438,12 +442,12 @@ int server_start(Server *server, int listen_fd) {
                 .event = server->event, .pool = &server->pool, .registry = &server->registry};
         server->news = (News){&server->registry, &server->connections};
         server->entries =
-                (Entries){.program = &server->context.guard, .registry = &server->registry};
+                (Entries){.program = &server->context.job.guard, .registry = &server->registry};
         r = lease_ids_new(&server->context.ids);
         if (r == 0)
                 r = open_guard_owner(server);
         if (r == 0)
-                r = drops_start(&server->drops, server->event, &server->context.guard,
+                r = drops_start(&server->drops, server->event, &server->context.job.guard,
                                 &server->news);
         if (r == 0)
                 r = watch_start(&server->watch, server->event);

@@ -20,13 +20,14 @@
 /* Of those, checks of networks. rawnetd has fewer under way at a time. */
 #define SERVER_CHECKS_MAX 16u
 
-/* Set by the caller of server_start(): event, peer_uid, idle_seconds, and of context what main.c
- * knows. */
+/* Set by the caller of server_start(): event, peer_uid, idle_seconds, context.job.privilege,
+ * context.probe.assume_checksum_trick. */
 typedef struct Server {
         sd_event *event;
         uid_t peer_uid;        /* rawnetd's */
         unsigned idle_seconds; /* 0: stay */
-        LeaseContext context;
+        uint32_t features;     /* IPC_FEATURE_* of this kernel */
+        WorkerContext context; /* what workers inherit */
         Registry registry;
         Connections connections;
         Pool pool;
@@ -36,7 +37,6 @@ typedef struct Server {
         News news;
         Entries entries;
         Drops drops;
-        SweepScope sweep;
         bool probed, scanned, ready;
         bool probing; /* once more, on_namespace() */
         bool scan_wanted, sweep_wanted, sweeping;

@@ -94,7 +94,7 @@ _printf_(4, 0) static int kernel_refused(Refusal *ret, int errnum, const char *e
 
 int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
                  Refusal *ret_refusal, const char *what, ...) {
-        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        NETLINK_BUFFER(answer);
         va_list ap;
 
         netlink->interrupted = false;
@@ -137,7 +137,7 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
 
 int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
                        Refusal *ret_refusal, const char *what, ...) {
-        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        NETLINK_BUFFER(answer);
         va_list ap;
 
         if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
@@ -173,7 +173,7 @@ int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigne
 
 int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
                 void *data) {
-        _Alignas(struct nlmsghdr) char answer[NETLINK_BUFFER_SIZE];
+        NETLINK_BUFFER(answer);
         const uint32_t first = ((const struct nlmsghdr *)batch)->nlmsg_seq;
         unsigned left_to_come = n;
 

@@ -18,6 +18,9 @@
  * dump, see nsid_dump(). */
 #define NETLINK_BUFFER_SIZE 32768u
 
+/* Declares one. */
+#define NETLINK_BUFFER(name) _Alignas(struct nlmsghdr) char name[NETLINK_BUFFER_SIZE]
+
 typedef struct Netlink {
         struct mnl_socket *socket;
         uint32_t port_id;

@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MESSAGE_BUFFER(name) _Alignas(struct nlmsghdr) char name[NETLINK_BUFFER_SIZE]
-
 static struct nlmsghdr *start_nsid(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags) {
         struct nlmsghdr *m = netlink_start(netlink, buffer, type, flags);
         struct rtgenmsg *g = mnl_nlmsg_put_extra_header(m, sizeof(*g));
@@ -19,7 +17,7 @@ static struct nlmsghdr *start_nsid(Netlink *netlink, void *buffer, uint16_t type
 }
 
 int nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
+        NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_NEWNSID, 0);
 
         mnl_attr_put_u32(m, NETNSA_PID, (uint32_t)pid);
@@ -38,7 +36,7 @@ static int got_nsid(const struct nlmsghdr *m, void *data) {
 /* This namespace has an id as soon as a link elsewhere, which is on one of here, has been looked at
  * (net/core/rtnetlink.c, rtnl_fill_link_netnsid()), and keeps it. */
 int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
+        NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
         int32_t nsid = -1;
         int r;
@@ -101,7 +99,7 @@ static int walk_nsid(const struct nlmsghdr *m, void *data) {
 }
 
 static int dump(Netlink *netlink, Walk *walk, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
+        NETLINK_BUFFER(buffer);
 
         walk->netlink = netlink;
         return netlink_talk(netlink, start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP),
@@ -110,7 +108,7 @@ static int dump(Netlink *netlink, Walk *walk, Refusal *ret_refusal) {
 
 /* Any answer will do: it shows the kernel how long our buffer is. */
 static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
-        MESSAGE_BUFFER(buffer);
+        NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
 
         mnl_attr_put_u32(m, NETNSA_PID, (uint32_t)getpid());

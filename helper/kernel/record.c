@@ -286,22 +286,6 @@ const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ])
         return ret;
 }
 
-/* *ret: is the link there, and *ret_info if so. Any refusal but that it is missing is an error: a
- * lease that was once seen gone stays gone (registry.c). */
-static int find_link(Netlink *netlink, uint32_t id, const char *name, bool *ret, LinkInfo *ret_info,
-                     Refusal *ret_refusal) {
-        Refusal refusal = {};
-        int r = link_get(netlink, (int32_t)id, name, ret_info, &refusal);
-
-        if (r == 0 || link_is_missing_in_lease(r, &refusal)) {
-                *ret = r == 0;
-                return 0;
-        }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
-}
-
 static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *uplink,
                       LeaseLower *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
@@ -334,18 +318,18 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
                 Refusal *ret_refusal) {
         IpcLease lease = {.id = id};
         char name[IFNAMSIZ];
-        LinkInfo lo, port, uplink;
+        LinkInfo lo, port = {}, uplink;
         LeaseLower lower = {};
-        bool alive, says_queues;
+        bool says_queues;
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
-        r = find_link(netlink, id, "lo", &alive, &lo, ret_refusal);
+        r = link_find(netlink, (int32_t)id, "lo", &lo, ret_refusal);
         if (r != 0)
                 return r;
-        r = alive ? record_parse(lo.alias, &lease) : -EBADMSG;
+        r = lo.index != 0 ? record_parse(lo.alias, &lease) : -EBADMSG;
         says_queues = lease.queues > 0;
         lease.queues = MAX_OF(lease.queues, 1);
         /* A text that is nearly a record must not get as far as rawnetd. */
@@ -360,20 +344,20 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
         if (r < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
-        /* The port is the uplink of a direct lease. */
-        r = find_link(netlink, id, record_port_name(id, name), &alive, &port, ret_refusal);
-        if (r == 0 && alive) {
-                uplink = port;
-                if (!says_queues && port.queues > 0)
-                        lease.queues = (uint8_t)MIN_OF(port.queues, RAWNET_QUEUES_MAX);
-        }
-        if (r == 0 && alive && !lease.later && !lease.direct)
-                r = find_link(netlink, id, record_uplink_name(&lease, name), &alive, &uplink,
+        /* A lease that was once seen gone stays gone (registry.c): only what is surely missing is.
+         */
+        r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
+        uplink = port;
+        if (r == 0 && !says_queues && port.queues > 0)
+                lease.queues = (uint8_t)MIN_OF(port.queues, RAWNET_QUEUES_MAX);
+        /* The port of a direct lease is its uplink. */
+        if (r == 0 && port.index != 0 && !lease.later && !lease.direct)
+                r = link_find(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink,
                               ret_refusal);
         if (r != 0)
                 return r;
-        lease.gone = !alive;
-        if (ret_lower && alive && !lease.later) {
+        lease.gone = uplink.index == 0;
+        if (ret_lower && !lease.gone && !lease.later) {
                 r = find_lower(netlink, &lease, &uplink, &lower, ret_refusal);
                 if (r != 0)
                         return r;

@@ -6,37 +6,28 @@
 #include "helper/worker/lease.h"
 
 static int delete_link(Netlink *netlink, uint32_t id, const char *name, Refusal *ret_refusal) {
-        Refusal refusal = {};
         LinkInfo link;
         int r;
 
-        r = link_get(netlink, (int32_t)id, name, &link, &refusal);
-        if (r == 0)
-                r = link_delete(netlink, (int32_t)id, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        r = link_find(netlink, (int32_t)id, name, &link, ret_refusal);
+        return r != 0 || link.index == 0 ? r
+                                         : link_delete(netlink, (int32_t)id, &link, ret_refusal);
 }
 
-int lease_close(const LeaseContext *context, uint32_t id, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
+int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         IpcLease lease;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = lease_find(&netlink, id, &lease, ret_refusal);
+        r = lease_find(job->netlink, id, &lease, ret_refusal);
         /* The wire first: an exclusive VLAN is free at once. */
         if (r == 0)
-                r = delete_link(&netlink, id, record_uplink_name(&lease, name), ret_refusal);
+                r = delete_link(job->netlink, id, record_uplink_name(&lease, name), ret_refusal);
         if (r == 0)
-                r = delete_link(&netlink, id, record_port_name(id, name), ret_refusal);
+                r = delete_link(job->netlink, id, record_port_name(id, name), ret_refusal);
         if (r == 0) {
                 lease.gone = true;
-                r = report_send(context->report_fd, REPORT_CLOSED, &lease, 0);
+                r = report_send(job->report_fd, REPORT_CLOSED, &lease, 0);
         }
         return r;
 }

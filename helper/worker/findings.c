@@ -4,29 +4,15 @@
 
 #include <string.h>
 
-#include "common/text.h"
 #include "helper/worker/lease.h"
 
 /* Never NULL: what does not fit is written to a place that nobody reads. */
-static IpcFinding *add(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                       const char *where) {
+static IpcFinding *add(Findings *findings, IpcFinding finding) {
         static IpcFinding dropped;
-        IpcFinding *f = &dropped;
+        IpcFinding *f = findings->n < IPC_FINDINGS_MAX ? &findings->list[findings->n++] : &dropped;
 
-        if (findings->n < IPC_FINDINGS_MAX)
-                f = &findings->list[findings->n++];
-        *f = (IpcFinding){
-                .severity = (uint8_t)severity, .topic = (uint8_t)topic, .kinds = findings->kinds};
-        /* An interface's name may have any bytes. */
-        memcpy(f->where, where, strnlen(where, sizeof(f->where) - 1));
-        text_make_printable(f->where);
+        *f = finding;
         return f;
-}
-
-static void set_text(IpcFinding *f, const Refusal *refusal) {
-        f->error = refusal->error;
-        f->kernel_errno = refusal->kernel_errno;
-        memcpy(f->text, refusal->text, strlen(refusal->text));
 }
 
 IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
@@ -46,15 +32,13 @@ IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, Findi
                         return f;
                 }
         }
-        f = add(findings, severity, topic, where);
-        set_text(f, &named);
+        f = add(findings, ipc_finding(severity, topic, where, findings->kinds, &named));
         f->vlan = vlan;
         return f;
 }
 
 IpcFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,
                          const char *where, const char *format, ...) {
-        IpcFinding *f = add(findings, severity, topic, where);
         char text[REFUSAL_TEXT_MAX];
         Refusal refusal = {};
         va_list ap;
@@ -65,13 +49,13 @@ IpcFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTo
         va_end(ap);
         /* Makes it printable, and ends it in "..." where it is too long. */
         (void)refuse(&refusal, RAWNET_OK, "network %s: %s", findings->network, text);
-        set_text(f, &refusal);
-        return f;
+        return add(findings, ipc_finding(severity, topic, where, findings->kinds, &refusal));
 }
 
 IpcFinding *findings_fact(Findings *findings, FindingTopic topic, const char *where,
                           FindingDetail detail) {
-        IpcFinding *f = add(findings, FINDING_FACT, topic, where);
+        IpcFinding *f =
+                add(findings, ipc_finding(FINDING_FACT, topic, where, findings->kinds, NULL));
 
         f->detail = (uint8_t)detail;
         return f;

@@ -2,116 +2,55 @@
 
 #include "helper/worker/host-interface.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/terms.h"
+#include "helper/kernel/sysctl.h"
 #include "helper/worker/lease.h"
 #include "helper/worker/parent.h"
-#include "helper/report.h"
 
-#define LEGS_MAX 256u /* looked at in one go; another sweep follows */
+const char *host_interface_network(const LinkInfo *link) {
+        const size_t n = strlen(RAWNET_HOST_ALIAS_PREFIX);
 
-static void leg_alias(const char *network, char ret[static LINK_ALIAS_SIZE]) {
-        snprintf(ret, LINK_ALIAS_SIZE, RAWNET_LEG_ALIAS_PREFIX "%s", network);
+        return strcmp(link->kind, "macvlan") == 0 &&
+                               strncmp(link->alias, RAWNET_HOST_ALIAS_PREFIX, n) == 0
+                       ? link->alias + n
+                       : NULL;
 }
 
-/* What a worker had made when it was killed: never up, and nobody's yet. */
-static bool is_half_made(const LinkInfo *link) {
-        const char *number = link->name + strlen(RAWNET_LEG_NAME_PREFIX);
+static bool belongs_to(const LinkInfo *link, const char *network) {
+        const char *owner = host_interface_network(link);
 
-        return strncmp(link->name, RAWNET_LEG_NAME_PREFIX, strlen(RAWNET_LEG_NAME_PREFIX)) == 0 &&
+        return owner && strcmp(owner, network) == 0;
+}
+
+bool host_interface_is_half_made(const LinkInfo *link) {
+        const char *number = link->name + strlen(RAWNET_HOST_NAME_PREFIX);
+
+        return strcmp(link->kind, "macvlan") == 0 &&
+               strncmp(link->name, RAWNET_HOST_NAME_PREFIX, strlen(RAWNET_HOST_NAME_PREFIX)) == 0 &&
                number[strspn(number, "0123456789abcdef")] == '\0' && link->alias[0] == '\0' &&
                !(link->flags & IFF_UP);
 }
 
-typedef struct Legs {
-        LinkInfo *link;
-        size_t n;
-        const char *alias; /* of one network; NULL: of all, and half-made ones */
-} Legs;
-
-static int collect_leg(const LinkInfo *link, void *data) {
-        Legs *legs = data;
-        bool ours = legs->alias ? strcmp(link->alias, legs->alias) == 0
-                                : strncmp(link->alias, RAWNET_LEG_ALIAS_PREFIX,
-                                          strlen(RAWNET_LEG_ALIAS_PREFIX)) == 0 ||
-                                          is_half_made(link);
-
-        if (ours && strcmp(link->kind, "macvlan") == 0 && legs->n < LEGS_MAX)
-                legs->link[legs->n++] = *link;
-        return 0;
-}
-
-/* legs->link is the caller's to free. */
-static int find_legs(Netlink *netlink, const char *alias, Legs *legs, Refusal *ret_refusal) {
-        *legs = (Legs){.link = calloc(LEGS_MAX, sizeof(LinkInfo)), .alias = alias};
-        if (!legs->link)
-                return -ENOMEM;
-        return link_dump(netlink, "macvlan", collect_leg, legs, ret_refusal);
-}
-
-static void legs_done(Legs *legs) {
-        free(legs->link);
-}
-
-static int delete_leg(Netlink *netlink, const LinkInfo *leg, Refusal *ret_refusal) {
-        Refusal refusal = {};
-        int r = link_delete(netlink, LINK_HERE, leg, &refusal);
-
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
-}
-
-/* The request against the file as it is now. */
-static int validate(const IpcHost *request, Network *ret, Refusal *ret_refusal) {
-        IpcHost terms = *request;
-        Network network;
-        int r;
-
-        r = terms_host(network_file_load_wait, &terms, &network, ret_refusal);
-        if (r != 0)
-                return r;
-        if (memcmp(&terms, request, sizeof(terms)) != 0)
-                return refuse(ret_refusal, RAWNET_ACCESS_DENIED,
-                              "network %s: %s was changed while the request was being authorized; "
-                              "try again",
-                              network.name, network.path);
-        r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
-        if (r != 0)
-                return r;
-        *ret = network;
-        return 0;
-}
-
 /* An ordinary interface of the host takes addresses and routes from whoever sends it router
- * advertisements, here any guest: what is on this one is up to the administrator's network manager,
- * which switches it on for itself. CAP_NET_ADMIN may write there (net/sysctl_net.c,
- * net_ctl_permissions()) unless /proc/sys is read-only; the value stays when the interface is
- * renamed. */
+ * advertisements, here any guest. Whether this one may is for the administrator's network manager
+ * to say, which switches it on for itself. The setting stays when the interface is renamed. */
 static void ignore_advertisements(const char *name) {
-        char path[sizeof("/proc/sys/net/ipv6/conf//accept_ra") + IFNAMSIZ];
-        _cleanup_close_ int fd = -1;
+        int r = sysctl_write_ipv6(name, "accept_ra", 0);
 
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 && errno == ENOENT) /* no IPv6 */
-                return;
-        if (fd < 0 || write(fd, "0", 1) < 0)
+        /* Without IPv6 there is no such file. */
+        if (r < 0 && r != -ENOENT)
                 log_warning("host interface %s: cannot switch router advertisements off: %s", name,
-                            strerror(errno));
+                            strerror(-r));
 }
 
-/* Under a name of its own first, the file's name last: whatever has that name is a leg to the end,
- * also if this process dies in between. What it leaves is swept away. */
-static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lower,
-                    const MacAddress *mac, Refusal *ret_refusal) {
+/* Made under a temporary name, and renamed last: whatever has the name from the file is complete,
+ * also if this process dies in between. A sweep deletes what such a process leaves. */
+static int make(Netlink *netlink, const Network *network, const LinkInfo *lower,
+                const MacAddress *mac, Refusal *ret_refusal) {
         char name[IFNAMSIZ], alias[LINK_ALIAS_SIZE];
         const LinkPlan plan = {.name = name,
                                .lower = lower->index,
@@ -125,8 +64,8 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
 
         if (getrandom(&number, sizeof(number), 0) != sizeof(number))
                 return -EIO;
-        snprintf(name, sizeof(name), RAWNET_LEG_NAME_PREFIX "%x", number);
-        leg_alias(network->name, alias);
+        snprintf(name, sizeof(name), RAWNET_HOST_NAME_PREFIX "%x", number);
+        snprintf(alias, sizeof(alias), RAWNET_HOST_ALIAS_PREFIX "%s", network->name);
         r = parent_add_macvlan(netlink, &plan, MACVLAN_MODE_BRIDGE, ret_refusal);
         if (r == 0)
                 r = link_get(netlink, LINK_HERE, name, &link, ret_refusal);
@@ -137,15 +76,12 @@ static int make_leg(Netlink *netlink, const Network *network, const LinkInfo *lo
         if (r == 0)
                 r = link_change(netlink, link.index, &rename, ret_refusal);
         if (r != 0)
-                (void)delete_leg(netlink, &link, &(Refusal){});
+                (void)link_delete(netlink, LINK_HERE, &link, &(Refusal){});
         return r;
 }
 
 static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *ret_refusal) {
-        char alias[LINK_ALIAS_SIZE];
-
-        leg_alias(network->name, alias);
-        if (strcmp(other->kind, "macvlan") == 0 && strcmp(other->alias, alias) == 0)
+        if (belongs_to(other, network->name))
                 return refuse(
                         ret_refusal, RAWNET_NETWORK_BUSY,
                         "network %s: its host interface %s is on another interface than %s says; "
@@ -158,32 +94,21 @@ static int refuse_busy(const Network *network, const LinkInfo *other, Refusal *r
                       network->name, other->name, network->path);
 }
 
-/* By an alternative name (ip-link(8), altname) another interface may be found. */
-static bool is_leg(const Network *network, const LinkInfo *link) {
-        char alias[LINK_ALIAS_SIZE];
-
-        leg_alias(network->name, alias);
-        return strcmp(link->name, network->host_interface) == 0 &&
-               strcmp(link->kind, "macvlan") == 0 && strcmp(link->alias, alias) == 0;
+/* An alternative name (ip-link(8), altname) may have led to another interface. */
+static bool is_host_interface(const Network *network, const LinkInfo *link) {
+        return strcmp(link->name, network->host_interface) == 0 && belongs_to(link, network->name);
 }
 
-int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
-                  Refusal *ret_refusal) {
-        Refusal refusal = {};
+int host_interface_look(Netlink *netlink, const Network *network, FindingDetail *ret,
+                        Refusal *ret_refusal) {
         LinkInfo link;
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
-        if (link_is_missing(r, &refusal)) {
-                *ret = FINDING_HOST_MISSING;
-                return 0;
-        }
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, LINK_HERE, network->host_interface, &link, ret_refusal);
         if (r != 0)
                 return r;
-        if (!is_leg(network, &link)) {
-                *ret = FINDING_HOST_OTHER;
+        if (link.index == 0 || !is_host_interface(network, &link)) {
+                *ret = link.index == 0 ? FINDING_HOST_MISSING : FINDING_HOST_OTHER;
                 return 0;
         }
         r = parent_is_lower(netlink, network, link.lower);
@@ -195,170 +120,110 @@ int host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
         return 0;
 }
 
-/* ret->index: 0 where nothing has its name; NetworkBusy where something else has. */
-static int find_leg(Netlink *netlink, const Network *network, const LinkInfo *lower, LinkInfo *ret,
-                    Refusal *ret_refusal) {
-        Refusal refusal = {};
+/* ret->index: 0 where nothing has the name; RAWNET_NETWORK_BUSY where something else has. */
+static int find(Netlink *netlink, const Network *network, const LinkInfo *lower, LinkInfo *ret,
+                Refusal *ret_refusal) {
         LinkInfo link;
         int r;
 
-        *ret = (LinkInfo){};
-        r = link_get(netlink, LINK_HERE, network->host_interface, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, LINK_HERE, network->host_interface, &link, ret_refusal);
         if (r != 0)
                 return r;
-        if (!is_leg(network, &link) || link.lower != lower->index)
+        if (link.index != 0 && (!is_host_interface(network, &link) || link.lower != lower->index))
                 return refuse_busy(network, &link, ret_refusal);
         *ret = link;
         return 0;
 }
 
-static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *leg,
+/* What is there now, made here or by another request at this moment. *ret_made: made here. */
+static int find_or_make(Netlink *netlink, const Network *network, const LinkInfo *lower,
+                        const MacAddress *mac, LinkInfo *ret, bool *ret_made,
+                        Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r;
+
+        *ret_made = false;
+        r = find(netlink, network, lower, ret, ret_refusal);
+        if (r != 0 || ret->index != 0)
+                return r;
+        r = make(netlink, network, lower, mac, &refusal);
+        *ret_made = r == 0;
+        if (r != 0 && !(r > 0 && refusal.kernel_errno == EEXIST)) {
+                if (r > 0)
+                        *ret_refusal = refusal;
+                return r;
+        }
+        r = find(netlink, network, lower, ret, ret_refusal);
+        if (r == 0 && ret->index == 0)
+                return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
+                              "network %s: its host interface %s was removed while it was made; "
+                              "try again",
+                              network->name, network->host_interface);
+        return r;
+}
+
+static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *link,
                     Refusal *ret_refusal) {
-        const LinkChange up = {.link = leg->name, .flags_on = IFF_UP};
+        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
         char mac[MAC_TEXT_SIZE];
         Refusal refusal = {};
         int r;
 
-        if (leg->flags & IFF_UP)
+        if (link->flags & IFF_UP)
                 return 0;
-        r = link_change(netlink, leg->index, &up, &refusal);
+        r = link_change(netlink, link->index, &up, &refusal);
         if (r > 0 && (refusal.kernel_errno == EADDRINUSE || refusal.kernel_errno == EBUSY))
                 return refuse(
                         ret_refusal, RAWNET_ADDRESS_IN_USE,
                         "network %s: the address %s of its host interface is in use by another "
                         "interface on %s; end that lease (rawnetctl list), then try again",
-                        network->name, mac_format(&leg->mac, mac), network->parent);
+                        network->name, mac_format(&link->mac, mac), network->parent);
         if (r > 0)
                 *ret_refusal = refusal;
         return r;
 }
 
-static int up_on(Netlink *netlink, const Network *network, const LinkInfo *lower,
-                 const MacAddress *mac, Refusal *ret_refusal) {
-        Refusal refusal = {};
-        bool made = false;
-        LinkInfo leg;
-        int r;
-
-        r = find_leg(netlink, network, lower, &leg, ret_refusal);
-        if (r == 0 && leg.index == 0) {
-                r = make_leg(netlink, network, lower, mac, &refusal);
-                made = r == 0;
-                /* Another request made it just now, or somebody took the name. */
-                if (r > 0 && refusal.kernel_errno == EEXIST)
-                        r = 0;
-                if (r > 0)
-                        *ret_refusal = refusal;
-                if (r == 0)
-                        r = find_leg(netlink, network, lower, &leg, ret_refusal);
-                if (r == 0 && leg.index == 0)
-                        r = refuse(
-                                ret_refusal, RAWNET_NETWORK_BUSY,
-                                "network %s: its host interface %s was removed while it was made; try "
-                                "again",
-                                network->name, network->host_interface);
-        }
-        if (r != 0)
-                return r;
-        r = bring_up(netlink, network, &leg, ret_refusal);
-        if (r != 0 && made)
-                (void)delete_leg(netlink, &leg, &(Refusal){});
-        return r;
-}
-
-int host_leg_up(int owner_fd, const IpcHost *request, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        LinkInfo parent, lower;
+int host_interface_up(const JobContext *job, const IpcHost *request, Refusal *ret_refusal) {
+        LinkInfo parent, lower, link;
         Network network;
+        bool made;
         int r;
 
-        r = validate(request, &network, ret_refusal);
+        r = terms_confirm_host(request, &network, ret_refusal);
+        if (r == 0)
+                r = network_allows_mac(&network, network.name, &request->mac, ret_refusal);
         if (r != 0)
                 return r;
-        r = netlink_open(&netlink, NETLINK_ROUTE);
+        r = parent_find(job->netlink, &network, network.vlan_first, &parent, ret_refusal);
         if (r == 0)
-                r = parent_find(&netlink, &network, network.vlan_first, &parent, ret_refusal);
+                r = parent_lower(job, &network, &parent, network.vlan_first, &lower, ret_refusal);
         if (r == 0)
-                r = parent_lower(&netlink, owner_fd, &network, &parent, network.vlan_first, &lower,
+                r = find_or_make(job->netlink, &network, &lower, &request->mac, &link, &made,
                                  ret_refusal);
-        if (r == 0)
-                r = up_on(&netlink, &network, &lower, &request->mac, ret_refusal);
+        if (r == 0) {
+                r = bring_up(job->netlink, &network, &link, ret_refusal);
+                if (r != 0 && made)
+                        (void)link_delete(job->netlink, LINK_HERE, &link, &(Refusal){});
+        }
         return r > 0 ? lease_name_network(network.name, network.parent, r, ret_refusal) : r;
 }
 
-int host_leg_down(const IpcHost *request, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        _cleanup_(legs_done) Legs legs = {};
-        char alias[LINK_ALIAS_SIZE];
-        int r;
+typedef struct Removal {
+        Netlink *netlink;
+        const char *network;
+        Refusal *refusal;
+} Removal;
 
-        leg_alias(request->network, alias);
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = find_legs(&netlink, alias, &legs, ret_refusal);
-        for (size_t i = 0; r == 0 && i < legs.n; i++)
-                r = delete_leg(&netlink, &legs.link[i], ret_refusal);
-        return r;
+static int remove_one(const LinkInfo *link, void *data) {
+        const Removal *removal = data;
+
+        return belongs_to(link, removal->network)
+                       ? link_delete(removal->netlink, LINK_HERE, link, removal->refusal)
+                       : 0;
 }
 
-/* 1: a network file asks for this leg, right here; 0: none does; or -errno. */
-static int is_asked_for(Netlink *netlink, const LinkInfo *leg) {
-        Refusal refusal;
-        Network network;
-        int r;
+int host_interface_down(const JobContext *job, const IpcHost *request, Refusal *ret_refusal) {
+        Removal removal = {job->netlink, request->network, ret_refusal};
 
-        /* A file that is being written keeps the leg. Nothing is waited for: no open begins while a
-         * sweep runs. */
-        r = network_file_load(leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX), &network, &refusal);
-        if (r == RAWNET_NO_SUCH_NETWORK)
-                return 0;
-        if (r != 0)
-                return r > 0 ? 1 : r;
-        return strcmp(network.host_interface, leg->name) != 0
-                       ? 0
-                       : parent_is_lower(netlink, &network, leg->lower);
-}
-
-static int sweep_leg(Netlink *netlink, const LinkInfo *leg, const Doubts *doubts, int report_fd,
-                     Refusal *ret_refusal) {
-        const char *network = leg->alias + strlen(RAWNET_LEG_ALIAS_PREFIX);
-        uint64_t before, after;
-        int r;
-
-        if (is_half_made(leg))
-                return delete_leg(netlink, leg, ret_refusal);
-        r = network_file_state(network, &before);
-        if (r == 0)
-                r = is_asked_for(netlink, leg);
-        if (r != 0)
-                return r < 0 ? r : 0;
-        r = network_file_state(network, &after);
-        if (r < 0)
-                return r;
-        /* The administrator's address may be on it, and his file may be away for a moment only. */
-        if (before != after ||
-            !doubts_confirm(doubts, leg->index, after, clock_usec(CLOCK_MONOTONIC)))
-                return report_doubt(report_fd, leg->index, after);
-        log_notice("removing host interface %s: no network file asks for it", leg->name);
-        return delete_leg(netlink, leg, ret_refusal);
-}
-
-int host_leg_sweep(Netlink *netlink, const Doubts *doubts, int report_fd, Refusal *ret_refusal) {
-        _cleanup_(legs_done) Legs legs = {};
-        int r;
-
-        r = find_legs(netlink, NULL, &legs, ret_refusal);
-        if (r != 0)
-                return r;
-        for (size_t i = 0; i < legs.n; i++) {
-                int one = sweep_leg(netlink, &legs.link[i], doubts, report_fd, ret_refusal);
-
-                /* That leg stays; the others are looked at all the same. */
-                r = r != 0 ? r : one;
-        }
-        return r;
+        return link_dump(job->netlink, "macvlan", remove_one, &removal, ret_refusal);
 }

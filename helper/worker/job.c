@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -18,8 +19,8 @@
 #include "helper/worker/open.h"
 #include "helper/worker/probe.h"
 #include "helper/worker/scan.h"
-#include "helper/worker/shared.h"
 #include "helper/worker/statistics.h"
+#include "helper/worker/sweep.h"
 
 /* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
@@ -39,33 +40,16 @@ static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fd
         }
 }
 
-/* A fatal error is told to the caller too: it names the step that a person can look at. */
-static void set_refusal(IpcReply *reply, int r, const Refusal *refusal) {
-        Refusal fatal = {};
-
-        if (r < 0) {
-                refuse_errno(&fatal, r, "rawnet-helper could not do it");
-                refusal = &fatal;
-        }
-        reply->type = IPC_REFUSED;
-        reply->lease = (IpcLease){};
-        reply->refusal.error = refusal->error;
-        reply->refusal.kernel_errno = refusal->kernel_errno;
-        memcpy(reply->refusal.text, refusal->text, sizeof(reply->refusal.text));
-}
-
 /* Each finding is a message; the final reply is the caller's. */
-static int do_check(const LeaseContext *context, const IpcRequest *request, int fd,
-                    Refusal *ret_refusal) {
+static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusal *ret_refusal) {
         _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
         int r;
 
         if (!findings)
                 return -ENOMEM;
-        r = judge_network(context, &request->check, findings, ret_refusal);
+        r = judge_network(job, order->features, &order->request.check, findings, ret_refusal);
         for (size_t i = 0; r == 0 && i < findings->n; i++) {
-                IpcReply reply = {
-                        .version = IPC_VERSION, .type = IPC_FINDING, .serial = request->serial};
+                IpcReply reply = ipc_reply(order->request.serial, IPC_FINDING);
 
                 reply.finding = findings->list[i];
                 r = send_reply(fd, &reply, NULL, 0);
@@ -73,9 +57,13 @@ static int do_check(const LeaseContext *context, const IpcRequest *request, int 
         return r;
 }
 
-static int do_request(const LeaseContext *context, JobKind kind, const IpcRequest *request,
-                      int fd) {
-        IpcReply reply = {.version = IPC_VERSION, .type = IPC_DONE, .serial = request->serial};
+/* spare: as OpenContext.spare. */
+static int do_request(const WorkerContext *context, JobKind kind, const JobOrder *order, int fd,
+                      Child spare) {
+        const IpcRequest *request = &order->request;
+        const JobContext *job = &context->job;
+        const OpenContext open = {order->features, order->n_leases, context->ids, spare};
+        IpcReply reply = ipc_reply(request->serial, IPC_DONE);
         int fds[RAWNET_FDS_MAX], r;
         Refusal refusal = {};
         size_t n_fds = 0;
@@ -83,66 +71,59 @@ static int do_request(const LeaseContext *context, JobKind kind, const IpcReques
         switch (kind) {
         case JOB_OPEN:
                 reply.type = IPC_OPENED;
-                r = lease_open(context, &request->open, &reply.lease, fds, &n_fds, &refusal);
+                r = lease_open(job, &open, &request->open, &reply.lease, fds, &n_fds, &refusal);
                 break;
         case JOB_CLOSE:
-                r = lease_close(context, request->lease, &refusal);
+                r = lease_close(job, request->lease, &refusal);
                 break;
         case JOB_STATISTICS:
                 reply.type = IPC_STATISTICS;
-                r = lease_statistics(context, request->lease, &reply.statistics, &refusal);
+                r = lease_statistics(job, request->lease, &reply.statistics, &refusal);
                 break;
         case JOB_CHECK:
-                r = do_check(context, request, fd, &refusal);
+                r = do_check(job, order, fd, &refusal);
                 break;
         case JOB_HOST_UP:
-                r = host_leg_up(context->owner_fd, &request->host, &refusal);
+                r = host_interface_up(job, &request->host, &refusal);
                 break;
         case JOB_HOST_DOWN:
-                r = host_leg_down(&request->host, &refusal);
+                r = host_interface_down(job, &request->host, &refusal);
                 break;
         default:
                 r = -EINVAL;
                 break;
         }
-        if (r != 0)
-                set_refusal(&reply, r, &refusal);
+        /* A fatal error is told to the caller, too: it names what a person can look at. */
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                reply = ipc_reply_refused(request->serial, &refusal);
         r = send_reply(fd, &reply, fds, n_fds);
         if (r == 0)
-                r = report_send(context->report_fd, REPORT_ANSWERED, NULL, 0);
+                r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
         return r;
 }
 
-static int do_sweep(const LeaseContext *context, Refusal *ret_refusal) {
-        const SweepScope *scope = context->sweep;
-        _cleanup_netlink_ Netlink netlink = {};
-        bool left = true;
-        int r, legs;
-
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r < 0)
-                return r;
-        legs = host_leg_sweep(&netlink, &scope->doubts, context->report_fd, ret_refusal);
-        /* A leg that stays keeps what is below it: the one sweep needs nothing of the other. */
-        r = shared_sweep(&netlink, context->owner_fd, context->registry, scope->opening, &left,
-                         ret_refusal);
-        if (r == 0)
-                r = report_send(context->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
-        return r != 0 ? r : legs;
-}
-
-static int do_own(const LeaseContext *context, JobKind kind) {
+static int do_own(const WorkerContext *context, JobKind kind) {
         Refusal refusal = {};
         int r;
 
-        if (kind == JOB_PROBE) {
-                r = probe_run(context);
-        } else if (kind == JOB_SCAN) {
-                r = scan_leases(context, &refusal);
-        } else if (kind == JOB_LEARNING) {
-                r = scan_learning(context, &refusal);
-        } else {
-                r = do_sweep(context, &refusal);
+        switch (kind) {
+        case JOB_PROBE:
+                r = probe_run(&context->job, &context->probe);
+                break;
+        case JOB_SCAN:
+                r = scan_leases(&context->job, &refusal);
+                break;
+        case JOB_LEARNING:
+                r = scan_learning(&context->job, &refusal);
+                break;
+        case JOB_SWEEP:
+                r = sweep_run(&context->job, &context->sweep, &refusal);
+                break;
+        default:
+                r = -EINVAL;
+                break;
         }
         if (r > 0)
                 log_warning("%s", refusal.text);
@@ -192,47 +173,49 @@ static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
         return 0;
 }
 
-static int do_ahead(LeaseContext *context, int order_fd) {
+/* The child first: it makes its namespace while the worker waits for the order. */
+static int do_ahead(const WorkerContext *context, int order_fd) {
         int connection_fd = -1, r;
         JobOrder order;
+        Child spare;
 
-        r = child_start(&context->privilege, context->guard.entries, &context->spare);
+        r = child_start(&context->job.privilege, context->job.guard.entries, &spare);
         if (r == 0)
                 r = receive_order(order_fd, &order, &connection_fd);
         if (r < 0)
                 return r;
         /* It may have died while it waited, or failed for a reason of long ago. */
-        child_drop_if_gone(&context->spare);
-        context->n_leases = order.n_leases;
-        context->features = order.features;
-        return do_request(context, JOB_OPEN, &order.request, connection_fd);
+        child_drop_if_gone(&spare);
+        return do_request(context, JOB_OPEN, &order, connection_fd, spare);
 }
 
-_Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent) {
-        int connection_fd = job->connection_fd, report_fd = job->report_fd,
-            order_fd = job->order_fd, r;
-        LeaseContext context = *of_daemon;
-        int *keep[4 + GUARD_HANDLES] = {&connection_fd, &report_fd, &order_fd, &context.owner_fd};
+_Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent) {
+        int connection_fd = job->connection_fd, order_fd = job->order_fd, r;
+        WorkerContext context = *of_daemon;
+        int *keep[4 + GUARD_HANDLES] = {&connection_fd, &context.job.report_fd, &order_fd,
+                                        &context.job.owner_fd};
+        _cleanup_netlink_ Netlink netlink = {};
         sigset_t none;
 
+        context.job.report_fd = job->report_fd;
+        context.job.netlink = &netlink;
         for (size_t i = 0; i < GUARD_HANDLES; i++)
-                keep[4 + i] = &context.guard.fd[i];
+                keep[4 + i] = &context.job.guard.fd[i];
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
         if (r == 0)
                 r = keep_only(keep, ARRAY_SIZE(keep));
+        if (r == 0)
+                r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0) {
-                context.report_fd = report_fd;
-                context.spare.socket_fd = -1;
-                if (order_fd >= 0) {
+                if (order_fd >= 0)
                         r = do_ahead(&context, order_fd);
-                } else if (job->order) {
-                        context.n_leases = job->order->n_leases;
-                        r = do_request(&context, job->kind, &job->order->request, connection_fd);
-                } else {
+                else if (job->order)
+                        r = do_request(&context, job->kind, job->order, connection_fd,
+                                       (Child){.socket_fd = -1});
+                else
                         r = do_own(&context, job->kind);
-                }
         }
         if (r < 0)
                 log_warning("worker: %s", strerror(-r));

@@ -10,6 +10,7 @@
 #include "helper/worker/context.h"
 
 typedef enum JobKind {
+        JOB_NONE,
         JOB_OPEN,
         JOB_CLOSE,
         JOB_STATISTICS,
@@ -39,4 +40,4 @@ typedef struct Job {
 } Job;
 
 /* A worker's whole life after fork(). */
-_Noreturn void job_run(const LeaseContext *of_daemon, const Job *job, pid_t parent);
+_Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent);

@@ -20,13 +20,14 @@
 #define ETHERNET_MTU 1500u
 
 typedef struct Judge {
-        const LeaseContext *context;
+        const JobContext *job;
+        const OpenContext open; /* of the ports that are rehearsed */
         const IpcCheck *request;
         Network network;
         uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
-        Netlink netlink;
-        LinkInfo parent; /* index 0: there is none */
+        LinkInfo parent;      /* index 0: there is none */
         Findings *findings;
+        bool needs_guard;  /* a port would be on a shared VLAN interface of rawnet's */
         bool no_namespace; /* a rehearsal did not get one */
 } Judge;
 
@@ -49,7 +50,7 @@ static int judge_parent(Judge *judge) {
         LinkInfo *parent = &judge->parent;
         int r;
 
-        r = parent_judge(&judge->netlink, network, judge->first, judge->last, &reasons, parent);
+        r = parent_judge(judge->job->netlink, network, judge->first, judge->last, &reasons, parent);
         if (r < 0 || parent->index == 0)
                 return r;
         if ((parent->flags & IFF_UP) && !(parent->flags & IFF_RUNNING))
@@ -69,7 +70,8 @@ static int judge_parent(Judge *judge) {
 typedef struct Vlans {
         Judge *judge;
         LinkInfo found[VLANS_MAX];
-        size_t n, n_more;
+        size_t n;
+        size_t n_host; /* of the host's own, those that found has no room for among them */
         uint16_t vlan; /* of the one that is looked at */
 } Vlans;
 
@@ -81,10 +83,9 @@ static int collect_vlan(const LinkInfo *link, void *data) {
             link->vlan_protocol != judge->network.protocol || link->vlan < judge->first ||
             link->vlan > judge->last)
                 return 0;
+        vlans->n_host += !shared_is_ours(link);
         if (vlans->n < VLANS_MAX)
                 vlans->found[vlans->n++] = *link;
-        else
-                vlans->n_more++;
         return 0;
 }
 
@@ -99,7 +100,8 @@ static void on_vlan_refused(void *data, const LinkInfo *link, int refused, const
 /* Who has the VLAN that an exclusive lease would take, or that one has. */
 static int judge_taken(Judge *judge, FindingSeverity severity, const char *where, uint16_t vlan) {
         Refusal refusal = {};
-        int r = parent_vlan_taken(&judge->netlink, &judge->network, &judge->parent, vlan, &refusal);
+        int r = parent_vlan_taken(judge->job->netlink, &judge->network, &judge->parent, vlan,
+                                  &refusal);
 
         if (r > 0)
                 findings_refused(judge->findings, severity, FINDING_VLAN, where,
@@ -126,7 +128,7 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, link->vlan, name);
         if (strcmp(link->name, name) != 0)
-                return parent_judge_vlan(&judge->network, link, &reasons);
+                return parent_judge_vlan(judge->job->netlink, &judge->network, link, &reasons);
         r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
         if (r > 0)
                 on_vlan_refused(vlans, link, r, &refusal);
@@ -135,13 +137,14 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
 
 static void note_owner(const Vlans *vlans) {
         char named[NAMED_MAX * (IFNAMSIZ + 2)] = "";
-        size_t n = vlans->n_more;
+        size_t n = 0;
 
-        for (size_t i = 0; i < vlans->n; i++) {
+        for (size_t i = 0; i < vlans->n && n < NAMED_MAX; i++) {
                 const size_t length = strlen(named);
 
-                if (shared_is_ours(&vlans->found[i]) || n++ >= NAMED_MAX)
+                if (shared_is_ours(&vlans->found[i]))
                         continue;
+                n++;
                 snprintf(named + length, sizeof(named) - length, "%s%s", length > 0 ? ", " : "",
                          vlans->found[i].name);
         }
@@ -149,12 +152,12 @@ static void note_owner(const Vlans *vlans) {
                 findings_say(vlans->judge->findings, FINDING_NOTE, FINDING_VLAN, "",
                              "its ports are on VLAN interfaces of the host's own: %s%s; rawnet "
                              "does not change or delete them",
-                             named, n > NAMED_MAX ? " ..." : "");
+                             named, vlans->n_host > n ? " ..." : "");
 }
 
 /* Does an exclusive lease have the VLAN? Its interface is in the lease's namespace. */
 static bool is_exclusively_leased(Judge *judge) {
-        const Registry *registry = judge->context->registry;
+        const Registry *registry = judge->job->registry;
 
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const IpcLease *lease = &registry->entries[i].lease;
@@ -163,8 +166,8 @@ static bool is_exclusively_leased(Judge *judge) {
 
                 if (lease->vlan == judge->first && !lease->gone && !lease->later &&
                     registry->entries[i].lower == judge->parent.index &&
-                    link_get(&judge->netlink, (int32_t)lease->id, record_uplink_name(lease, name),
-                             &uplink, &(Refusal){}) == 0 &&
+                    link_get(judge->job->netlink, (int32_t)lease->id,
+                             record_uplink_name(lease, name), &uplink, &(Refusal){}) == 0 &&
                     strcmp(uplink.kind, "vlan") == 0 &&
                     uplink.vlan_protocol == judge->network.protocol)
                         return true;
@@ -185,10 +188,8 @@ static int judge_free_vlan(Vlans *vlans) {
         if (judge->network.mode == MODE_EXCLUSIVE)
                 return 0;
         shared_name(judge->parent.index, judge->network.protocol, judge->first, name);
-        r = link_get(&judge->netlink, LINK_HERE, name, &link, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        if (r == 0)
+        r = link_find(judge->job->netlink, LINK_HERE, name, &link, &refusal);
+        if (r == 0 && link.index != 0)
                 r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
         if (r > 0)
                 on_vlan_refused(vlans, &link, r, &refusal);
@@ -203,7 +204,7 @@ static int judge_vlans(Judge *judge) {
         if (!vlans)
                 return -ENOMEM;
         vlans->judge = judge;
-        r = link_dump(&judge->netlink, "vlan", collect_vlan, vlans, &refusal);
+        r = link_dump(judge->job->netlink, "vlan", collect_vlan, vlans, &refusal);
         if (r > 0)
                 return -refusal.kernel_errno;
         for (size_t i = 0; r == 0 && i < vlans->n; i++)
@@ -212,6 +213,8 @@ static int judge_vlans(Judge *judge) {
                 r = judge_free_vlan(vlans);
         if (judge->network.mode != MODE_EXCLUSIVE)
                 note_owner(vlans);
+        if (vlans->n_host == judge->last - judge->first + 1u)
+                judge->needs_guard = false;
         return r;
 }
 
@@ -219,44 +222,44 @@ static int judge_vlans(Judge *judge) {
 
 static int judge_host(Judge *judge) {
         const Network *network = &judge->network;
-        const char *leg = network->host_interface, *name = network->name;
+        const char *link = network->host_interface, *name = network->name;
         Findings *findings = judge->findings;
         FindingDetail state = FINDING_DETAIL_NONE;
         Refusal refusal = {};
         IpcFinding *f = NULL;
         int r;
 
-        if (leg[0] == '\0')
+        if (link[0] == '\0')
                 return 0;
-        r = host_leg_look(&judge->netlink, network, &state, &refusal);
+        r = host_interface_look(judge->job->netlink, network, &state, &refusal);
         if (r < 0)
                 return r;
         if (r > 0)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "cannot look at its host interface %s: %s", leg, refusal.text);
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
+                                 "cannot look at its host interface %s: %s", link, refusal.text);
         else if (state == FINDING_HOST_MISSING)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
                                  "its host interface %s does not exist, so host and guests do not "
                                  "reach each other: rawnetctl host up %s, or at every boot: "
                                  "systemctl enable --now rawnet-host@%s",
-                                 leg, name, name);
+                                 link, name, name);
         else if (state == FINDING_HOST_OTHER)
                 f = findings_say(
-                        findings, FINDING_NOTE, FINDING_HOST, leg,
+                        findings, FINDING_NOTE, FINDING_HOST, link,
                         "the host has another interface %s already, which is not "
                         "this network's host interface: rename or remove that, or choose another "
                         "HostInterface= in %s",
-                        leg, network->path);
+                        link, network->path);
         else if (state == FINDING_HOST_MISPLACED)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
                                  "its host interface %s is on another interface than %s "
                                  "says: rawnetctl host down %s, then rawnetctl host up %s",
-                                 leg, network->path, name, name);
+                                 link, network->path, name, name);
         else if (state == FINDING_HOST_DOWN)
-                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, leg,
-                                 "its host interface %s is down: rawnetctl host up %s", leg, name);
+                f = findings_say(findings, FINDING_NOTE, FINDING_HOST, link,
+                                 "its host interface %s is down: rawnetctl host up %s", link, name);
         else
-                f = findings_fact(findings, FINDING_HOST, leg, state);
+                f = findings_fact(findings, FINDING_HOST, link, state);
         f->detail = (uint8_t)state;
         return 0;
 }
@@ -294,14 +297,14 @@ static int try_port(Judge *judge, LeaseKind kind, const MacAddress *mac, Refusal
                 open.mac = *mac;
         r = terms_open(network_file_load_wait, &open, &network, ret_refusal);
         if (r == 0)
-                r = validate_open(judge->context, &open, &plan, ret_refusal);
+                r = validate_open(judge->job, &judge->open, &open, &plan, ret_refusal);
         if (r != 0)
                 return r;
         plan.lower_mtu = wire_mtu(judge);
         plan.lease.mtu = network.mtu ? MIN_OF(network.mtu, plan.lower_mtu) : plan.lower_mtu;
         if (kind == KIND_TAP)
                 plan.lease.mtu = MIN_OF(plan.lease.mtu, RAWNET_TAP_MTU_MAX);
-        r = rehearse(judge->context, &plan, &entered, ret_refusal);
+        r = rehearse_port(judge->job, &plan, &entered, ret_refusal);
         judge->no_namespace = judge->no_namespace || !entered;
         return r;
 }
@@ -377,6 +380,18 @@ static void judge_ports(Judge *judge) {
                              "those do not come back to it");
 }
 
+/* The last of all: this process leaves the host's namespace for it. */
+static void judge_guard(Judge *judge) {
+        Refusal refusal = {};
+        int r = rehearse_vlan_guard(judge->job, &refusal);
+
+        if (r < 0)
+                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN,
+                                 judge->network.parent, 0, r, &refusal);
+}
+
 /* RAWNET_BAD_NETWORK_FILE has become a finding. */
 static int read_file(Judge *judge, Refusal *ret_refusal) {
         Network *network = &judge->network;
@@ -395,12 +410,14 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
                                  ret_refusal);
         judge->first = name.vlan != 0 ? name.vlan : network->vlan_first;
         judge->last = name.vlan != 0 ? name.vlan : network->vlan_last;
+        judge->needs_guard = judge->first != 0 && network->mode != MODE_EXCLUSIVE;
         return r;
 }
 
-int judge_network(const LeaseContext *context, const IpcCheck *request, Findings *ret,
+int judge_network(const JobContext *job, uint32_t features, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal) {
-        Judge judge = {.context = context, .request = request, .findings = ret};
+        Judge judge = {
+                .job = job, .open = {.features = features}, .request = request, .findings = ret};
         int r;
 
         *ret = (Findings){.network = request->network, .kinds = request->kinds};
@@ -409,16 +426,15 @@ int judge_network(const LeaseContext *context, const IpcCheck *request, Findings
                 return r == RAWNET_BAD_NETWORK_FILE ? 0 : r;
         ret->parent = judge.network.parent;
         ret->kinds = (uint8_t)judge.network.kinds;
-        r = netlink_open(&judge.netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = judge_parent(&judge);
+        r = judge_parent(&judge);
         if (r == 0 && judge.parent.index != 0 && judge.first != 0)
                 r = judge_vlans(&judge);
         if (r == 0)
                 r = judge_host(&judge);
         if (r == 0)
                 judge_ports(&judge);
-        netlink_close(&judge.netlink);
+        if (r == 0 && judge.needs_guard)
+                judge_guard(&judge);
         ret->network = ret->parent = NULL;
         return r;
 }

@@ -2,209 +2,62 @@
 
 #include "helper/worker/obstacle.h"
 
-#include <arpa/inet.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
-#include <linux/if_ether.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define VLANS 4096u
-/* The longest message that the kernel makes of a dump (net/netlink/af_netlink.c, netlink_dump()).
- */
-#define MESSAGE_MAX 32768u
 
-static void closesocketp(struct mnl_socket **socket) {
-        if (*socket)
-                mnl_socket_close(*socket);
+/* What a list of links came to. One that is never finished, since links keep coming and going, and
+ * one that the kernel refuses name no obstacle. */
+static int no_list(int r, const Refusal *refusal) {
+        if (r == -EAGAIN)
+                return 0;
+        return r > 0 ? -refusal->kernel_errno : r;
 }
 
-/* Calls each for every link of this namespace, or with AF_BRIDGE for every bridge and bridge port
- * with its VLANs. 0 or -errno. */
-static int dump(uint8_t family, mnl_cb_t each, void *data) {
-        _cleanup_(closesocketp) struct mnl_socket *socket =
-                mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        _Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
-        struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
-        struct ifinfomsg *i;
-        int r = MNL_CB_OK;
-
-        if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-                return -errno;
-        m->nlmsg_type = RTM_GETLINK;
-        m->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-        m->nlmsg_seq = 1;
-        i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
-        i->ifi_family = family;
-        mnl_attr_put_u32(m, IFLA_EXT_MASK,
-                         family == AF_BRIDGE ? RTEXT_FILTER_BRVLAN_COMPRESSED
-                                             : RTEXT_FILTER_SKIP_STATS);
-        if (mnl_socket_sendto(socket, m, m->nlmsg_len) < 0)
-                return -errno;
-        while (r > MNL_CB_STOP) {
-                ssize_t n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-                if (n < 0)
-                        return -errno;
-                r = mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(socket), each, data);
-                /* Links came or went meanwhile: what is not found now is found at the next look. */
-                if (r < 0)
-                        return errno == EINTR ? 0 : -errno;
-        }
-        return 0;
-}
-
-typedef struct Link {
-        uint32_t index, lower;
-        uint32_t mode;                /* of kind "macvlan" and "macvtap": MACVLAN_MODE_* */
-        uint16_t vlan, vlan_protocol; /* of kind "vlan" */
-        bool filtering;               /* of kind "bridge": it is VLAN-aware */
-        uint16_t bridge_protocol;     /* of kind "bridge": which tags it is aware of */
-        char name[IFNAMSIZ];
-        char kind[32];
-} Link;
-
-static void copy_text(const struct nlattr *a, char *ret, size_t size) {
-        if (mnl_attr_get_payload_len(a) <= size && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-                memcpy(ret, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
-}
-
-static bool has_size(const struct nlattr *a, size_t size) {
-        return mnl_attr_get_payload_len(a) == size;
-}
-
-static void parse_kind_data(const struct nlattr *data, Link *link) {
-        const bool vlan = strcmp(link->kind, "vlan") == 0,
-                   bridge = strcmp(link->kind, "bridge") == 0;
-        const bool macvlan =
-                strcmp(link->kind, "macvlan") == 0 || strcmp(link->kind, "macvtap") == 0;
-        const struct nlattr *a;
-
-        mnl_attr_for_each_nested(a, data) {
-                uint16_t type = mnl_attr_get_type(a);
-
-                if (vlan && type == IFLA_VLAN_ID && has_size(a, sizeof(uint16_t)))
-                        link->vlan = mnl_attr_get_u16(a);
-                if (vlan && type == IFLA_VLAN_PROTOCOL && has_size(a, sizeof(uint16_t)))
-                        link->vlan_protocol = ntohs(mnl_attr_get_u16(a));
-                if (bridge && type == IFLA_BR_VLAN_FILTERING && has_size(a, sizeof(uint8_t)))
-                        link->filtering = mnl_attr_get_u8(a) != 0;
-                if (bridge && type == IFLA_BR_VLAN_PROTOCOL && has_size(a, sizeof(uint16_t)))
-                        link->bridge_protocol = ntohs(mnl_attr_get_u16(a));
-                if (macvlan && type == IFLA_MACVLAN_MODE && has_size(a, sizeof(uint32_t)))
-                        link->mode = mnl_attr_get_u32(a);
-        }
-}
-
-/* False: not a link that can be read. */
-static bool parse_link(const struct nlmsghdr *m, Link *ret) {
-        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
-        const struct nlattr *a, *o, *data = NULL;
-        bool elsewhere = false;
-        Link link = {};
-
-        if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*i) ||
-            i->ifi_index <= 0)
-                return false;
-        link.index = (uint32_t)i->ifi_index;
-        mnl_attr_for_each(a, m, sizeof(*i)) {
-                switch (mnl_attr_get_type(a)) {
-                case IFLA_IFNAME:
-                        copy_text(a, link.name, sizeof(link.name));
-                        break;
-                case IFLA_LINK:
-                        if (has_size(a, sizeof(uint32_t)))
-                                link.lower = mnl_attr_get_u32(a);
-                        break;
-                case IFLA_LINK_NETNSID: /* IFLA_LINK is an index of another namespace */
-                        elsewhere = true;
-                        break;
-                case IFLA_LINKINFO:
-                        mnl_attr_for_each_nested(o, a) {
-                                if (mnl_attr_get_type(o) == IFLA_INFO_KIND)
-                                        copy_text(o, link.kind, sizeof(link.kind));
-                                if (mnl_attr_get_type(o) == IFLA_INFO_DATA)
-                                        data = o;
-                        }
-                        break;
-                }
-        }
-        if (data)
-                parse_kind_data(data, &link);
-        if (elsewhere)
-                link.lower = 0;
-        *ret = link;
-        return true;
-}
-
-/* What is looked for in a dump, and what was found. */
-typedef struct Search {
-        uint32_t index; /* the link itself (match_self), or the one below (match_vlan, match_upper)
-                         */
-        uint16_t vlan, protocol;
-        Link found; /* index 0: none */
-} Search;
-
-static int match_self(const struct nlmsghdr *m, void *data) {
-        Search *search = data;
-        Link link;
-
-        if (parse_link(m, &link) && link.index == search->index)
-                search->found = link;
-        return MNL_CB_OK;
-}
-
-static int match_vlan(const struct nlmsghdr *m, void *data) {
-        Search *search = data;
-        Link link;
-
-        if (parse_link(m, &link) && strcmp(link.kind, "vlan") == 0 && link.lower == search->index &&
-            link.vlan == search->vlan && link.vlan_protocol == search->protocol)
-                search->found = link;
-        return MNL_CB_OK;
-}
+typedef struct Upper {
+        uint32_t lower;
+        LinkInfo found; /* index 0: none */
+} Upper;
 
 /* These take a handler of the lower interface that only one can have (net/core/dev.c,
  * netdev_rx_handler_register()), or refuse to share it. */
-static bool takes_all(const Link *link) {
+static bool takes_all(const LinkInfo *link) {
         static const char *const kinds[] = {"ipvlan", "ipvtap", "macsec"};
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
                 if (strcmp(link->kind, kinds[i]) == 0)
                         return true;
-        return link->mode & MACVLAN_MODE_PASSTHRU;
+        return link->passthru;
 }
 
-static int match_upper(const struct nlmsghdr *m, void *data) {
-        Search *search = data;
-        Link link;
+static int match_upper(const LinkInfo *link, void *data) {
+        Upper *upper = data;
 
-        if (parse_link(m, &link) && link.lower == search->index && takes_all(&link))
-                search->found = link;
-        return MNL_CB_OK;
+        if (link->lower == upper->lower && takes_all(link))
+                upper->found = *link;
+        return 0;
 }
 
-int obstacle_upper(uint32_t index, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal) {
-        Search lower = {.index = index, .vlan = vlan, .protocol = protocol}, upper = {};
+int obstacle_upper(Netlink *netlink, uint32_t index, Refusal *ret_refusal) {
+        Upper upper = {.lower = index};
+        Refusal refusal = {};
+        LinkInfo lower;
         int r;
 
-        r = dump(AF_UNSPEC, vlan == 0 ? match_self : match_vlan, &lower);
-        if (r < 0 || lower.found.index == 0)
-                return r;
-        upper.index = lower.found.index;
-        r = dump(AF_UNSPEC, match_upper, &upper);
-        if (r < 0 || upper.found.index == 0)
-                return r;
+        r = link_dump(netlink, NULL, match_upper, &upper, &refusal);
+        if (r == 0 && upper.found.index != 0)
+                r = link_get_index(netlink, index, &lower, &refusal);
+        if (r != 0 || upper.found.index == 0)
+                return no_list(r, &refusal);
         return refuse(
                 ret_refusal, RAWNET_NOT_SUPPORTED,
                 "%s carries %s (%s%s), and the kernel lets nothing else be on an interface with that: delete it (ip link "
                 "delete %s), or name another interface in Parent=",
-                lower.found.name, upper.found.name, upper.found.kind,
-                upper.found.mode & MACVLAN_MODE_PASSTHRU ? " in mode passthru" : "",
-                upper.found.name);
+                lower.name, upper.found.name, upper.found.kind,
+                upper.found.passthru ? " in mode passthru" : "", upper.found.name);
 }
 
 /* The VLANs that a bridge passes to its own interface. */
@@ -249,28 +102,39 @@ static int match_bridge(const struct nlmsghdr *m, void *data) {
                         continue;
                 mnl_attr_for_each_nested(o, a) {
                         if (mnl_attr_get_type(o) == IFLA_BRIDGE_VLAN_INFO &&
-                            has_size(o, sizeof(struct bridge_vlan_info)))
+                            mnl_attr_get_payload_len(o) == sizeof(struct bridge_vlan_info))
                                 add_entry(vlans, mnl_attr_get_payload(o));
                 }
         }
         return MNL_CB_OK;
 }
 
-int obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t last,
+static int read_vlans(Netlink *netlink, BridgeVlans *vlans, Refusal *ret_refusal) {
+        NETLINK_BUFFER(buffer);
+        struct nlmsghdr *m = link_start(netlink, buffer, RTM_GETLINK, NLM_F_DUMP, 0);
+        struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+
+        i->ifi_family = AF_BRIDGE;
+        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+        return netlink_talk(netlink, m, match_bridge, vlans, ret_refusal,
+                            "listing the VLANs of bridges");
+}
+
+int obstacle_bridge(Netlink *netlink, const LinkInfo *bridge, uint16_t first, uint16_t last,
                     uint16_t protocol, Refusal *ret_refusal) {
-        Search bridge = {.index = index};
-        BridgeVlans vlans = {.index = index};
+        BridgeVlans vlans = {.index = bridge->index};
+        const char *name = bridge->name;
+        Refusal refusal = {};
         int r;
 
-        r = dump(AF_UNSPEC, match_self, &bridge);
-        if (r < 0 || !bridge.found.filtering)
-                return r;
-        r = dump(AF_BRIDGE, match_bridge, &vlans);
-        if (r < 0 || !vlans.found)
-                return r;
+        if (!bridge->vlan_aware)
+                return 0;
+        r = read_vlans(netlink, &vlans, &refusal);
+        if (r != 0 || netlink->interrupted || !vlans.found)
+                return no_list(r, &refusal);
         /* Frames with a tag of another protocol are untagged ones for it (net/bridge/br_vlan.c,
          * __allowed_ingress()). */
-        if (first == 0 || protocol != bridge.found.bridge_protocol) {
+        if (first == 0 || protocol != bridge->aware_protocol) {
                 if (vlans.passes_untagged)
                         return 0;
                 return refuse(

@@ -57,7 +57,7 @@ static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
                         log_debug("SO_RCVBUFFORCE: %m");
 }
 
-static int talk_child(const LeaseContext *context, const LeasePlan *plan, Netlink *netlink,
+static int talk_child(const JobContext *job, const LeasePlan *plan, Netlink *netlink,
                       const Child *child, IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds,
                       Refusal *ret_refusal) {
         int r;
@@ -68,7 +68,7 @@ static int talk_child(const LeaseContext *context, const LeasePlan *plan, Netlin
         if (r == 0)
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
-                r = child_go(child, plan, &context->guard, context->report_fd,
+                r = child_go(child, plan, &job->guard, job->report_fd,
                              plan->mac_mode == IPC_MAC_LEARN ? mnl_socket_get_fd(netlink->socket)
                                                              : -1);
         if (r == 0)
@@ -78,18 +78,18 @@ static int talk_child(const LeaseContext *context, const LeasePlan *plan, Netlin
         return r;
 }
 
-static int find_lower(LeasePlan *plan, Netlink *netlink, int owner_fd, LinkInfo *ret_parent,
+static int find_lower(const JobContext *job, LeasePlan *plan, LinkInfo *ret_parent,
                       Refusal *ret_refusal) {
         LinkInfo lower;
         int r;
 
-        r = parent_find(netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
+        r = parent_find(job->netlink, &plan->network, plan->lease.vlan, ret_parent, ret_refusal);
         if (r != 0)
                 return r;
         lower = *ret_parent;
         if (plan->network.mode != MODE_EXCLUSIVE)
-                r = parent_lower(netlink, owner_fd, &plan->network, ret_parent, plan->lease.vlan,
-                                 &lower, ret_refusal);
+                r = parent_lower(job, &plan->network, ret_parent, plan->lease.vlan, &lower,
+                                 ret_refusal);
         if (r != 0)
                 return r;
         plan->lower = lower.index;
@@ -119,14 +119,14 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 }
 
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
-static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netlink, Child *spare,
-                    IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, LinkInfo *ret_parent,
-                    Refusal *ret_refusal) {
+static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *plan,
+                    Netlink *netlink, Child *spare, IpcLease *ret_lease, int *ret_fds,
+                    size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
         /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
-        r = lease_ids_take(context->ids, netlink, &plan->lease.id, ret_refusal);
+        r = lease_ids_take(open->ids, netlink, &plan->lease.id, ret_refusal);
         if (r == 0)
                 r = choose_mac(plan, netlink, ret_refusal);
         if (r != 0)
@@ -135,13 +135,13 @@ static int try_open(const LeaseContext *context, LeasePlan *plan, Netlink *netli
         /* Where none was made ahead: the namespace is half of the work, and is made while the
          * host's side is looked at. */
         if (child.socket_fd < 0)
-                r = child_start(&plan->privilege, context->guard.entries, &child);
+                r = child_start(&job->privilege, job->guard.entries, &child);
         if (r < 0)
                 return r;
         spare->socket_fd = -1;
-        r = find_lower(plan, netlink, context->owner_fd, ret_parent, ret_refusal);
+        r = find_lower(job, plan, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(context, plan, netlink, &child, ret_lease, ret_fds, ret_n_fds,
+                r = talk_child(job, plan, netlink, &child, ret_lease, ret_fds, ret_n_fds,
                                ret_refusal);
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next
@@ -174,25 +174,22 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
         return r;
 }
 
-int lease_open(const LeaseContext *context, const IpcOpen *request, IpcLease *ret_lease,
-               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
-        Child spare = context->spare;
+int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+               IpcLease *ret_lease, int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds,
+               Refusal *ret_refusal) {
+        Child spare = open->spare;
         LinkInfo parent = {};
         LeasePlan plan;
         int r;
 
-        r = validate_open(context, request, &plan, ret_refusal);
+        r = validate_open(job, open, request, &plan, ret_refusal);
         if (r != 0)
                 return r;
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r < 0)
-                return r;
         for (;;) {
-                r = try_open(context, &plan, &netlink, &spare, ret_lease, ret_fds, ret_n_fds,
+                r = try_open(job, open, &plan, job->netlink, &spare, ret_lease, ret_fds, ret_n_fds,
                              &parent, ret_refusal);
                 if (r == 0) {
-                        r = report_lease(context->report_fd, ret_lease, plan.lower, plan.lower_mtu);
+                        r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)
                                 return 0;
                         fd_pass_close_all(ret_fds, *ret_n_fds);
@@ -200,7 +197,7 @@ int lease_open(const LeaseContext *context, const IpcOpen *request, IpcLease *re
                 }
                 if (r < 0)
                         return r;
-                r = explain(&plan, &netlink, &parent, r, ret_refusal);
+                r = explain(&plan, job->netlink, &parent, r, ret_refusal);
                 if (!is_passing(&plan, r, ret_refusal) ||
                     clock_usec(CLOCK_MONOTONIC) >= plan.deadline)
                         return lease_name_network(plan.lease.network, plan.network.parent, r,

@@ -10,5 +10,6 @@
 
 /* Opens a lease. ret_fds: request->queues of the port, then as many of vhost-net where asked for,
  * the caller's. Returns 0, a refusal, or -errno. */
-int lease_open(const LeaseContext *context, const IpcOpen *request, IpcLease *ret_lease,
-               int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
+int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+               IpcLease *ret_lease, int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds,
+               Refusal *ret_refusal);

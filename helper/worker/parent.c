@@ -42,14 +42,19 @@ static int check_free(const Network *network, const LinkInfo *link, const char *
                       link->name);
 }
 
+static int refuse_link(const Network *network, const LinkInfo *link, const char *what,
+                       const char *why, Refusal *ret_refusal) {
+        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                      "network %s: its %s %s is %s in Parent=", network->name, what, link->name,
+                      why);
+}
+
 static int check_ethernet(const Network *network, const LinkInfo *link, const char *what,
                           Refusal *ret_refusal) {
         if (link->hardware == ARPHRD_ETHER)
                 return 0;
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network %s: its %s %s is not an Ethernet interface; name a wired one "
-                      "in Parent=",
-                      network->name, what, link->name);
+        return refuse_link(network, link, what, "not an Ethernet interface; name a wired one",
+                           ret_refusal);
 }
 
 static int check_wired(const Network *network, const LinkInfo *link, const char *what,
@@ -58,10 +63,10 @@ static int check_wired(const Network *network, const LinkInfo *link, const char 
 
         if (r <= 0)
                 return r;
-        return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
-                      "network %s: its %s %s is a wireless station, which carries one MAC "
-                      "address only; name a wired interface in Parent=",
-                      network->name, what, link->name);
+        return refuse_link(network, link, what,
+                           "a wireless station, which carries one MAC address only; name a wired "
+                           "interface",
+                           ret_refusal);
 }
 
 static int check_up(const Network *network, const LinkInfo *link, const char *what,
@@ -119,8 +124,8 @@ static int look_at_parent(Netlink *netlink, const Network *network, uint16_t fir
         LinkInfo parent = {};
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        if (link_is_missing(r, &refusal))
+        r = link_find(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        if (r == 0 && parent.index == 0)
                 r = refuse(
                         &refusal, RAWNET_PARENT_MISSING,
                         "network %s: there is no interface %s; plug it in or correct Parent= in %s",
@@ -131,10 +136,10 @@ static int look_at_parent(Netlink *netlink, const Network *network, uint16_t fir
         }
         r = check_link(network, &parent, "parent", reasons, ret_refusal);
         if (r == 0 && strcmp(parent.kind, "bridge") == 0)
-                r = weigh(reasons, &parent,
-                          obstacle_bridge(parent.name, parent.index, first, last, network->protocol,
-                                          &refusal),
-                          &refusal, ret_refusal);
+                r = weigh(
+                        reasons, &parent,
+                        obstacle_bridge(netlink, &parent, first, last, network->protocol, &refusal),
+                        &refusal, ret_refusal);
         if (r == 0)
                 *ret = parent;
         return r;
@@ -153,20 +158,21 @@ int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint1
 
         r = look_at_parent(netlink, network, first, last, reasons, &parent, &refusal);
         if (r == 0 && parent.index != 0 && first == 0)
-                r = weigh(reasons, &parent, obstacle_upper(parent.index, 0, 0, &refusal), &refusal,
-                          &refusal);
+                r = weigh(reasons, &parent, obstacle_upper(netlink, parent.index, &refusal),
+                          &refusal, &refusal);
         if (r == 0)
                 *ret = parent;
         return r;
 }
 
-int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons) {
+int parent_judge_vlan(Netlink *netlink, const Network *network, const LinkInfo *link,
+                      const ParentReasons *reasons) {
         Refusal refusal = {};
         int r;
 
         r = check_link(network, link, "VLAN interface", reasons, &refusal);
         if (r == 0)
-                r = weigh(reasons, link, obstacle_upper(link->index, 0, 0, &refusal), &refusal,
+                r = weigh(reasons, link, obstacle_upper(netlink, link->index, &refusal), &refusal,
                           &refusal);
         return r;
 }
@@ -180,7 +186,7 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
          * macvlan_common_newlink() */
         if (r == RAWNET_KERNEL_REFUSED &&
             (refusal.kernel_errno == EBUSY || refusal.kernel_errno == EINVAL)) {
-                found = obstacle_upper(plan->lower, 0, 0, ret_refusal);
+                found = obstacle_upper(netlink, plan->lower, ret_refusal);
                 if (found != 0)
                         return found;
                 if (refusal.kernel_errno == EBUSY)
@@ -231,12 +237,13 @@ int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
         LinkInfo parent, link;
         int r;
 
-        r = link_get(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 0;
-        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */
+        r = link_find(netlink, LINK_HERE, network->parent, &parent, &refusal);
+        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.
+         */
         if (r != 0)
                 return r > 0 ? -refusal.kernel_errno : r;
+        if (parent.index == 0)
+                return 0;
         link = parent;
         if (network->vlan_first != 0) {
                 r = find_vlan(netlink, network, &parent, network->vlan_first, &link);
@@ -281,12 +288,11 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
 }
 
 /* Hardened, and up. */
-static int open_shared(Netlink *netlink, int owner_fd, const Network *network,
-                       const LinkInfo *parent, LinkInfo *link, LinkInfo *ret,
-                       Refusal *ret_refusal) {
+static int open_shared(const JobContext *job, const Network *network, const LinkInfo *parent,
+                       LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
         int r;
 
-        r = shared_harden(netlink, owner_fd, parent, link, ret_refusal);
+        r = shared_harden(job, parent, link, ret_refusal);
         if (r == 0)
                 r = check_mtu(network, link, NULL, ret_refusal);
         if (r == 0)
@@ -304,8 +310,9 @@ static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret
         return r;
 }
 
-static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
-                      const LinkInfo *parent, uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+static int lower_vlan(const JobContext *job, const Network *network, const LinkInfo *parent,
+                      uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+        Netlink *netlink = job->netlink;
         char name[IFNAMSIZ];
         bool renamed = false;
         Refusal refusal = {};
@@ -313,8 +320,8 @@ static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
         int r;
 
         shared_name(parent->index, network->protocol, vlan, name);
-        r = link_get(netlink, LINK_HERE, name, &link, &refusal);
-        if (link_is_missing(r, &refusal)) {
+        r = link_find(netlink, LINK_HERE, name, &link, &refusal);
+        if (r == 0 && link.index == 0) {
                 r = shared_make(netlink, network, parent, vlan, &refusal);
                 if (link_kind_is_missing(r, &refusal))
                         return parent_no_vlan(network, vlan, ret_refusal);
@@ -339,15 +346,14 @@ static int lower_vlan(Netlink *netlink, int owner_fd, const Network *network,
                 *ret_refusal = refusal;
         if (r == 0 && !renamed)
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
-        return r != 0 ? r
-                      : open_shared(netlink, owner_fd, network, parent, &link, ret, ret_refusal);
+        return r != 0 ? r : open_shared(job, network, parent, &link, ret, ret_refusal);
 }
 
-int parent_lower(Netlink *netlink, int owner_fd, const Network *network, const LinkInfo *parent,
+int parent_lower(const JobContext *job, const Network *network, const LinkInfo *parent,
                  uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
         if (vlan == 0) {
                 *ret = *parent;
                 return 0;
         }
-        return lower_vlan(netlink, owner_fd, network, parent, vlan, ret, ret_refusal);
+        return lower_vlan(job, network, parent, vlan, ret, ret_refusal);
 }

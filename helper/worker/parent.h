@@ -10,6 +10,7 @@
 #include "common/network-file.h"
 #include "helper/kernel/link.h"
 #include "helper/plan.h"
+#include "helper/worker/context.h"
 
 /* The network's parent, fit to carry leases on this VLAN (0: untagged). RAWNET_PARENT_MISSING
  * (missing, down), RAWNET_NOT_SUPPORTED (not wired Ethernet, port of a bridge or bond, VLAN-aware
@@ -31,7 +32,8 @@ int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint1
                  const ParentReasons *reasons, LinkInfo *ret);
 
 /* The same for an administrator's VLAN interface, of which there is one already. */
-int parent_judge_vlan(const Network *network, const LinkInfo *link, const ParentReasons *reasons);
+int parent_judge_vlan(Netlink *netlink, const Network *network, const LinkInfo *link,
+                      const ParentReasons *reasons);
 
 /* link_add_macvlan(). RAWNET_NOT_SUPPORTED where another interface keeps macvlans off plan->lower,
  * naming that if it is in this namespace. */
@@ -39,8 +41,8 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode, Re
 
 /* The interface that a macvlan of this VLAN (0: untagged) goes on. RAWNET_NETWORK_BUSY where an
  * exclusive lease or another namespace has the VLAN, or where another interface has the name that
- * rawnet's own needs. owner_fd: vlan_guard_install(). */
-int parent_lower(Netlink *netlink, int owner_fd, const Network *network, const LinkInfo *parent,
+ * rawnet's own needs. */
+int parent_lower(const JobContext *job, const Network *network, const LinkInfo *parent,
                  uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal);
 
 /* Who else has (parent, vlan), for an exclusive lease that met EEXIST: always RAWNET_NETWORK_BUSY,

@@ -125,9 +125,9 @@ static int has_vlan(Netlink *netlink) {
         LinkInfo near, far;
         int r;
 
-        r = link_get(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
+        r = link_find(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
         /* With --assume-checksum-trick nothing was made yet. */
-        if (link_is_missing(r, &refusal)) {
+        if (r == 0 && near.index == 0) {
                 r = make_wire(netlink, &near, &far);
                 if (r < 0)
                         return r;
@@ -142,14 +142,14 @@ static int has_vlan(Netlink *netlink) {
 }
 
 /* Is the guard one? */
-static int try_guard(const LeaseContext *context, uint32_t *features) {
+static int try_guard(const JobContext *job, const ProbeContext *probe, uint32_t *features) {
         Refusal refusal = {};
         TrialResult result;
         int r;
 
-        if (context->guard.missing[0])
+        if (job->guard.missing[0])
                 return 0;
-        r = trial_run(context, *features & IPC_FEATURE_CHECKSUM_TRICK, &result, &refusal);
+        r = trial_run(job, *features & IPC_FEATURE_CHECKSUM_TRICK, &result, &refusal);
         if (r < 0)
                 return r;
         if (result == TRIAL_HOLDS) {
@@ -157,7 +157,7 @@ static int try_guard(const LeaseContext *context, uint32_t *features) {
         } else if (result == TRIAL_FAILS) {
                 *features |= PROBE_GUARD_FAILS;
                 log_error("%s", refusal.text);
-        } else if (!context->quiet_probe) {
+        } else if (!probe->again) {
                 log_notice("%s", refusal.text);
         }
         return 0;
@@ -165,14 +165,14 @@ static int try_guard(const LeaseContext *context, uint32_t *features) {
 
 /* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
  * worst and probes again. */
-static int probe_namespace(const LeaseContext *context, uint32_t *features) {
+static int probe_namespace(const JobContext *job, const ProbeContext *probe, uint32_t *features) {
         _cleanup_netlink_ Netlink netlink = {};
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r < 0)
                 return r;
-        if (!context->assume_checksum_trick && !has_checksum_trick(&netlink))
+        if (!probe->assume_checksum_trick && !has_checksum_trick(&netlink))
                 *features &= ~IPC_FEATURE_CHECKSUM_TRICK;
         if (access(PORT_FILTER_LIMIT, F_OK) == 0 || errno != ENOENT)
                 *features |= IPC_FEATURE_FILTER_LIMIT;
@@ -180,26 +180,26 @@ static int probe_namespace(const LeaseContext *context, uint32_t *features) {
         if (r < 0)
                 return r;
         *features |= r > 0 ? IPC_FEATURE_VLAN : 0;
-        return try_guard(context, features);
+        return try_guard(job, probe, features);
 }
 
-int probe_run(const LeaseContext *context) {
+int probe_run(const JobContext *job, const ProbeContext *probe) {
         uint32_t features = IPC_FEATURE_CHECKSUM_TRICK;
         Refusal refusal = {};
         int r;
 
         if (access("/dev/vhost-net", R_OK | W_OK) == 0)
                 features |= IPC_FEATURE_VHOST_NET;
-        r = privilege_enter_lease(&context->privilege, &refusal);
+        r = privilege_enter_lease(&job->privilege, &refusal);
         if (r < 0)
                 return r;
-        if (r > 0 && !context->quiet_probe)
+        if (r > 0 && !probe->again)
                 log_warning("%s", refusal.text);
         if (r == 0) {
                 features |= IPC_FEATURE_USER_NAMESPACE;
-                r = probe_namespace(context, &features);
+                r = probe_namespace(job, probe, &features);
                 if (r < 0)
                         return r;
         }
-        return report_send(context->report_fd, REPORT_PROBED, NULL, features);
+        return report_send(job->report_fd, REPORT_PROBED, NULL, features);
 }

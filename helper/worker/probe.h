@@ -14,4 +14,4 @@
 
 /* In a worker: enters a fresh namespace and reports REPORT_PROBED with these. In doubt the checksum
  * trick is there. 0 or -errno. */
-int probe_run(const LeaseContext *context);
+int probe_run(const JobContext *job, const ProbeContext *probe);

@@ -2,15 +2,16 @@
 
 #include "helper/worker/rehearse.h"
 
+#include <linux/netlink.h>
 #include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "helper/report.h"
 #include "helper/worker/parent.h"
+#include "helper/worker/vlan-guard.h"
 
-int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
-             Refusal *ret_refusal) {
+int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;
         IpcLease lease;
         size_t n_fds = 0;
@@ -22,15 +23,15 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         /* Nobody else is on its wire. */
         plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
-        r = child_start(&context->privilege, context->guard.entries, &child);
+        r = child_start(&job->privilege, job->guard.entries, &child);
         if (r < 0)
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
         *ret_entered = r == 0;
         if (r == 0)
-                r = report_send(context->report_fd, REPORT_NAMESPACE, NULL, 0);
+                r = report_send(job->report_fd, REPORT_NAMESPACE, NULL, 0);
         if (r == 0)
-                r = child_go(&child, plan, &context->guard, context->report_fd, -1);
+                r = child_go(&child, plan, &job->guard, job->report_fd, -1);
         if (r == 0)
                 r = child_hear(&child, CHILD_DONE, &lease, fds, &n_fds, ret_refusal);
         /* Not left to the end of this process: closing one takes the kernel 16 ms, and what is not
@@ -38,8 +39,34 @@ int rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
         fd_pass_close_all(fds, n_fds);
         safe_close(child.socket_fd);
         (void)waitpid(child.pid, NULL, 0);
-        (void)guard_program_remove(&context->guard, plan->lease.id);
+        (void)guard_program_remove(&job->guard, plan->lease.id);
         return link_kind_is_missing(r, ret_refusal)
                        ? parent_no_vlan(&plan->network, plan->lease.vlan, ret_refusal)
                        : r;
+}
+
+int rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink owner = {};
+        const pid_t daemon = getppid();
+        Refusal refusal = {};
+        int fd = -1, r;
+
+        r = privilege_enter_lease(&job->privilege, &refusal);
+        if (r > 0)
+                return 0;
+        if (r == 0)
+                r = privilege_die_with(daemon);
+        if (r == 0)
+                r = netlink_open(&owner, NETLINK_NETFILTER);
+        if (r == 0)
+                fd = mnl_socket_get_fd(owner.socket);
+        else if (r != -EPROTONOSUPPORT)
+                return r;
+        r = vlan_guard_install(fd, &refusal);
+        /* Of the namespace, see explain_powerless() of namespace.c. */
+        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EPERM)
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
 }

@@ -17,18 +17,10 @@ static void id_list_done(IdList *list) {
 }
 
 static void add_id(IdList *list, uint32_t id) {
-        if (list->n == list->n_allocated) {
-                size_t n = list->n_allocated ? list->n_allocated * 2 : 64;
-                uint32_t *ids = reallocarray(list->ids, n, sizeof(*ids));
-
-                if (!ids) {
-                        list->failed = -ENOMEM;
-                        return;
-                }
-                list->ids = ids;
-                list->n_allocated = n;
-        }
-        list->ids[list->n++] = id;
+        if (GROW_ARRAY(list->ids, list->n, list->n_allocated) < 0)
+                list->failed = -ENOMEM;
+        else
+                list->ids[list->n++] = id;
 }
 
 static void collect(uint32_t nsid, void *data) {
@@ -89,29 +81,22 @@ static int add_known(IdList *list, const Registry *registry) {
  * and a back end does not run on without a wire. */
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
-        Refusal refusal = {};
         LinkInfo port;
         int r;
 
-        r = link_get(netlink, (int32_t)id, record_port_name(id, name), &port, &refusal);
-        if (r == 0)
-                r = link_delete(netlink, (int32_t)id, &port, &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
+        return r != 0 || port.index == 0 ? r
+                                         : link_delete(netlink, (int32_t)id, &port, ret_refusal);
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */
-static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, bool *whole,
-                   Refusal *ret_refusal) {
+static int look_at(const JobContext *job, uint32_t id, bool *whole, Refusal *ret_refusal) {
         Refusal refusal = {};
         IpcLease lease;
         LeaseLower lower;
         int r;
 
-        r = record_read(netlink, id, &lease, &lower, &refusal);
+        r = record_read(job->netlink, id, &lease, &lower, &refusal);
         /* Another program's namespace, one being made, or one that is ending. */
         if (r == RAWNET_NO_SUCH_LEASE)
                 return 0;
@@ -120,41 +105,35 @@ static int look_at(const LeaseContext *context, Netlink *netlink, uint32_t id, b
                 return 0;
         }
         if (r == 0 && lease.gone && !lease.later)
-                r = delete_port(netlink, id, &refusal);
+                r = delete_port(job->netlink, id, &refusal);
         if (r > 0)
                 *ret_refusal = refusal;
-        return r == 0 ? report_lease(context->report_fd, &lease, lower.index, lower.mtu) : r;
+        return r == 0 ? report_lease(job->report_fd, &lease, lower.index, lower.mtu) : r;
 }
 
-int scan_leases(const LeaseContext *context, Refusal *ret_refusal) {
+int scan_leases(const JobContext *job, Refusal *ret_refusal) {
         _cleanup_(id_list_done) IdList list = {};
-        _cleanup_netlink_ Netlink netlink = {};
         bool whole;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
+        r = list_ids(job->netlink, &list, &whole, ret_refusal);
         if (r == 0)
-                r = list_ids(&netlink, &list, &whole, ret_refusal);
-        if (r == 0)
-                r = add_known(&list, context->registry);
+                r = add_known(&list, job->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
-                r = look_at(context, &netlink, list.ids[i], &whole, ret_refusal);
-        return r == 0 ? report_send(context->report_fd, REPORT_SCANNED, NULL,
-                                    whole ? SCAN_WHOLE : 0)
+                r = look_at(job, list.ids[i], &whole, ret_refusal);
+        return r == 0 ? report_send(job->report_fd, REPORT_SCANNED, NULL, whole ? SCAN_WHOLE : 0)
                       : r;
 }
 
-int scan_learning(const LeaseContext *context, Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
+int scan_learning(const JobContext *job, Refusal *ret_refusal) {
         bool whole = true; /* of no interest: these were readable before */
-        int r;
+        int r = 0;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        for (size_t i = 0; r == 0 && i < context->registry->n_entries; i++) {
-                const IpcLease *lease = &context->registry->entries[i].lease;
+        for (size_t i = 0; r == 0 && i < job->registry->n_entries; i++) {
+                const IpcLease *lease = &job->registry->entries[i].lease;
 
                 if (ipc_lease_learns(lease))
-                        r = look_at(context, &netlink, lease->id, &whole, ret_refusal);
+                        r = look_at(job, lease->id, &whole, ret_refusal);
         }
         return r;
 }

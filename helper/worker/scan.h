@@ -15,7 +15,7 @@
 
 /* Reports every lease found, then REPORT_SCANNED. 0, a refusal, or -errno; without REPORT_SCANNED
  * then. */
-int scan_leases(const LeaseContext *context, Refusal *ret_refusal);
+int scan_leases(const JobContext *job, Refusal *ret_refusal);
 
 /* Reports each lease that the registry has as learning, as it is by now. */
-int scan_learning(const LeaseContext *context, Refusal *ret_refusal);
+int scan_learning(const JobContext *job, Refusal *ret_refusal);

@@ -6,10 +6,7 @@
 #include <linux/ipv6.h>
 #include <string.h>
 
-#include "common/log.h"
-#include "helper/worker/vlan-guard.h"
 #include "helper/worker/vlan-harden.h"
-#include "helper/kernel/record.h"
 
 const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
                         char ret[static IFNAMSIZ]) {
@@ -40,7 +37,7 @@ bool shared_is_ours(const LinkInfo *link) {
                (link->group == RAWNET_VLAN_GROUP || (has_alias(link) && has_name(link)));
 }
 
-static bool was_taken_over(const LinkInfo *link) {
+bool shared_was_taken_over(const LinkInfo *link) {
         return strcmp(link->kind, "vlan") == 0 && has_alias(link) && !shared_is_ours(link);
 }
 
@@ -133,219 +130,33 @@ static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
                        : link_change(netlink, link->index, &change, ret_refusal);
 }
 
-/* Needed, it keeps its mark, and grows with its parent: its leases need not wait for the next open.
- * One that is down is perhaps being taken over. */
-static int keep(Netlink *netlink, int owner_fd, const LinkInfo *shared, Refusal *ret_refusal) {
+int shared_harden(const JobContext *job, const LinkInfo *parent, LinkInfo *link,
+                  Refusal *ret_refusal) {
+        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
+        int r = mark(job->netlink, link, ret_refusal);
+
+        if (r == 0)
+                r = follow_parent(job->netlink, parent, link);
+        if (r == 0)
+                r = vlan_harden(job->netlink, job->owner_fd, link->index, ret_refusal);
+        if (r == 0 && !(link->flags & IFF_UP))
+                r = link_change(job->netlink, link->index, &up, ret_refusal);
+        return r;
+}
+
+int shared_keep(const JobContext *job, const LinkInfo *shared, Refusal *ret_refusal) {
         LinkInfo parent, link = *shared;
         Refusal refusal = {};
         int r;
 
-        r = mark(netlink, shared, ret_refusal);
+        r = mark(job->netlink, shared, ret_refusal);
         if (r != 0 || shared->lower == 0 || !(shared->flags & IFF_UP))
                 return r;
-        r = link_get_index(netlink, shared->lower, &parent, &refusal);
+        r = link_get_index(job->netlink, shared->lower, &parent, &refusal);
         if (r == 0 && link.mtu < parent.mtu)
-                return shared_harden(netlink, owner_fd, &parent, &link, ret_refusal);
+                return shared_harden(job, &parent, &link, ret_refusal);
         if (r <= 0 || link_is_missing(r, &refusal))
                 return MIN_OF(r, 0);
         *ret_refusal = refusal;
-        return r;
-}
-
-int shared_harden(Netlink *netlink, int owner_fd, const LinkInfo *parent, LinkInfo *link,
-                  Refusal *ret_refusal) {
-        const LinkChange up = {.link = link->name, .flags_on = IFF_UP};
-        int r = mark(netlink, link, ret_refusal);
-
-        if (r == 0)
-                r = follow_parent(netlink, parent, link);
-        if (r == 0)
-                r = host_harden(netlink, owner_fd, link->name, link->index, ret_refusal);
-        if (r == 0 && !(link->flags & IFF_UP))
-                r = link_change(netlink, link->index, &up, ret_refusal);
-        return r;
-}
-
-typedef struct Shared {
-        LinkInfo link;
-        bool stays;      /* a host leg is on it, or what an administrator put there */
-        bool taken_over; /* it is not ours any more */
-} Shared;
-
-/* All of them: what is not looked at would lose the host's guard with the last that is. */
-typedef struct Sweep {
-        Shared *shared;
-        size_t n, n_allocated;
-} Sweep;
-
-static void sweep_done(Sweep *sweep) {
-        free(sweep->shared);
-}
-
-static int collect_shared(const LinkInfo *info, void *data) {
-        const bool taken_over = was_taken_over(info);
-        Sweep *sweep = data;
-
-        if (!taken_over && !shared_is_ours(info))
-                return 0;
-        if (sweep->n == sweep->n_allocated) {
-                size_t n = sweep->n_allocated ? sweep->n_allocated * 2 : 16;
-                Shared *shared = reallocarray(sweep->shared, n, sizeof(*shared));
-
-                if (!shared)
-                        return -ENOMEM;
-                sweep->shared = shared;
-                sweep->n_allocated = n;
-        }
-        sweep->shared[sweep->n++] = (Shared){*info, .taken_over = taken_over};
-        return 0;
-}
-
-static int note_stood_on(const LinkInfo *info, void *data) {
-        Sweep *sweep = data;
-
-        for (size_t i = 0; i < sweep->n; i++) {
-                if (info->lower == sweep->shared[i].link.index)
-                        sweep->shared[i].stays = true;
-        }
-        return 0;
-}
-
-/* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface
- * ends every lease on it. 1, 0, or -errno. */
-static int is_used_by(Netlink *netlink, const IpcLease *lease, const LinkInfo *shared) {
-        char name[IFNAMSIZ];
-        Refusal refusal = {};
-        LinkInfo uplink;
-        uint32_t lower;
-        int r;
-
-        r = link_get(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
-                     &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
-                return 0;
-        if (r == 0)
-                r = link_lower_here(netlink, &uplink, &lower, &refusal);
-        if (r != 0)
-                return r > 0 ? -refusal.kernel_errno : r;
-        return lower == shared->index;
-}
-
-/* 1, 0, or -errno. */
-static int is_in_use(Netlink *netlink, const Registry *registry, const LinkInfo *shared) {
-        for (size_t i = 0; i < registry->n_entries; i++) {
-                const IpcLease *lease = &registry->entries[i].lease;
-                int r = 0;
-
-                /* What a later version's lease needs is not known. */
-                if (lease->later)
-                        return 1;
-                if (lease->vlan == shared->vlan)
-                        r = is_used_by(netlink, lease, shared);
-
-                if (r != 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* 1, 0, or -errno. */
-static int is_needed(Netlink *netlink, const Registry *registry, const Shared *shared) {
-        /* A lease that no scan found may need it. */
-        if (shared->stays || !registry->whole)
-                return 1;
-        return is_in_use(netlink, registry, &shared->link);
-}
-
-/* The alias last: if this process dies before, the next sweep begins again. The leases on it live
- * on. As sweep_one(). */
-static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
-        const LinkChange unmark = {.link = link->name, .alias = ""};
-        Refusal refusal = {};
-        int r;
-
-        r = host_open(netlink, link->name, link->index, &refusal);
-        if (r == 0)
-                r = link_change(netlink, link->index, &unmark, &refusal);
-        if (link_is_missing(r, &refusal))
-                return 1;
-        if (r > 0)
-                *ret_refusal = refusal;
-        if (r != 0)
-                return r;
-        log_notice(
-                "interface %s, which was made for VLAN %u of rawnet's leases, is the host's own now",
-                link->name, link->vlan);
-        return 1;
-}
-
-/* 1: it is gone, or no longer ours; 0: it stays; an error: it stays, too. */
-static int sweep_one(Netlink *netlink, int owner_fd, const Registry *registry,
-                     const uint64_t *opening, const Shared *shared, Refusal *ret_refusal) {
-        const uint16_t vlan = shared->link.vlan;
-        Refusal refusal = {};
-        int r;
-
-        /* The open may harden it, and put its uplink on it, at any moment. */
-        if (opening[vlan / 64] >> vlan % 64 & 1)
-                return 0;
-        if (shared->taken_over)
-                return hand_over(netlink, &shared->link, ret_refusal);
-        r = is_needed(netlink, registry, shared);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return keep(netlink, owner_fd, &shared->link, ret_refusal);
-        r = link_delete(netlink, LINK_HERE, &shared->link, &refusal);
-        if (r == 0 || link_is_missing(r, &refusal))
-                return 1;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
-}
-
-static bool is_opening(const uint64_t *opening) {
-        for (size_t i = 0; i < (VLAN_ID_MAX + 64) / 64; i++)
-                if (opening[i] != 0)
-                        return true;
-        return false;
-}
-
-int shared_sweep(Netlink *netlink, int owner_fd, const Registry *registry, const uint64_t *opening,
-                 bool *ret_left, Refusal *ret_refusal) {
-        _cleanup_(sweep_done) Sweep sweep = {};
-        size_t left;
-        int r;
-
-        r = link_dump(netlink, "vlan", collect_shared, &sweep, ret_refusal);
-        if (r == 0 && sweep.n > 0)
-                r = link_dump(netlink, "macvlan", note_stood_on, &sweep, ret_refusal);
-        if (r != 0)
-                return r;
-        left = sweep.n;
-        for (size_t i = 0; i < sweep.n; i++) {
-                int one = sweep_one(netlink, owner_fd, registry, opening, &sweep.shared[i],
-                                    ret_refusal);
-
-                if (one == 1)
-                        left--;
-                else if (r == 0)
-                        r = one;
-        }
-        /* The last helper's own table ended with that helper. */
-        if (left > 0) {
-                Refusal refusal = {};
-                int guarded = vlan_guard_install(owner_fd, &refusal);
-
-                if (r == 0 && guarded > 0)
-                        *ret_refusal = refusal;
-                r = r != 0 ? r : guarded;
-        }
-        /* An open that came after the list may need the host's guard for an interface of its own.
-         */
-        if (r == 0 && left == 0 && sweep.n > 0 && !is_opening(opening))
-                r = vlan_guard_remove(owner_fd, ret_refusal);
-        if (r == 0)
-                *ret_left = left > 0 || is_opening(opening);
         return r;
 }

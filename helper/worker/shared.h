@@ -21,13 +21,16 @@
 
 #include "common/network-file.h"
 #include "helper/kernel/link.h"
-#include "helper/registry.h"
+#include "helper/worker/context.h"
 
 const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
                         char ret[static IFNAMSIZ]);
 
 /* Is that link, of this namespace, one that rawnet made and that nobody has taken over? */
 bool shared_is_ours(const LinkInfo *link);
+
+/* Is it one that an administrator has taken over, and whose hardening is still to be undone? */
+bool shared_was_taken_over(const LinkInfo *link);
 
 /* Is link, which answers to the name, the shared interface of this VLAN of this parent? 0, or
  * RAWNET_NETWORK_BUSY with what it is instead. */
@@ -39,16 +42,12 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
                 Refusal *ret_refusal);
 
 /* Marks it, closes it to the host, gives it its parent's MTU (link->mtu is what it has then) and
- * brings it up. Only if shared_is_ours(). */
-int shared_harden(Netlink *netlink, int owner_fd, const LinkInfo *parent, LinkInfo *link,
+ * brings it up. Only if shared_is_ours(). 0, what vlan_harden() returns, or another refusal of the
+ * kernel. */
+int shared_harden(const JobContext *job, const LinkInfo *parent, LinkInfo *link,
                   Refusal *ret_refusal);
 
-/* Undoes the hardening of those that an administrator has taken over. Raises the MTU of those that
- * are needed to their parent's. Deletes those of ours that no lease and no other interface of the
- * host is on, and the host's guard (vlan-guard.h) with the last; where one is left, the guard is put
- * back. An interface of which that cannot be found out stays; the first such error is returned. All
- * stay while the registry may lack a lease. opening: bit VID of word VID / 64 is set for the VLANs of
- * opens that are in progress, whose interfaces stay; no open may begin meanwhile. *ret_left: there is
- * one, or an open may be making one; untouched on failure. */
-int shared_sweep(Netlink *netlink, int owner_fd, const Registry *registry, const uint64_t *opening,
-                 bool *ret_left, Refusal *ret_refusal);
+/* The same for a sweep: marks one that is needed, and lets it grow with its parent, so that its
+ * leases need not wait for the next open. One that is down is left down, since an administrator may
+ * be taking it over. */
+int shared_keep(const JobContext *job, const LinkInfo *shared, Refusal *ret_refusal);

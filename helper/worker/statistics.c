@@ -37,8 +37,8 @@ _Static_assert((int)DROP_REASONS == (int)GUARD_REASONS &&
 
 /* What the guard dropped. A lease that an earlier version opened has another guard, and no counters
  * here. */
-static int read_drops(const LeaseContext *context, uint32_t id, IpcStatistics *ret) {
-        return context->guard.missing[0] ? 0 : guard_program_drops(&context->guard, id, ret->drops);
+static int read_drops(const JobContext *job, uint32_t id, IpcStatistics *ret) {
+        return job->guard.missing[0] ? 0 : guard_program_drops(&job->guard, id, ret->drops);
 }
 
 /* The frames from the wire that the veth in front of the port has dropped, because they were longer
@@ -47,31 +47,22 @@ static int read_drops(const LeaseContext *context, uint32_t id, IpcStatistics *r
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
-        Refusal refusal = {};
         LinkInfo inner;
         int r;
 
-        r = link_get(netlink, (int32_t)lease->id, name, &inner, &refusal);
-        if (link_is_missing_in_lease(r, &refusal))
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
+        r = link_find(netlink, (int32_t)lease->id, name, &inner, ret_refusal);
         if (r == 0)
                 s->rx_dropped += inner.statistics.tx_dropped;
         return r;
 }
 
-int lease_statistics(const LeaseContext *context, uint32_t id, IpcStatistics *ret,
-                     Refusal *ret_refusal) {
-        _cleanup_netlink_ Netlink netlink = {};
+int lease_statistics(const JobContext *job, uint32_t id, IpcStatistics *ret, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         IpcLease lease;
         LinkInfo port;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_ROUTE);
-        if (r == 0)
-                r = lease_find(&netlink, id, &lease, ret_refusal);
+        r = lease_find(job->netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
         /* What a packet port's holder sends leaves by the uplink without having been counted at the
@@ -80,16 +71,16 @@ int lease_statistics(const LeaseContext *context, uint32_t id, IpcStatistics *re
                 record_port_name(id, name);
         else
                 record_uplink_name(&lease, name);
-        r = link_get(&netlink, (int32_t)id, name, &port, ret_refusal);
+        r = link_get(job->netlink, (int32_t)id, name, &port, ret_refusal);
         if (r != 0)
                 return r;
         if (lease.kind == KIND_TAP)
                 turn_round(&port.statistics);
-        r = add_too_long(&netlink, &lease, &port.statistics, ret_refusal);
+        r = add_too_long(job->netlink, &lease, &port.statistics, ret_refusal);
         if (r != 0)
                 return r;
         *ret = (IpcStatistics){};
-        r = read_drops(context, id, ret);
+        r = read_drops(job, id, ret);
         if (r < 0)
                 return r;
         memcpy(ret->link, &port.statistics, MIN_OF(sizeof(port.statistics), sizeof(ret->link)));

@@ -18,5 +18,4 @@ typedef enum TrialResult {
 
 /* checksum_trick: as the port is made on a kernel that has it. Sets *ret; with TRIAL_REFUSED and
  * TRIAL_FAILS *ret_refusal says why. 0 or -errno. */
-int trial_run(const LeaseContext *context, bool checksum_trick, TrialResult *ret,
-              Refusal *ret_refusal);
+int trial_run(const JobContext *job, bool checksum_trick, TrialResult *ret, Refusal *ret_refusal);

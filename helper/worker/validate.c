@@ -7,23 +7,8 @@
 
 #include "common/clock.h"
 #include "common/terms.h"
+#include "common/text.h"
 #include "helper/worker/probe.h"
-
-/* rawnetd says what polkit was asked about; the file may have been edited since. */
-static int read_network(const IpcOpen *request, Network *ret, Refusal *ret_refusal) {
-        IpcOpen terms = *request;
-        int r;
-
-        r = terms_open(network_file_load_wait, &terms, ret, ret_refusal);
-        if (r != 0)
-                return r;
-        if (memcmp(&terms, request, sizeof(terms)) == 0)
-                return 0;
-        return refuse(
-                ret_refusal, RAWNET_ACCESS_DENIED,
-                "network %s: %s was changed while the request was being authorized; try again",
-                request->network, ret->path);
-}
 
 static bool has_prefix(const MacPrefixes *prefixes, const MacPrefix *prefix) {
         for (size_t i = 0; i < prefixes->n; i++)
@@ -102,11 +87,12 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
                 request->network, mac_format(&request->mac, mac));
 }
 
-static int check_kernel(const LeaseContext *context, const IpcOpen *request, Refusal *ret_refusal) {
-        if (context->guard.missing[0])
+static int check_kernel(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+                        Refusal *ret_refusal) {
+        if (job->guard.missing[0])
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "network %s: %s", request->network,
-                              context->guard.missing);
-        if (context->features & PROBE_GUARD_FAILS)
+                              job->guard.missing);
+        if (open->features & PROBE_GUARD_FAILS)
                 return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
                               "network %s: the guard of ports did not work on this kernel when "
                               "rawnet-helper tried it; the journal has the reason (journalctl -u "
@@ -114,7 +100,7 @@ static int check_kernel(const LeaseContext *context, const IpcOpen *request, Ref
                               request->network);
         /* What was missing at the start a module may have brought since: a device is looked at once
          * more, and what the guard needs and the kernel lacks the child will say (guard.c). */
-        if (request->vhost && !(context->features & IPC_FEATURE_VHOST_NET) &&
+        if (request->vhost && !(open->features & IPC_FEATURE_VHOST_NET) &&
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,
@@ -124,43 +110,42 @@ static int check_kernel(const LeaseContext *context, const IpcOpen *request, Ref
         return 0;
 }
 
-static GuardShape shape_of(const LeaseContext *context, const IpcOpen *request) {
+static GuardShape shape_of(const OpenContext *open, const IpcOpen *request) {
         if (request->kind == KIND_PACKET)
                 return GUARD_PACKET;
-        return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+        return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
 }
 
-int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan *ret,
-                  Refusal *ret_refusal) {
+int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+                  LeasePlan *ret, Refusal *ret_refusal) {
         LeasePlan plan = {
                 .mac_mode = (IpcMacMode)request->mac_mode,
                 .queues = request->queues,
                 .vhost = request->vhost,
-                .checksum_trick = context->features & IPC_FEATURE_CHECKSUM_TRICK,
+                .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
                 /* A packet socket's filter is locked. */
                 .limits_filters =
-                        request->kind == KIND_TAP && context->features & IPC_FEATURE_FILTER_LIMIT,
-                .privilege = context->privilege,
+                        request->kind == KIND_TAP && open->features & IPC_FEATURE_FILTER_LIMIT,
                 .deadline = clock_usec(CLOCK_MONOTONIC) + PLAN_PATIENCE_USEC,
         };
         LeaseKind kind = (LeaseKind)request->kind;
         int r;
 
-        r = read_network(request, &plan.network, ret_refusal);
+        r = terms_confirm_open(request, &plan.network, ret_refusal);
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
-                r = check_kernel(context, request, ret_refusal);
+                r = check_kernel(job, open, request, ret_refusal);
         if (r != 0)
                 return r;
-        if (context->n_leases >= plan.network.max_leases)
-                return refuse(
-                        ret_refusal, RAWNET_QUOTA_EXCEEDED,
-                        "network %s has %zu of at most %u leases; close one of them (rawnetctl "
-                        "list), or ask an administrator to raise MaxLeases= in %s",
-                        request->network, context->n_leases, plan.network.max_leases,
-                        plan.network.path);
-        plan.shape = shape_of(context, request);
+        if (open->n_leases >= plan.network.max_leases)
+                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                              "network %s has %zu of at most %u %s; close one of them (rawnetctl "
+                              "list), or ask an administrator to raise MaxLeases= in %s",
+                              request->network, open->n_leases, plan.network.max_leases,
+                              text_plural(plan.network.max_leases, "lease", "leases"),
+                              plan.network.path);
+        plan.shape = shape_of(open, request);
         plan.lease = (IpcLease){.uid = request->uid,
                                 .kind = kind,
                                 .vlan = request->vlan,

@@ -10,5 +10,5 @@
 
 /* Fills in the plan but for what only the kernel knows (id, lower, mtu). Returns 0, a refusal, or
  * -errno. */
-int validate_open(const LeaseContext *context, const IpcOpen *request, LeasePlan *ret,
-                  Refusal *ret_refusal);
+int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
+                  LeasePlan *ret, Refusal *ret_refusal);

@@ -20,13 +20,13 @@
 #include "common/refusal.h"
 #include "helper/kernel/netlink.h"
 
-/* rtnl: NETLINK_ROUTE in the host's namespace. owner_fd: vlan_guard_install(). Returns 0;
+/* The interface with this index, in the host's namespace. owner_fd: vlan_guard_install(). Returns 0;
  * RAWNET_NOT_SUPPORTED; RAWNET_KERNEL_REFUSED; or -errno. After a failure the interface must not be
  * brought up. */
-int host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
-                Refusal *ret_refusal);
+int vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal);
 
 /* Takes all of that away again: the interface becomes as open as a new one of this host is
  * (/proc/sys/net/.../conf/default). For one that an administrator has taken over; it is no longer
- * in rawnet's group, so the nftables drop does not concern it. As above. */
-int host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);
+ * in rawnet's group, so the nftables drop does not concern it. Returns 0; RAWNET_KERNEL_REFUSED; or
+ * -errno. */
+int vlan_harden_undo(Netlink *netlink, uint32_t index, Refusal *ret_refusal);

@@ -6,11 +6,11 @@ import os
 
 import bus
 import lab
-import legs
+import host_interface
 import tap
 
 SECONDS = 20
-TEXT = f"[Network]\nParent=wire0\nVLAN=none\nHostInterface={legs.LEG}\n"
+TEXT = f"[Network]\nParent=wire0\nVLAN=none\nHostInterface={host_interface.INTERFACE}\n"
 REWRITES = 90
 
 
@@ -34,25 +34,25 @@ def rewrite(path, how):
 
 @tap.limit(150)
 def test_a_rewritten_file_keeps_its_host_interface():
-    with lab.network("legged", TEXT) as path, bus.connect("member") as connection:
-        legs.rawnetctl("host", "up", "legged")
-        index = legs.leg()["ifindex"]
-        lab.ip("addr", "add", "10.77.0.99/24", "dev", legs.LEG)
+    with lab.network("hosted", TEXT) as path, bus.connect("member") as connection:
+        host_interface.rawnetctl("host", "up", "hosted")
+        index = host_interface.current()["ifindex"]
+        lab.ip("addr", "add", "10.77.0.99/24", "dev", host_interface.INTERFACE)
         for number in range(REWRITES):
             rewrite(path, ("in place", "removed first", "renamed first")[number % 3])
             sweep(connection)
-        assert legs.leg() and legs.leg()["ifindex"] == index, "the host interface was deleted"
-        assert "10.77.0.99" in legs.addresses()
-        legs.rawnetctl("host", "down", "legged")
+        assert host_interface.current() and host_interface.current()["ifindex"] == index, "the host interface was deleted"
+        assert "10.77.0.99" in host_interface.addresses()
+        host_interface.rawnetctl("host", "down", "hosted")
 
 
 def test_a_file_that_is_away_for_a_moment_keeps_its_host_interface():
     """An editor moves the old file away before it writes the new one: shorter than a second, here with sweeps meanwhile."""
     proofs = 0
-    with lab.network("legged", TEXT) as path, bus.connect("member") as connection:
+    with lab.network("hosted", TEXT) as path, bus.connect("member") as connection:
         for _ in range(20):
-            legs.rawnetctl("host", "up", "legged")
-            index = legs.leg()["ifindex"]
+            host_interface.rawnetctl("host", "up", "hosted")
+            index = host_interface.current()["ifindex"]
             started = lab.time.monotonic()
             os.rename(path, f"{path}~")
             sweep(connection)
@@ -60,18 +60,18 @@ def test_a_file_that_is_away_for_a_moment_keeps_its_host_interface():
             if lab.time.monotonic() - started > 0.9:
                 continue  # this machine was busy: the file was away for good
             sweep(connection)
-            assert legs.leg() and legs.leg()["ifindex"] == index, "the host interface was deleted"
+            assert host_interface.current() and host_interface.current()["ifindex"] == index, "the host interface was deleted"
             proofs += 1
-        legs.rawnetctl("host", "down", "legged")
+        host_interface.rawnetctl("host", "down", "hosted")
     assert proofs, "this machine is too busy for a file to be away for less than a second"
 
 
 @tap.limit(90)
 def test_waiting_opens_do_not_hold_the_sweep_up():
     """Opens for an address in use wait for it for two seconds each. A network's host interface goes with its file all the same."""
-    with lab.network("legged", TEXT) as path, bus.connect("member") as connection, \
+    with lab.network("hosted", TEXT) as path, bus.connect("member") as connection, \
             connection.open_tap("lab", mac="52:54:00:5e:00:02") as taken:  # fmt: skip
-        legs.rawnetctl("host", "up", "legged")
+        host_interface.rawnetctl("host", "up", "hosted")
 
         def ask():
             return connection.send_open("tap", "lab", mac=taken.info["mac"])
@@ -80,7 +80,7 @@ def test_waiting_opens_do_not_hold_the_sweep_up():
         os.rename(path, f"{path}.off")
         started = lab.time.monotonic()
         refused = 0
-        while legs.leg():
+        while host_interface.current():
             assert lab.time.monotonic() - started < tap.patience(SECONDS), f"still there after {refused} opens that waited"
             # Before the answer to one is taken the next is sent: at every moment some of them are waiting.
             waiting.append(ask())

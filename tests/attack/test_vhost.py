@@ -114,7 +114,7 @@ def test_a_pipe_is_no_event():
         with vhost.back_end() as back, front_end(back) as front:
             front.give(request, ends[1])
             assert back.process.wait(tap.patience(10)) == 3
-            assert "of ring 1 is no eventfd" in back.end()[1]
+            assert "of ring 1 is not an eventfd" in back.end()[1]
         for fd in ends:
             os.close(fd)
 

@@ -9,7 +9,7 @@ import bus
 import lab
 import station
 import tap
-from legs import LEG, gone, host_link, leg, namespace, network, rawnetctl
+from host_interface import INTERFACE, gone, host_link, current, namespace, network, rawnetctl
 
 VLAN = 150
 KINDS = ("tap", "packet")
@@ -55,32 +55,32 @@ def test_a_name_is_no_vlan():
             refused("named", "network named", f"ip link delete {name}", f"VLAN {VLAN} of wire0")
             assert state(name) == before, (before, state(name))
             # Nor does a sweep take it for one that nothing is on.
-            with network() as legged:
-                rawnetctl("host", "up", legged)
+            with network() as hosted:
+                rawnetctl("host", "up", hosted)
             gone()
             assert name in lab.links()
 
 
 def test_an_index_is_not_the_parent():
-    """By name, alias and index it is the network's leg, but the index is another namespace's."""
+    """By name, alias and index it is the network's host interface, but the index is another namespace's."""
     index = str(lab.links()["wire0"]["ifindex"])
     with network() as name, namespace("elsewhere") as there:
         station.command("ip", "-n", there, "link", "add", "index", index, "name", "x0", "type", "veth", "peer", "index", "90", "name", "x1")
-        station.command("ip", "-n", there, "link", "add", "link", "x0", "name", LEG, "type", "macvlan", "mode", "bridge")
-        station.command("ip", "-n", there, "link", "set", LEG, "netns", "1")
-        station.command("ip", "link", "set", LEG, "alias", f"rawnet: host leg of {name}")
-        assert leg()["link_index"] == int(index) and "link_netnsid" in leg(), leg()
+        station.command("ip", "-n", there, "link", "add", "link", "x0", "name", INTERFACE, "type", "macvlan", "mode", "bridge")
+        station.command("ip", "-n", there, "link", "set", INTERFACE, "netns", "1")
+        station.command("ip", "link", "set", INTERFACE, "alias", f"rawnet: host leg of {name}")
+        assert current()["link_index"] == int(index) and "link_netnsid" in current(), current()
         with bus.connect("outsider") as connection:
             lab.wait_for(lambda: name in connection.networks(), 10, "the network's object")  # pylint: disable=cell-var-from-loop
         shown = json.loads(rawnetctl("check", "--json", name, user="outsider"))["networks"][0]
-        assert shown["host-leg"] == "misplaced", shown
+        assert shown["host-interface-state"] == "misplaced", shown
         text = rawnetctl("host", "up", name, status=1)
         assert f"rawnetctl host down {name}" in text, text
-        assert "UP" not in (leg() or {"flags": ()})["flags"]
+        assert "UP" not in (current() or {"flags": ()})["flags"]
         rawnetctl("host", "down", name)
         gone()
         rawnetctl("host", "up", name)
-        assert leg()["link"] == "wire0", leg()
+        assert current()["link"] == "wire0", current()
 
 
 if __name__ == "__main__":

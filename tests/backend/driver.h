@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The guest's side for tests: memory, and rings in it that a test fills as it likes. A pair of
- * datagram sockets stands for the wire.
+ * The guest's side for tests: memory, and rings in it that a test fills. A pair of datagram sockets
+ * is the wire.
  */
 
 #include <assert.h>
@@ -19,7 +19,7 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
-/* Two regions that meet in the guest's address space, and not here. */
+/* Two regions that are adjacent in the guest's address space, but not in this process. */
 #define DRIVER_REGION UINT64_C(0x40000)
 #define DRIVER_GUEST UINT64_C(0x100000)
 #define DRIVER_USER UINT64_C(0x7f0000000000)
@@ -35,7 +35,7 @@ typedef struct Driver {
 } Driver;
 
 static inline void driver_init(Driver *d, uint64_t features) {
-        static PortIo *io; /* megabytes that a fuzzer would ask for each time */
+        static PortIo *io; /* megabytes: a fuzzer allocates them once */
         int ends[2], r;
 
         memset(d, 0, sizeof(*d));
@@ -72,24 +72,24 @@ static inline void driver_done(Driver *d) {
         free(d->memory[1]);
 }
 
-/* Starts ring `number` with size entries and returns what the call says. */
+/* Starts ring `number` with size entries. Returns device_set_kick()'s result. */
 static inline int driver_start(Driver *d, uint32_t number, uint32_t size, Refusal *refusal) {
         Ring *ring = device_ring(&d->device, number);
 
         ring->size = size;
-        ring->user_descriptors = DRIVER_USER + number * DRIVER_RING_ROOM;
-        ring->user_available = ring->user_descriptors + 0x2000;
-        ring->user_used = ring->user_descriptors + 0x4000;
+        ring->user_desc = DRIVER_USER + number * DRIVER_RING_ROOM;
+        ring->user_avail = ring->user_desc + 0x2000;
+        ring->user_used = ring->user_desc + 0x4000;
         ring->has_addresses = true;
         ring->enabled = true;
         return device_set_kick(&d->device, number, -1, refusal);
 }
 
-static inline struct vring_desc *driver_descriptors(Driver *d, uint32_t number) {
+static inline struct vring_desc *driver_desc(Driver *d, uint32_t number) {
         return (struct vring_desc *)(void *)(d->memory[0] + number * DRIVER_RING_ROOM);
 }
 
-static inline struct vring_avail *driver_available(Driver *d, uint32_t number) {
+static inline struct vring_avail *driver_avail(Driver *d, uint32_t number) {
         return (struct vring_avail *)(void *)(d->memory[0] + number * DRIVER_RING_ROOM + 0x2000);
 }
 
@@ -99,7 +99,7 @@ static inline struct vring_used *driver_used(Driver *d, uint32_t number) {
 
 static inline void driver_describe(Driver *d, uint32_t number, uint16_t i, uint64_t address,
                                    uint32_t length, uint16_t flags, uint16_t next) {
-        driver_descriptors(d, number)[i] = (struct vring_desc){
+        driver_desc(d, number)[i] = (struct vring_desc){
                 .addr = htole64(address),
                 .len = htole32(length),
                 .flags = htole16(flags),
@@ -108,15 +108,15 @@ static inline void driver_describe(Driver *d, uint32_t number, uint16_t i, uint6
 }
 
 /* Makes the chain that begins at head available. */
-static inline void driver_offer(Driver *d, uint32_t number, uint16_t head) {
-        struct vring_avail *available = driver_available(d, number);
+static inline void driver_add_avail(Driver *d, uint32_t number, uint16_t head) {
+        struct vring_avail *avail = driver_avail(d, number);
         uint32_t size = device_ring(&d->device, number)->size;
 
-        available->ring[d->offered[number] % size] = htole16(head);
-        available->idx = htole16(++d->offered[number]);
+        avail->ring[d->offered[number] % size] = htole16(head);
+        avail->idx = htole16(++d->offered[number]);
 }
 
-/* Where a guest address is here; does not cross regions. */
+/* The pointer for a guest address. It is valid up to the end of the region. */
 static inline uint8_t *driver_at(Driver *d, uint64_t address) {
         uint64_t offset = address - DRIVER_GUEST;
 

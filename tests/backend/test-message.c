@@ -194,10 +194,11 @@ static void test_bad_messages(void **state) {
                 {VHOST_USER_SET_VRING_NUM, 8, &far, "no ring 2"},
                 {VHOST_USER_SET_VRING_NUM, 8, &odd, "power of two"},
                 {VHOST_USER_SET_VRING_ENABLE, 8, &twice, "0 or 1"},
-                {VHOST_USER_SET_VRING_KICK, 8, &kick, "0 descriptors came"},
-                {VHOST_USER_SET_VRING_CALL, 8, &strange, "0 descriptors came"},
+                {VHOST_USER_SET_VRING_KICK, 8, &kick, "0 descriptors came, and one was expected"},
+                {VHOST_USER_SET_VRING_CALL, 8, &strange,
+                 "0 descriptors came, and one was expected"},
                 {VHOST_USER_SET_VRING_ERR, 8, &ring9, "no ring 9"},
-                {VHOST_USER_SET_VRING_BASE, 8, &index, "available index of 65536"},
+                {VHOST_USER_SET_VRING_BASE, 8, &index, "avail index of 65536"},
                 {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){1}, "came with 0 descriptors"},
                 {VHOST_USER_SET_MEM_TABLE, 8, &(uint64_t){UINT32_MAX}, "came with 0 descriptors"},
         };
@@ -299,14 +300,15 @@ static void test_wrong_descriptors(void **state) {
                 unsigned n_fds;
                 const char *words;
         } cases[] = {
-                {VHOST_USER_GET_FEATURES, 0, NULL, 1, "GET_FEATURES with 1 descriptors"},
-                {VHOST_USER_SET_VRING_NUM, 8, &ring, 1, "with 1 descriptors"},
-                {VHOST_USER_SET_VRING_CALL, 8, &none, 1, "1 descriptors came where 0"},
+                {VHOST_USER_GET_FEATURES, 0, NULL, 1, "GET_FEATURES with 1 descriptor"},
+                {VHOST_USER_SET_VRING_NUM, 8, &ring, 1, "with 1 descriptor"},
+                {VHOST_USER_SET_VRING_CALL, 8, &none, 1,
+                 "1 descriptor came, and none was expected"},
                 {VHOST_USER_SET_VRING_KICK, 8, &one, 2, "with 2 descriptors"},
                 {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 2,
-                 "1 regions came with 2 descriptors"},
+                 "1 region came with 2 descriptors"},
                 {VHOST_USER_SET_MEM_TABLE, sizeof(table), &table, 0,
-                 "1 regions came with 0 descriptors"},
+                 "1 region came with 0 descriptors"},
                 {VHOST_USER_ADD_MEM_REG, 40, &table, 0, "with 0 descriptors"},
                 {VHOST_USER_ADD_MEM_REG, 40, &table, 2, "with 2 descriptors"},
                 {VHOST_USER_REM_MEM_REG, 40, &table, 2, "with 2 descriptors"},
@@ -376,7 +378,8 @@ static void test_other_files(_unused_ void **state) {
                         assert_int_equal(set_up(&fresh), 0);
                         assert_refused(say_with(fresh, requests[i % 3], 0, &ring, 8, &fds[i / 3], 1,
                                                 &refusal),
-                                       RAWNET_INVALID_ARGS, &refusal, "of ring 1 is no eventfd");
+                                       RAWNET_INVALID_ARGS, &refusal,
+                                       "of ring 1 is not an eventfd");
                         assert_int_equal(tear_down(&fresh), 0);
                 }
                 for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -493,11 +496,11 @@ static void test_bad_memory(void **state) {
         assert_refused(memory_add(&memory,
                                   &(MemorySlot){.guest = 0x1fff, .user = 0x9000, .size = 0x1000},
                                   fd, &refusal),
-                       RAWNET_INVALID_ARGS, &refusal, "lies over");
+                       RAWNET_INVALID_ARGS, &refusal, "overlaps");
         assert_refused(memory_add(&memory,
                                   &(MemorySlot){.guest = 0x9000, .user = 0xfff, .size = 0x1000}, fd,
                                   &refusal),
-                       RAWNET_INVALID_ARGS, &refusal, "lies over");
+                       RAWNET_INVALID_ARGS, &refusal, "overlaps");
         memory_clear(&memory);
         close(fd);
         close(no_memory);
@@ -511,8 +514,7 @@ static void running(Peer *p, int memory) {
                 MemorySlot slot;
         } table = {.count = 1, .slot = slot};
         VhostUserVring size = {.index = 1, .number = 16}, base = {.index = 1, .number = 7};
-        VhostUserAddress address = {
-                .index = 1, .descriptors = 0x10000, .available = 0x11000, .used = 0x12000};
+        VhostUserAddress address = {.index = 1, .desc = 0x10000, .avail = 0x11000, .used = 0x12000};
         int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         const uint16_t used = 7;
         uint64_t one = 1;
@@ -536,7 +538,7 @@ static void running(Peer *p, int memory) {
 static void test_running_ring(void **state) {
         const VhostUserVring size = {.index = 1, .number = 32}, ask_base = {.index = 1};
         const VhostUserAddress moved = {
-                .index = 1, .descriptors = 0x13000, .available = 0x11000, .used = 0x12000};
+                .index = 1, .desc = 0x13000, .avail = 0x11000, .used = 0x12000};
         const MemorySlot shorter = {.guest = 0, .size = 0x2000, .user = 0x10000};
         const struct {
                 uint32_t count, padding;

@@ -40,7 +40,7 @@ static void offer_buffers(Driver *d, unsigned n, uint32_t size) {
         for (uint16_t i = first; i < first + n; i++) {
                 driver_describe(d, RX, i, DRIVER_DATA + i * (uint64_t)size, size,
                                 VRING_DESC_F_WRITE, 0);
-                driver_offer(d, RX, i);
+                driver_add_avail(d, RX, i);
         }
 }
 
@@ -87,7 +87,7 @@ static void test_transmit(_unused_ void **state) {
                         driver_describe(d, TX, i, at, cut[i % 3], VRING_DESC_F_NEXT, 127);
                         driver_describe(d, TX, 127, at + cut[i % 3], 72 - cut[i % 3], 0, 0);
                 }
-                driver_offer(d, TX, i);
+                driver_add_avail(d, TX, i);
                 while (port_transmit(d->io, &d->device, 0, true, &refusal) == PORT_MORE)
                         ;
                 assert_int_equal(recv(d->wire, data, sizeof(data), MSG_DONTWAIT),
@@ -110,7 +110,7 @@ static void test_transmit_blocked(_unused_ void **state) {
         for (uint16_t i = 0; i < 64; i++) {
                 *driver_at(d, DRIVER_DATA + i * 128u + 12) = (uint8_t)i;
                 driver_describe(d, TX, i, DRIVER_DATA + i * 128u, 72, 0, 0);
-                driver_offer(d, TX, i);
+                driver_add_avail(d, TX, i);
         }
         for (unsigned rounds = 0; got < 64; rounds++) {
                 assert_true(rounds < 64);
@@ -131,7 +131,7 @@ static void test_transmit_disabled(_unused_ void **state) {
 
         device_enable(&d->device, TX, false, NULL);
         driver_describe(d, TX, 0, DRIVER_DATA, 72, 0, 0);
-        driver_offer(d, TX, 0);
+        driver_add_avail(d, TX, 0);
         while (port_transmit(d->io, &d->device, 0, true, NULL) == PORT_MORE)
                 ;
         assert_int_equal(le16toh(driver_used(d, TX)->idx), 1);

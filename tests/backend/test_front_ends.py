@@ -344,7 +344,7 @@ def test_what_breaks_the_rules_ends_the_port():
         connection.sendall(struct.pack("=III", 1, 7, 0))
         assert connection.recv(1) == b""
         assert back.process.wait(10) == 3
-        assert back.end()[1] == "rawnet-vhost: a message with flags 0x7 is no request of vhost-user's version 1\n"
+        assert back.end()[1] == "rawnet-vhost: a message with flags 0x7 is not a request of vhost-user version 1\n"
 
 
 def test_the_guests_memory_is_taken_away():

@@ -66,17 +66,23 @@ def far_packets(name):
 
 
 def bridge(name, rules=""):
-    """tap and wire in a bridge, as qemu-bridge-helper has it; rules: nft(8)'s, with {tap} and {wire}."""
-    far = wire(f"w{name}")
-    ip("tuntap", "add", f"t{name}", "mode", "tap", "vnet_hdr")
-    quiet(f"t{name}")
-    ip("link", "add", f"br-{name}", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-    for port in (f"t{name}", f"w{name}0"):
-        ip("link", "set", port, "master", f"br-{name}")
-    quiet(f"br-{name}")
-    if rules:
-        nft(rules.replace("{tap}", f"t{name}").replace("{wire}", f"w{name}0"))
-    return f"tap=t{name},header=10,mac={MAC},{far}"
+    """tap and wire in a bridge, as qemu-bridge-helper has it, in a namespace of its own: rules in a bridge's hooks hold for all bridges of
+    a namespace, and so would cost the plain one, too. rules: nft(8)'s, with {tap} and {wire}."""
+    far, place = wire(f"w{name}"), f"bench-{name}"
+    ip("netns", "add", place)
+    ip("link", "set", f"w{name}0", "netns", place)
+    with lab.in_namespace(place):
+        with contextlib.suppress(FileNotFoundError), open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w", encoding="ascii") as file:
+            file.write("0")  # as where br_netfilter is not loaded: the bridge shall not be slower than it must
+        ip("tuntap", "add", f"t{name}", "mode", "tap", "vnet_hdr")
+        ip("link", "add", f"br-{name}", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        for port in (f"t{name}", f"w{name}0"):
+            ip("link", "set", port, "master", f"br-{name}")
+        for device in (f"t{name}", f"w{name}0", f"br-{name}"):
+            quiet(device)
+        if rules:
+            nft(rules.replace("{tap}", f"t{name}").replace("{wire}", f"w{name}0"))
+    return f"tap=t{name},netns=/run/netns/{place},header=10,mac={MAC},{far}"
 
 
 RULES_IN_BRIDGE = f"""
@@ -117,45 +123,54 @@ def unguarded():
     return f"packet=up0,netns=/run/netns/bench-bare,header=10,mac={MAC},{far}"
 
 
-def leases(stack, connection, far):
-    """(name, spec, fd) of one lease of each sort, all on one parent."""
-    sorts = (
-        ("lease tap strict", "tap", "bench", {}),
-        ("lease packet strict", "packet", "bench", {"vnet_hdr": True}),
-        ("lease packet strict, no header", "packet", "bench", {"vnet_hdr": False}),
-    )
-    for name, kind, network, options in sorts:
+# Name: kind, network and options of an open.
+LEASES = {
+    "lease tap strict": ("tap", "bench", {}),
+    "lease packet strict": ("packet", "bench", {"vnet_hdr": True}),
+    "lease packet strict, no header": ("packet", "bench", {"vnet_hdr": False}),
+}
+NETWORKS = {"bench": {}}
+# Name: what builds it and returns its spec.
+BY_HAND = {
+    "bridge": lambda: bridge("plain"),
+    "bridge, rules": lambda: bridge("rules", RULES_IN_BRIDGE),
+    "bridge, rules on its ports": lambda: bridge("ports", RULES_ON_PORTS),
+    "direct, no guard": unguarded,
+    "socket on the wire": lambda: f"packet=wraw0,header=10,mac={MAC},{wire('wraw')}",
+}
+ORDER = [name for name in BY_HAND if name.startswith("bridge")] + [*LEASES, "direct, no guard", "socket on the wire"]
+
+
+def leases(stack, connection, far, names, missing):
+    """(name, spec, fd) of one lease of each sort, all on one parent; of one that is refused, its reason in missing."""
+    for name in names:
+        kind, network, options = LEASES[name]
         try:
             lease = connection.open(kind, network, **options)
         except bus.BusError as error:
             print(f"not shown: {name}: {error.text}", file=sys.stderr)
+            missing[name] = error.text
             continue
         stack.enter_context(lease)
         header = 10 if lease.info["vnet-hdr"] else 0
         yield name, f"fd={lease.fd},header={header},mac={lease.info['mac']},{far}", lease.fd
 
 
-def paths(stack):
-    """{name: spec} in the order in which they are shown, and the descriptors that `datapath` inherits."""
-    with contextlib.suppress(FileNotFoundError), open(
-        "/proc/sys/net/bridge/bridge-nf-call-iptables", "w", encoding="ascii"
-    ) as file:
-        file.write("0")  # as where br_netfilter is not loaded: the bridge shall not be slower than it must
-    specs = {
-        "bridge": bridge("plain"),
-        "bridge, rules": bridge("rules", RULES_IN_BRIDGE),
-        "bridge, rules on its ports": bridge("ports", RULES_ON_PORTS),
-    }
-    far = wire("wlease")
-    stack.enter_context(lab.network("bench", Parent="wlease0", Kinds="tap packet"))
+def paths(stack, names=tuple(ORDER), missing=None):
+    """{name: spec} of those of ORDER that are named, and the descriptors that `datapath` inherits. missing gets the reason of each lease
+    that is refused."""
+    specs = {name: make() for name, make in BY_HAND.items() if name in names}
     fds = []
-    connection = stack.enter_context(bus.connect())
-    for name, spec, fd in leases(stack, connection, far):
-        specs[name] = spec
-        fds.append(fd)
-    specs["direct, no guard"] = unguarded()
-    specs["socket on the wire"] = f"packet=wraw0,header=10,mac={MAC},{wire('wraw')}"
-    return specs, fds
+    wanted = [name for name in LEASES if name in names]
+    if wanted:
+        far = wire("wlease")
+        for network in dict.fromkeys(LEASES[name][1] for name in wanted):
+            stack.enter_context(lab.network(network, Parent="wlease0", Kinds="tap packet", **NETWORKS[network]))
+        connection = stack.enter_context(bus.connect())
+        for name, spec, fd in leases(stack, connection, far, wanted, {} if missing is None else missing):
+            specs[name] = spec
+            fds.append(fd)
+    return {name: specs[name] for name in ORDER if name in specs}, fds
 
 
 def ratio(figures, of, against, key):

@@ -38,12 +38,12 @@ def digits_of(values):
 
 
 def spread(values, factor=1.0):
-    """median (least … most)"""
+    """median (least … most), the brackets without a place to break the line"""
     values = [value * factor for value in values]
     if not values:
         return "–"
     digits = digits_of(values)
-    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f} … {max(values):,.{digits}f})"
+    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f}\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}{max(values):,.{digits}f})"
 
 
 def ratios(of, against):

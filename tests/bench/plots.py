@@ -48,7 +48,7 @@ def guest(results):
     for part, figure, factor, title in (("send", "rate", 1e-3, "Guest sends, thousand frames a second"), ("receive", "rate", 1e-3, "Guest receives, thousand frames a second"),
                                         ("send", "cpu", 1, "CPU time of the host for a frame sent, µs"), ("receive", "cpu", 1, "CPU time of the host for a frame received, µs")):  # fmt: skip
         panels.append(Panel(title, [bar(SHORT[path], now[part][path][figure], path, factor) for path in GUESTS]))
-    text = ("Four bar charts of the table's first four rows: frames a second that a guest sends and receives, and the host's processor time "
+    text = ("Four bar charts: frames a second that a guest sends and receives, and the host's processor time "
             "for each, on tap + bridge, on a rawnet tap and on a rawnet packet port.")  # fmt: skip
     return chart("A guest's short frames on three paths", text, panels, 2, WHISKERS), text
 

@@ -111,6 +111,22 @@ def test_what_a_kernel_lacks():
                     assert [finding["error"] for finding in agree(member, "tagged") if finding["severity"] == "error"]
 
 
+@tap.limit(120)
+def test_the_hosts_guard():
+    """Ports on a shared VLAN interface need nftables in the host. Its absence is found where no such interface can be made, too."""
+    networks = {"tagged": {"VLAN": "77"}, "alone": {"VLAN": "78", "Mode": "exclusive"}}
+    with contextlib.ExitStack() as stack, bus.connect("member") as member:
+        for name, keys in networks.items():
+            stack.enter_context(lab.network(name, **keys))
+        for lacking, expected in ((unfit.kernel_without("inet"), ["tagged"]), (contextlib.nullcontext(), [])):
+            with lacking:
+                for name in ("lab", *networks):
+                    found = [finding for finding in agree(member, name) if finding["severity"] == "error" and "nftables" in finding["text"]]
+                    tap.diag(f"{name}: {[finding['text'] for finding in found]}")
+                    assert [name] * len(found) == [each for each in expected if each == name], (name, found)
+                    assert all(finding["what"] == "vlan" and finding["kinds"] == list(KINDS) for finding in found), found
+
+
 def test_all_reasons_at_once():
     """An open names the first."""
     with parent(), lab.network("twice", Parent="parent0", MTU="9000"), bus.connect("outsider") as outsider:
@@ -195,7 +211,7 @@ def test_rawnetctl_shows_it():
         assert network["can-open"] == {"tap": "no", "packet": "no"} and network["findings"] == plain_json(check(member, "nowhere")), network
         with member.open_tap("own"):
             status, network, text = shown("own")
-            assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 of at most 1 leases" in text
+            assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 of at most 1 lease;" in text
         lab.wait_no_leases()
         with unfit.kernel_without("egress"):
             status, network, text = shown("lab")
@@ -221,7 +237,7 @@ def started_without_namespaces():
             os.unlink(unfit.NO_NAMESPACES)
             yield member
             _, body = member.wait_signal("PropertiesChanged", path=bus.ROOT)
-            assert "Features" in (*body[1], *body[2]) and {"user-namespace", "guard"} <= set(member.features()), body
+            assert "Features" in (*body[1], *body[2]) and {"user-namespace", "nft-egress"} <= set(member.features()), body
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unfit.NO_NAMESPACES)
@@ -251,7 +267,6 @@ def test_without_the_helper():
         finally:
             lab.start("rawnet-helper")
         check(outsider, "lab")
-
 
 
 def test_the_helper_goes_meanwhile():

@@ -14,14 +14,14 @@ ADDRESS = "10.77.0.1"  # the neighbour's, on the lab's untagged network
 PRINTED = "10.77.100.1"  # the one in the documents
 
 
-def typed(name, **options):
+def typed(name, seconds=60, **options):
     """The block of that name in a member's shell, in a copy of docs/examples, with the lab's network behind the documents' name."""
     place = f"{lab.LAB}/tmp/examples"
     shutil.copytree(f"{lab.SOURCE}/docs/examples", place, dirs_exist_ok=True)
     os.chmod(place, 0o777)
     with lab.network("vlan100", VLAN="none"):
         text = documents.block(name).replace(PRINTED, ADDRESS)
-        done = lab.run_as("member", ["bash", "-e", "-c", text], cwd=place, timeout=tap.patience(60), **options)
+        done = lab.run_as("member", ["bash", "-e", "-c", text], cwd=place, timeout=tap.patience(seconds), **options)
     assert done.returncode == 0, done
     lab.wait_no_leases()
     return done.stdout
@@ -39,6 +39,14 @@ def test_c():
 @tap.limit(120)
 def test_python():
     assert has_neighbour(typed("client-python"))
+
+
+@tap.limit(300)
+def test_go():
+    """Go compiles its own library first, into a cache of the test."""
+    if not shutil.which("go"):
+        tap.skip("no Go compiler on this machine")
+    assert has_neighbour(typed("client-go", env={"HOME": f"{lab.LAB}/tmp/examples"}, seconds=240))
 
 
 @tap.limit(120)

@@ -115,7 +115,7 @@ def test_quota():
     """The caller is "you", not a number."""
     with lab.network("few", MaxLeases="2", MaxLeasesPerUser="1") as path, bus.connect("member") as one, bus.connect("member2") as two:
         with one.open_tap("few"):
-            says(f"network few: you have 1 of at most 1 leases on it; close one of them (rawnetctl list), or ask an administrator to raise "
+            says(f"network few: you have 1 of at most 1 lease on it; close one of them (rawnetctl list), or ask an administrator to raise "
                  f"MaxLeasesPerUser= in {path}", *opens("few"))  # fmt: skip
             with two.open_tap("few"):
                 says(f"network few has 2 of at most 2 leases; close one of them (rawnetctl list), or ask an administrator to raise MaxLeases= "

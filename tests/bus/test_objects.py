@@ -82,7 +82,7 @@ def test_manager():
         assert set(manager) == {"Version", "Features"} and manager["Version"], manager
         assert ("vlan" in manager["Features"]) == lab.has_vlan(), manager
         assert ("vhost-net" in manager["Features"]) == os.path.exists("/dev/vhost-net"), manager
-        assert "guard" in manager["Features"] and "user-namespace" in manager["Features"], manager
+        assert "nft-egress" in manager["Features"] and "user-namespace" in manager["Features"], manager
 
 
 def test_added_before_the_reply_and_ended_before_removed():

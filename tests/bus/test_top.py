@@ -46,6 +46,10 @@ def names(picture, expected):
     return picture.see(lambda rows: list(found := table(rows) or {}) == expected and found)
 
 
+def rates_are_old(rows):
+    return re.match(r"rates out of sight are up to ", rows[1])
+
+
 def shows_rates(picture, name):
     return picture.see(lambda rows: (found := table(rows) or {}) and name in found and found[name]["sent"] != "-" and found[name])
 
@@ -354,13 +358,35 @@ def test_what_it_asks():
         for connection in (member, other):
             for _ in range(number // 2):
                 stack.enter_context(connection.open_packet("lab"))
-        shown = sorted(member.leases(), key=lambda path: int(path.rsplit("/", 1)[1]))[:21]
+        shown = sorted(member.leases(), key=lambda path: int(path.rsplit("/", 1)[1]))[:20]  # the rows of a picture with 24 lines
         asked, most = count_calls(seconds, "--interval=0.1", "--sort=name")
         assert most <= 4, most
         assert sum(asked.values()) <= 200 * (seconds + 1), sum(asked.values())
         assert len(asked) == number, f"{len(asked)} of {number} were asked"
         least, usual = min(asked[path] for path in shown), max(count for path, count in asked.items() if path not in shown)
         assert least > 3 * usual, (least, usual)
+
+
+@tap.limit(120)
+def test_more_than_it_reads_at_once():
+    """The picture says that rates out of sight are old; tables come late, and a line says so."""
+    with bus.connect("member") as member, contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(member.open_packet("lab"))
+        with top("--interval=0.1", lines=10) as picture:
+            picture.see(lambda rows: rows[0].startswith("1-7 of 20 leases: "))
+            assert rates_are_old(picture.rows) is None, picture.rows
+            for _ in range(20):
+                stack.enter_context(member.open_packet("lab"))
+            picture.see(lambda rows: rows[0].startswith("1-6 of 40 leases: ") and rates_are_old(rows))
+            assert re.fullmatch(r"rates out of sight are up to \d+ s old; at most 200 leases are read in a second", picture.rows[1]), picture.rows
+            assert "q quit" in picture.rows[-1], picture.rows
+        with top("--interval=0.1", lines=4) as picture:
+            picture.see(lambda rows: rows[0] == "rawnetctl top needs 5 lines; q quits")
+        late = "a table of 40 leases takes 1 s or more; at most 200 leases are read in a second"
+        for words, slow in ((["--interval=0.1", "--count=2"], True), (["--interval=0.1", "--count=1", "--json"], True), (["--count=1"], False)):
+            done = lab.run_as("member", [*TOP, *words])
+            assert done.returncode == 0 and done.stderr.count(late) == (1 if slow else 0), (words, done.stderr)
 
 
 if __name__ == "__main__":

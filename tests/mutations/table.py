@@ -22,10 +22,10 @@ CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
-SHARED, OWN_VLAN = "helper/worker/shared.c", "tests/vm/test_own_vlan.py"
+SHARED, SWEEP, OWN_VLAN = "helper/worker/shared.c", "helper/worker/sweep.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
-LEG, FORGED_LEG = "tests/bus/test_host_leg.py", "tests/attack/test_host_leg.py"
+HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.bpf.c", "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
@@ -198,8 +198,10 @@ MUTATIONS = [
     Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
     Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;", "server->probing = false;")],
              CHECK, "allowed_again", "TimeoutError"),
-    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse(judge->context, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
+    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse_port(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
+    Mutation("check: the host's guard is not rehearsed", [("helper/worker/judge.c", "if (r == 0 && judge.needs_guard)", "if (r > 0 && judge.needs_guard)")],
+             CHECK, "hosts_guard", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
              [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
                "        if (r == 0)\n                r = nsid_set(&netlink, child.pid, plan->lease.id, ret_refusal);\n        if (r == 0)\n                r = child_go("),
@@ -219,8 +221,8 @@ MUTATIONS = [
            "if (peer.uid == connections->peer_uid)", "if (peer.uid <= UINT32_MAX)", "only_rawnetd", WRONG),
     helper("messages are not checked", CONNECTION,
            "ipc_request_check(&request, (size_t)n) < 0)", "n < 0)", "malformed", "answered with"),
-    helper("the request may differ from the file", VALIDATE,
-           "if (memcmp(&terms, request, sizeof(terms)) == 0)", "if (terms.uid == request->uid)",
+    helper("the request may differ from the file", TERMS,
+           "if (memcmp(&terms, open, sizeof(terms)) != 0)", "if (terms.uid != open->uid)",
            "only_what_the_file_says only_what_the_file_said", OPENED),
     helper("the file's digest is not compared", TERMS,
            "        memcpy(open->file_digest, network.digest, sizeof(open->file_digest));\n", "",
@@ -266,7 +268,7 @@ MUTATIONS = [
     # -- learning leases
     Mutation("learn: one user may have any number", [(QUOTA, "r : check_learning(request, network, ret);", "r : 0;")],
              LEARNING, "of_one_user at_once", WRONG),
-    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)", "if (!connection)")],
+    Mutation("learn: the helper counts nothing", [(SERVER, "if (r == 0 && request->open.mac_mode == IPC_MAC_LEARN)", "if (!server)")],
              LEARNING, "counts_by_itself", WRONG),
     Mutation("learn: a helper that starts anew counts its own only",
              [("helper/daemon/learning.c", "pool_count_learning(learning->pool) + count_unheard(learning) < max", "pool_count_learning(learning->pool) < max")],
@@ -287,34 +289,34 @@ MUTATIONS = [
              TOP, "signals", WRONG),
     Mutation("top: a shell's modes stay after SIGCONT", [("client/top.c", "case SIGCONT:\n r = full_screen_enter(&top->full);", "case SIGCONT:")],
              TOP, "modes_of_a_shell", "the picture's modes"),
-    # -- the host leg
-    Mutation("leg: polkit is not asked",
+    # -- the host interface
+    Mutation("host interface: polkit is not asked",
              [("service/host.c", """network %s", host->network);
         r = authorize(request, &question, what, &yes, ret);
 """, """network %s", host->network);
         yes = true;
-""")], LEG, "only_administrators", "but it succeeded"),
-    Mutation("leg: the request may differ from the file",
-             [("helper/worker/host-interface.c", "if (memcmp(&terms, request, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
-             FORGED_LEG, "legs_of_the_files", WRONG),
-    Mutation("leg: somebody else's interface is taken for it",
-             [("helper/worker/host-interface.c", "!is_leg(network, &link) || link.lower", "link.lower")], LEG, "somebody_elses", WRONG),
-    Mutation("leg: it takes what guests advertise",
+""")], HOST, "only_administrators", "but it succeeded"),
+    Mutation("host interface: the request may differ from the file",
+             [(TERMS, "if (memcmp(&terms, host, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
+             FORGED_HOST, "interfaces_of_the_files", WRONG),
+    Mutation("host interface: somebody else's interface is taken for it",
+             [("helper/worker/host-interface.c", "(!is_host_interface(network, &link) || link.lower", "(link.lower")], HOST, "somebody_elses", WRONG),
+    Mutation("host interface: it takes what guests advertise",
              [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
-             LEG, "cannot_give_it_addresses", WRONG),
+             HOST, "cannot_give_it_addresses", WRONG),
     # -- network files that are being written
     Mutation("file: half a file is believed",
              [("common/network-dirs.c", "changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC)",
                "changed_within(after, cut_off ? 0 : 0)")], HALVED, "half_a_file", "opened from half a file"),
     Mutation("file: the helper believes half a file",
-             [(VALIDATE, "terms_open(network_file_load_wait", "terms_open(network_file_load")], HALVED, "the_helper_reads", WRONG),
+             [(TERMS, "terms_open(network_file_load_wait", "terms_open(network_file_load")], HALVED, "the_helper_reads", WRONG),
     Mutation("file: an emptied one takes its object away",
              [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
              HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
     Mutation("sweep: a refusal of the kernel is taken for a no",
-             [("helper/worker/parent.c", "        /* The sweep deletes a host leg when the answer is no: what is not known is no answer. */\n        if (r != 0)\n",
+             [("helper/worker/parent.c", "        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.\n         */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
-             FORGED_LEG, "refusal_of_the_kernel", WRONG),
+             FORGED_HOST, "refusal_of_the_kernel", WRONG),
     # -- rawnet-vhost and its front end
     vhost("any file is taken as an event", PEER_EVENT,
           "length != (ssize_t)strlen(eventfd_name) || memcmp(name, eventfd_name, strlen(eventfd_name)) != 0", "length < 0", "pipe_is_no_event", WRONG),
@@ -329,7 +331,7 @@ MUTATIONS = [
           "|| user == 0)", "|| user >= 0)", "stranger_who_could another_user stranger_listens", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
-             [(VALIDATE, "return context->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
+             [(VALIDATE, "return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
     # The port's exit is before the veth that completes, so no program is there on such a kernel: seen by its places, and by what gets out.
     *(Mutation(f"trick: a packet lease is guarded at its port's exit, {how}", [(ATTACH, "if (!g->checksum_trick)", "if (g->id != 0)")],
@@ -358,27 +360,27 @@ MUTATIONS = [
     Mutation("vlan-guard: a worker reads another's answers",
              [(VLAN_GUARD, "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0", "recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK) == 0")],
              HARDENING, "take_turns", "reading nftables' table .*: Invalid argument", vm=True),
-    Mutation("shared: a new helper does not put the guard back", [(SHARED, "        if (left > 0) {\n", "        if (left > 0 && !registry->whole) {\n")],
+    Mutation("shared: a new helper does not put the guard back", [(SWEEP, "        if (n_left > 0)\n", "        if (n_left > 0 && opening)\n")],
              HARDENING, "helper_ends", "the new helper's tables did not come", vm=True),
     Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep_timer && !server->guarding &&", "!server->sweep_timer &&")],
              HARDENING, "helper_stays", WRONG, vm=True),
-    Mutation("vlan-harden: an earlier version's filter stays", [("helper/worker/vlan-harden.c", "r = remove_filter(rtnl, name, index, ret_refusal);", "r = 0;")],
+    Mutation("vlan-harden: an earlier version's filter stays", [("helper/worker/vlan-harden.c", "r = remove_filter(netlink, &now, ret_refusal);", "r = 0;")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
     Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "((link->group == RAWNET_VLAN_GROUP && has_name(link)) ||")],
              OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
     Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],
              OWN_VLAN, "name_alone", WRONG, vm=True),
-    Mutation("shared: what was taken over stays closed", [(SHARED, "r = host_open(netlink, link->name, link->index, &refusal);", "r = 0;")],
+    Mutation("shared: what was taken over stays closed", [(SWEEP, "r = vlan_harden_undo(netlink, link->index, &refusal);", "r = 0;")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
-    Mutation("shared: what was taken over is swept", [(SHARED, "        if (shared->taken_over)\n", "        if (shared->taken_over && shared->stays)\n")],
+    Mutation("shared: what was taken over is swept", [(SWEEP, "if (shared->taken_over) {", "if (shared->taken_over && shared->stays) {")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
-    Mutation("watch: nobody hears that it was taken over", [("helper/daemon/watch.c", "return alias && group != RAWNET_VLAN_GROUP;", "return alias && group == 1;")],
+    Mutation("watch: nobody hears that it was taken over", [("helper/daemon/watch.c", "link->group != RAWNET_VLAN_GROUP;", "link->group == 1;")],
              OWN_VLAN, "takes_the_rules_along", "letting go did not come", vm=True),
     Mutation("link: IPv6's attributes are sent to a link without IPv6",
              [("helper/kernel/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],
              "tests/netns/test_no_ipv6.py", "mtu", "Address family not supported"),
     Mutation("link: an index of another namespace is one of here, with VLANs",
-             [("helper/kernel/link.c", "                info.lower = 0;\n", "")], "tests/vm/test_wrong_wire.py", "index_of_another", WRONG, vm=True),
+             [("helper/kernel/link-info.c", "                info.lower = 0;\n", "")], "tests/vm/test_wrong_wire.py", "index_of_another", WRONG, vm=True),
     Mutation("shared: a name stays right for ever",
              [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/vm/test_wrong_wire.py", "moved_away", WRONG, vm=True),
@@ -395,7 +397,7 @@ MUTATIONS = [
     Mutation("scan: a list that ends early is whole",
              [("helper/worker/scan.c", "*ret_whole = dumped != NSID_LIST_CUT_OFF;", "*ret_whole = true;")],
              "tests/unit/test-scan.c", "cut_off", "told.whole"),
-    Mutation("sweep: a list that is not whole will do", [("helper/worker/shared.c", "if (shared->stays || !registry->whole)", "if (shared->stays)")],
+    Mutation("sweep: a list that is not whole will do", [(SWEEP, "if (shared->stays || !registry->whole)", "if (shared->stays)")],
              "tests/unit/test-sweep.c", "part_of_the_leases", "not ok"),
     Mutation("scan: ids are not asked for one by one",
              [("helper/worker/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
@@ -404,7 +406,7 @@ MUTATIONS = [
              [("helper/kernel/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
              "tests/netns/test_versions.py", "test_downgrade", "KeyError"),
     Mutation("sweep: what a later version's lease needs is deleted",
-             [("helper/worker/shared.c", "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
+             [(SWEEP, "                if (lease->later)\n", "                if (lease->later && lease->gone)\n")],
              "tests/netns/test_versions.py", "not_swept", "AssertionError: ", vm=True),
     Mutation("lease: a later version's lease is closed",
              [("helper/worker/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
@@ -421,10 +423,10 @@ MUTATIONS = [
              [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),
     Mutation("link: an index of another namespace is one of here",
-             [("helper/kernel/link.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
+             [("helper/kernel/link-info.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),
     Mutation("sweep: one look is enough", [("helper/doubt.h", "#define DOUBT_USEC UINT64_C(1000000)", "#define DOUBT_USEC UINT64_C(0)"),
-                                            ("helper/worker/host-interface.c", "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
+                                            (SWEEP, "before != after || !doubts_confirm(", "before != after && !doubts_confirm(")],
              "tests/attack/test_sweep.py", "away", "was deleted"),
-    Mutation("sweep: it waits for every open", [(SERVER, "server->pool.n_host_jobs == 0 && !server->sweeping", "server->pool.n_opens == 0 && !server->sweeping")],
+    Mutation("sweep: it waits for every open", [(SERVER, "server->ready && !server->sweeping &&", "server->ready && !server->sweeping && pool_count(&server->pool, JOB_OPEN) == 0 &&")],
              "tests/attack/test_sweep.py", "waiting", "still there after"),
 ]

@@ -3,8 +3,9 @@
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
  * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
- * "egress" (another netdev hook), "clsact" (another qdisc) or "cls_bpf" (another filter). "gate": the
- * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the interface wire0 is refused, though
+ * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" (another qdisc) or
+ * "cls_bpf" (another filter). "gate": the kernel takes the egress hook's chain, but it drops nothing.
+ * "parent": whoever asks for the interface wire0 is refused, though
  * it is there. "namespace": while /run/no-namespaces exists, none is made.
  */
 
@@ -12,6 +13,7 @@
 #include <dlfcn.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -40,16 +42,19 @@ static struct nlattr *inside(struct nlattr *a, uint16_t type) {
                  : NULL;
 }
 
-static void without_egress(struct nlmsghdr *m) {
-        struct nlattr *hook, *number;
+/* The chain's hook, where it is one of this family and number. */
+static void without_hook(struct nlmsghdr *m, uint8_t family, uint32_t number) {
+        const struct nfgenmsg *g = mnl_nlmsg_get_payload(m);
+        struct nlattr *hook, *a;
 
-        if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
+        if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) ||
+            g->nfgen_family != family)
                 return;
         hook = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct nfgenmsg)),
                     mnl_nlmsg_get_payload_tail(m), NFTA_CHAIN_HOOK);
-        number = inside(hook, NFTA_HOOK_HOOKNUM);
-        if (number && mnl_attr_get_u32(number) == htonl(EGRESS))
-                *(uint32_t *)mnl_attr_get_payload(number) = htonl(NO_HOOK);
+        a = inside(hook, NFTA_HOOK_HOOKNUM);
+        if (a && mnl_attr_get_u32(a) == htonl(number))
+                *(uint32_t *)mnl_attr_get_payload(a) = htonl(NO_HOOK);
 }
 
 static void without_gate(struct nlmsghdr *m) {
@@ -124,7 +129,9 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
         for (struct nlmsghdr *m = (void *)copy; mnl_nlmsg_ok(m, left);
              m = mnl_nlmsg_next(m, &left)) {
                 if (strcmp(without, "egress") == 0)
-                        without_egress(m);
+                        without_hook(m, NFPROTO_NETDEV, EGRESS);
+                else if (strcmp(without, "inet") == 0)
+                        without_hook(m, NFPROTO_INET, NF_INET_PRE_ROUTING);
                 else if (strcmp(without, "gate") == 0)
                         without_gate(m);
                 else if (strcmp(without, "clsact") == 0)

@@ -6,7 +6,7 @@ import os
 import bus
 import frames
 import lab
-import legs
+import host_interface
 import shapes
 import tap
 
@@ -60,13 +60,13 @@ def test_vlans():
                     pass_frames(lease, wire)
 
 
-def test_host_leg():
+def test_host_interface():
     need_no_ipv6()
-    with legs.network():
-        legs.rawnetctl("host", "up", "legged")
-        assert legs.leg(), "no leg"
-        legs.rawnetctl("host", "down", "legged")
-        legs.gone()
+    with host_interface.network():
+        host_interface.rawnetctl("host", "up", "hosted")
+        assert host_interface.current(), "no host interface"
+        host_interface.rawnetctl("host", "down", "hosted")
+        host_interface.gone()
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def test_ready():
     debian.ready()
     with bus.connect("member") as member, member.open_tap("vlan100"):
         EXPECTED_FEATURES.extend(features(member))
-    assert {"vlan", "guard", "user-namespace"} <= set(EXPECTED_FEATURES), EXPECTED_FEATURES
+    assert {"vlan", "nft-egress", "user-namespace"} <= set(EXPECTED_FEATURES), EXPECTED_FEATURES
 
 
 # -- those it needs

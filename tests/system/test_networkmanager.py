@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NetworkManager on the machine: it keeps off rawnet's own interfaces, whoever was there first, and a host leg is not kept from it.
+"""NetworkManager on the machine: it keeps off rawnet's own interfaces, whoever was there first, and may manage a host interface.
 
 It runs in this file alone, and never for the machine's own cards, which are networkd's.
 """
@@ -34,7 +34,7 @@ no-auto-default=*
 match-device=interface-name:eth*
 managed=0
 """
-NETWORK, LEG, VID = "legged", "build0", 301
+NETWORK, INTERFACE, VID = "hosted", "build0", 301
 UNIT = f"rawnet-host@{NETWORK}.service"
 SOMEONES = "someones"
 OWN, PROFILE, ADDRESS = "eth1.100", "office", "10.130.0.1"
@@ -105,8 +105,8 @@ def someones_vlan():
 
 
 @contextlib.contextmanager
-def host_leg():
-    debian.write_network(NETWORK, VID, HostInterface=LEG)
+def host_interface():
+    debian.write_network(NETWORK, VID, HostInterface=INTERFACE)
     try:
         debian.run("systemctl", "start", UNIT)
         yield
@@ -150,16 +150,16 @@ def test_keeps_off():
 
 
 @tap.limit(300)
-def test_a_host_leg_is_its():
+def test_a_host_interface_is_its():
     before = cards()
-    with networkd_without(LEG), host_leg(), networkmanager():
-        lab.wait_for(lambda: taken(LEG), 30, "NetworkManager to take the host leg")
+    with networkd_without(INTERFACE), host_interface(), networkmanager():
+        lab.wait_for(lambda: taken(INTERFACE), 30, "NetworkManager to take the host interface")
         (link,) = vlan.shared(VID)
-        debian.run("nmcli", "connection", "add", "save", "no", "con-name", LEG, "type", "macvlan", "ifname", LEG, "dev", link["ifname"],
+        debian.run("nmcli", "connection", "add", "save", "no", "con-name", INTERFACE, "type", "macvlan", "ifname", INTERFACE, "dev", link["ifname"],
                    "mode", "bridge", "ipv4.method", "auto", "ipv6.method", "disabled")  # fmt: skip
-        debian.run("nmcli", "connection", "up", LEG)
-        lab.wait_for(lambda: addresses(LEG), 30, "NetworkManager's address")
-        assert addresses(LEG)[0].startswith("10.78.1.") and station.ping("10.78.1.1"), addresses(LEG)
+        debian.run("nmcli", "connection", "up", INTERFACE)
+        lab.wait_for(lambda: addresses(INTERFACE), 30, "NetworkManager's address")
+        assert addresses(INTERFACE)[0].startswith("10.78.1.") and station.ping("10.78.1.1"), addresses(INTERFACE)
         assert states()[link["ifname"]] == "unmanaged" and addresses(link["ifname"]) == [], states()
     lab.wait_for(lambda: not vlan.shared(VID), 20, "the end of the shared VLAN interface")
     assert debian.state(SERVICE) == "inactive" and cards() == before, cards()

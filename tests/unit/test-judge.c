@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/worker/host-interface.h"
 #include "helper/worker/parent.h"
 #include "helper/worker/rehearse.h"
@@ -25,12 +26,13 @@ static struct {
         LinkInfo links[LINKS_MAX]; /* of the host; the first is the parent */
         size_t n_links;
         LinkInfo uplink; /* of the lease RAWNET_ID_MIN */
-        FindingDetail leg;
+        FindingDetail interface;
         const char *bridge, *upper; /* what is in the way, NULL: nothing */
         const char *no_port[2];     /* of each kind */
         bool no_namespace;
         uint32_t features;
-        unsigned n_rehearsed;
+        const char *no_guard; /* of shared VLAN interfaces */
+        unsigned n_rehearsed, n_guards;
 } host;
 
 int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
@@ -42,18 +44,6 @@ int __wrap_network_file_load_wait(const char *name, Network *ret, Refusal *ret_r
                        : 0;
 }
 
-int __wrap_netlink_open(Netlink *ret, int protocol);
-int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
-        *ret = (Netlink){};
-        return fault_due("netlink_open", ENOBUFS) ? -ENOBUFS : 0;
-}
-
-void __wrap_netlink_close(Netlink *netlink);
-void __wrap_netlink_close(_unused_ Netlink *netlink) {
-}
-
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
                     Refusal *ret_refusal) {
         if (fault_due("link_get", ENOBUFS))
@@ -97,38 +87,43 @@ NEVER(link_add_macvlan, Netlink *netlink, const LinkPlan *plan, uint32_t mode, R
 NEVER(link_change, Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal)
 NEVER(link_delete, Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal)
 
-int __wrap_obstacle_bridge(const char *name, uint32_t index, uint16_t first, uint16_t last,
+int __wrap_obstacle_bridge(Netlink *netlink, const LinkInfo *bridge, uint16_t first, uint16_t last,
                            uint16_t protocol, Refusal *ret_refusal);
-int __wrap_obstacle_bridge(_unused_ const char *name, _unused_ uint32_t index,
+int __wrap_obstacle_bridge(_unused_ Netlink *netlink, _unused_ const LinkInfo *bridge,
                            _unused_ uint16_t first, _unused_ uint16_t last,
                            _unused_ uint16_t protocol, Refusal *ret_refusal) {
         return host.bridge ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.bridge) : 0;
 }
 
-int __wrap_obstacle_upper(uint32_t index, uint16_t vlan, uint16_t protocol, Refusal *ret_refusal);
-int __wrap_obstacle_upper(_unused_ uint32_t index, uint16_t vlan, _unused_ uint16_t protocol,
+int __wrap_obstacle_upper(Netlink *netlink, uint32_t index, Refusal *ret_refusal);
+int __wrap_obstacle_upper(_unused_ Netlink *netlink, _unused_ uint32_t index,
                           Refusal *ret_refusal) {
-        assert_int_equal(vlan, 0);
         return host.upper ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.upper) : 0;
 }
 
-int __wrap_host_leg_look(Netlink *netlink, const Network *network, FindingDetail *ret,
-                         Refusal *ret_refusal);
-int __wrap_host_leg_look(_unused_ Netlink *netlink, _unused_ const Network *network,
-                         FindingDetail *ret, _unused_ Refusal *ret_refusal) {
-        *ret = host.leg;
-        return fault_due("host_leg_look", ENOBUFS) ? -ENOBUFS : 0;
+int __wrap_host_interface_look(Netlink *netlink, const Network *network, FindingDetail *ret,
+                               Refusal *ret_refusal);
+int __wrap_host_interface_look(_unused_ Netlink *netlink, _unused_ const Network *network,
+                               FindingDetail *ret, _unused_ Refusal *ret_refusal) {
+        *ret = host.interface;
+        return fault_due("host_interface_look", ENOBUFS) ? -ENOBUFS : 0;
 }
 
-int __wrap_rehearse(const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
-                    Refusal *ret_refusal);
-int __wrap_rehearse(_unused_ const LeaseContext *context, LeasePlan *plan, bool *ret_entered,
-                    Refusal *ret_refusal) {
+int __wrap_rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered,
+                         Refusal *ret_refusal);
+int __wrap_rehearse_port(_unused_ const JobContext *job, LeasePlan *plan, bool *ret_entered,
+                         Refusal *ret_refusal) {
         const char *no = host.no_port[plan->lease.kind];
 
         host.n_rehearsed++;
         *ret_entered = !host.no_namespace;
         return no ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", no) : 0;
+}
+
+int __wrap_rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal);
+int __wrap_rehearse_vlan_guard(_unused_ const JobContext *job, Refusal *ret_refusal) {
+        host.n_guards++;
+        return host.no_guard ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.no_guard) : 0;
 }
 
 static Registry registry;
@@ -180,14 +175,14 @@ static void set_vlans(uint16_t first, uint16_t last) {
 }
 
 static int judge(const char *network) {
-        const LeaseContext context = {.features = host.features, .registry = &registry};
+        const JobContext job = {.registry = &registry};
         IpcCheck request = {.kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)};
         Refusal refusal = {};
         int r;
 
         put_text(request.network, sizeof(request.network), network);
         memset(&found, 0xaa, sizeof(found));
-        r = judge_network(&context, &request, &found, &refusal);
+        r = judge_network(&job, host.features, &request, &found, &refusal);
         assert_int_equal(r, r > 0 ? (int)refusal.error : r);
         for (size_t i = 0; r == 0 && i < found.n; i++)
                 assert_int_equal(ipc_finding_check(&found.list[i]), 0);
@@ -369,6 +364,36 @@ static void test_vlan_of_leases(_unused_ void **state) {
         assert_int_equal(count(FINDING_ERROR), 0);
 }
 
+/* It is rehearsed for ports that would be on an interface of rawnet's, and for no others. */
+static void test_guard(_unused_ void **state) {
+        host.no_guard = "no inet family";
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 0);
+        set_vlans(100, 101);
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(found.n, 1);
+        only(FINDING_ERROR, FINDING_VLAN, "wired0", "no inet family");
+        assert_int_equal(found.list[0].kinds, 3);
+        add_vlan("office", 100, false);
+        assert_int_equal(judge("lab"), 0);
+        only(FINDING_ERROR, FINDING_VLAN, "wired0", "no inet family");
+        assert_int_equal(host.n_guards, 2);
+        assert_int_equal(judge("lab.100"), 0);
+        add_vlan("home", 101, false);
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 0);
+        host.n_links = 1;
+        host.file.mode = MODE_EXCLUSIVE;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 0);
+        assert_int_equal(host.n_guards, 2);
+        /* Without the parent, too. */
+        host.file.mode = MODE_BRIDGE;
+        host.n_links = 0;
+        assert_int_equal(judge("lab"), 0);
+        assert_int_equal(count(FINDING_ERROR), 2);
+}
+
 /* Its VLAN interface is in the lease's namespace. */
 static void test_vlan_of_an_exclusive_lease(_unused_ void **state) {
         IpcLease lease = {.id = RAWNET_ID_MIN, .vlan = 100, .queues = 1};
@@ -427,19 +452,19 @@ static void test_many(_unused_ void **state) {
         assert_non_null(strstr(found.list[found.n - 1].text, "no hook"));
 }
 
-static void test_host_leg(_unused_ void **state) {
+static void test_host_interface(_unused_ void **state) {
         static const FindingDetail states[] = {FINDING_HOST_MISSING, FINDING_HOST_OTHER,
                                                FINDING_HOST_MISPLACED, FINDING_HOST_DOWN};
 
         put_text(host.file.host_interface, sizeof(host.file.host_interface), "lab0");
         for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-                host.leg = states[i];
+                host.interface = states[i];
                 assert_int_equal(judge("lab"), 0);
                 assert_int_equal(found.n, 1);
                 assert_int_equal(only(FINDING_NOTE, FINDING_HOST, "lab0", "lab0")->detail,
                                  states[i]);
         }
-        host.leg = FINDING_HOST_UP;
+        host.interface = FINDING_HOST_UP;
         assert_int_equal(judge("lab"), 0);
         assert_int_equal(found.n, 1);
         assert_int_equal(only(FINDING_FACT, FINDING_HOST, "lab0", "")->detail, FINDING_HOST_UP);
@@ -452,7 +477,7 @@ static void test_faults(_unused_ void **state) {
 
         set_vlans(100, 100);
         put_text(host.file.host_interface, sizeof(host.file.host_interface), "lab0");
-        host.leg = FINDING_HOST_UP;
+        host.interface = FINDING_HOST_UP;
         while (fired) {
                 int r;
 
@@ -461,8 +486,8 @@ static void test_faults(_unused_ void **state) {
                 fired = fault_disarm();
                 assert_true(fired ? r < 0 : r == 0);
         }
-        /* the place for VLANs, the socket, the parent, the VLANs, the name, the leg */
-        assert_int_equal(n - 1, 6);
+        /* the place for VLANs, the parent, the VLANs, the name, the host interface */
+        assert_int_equal(n - 1, 5);
 }
 
 int main(void) {
@@ -476,10 +501,11 @@ int main(void) {
                 cmocka_unit_test_setup(test_notes, setup),
                 cmocka_unit_test_setup(test_vlan_of_the_host, setup),
                 cmocka_unit_test_setup(test_vlan_of_leases, setup),
+                cmocka_unit_test_setup(test_guard, setup),
                 cmocka_unit_test_setup(test_vlan_of_an_exclusive_lease, setup),
                 cmocka_unit_test_setup(test_impostor, setup),
                 cmocka_unit_test_setup(test_many, setup),
-                cmocka_unit_test_setup(test_host_leg, setup),
+                cmocka_unit_test_setup(test_host_interface, setup),
                 cmocka_unit_test_setup(test_faults, setup),
         };
 

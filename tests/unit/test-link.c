@@ -4,6 +4,8 @@
 #include <net/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -179,6 +181,18 @@ static void test_change(_unused_ void **state) {
         assert_int_equal(i->ifi_change, IFF_UP);
 
         netlink = obedient_kernel();
+        assert_int_equal(
+                link_change(&netlink, 7,
+                            &(LinkChange){.rp_filter = &(uint32_t){2}, .ipv6_address = true},
+                            &refusal),
+                0);
+        assert_u32(inside(inside(inside(heard(IFLA_AF_SPEC), AF_INET), IFLA_INET_CONF),
+                          IPV4_DEVCONF_RP_FILTER),
+                   2);
+        mode = inside(inside(heard(IFLA_AF_SPEC), AF_INET6), IFLA_INET6_ADDR_GEN_MODE);
+        assert_int_equal(mnl_attr_get_u8(mode), IN6_ADDR_GEN_MODE_EUI64);
+
+        netlink = obedient_kernel();
         assert_int_equal(link_change(&netlink, 7, &(LinkChange){0}, &refusal), 0);
         assert_int_equal(fake_kernel_heard(NULL)->nlmsg_len,
                          MNL_NLMSG_HDRLEN + sizeof(struct ifinfomsg));
@@ -248,11 +262,42 @@ static void test_delete(_unused_ void **state) {
         assert_header(RTM_DELLINK, NLM_F_ACK, 7);
         assert_null(heard(IFLA_TARGET_NETNSID));
         assert_null(heard(IFLA_IFNAME));
-        netlink = fake_kernel();
-        fake_kernel_acks(-ENODEV, NULL, 0);
-        assert_int_equal(link_delete(&netlink, LINK_HERE, &link, &refusal), RAWNET_KERNEL_REFUSED);
-        assert_int_equal(refusal.kernel_errno, ENODEV);
-        assert_non_null(strstr(refusal.text, "rnv1"));
+}
+
+/* What is missing need not be deleted and is found to be missing. In another namespace there are more
+ * answers that mean it. */
+static void test_missing(_unused_ void **state) {
+        static const struct {
+                int errnum;
+                bool here, elsewhere;
+        } answers[] = {{ENODEV, true, true},
+                       {EINVAL, false, true},
+                       {EACCES, false, true},
+                       {EPERM, false, false},
+                       {EBUSY, false, false}};
+        const LinkInfo link = {.index = 7, .name = "rnv1"};
+
+        for (size_t i = 0; i < 2 * ARRAY_SIZE(answers); i++) {
+                const int32_t nsid = i % 2 ? 0x12345 : LINK_HERE;
+                const int errnum = answers[i / 2].errnum;
+                const bool missing = i % 2 ? answers[i / 2].elsewhere : answers[i / 2].here;
+                const int expected = missing ? 0 : RAWNET_KERNEL_REFUSED;
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                Netlink netlink = fake_kernel();
+                LinkInfo found = {.index = 8};
+
+                fake_kernel_acks(-errnum, NULL, 0);
+                assert_int_equal(link_find(&netlink, nsid, "rnv1", &found, &refusal), expected);
+                assert_int_equal(found.index, missing ? 0 : 8);
+                assert_int_equal(refusal.kernel_errno, missing ? 0 : errnum);
+                refusal = REFUSAL_UNTOUCHED;
+                netlink = fake_kernel();
+                fake_kernel_acks(-errnum, NULL, 0);
+                assert_int_equal(link_delete(&netlink, nsid, &link, &refusal), expected);
+                assert_int_equal(refusal.kernel_errno, missing ? 0 : errnum);
+                if (!missing)
+                        assert_non_null(strstr(refusal.text, "rnv1"));
+        }
 }
 
 /* A link message with everything in it; breaking one thing is the caller's. */
@@ -357,6 +402,37 @@ static void test_get_queues(_unused_ void **state) {
                 mnl_attr_nest_end(a.m, info);
                 assert_int_equal(get(&a, &link), 0);
                 assert_int_equal(link.queues, cases[i].expected);
+        }
+}
+
+/* The settings of IPv4 and IPv6, as the kernel's arrays have them, or shorter ones. */
+static void test_get_families(_unused_ void **state) {
+        const uint8_t none = IN6_ADDR_GEN_MODE_NONE;
+
+        for (unsigned shorter = 0; shorter < 2; shorter++) {
+                uint32_t inet[IPV4_DEVCONF_RP_FILTER] = {}, inet6[DEVCONF_DISABLE_IPV6 + 1] = {};
+                struct nlattr *spec, *family;
+                LinkInfo link;
+                Answer a;
+
+                inet[IPV4_DEVCONF_RP_FILTER - 1] = 1;
+                inet6[DEVCONF_DISABLE_IPV6] = 1;
+                start_answer(&a);
+                spec = mnl_attr_nest_start(a.m, IFLA_AF_SPEC);
+                family = mnl_attr_nest_start(a.m, AF_INET);
+                mnl_attr_put(a.m, IFLA_INET_CONF, sizeof(inet) - shorter, inet);
+                mnl_attr_nest_end(a.m, family);
+                family = mnl_attr_nest_start(a.m, AF_INET6);
+                mnl_attr_put(a.m, IFLA_INET6_CONF, sizeof(inet6) - shorter, inet6);
+                if (!shorter)
+                        mnl_attr_put(a.m, IFLA_INET6_ADDR_GEN_MODE, sizeof(none), &none);
+                mnl_attr_nest_end(a.m, family);
+                mnl_attr_nest_end(a.m, spec);
+                assert_int_equal(get(&a, &link), 0);
+                assert_true(link.has_ipv6);
+                assert_int_equal(link.rp_filter, !shorter);
+                assert_int_equal(link.ipv6_disabled, !shorter);
+                assert_int_equal(link.no_ipv6_address, !shorter);
         }
 }
 
@@ -495,9 +571,9 @@ static int stop_at_two(const LinkInfo *info, _unused_ void *data) {
         return info->index == 2 ? 7 : 0;
 }
 
-/* A dump during which others' links come and go may leave out one that was there all the time: then
- * it is asked for again, and nothing of the first is told of. What would be left out is the host
- * leg that a shared VLAN interface is kept for. */
+/* While links come and go, a dump may leave out a link that exists all the time. The helper then
+ * repeats the dump and reports nothing of the first one. Otherwise it would delete a shared VLAN
+ * interface whose host interface was left out. */
 static void test_dump(_unused_ void **state) {
         Netlink netlink = fake_kernel();
         uint32_t seen = 0;
@@ -656,13 +732,14 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
-                cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
-                cmocka_unit_test(test_change),      cmocka_unit_test(test_change_refused),
-                cmocka_unit_test(test_delete),      cmocka_unit_test(test_change_without_ipv6),
-                cmocka_unit_test(test_get),         cmocka_unit_test(test_get_broken),
-                cmocka_unit_test(test_get_queues),  cmocka_unit_test(test_get_elsewhere),
-                cmocka_unit_test(test_lower_here),  cmocka_unit_test(test_dump),
+                cmocka_unit_test(test_add_macvlan),  cmocka_unit_test(test_add_least),
+                cmocka_unit_test(test_add_vlan),     cmocka_unit_test(test_add_veth),
+                cmocka_unit_test(test_change),       cmocka_unit_test(test_change_refused),
+                cmocka_unit_test(test_delete),       cmocka_unit_test(test_missing),
+                cmocka_unit_test(test_get_families), cmocka_unit_test(test_change_without_ipv6),
+                cmocka_unit_test(test_get),          cmocka_unit_test(test_get_broken),
+                cmocka_unit_test(test_get_queues),   cmocka_unit_test(test_get_elsewhere),
+                cmocka_unit_test(test_lower_here),   cmocka_unit_test(test_dump),
                 cmocka_unit_test(test_faults),
         };
 

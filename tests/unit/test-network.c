@@ -158,7 +158,7 @@ static void test_offers(_unused_ void **state) {
 
 static void test_words(_unused_ void **state) {
         LeaseKind kind = KIND_PACKET;
-        char buffer[8];
+        char buffer[8], wire[WIRE_TEXT_SIZE];
 
         assert_string_equal(network_mode_to_string(MODE_BRIDGE), "bridge");
         assert_string_equal(network_mode_to_string(MODE_PRIVATE), "private");
@@ -180,6 +180,9 @@ static void test_words(_unused_ void **state) {
         assert_string_equal(vlan_to_string(1, buffer), "1");
         assert_string_equal(vlan_to_string(4094, buffer), "4094");
         assert_string_equal(vlan_to_string(UINT16_MAX, buffer), "65535");
+        assert_string_equal(wire_to_string("eth0", 0, wire), "untagged on eth0");
+        assert_string_equal(wire_to_string("fifteen-letters", 4094, wire),
+                            "VLAN 4094 of fifteen-letters");
 }
 
 int main(void) {

@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/worker/vlan-harden.h"
 #include "helper/worker/shared.h"
 #include "test.h"
@@ -80,8 +81,6 @@ static int fails(const char *name, Refusal *refusal) {
         return host.refuses ? refuse_errno(refusal, host.refuses, "%s", name) : -ENOBUFS;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
                     Refusal *ret_refusal) {
         const LinkInfo shared = shared_link();
@@ -167,11 +166,10 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r != 0 || !host.there ? r : each(&link, data);
 }
 
-int __wrap_host_harden(Netlink *rtnl, int owner_fd, const char *name, uint32_t index,
-                       Refusal *ret_refusal);
-int __wrap_host_harden(_unused_ Netlink *rtnl, int owner_fd, _unused_ const char *name,
-                       uint32_t index, Refusal *ret_refusal) {
-        int r = fails("host_harden", ret_refusal);
+int __wrap_vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal);
+int __wrap_vlan_harden(_unused_ Netlink *netlink, int owner_fd, uint32_t index,
+                       Refusal *ret_refusal) {
+        int r = fails("vlan_harden", ret_refusal);
 
         assert_int_equal(owner_fd, OWNER_FD);
         assert_int_equal(index, SHARED);
@@ -183,8 +181,9 @@ int __wrap_host_harden(_unused_ Netlink *rtnl, int owner_fd, _unused_ const char
 static int lower(LinkInfo *ret, Refusal *refusal) {
         const LinkInfo parent = parent_link();
         Netlink netlink = {};
+        const JobContext job = {.netlink = &netlink, .owner_fd = OWNER_FD};
 
-        return parent_lower(&netlink, OWNER_FD, &network, &parent, VLAN, ret, refusal);
+        return parent_lower(&job, &network, &parent, VLAN, ret, refusal);
 }
 
 static int try_lower(Refusal *refusal) {
@@ -328,11 +327,10 @@ static void test_no_vlan(_unused_ void **state) {
         assert_null(strstr(refusal.text, "no 802.1Q"));
 }
 
-/* Is a host leg on the interface that its network asks for? The sweep deletes the leg when the
+/* Is a host interface on the parent that its network asks for? The sweep deletes it when the
  * answer is no, so an error is no answer. */
 static void test_is_lower(_unused_ void **state) {
         Netlink netlink = {};
-
         memset(&host, 0, sizeof(host));
         host.there = host.ours = true;
         assert_int_equal(parent_is_lower(&netlink, &network, SHARED), 1);
@@ -347,7 +345,6 @@ static void test_is_lower_unknown(_unused_ void **state) {
         static const int refusals[] = {0, EPERM, ENOBUFS, ENOMEM, EINTR, EINVAL};
         Network untagged = network;
         Netlink netlink = {};
-
         untagged.vlan_first = untagged.vlan_last = 0;
         memset(&host, 0, sizeof(host));
         host.there = host.ours = true;

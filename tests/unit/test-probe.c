@@ -8,6 +8,7 @@
 #include "helper/worker/probe.h"
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/kernel/link.h"
 #include "helper/kernel/offload.h"
 #include "helper/worker/trial.h"
@@ -52,8 +53,6 @@ int __wrap_link_add_veth(_unused_ Netlink *netlink, _unused_ const LinkPlan *pla
         return r;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name,
                     LinkInfo *ret, Refusal *ret_refusal) {
         int r = fails("link_get", ret_refusal);
@@ -88,10 +87,10 @@ int __wrap_link_add_vlan(_unused_ Netlink *netlink, const LinkPlan *plan, _unuse
                        : r;
 }
 
-int __wrap_trial_run(const LeaseContext *context, bool checksum_trick, TrialResult *ret,
+int __wrap_trial_run(const JobContext *job, bool checksum_trick, TrialResult *ret,
                      Refusal *ret_refusal);
-int __wrap_trial_run(_unused_ const LeaseContext *context, _unused_ bool checksum_trick,
-                     TrialResult *ret, Refusal *ret_refusal) {
+int __wrap_trial_run(_unused_ const JobContext *job, _unused_ bool checksum_trick, TrialResult *ret,
+                     Refusal *ret_refusal) {
         if (fault_due("trial_run", ENOBUFS))
                 return -ENOBUFS;
         *ret = kernel.trial;
@@ -109,10 +108,11 @@ int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease
 }
 
 static int probe(void) {
-        const LeaseContext context = {.assume_checksum_trick = true, .report_fd = -1};
+        const JobContext job = {.report_fd = -1};
+        const ProbeContext assuming = {.assume_checksum_trick = true};
 
         kernel.wire = kernel.reported = false;
-        return probe_run(&context);
+        return probe_run(&job, &assuming);
 }
 
 static void test_features(_unused_ void **state) {

@@ -88,7 +88,7 @@ static void test_first_then_a_count(void **state) {
         /* The flood goes on: one line an interval. */
         assert_false(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
         assert_int_equal(pass(f, 11 * SECOND), 1);
-        assert_string_equal(fake.text, "refused 1 more requests by user 1000");
+        assert_string_equal(fake.text, "refused 1 more request by user 1000");
         /* It is over: nothing more, and the next one is a first one. */
         assert_int_equal(pass(f, 11 * SECOND), 0);
         assert_true(refusal_log_wants(f->log, 1000, LOGGED_REFUSAL));
@@ -158,7 +158,7 @@ static void test_drops(void **state) {
         assert_false(refusal_log_wants(f->log, 3000, LOGGED_KERNEL_REFUSAL));
         assert_int_equal(pass(f, 11 * SECOND), 2);
         assert_string_equal(fake.text,
-                            "the guard dropped frames on leases of other users for 1 more reasons; "
+                            "the guard dropped frames on leases of other users for 1 more reason; "
                             "rawnetctl stat shows those of a lease");
 }
 

@@ -18,17 +18,12 @@ static NsidList list;                  /* what the dump is */
 static uint32_t of_the_future; /* a later version's lease, which cannot be understood at all */
 static uint32_t unreadable;    /* the kernel refuses to say what this one is */
 static bool asked;             /* for ids one by one */
+static Netlink rtnl;
 static struct {
         uint32_t leases[16];
         size_t n;
         bool scanned, whole;
 } told;
-
-int __wrap_netlink_open(Netlink *ret, int protocol);
-int __wrap_netlink_open(Netlink *ret, _unused_ int protocol) {
-        *ret = (Netlink){};
-        return 0;
-}
 
 int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
                      Refusal *ret_refusal);
@@ -92,7 +87,7 @@ static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uin
                        const uint32_t *expected) {
         RegistryEntry entries[8] = {};
         Registry registry = {.entries = entries};
-        const LeaseContext context = {.registry = &registry, .report_fd = -1};
+        const JobContext job = {.netlink = &rtnl, .registry = &registry, .report_fd = -1};
         Refusal refusal = REFUSAL_UNTOUCHED;
         size_t n = 0;
 
@@ -103,7 +98,7 @@ static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uin
         dumped = in_dump;
         alive = living;
         memset(&told, 0, sizeof(told));
-        assert_int_equal(scan_leases(&context, &refusal), 0);
+        assert_int_equal(scan_leases(&job, &refusal), 0);
         assert_true(told.scanned);
         for (; expected[n]; n++) {
                 unsigned seen = 0;
@@ -175,14 +170,14 @@ static void test_later_version(_unused_ void **state) {
 /* A lease that could not be read is not gone: the scan fails, and another follows (worker.c). */
 static void test_unreadable(_unused_ void **state) {
         const Registry registry = {};
-        const LeaseContext context = {.registry = &registry, .report_fd = -1};
+        const JobContext job = {.netlink = &rtnl, .registry = &registry, .report_fd = -1};
         Refusal refusal = REFUSAL_UNTOUCHED;
 
         dumped = alive = IDS(OLD, OLD + 1, OLD + 2, 0);
         unreadable = OLD + 1;
         list = NSID_LIST_WHOLE;
         memset(&told, 0, sizeof(told));
-        assert_refused(scan_leases(&context, &refusal), RAWNET_KERNEL_REFUSED, &refusal,
+        assert_refused(scan_leases(&job, &refusal), RAWNET_KERNEL_REFUSED, &refusal,
                        "interface lo");
         assert_int_equal(told.n, 1);
         assert_false(told.scanned);

@@ -8,8 +8,11 @@
 #include <linux/if_ether.h>
 
 #include "fault.h"
+#include "find-link.h"
 #include "helper/worker/vlan-guard.h"
-#include "helper/worker/shared.h"
+#include "helper/kernel/link.h"
+#include "helper/report.h"
+#include "helper/worker/sweep.h"
 #include "helper/worker/vlan-harden.h"
 #include "test.h"
 
@@ -20,7 +23,7 @@
 
 static struct {
         unsigned n_vlans;     /* shared interfaces of VLAN 1 to that */
-        unsigned leg_on;      /* a host leg stands on that VLAN's */
+        unsigned host_on;     /* the VLAN interface that has a host interface; 0: none */
         unsigned lease_on;    /* the lease's uplink stands on that VLAN's */
         bool lease_elsewhere; /* or rather on an interface of another namespace with that index */
         const char *unlisted; /* of this kind there is no list: links come and go */
@@ -32,7 +35,7 @@ static struct {
         const char *alias;    /* theirs */
         bool other_kind;      /* they are no VLAN interfaces */
         bool part;            /* the scan may have missed leases */
-        bool leg_elsewhere;   /* what the leg is on only has that index */
+        bool host_elsewhere;  /* the host interface is on another namespace's link of that index */
         bool foreign;         /* and an administrator's own VLAN interface is there */
         int undeletable;      /* with this errno */
         bool deleted[VLANS_MAX + 1];
@@ -40,7 +43,7 @@ static struct {
         int unopenable; /* with this errno */
         bool guard_removed, guarded;
         int unguardable;      /* with this errno */
-        bool left;            /* shared_sweep() says that there is one */
+        bool left;            /* REPORT_SWEPT says that there is one */
         uint64_t opening[64]; /* the VLANs of opens in progress */
 } host;
 
@@ -58,9 +61,9 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         if (host.unlisted && strcmp(kind, host.unlisted) == 0)
                 return -EAGAIN;
         if (strcmp(kind, "macvlan") == 0) {
-                info.lower = host.leg_elsewhere ? 0 : INDEX(host.leg_on);
-                info.lower_elsewhere = host.leg_elsewhere ? INDEX(host.leg_on) : 0;
-                return host.leg_on ? each(&info, data) : 0;
+                info.lower = host.host_elsewhere ? 0 : INDEX(host.host_on);
+                info.lower_elsewhere = host.host_elsewhere ? INDEX(host.host_on) : 0;
+                return host.host_on ? each(&info, data) : 0;
         }
         for (unsigned vlan = 1; r == 0 && vlan <= host.n_vlans; vlan++) {
                 info.index = INDEX(vlan);
@@ -87,15 +90,14 @@ int __wrap_link_dump(_unused_ Netlink *netlink, const char *kind, LinkEach each,
         return r;
 }
 
-int __wrap_link_get(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
-                    Refusal *ret_refusal);
 int __wrap_link_get(_unused_ Netlink *netlink, _unused_ int32_t nsid, const char *name,
                     LinkInfo *ret, Refusal *ret_refusal) {
         if (host.unseen)
                 return host.unseen < 0
                                ? host.unseen
                                : refuse_errno(ret_refusal, host.unseen, "interface %s", name);
-        *ret = (LinkInfo){.lower_elsewhere = INDEX(host.lease_on),
+        *ret = (LinkInfo){.index = 3,
+                          .lower_elsewhere = INDEX(host.lease_on),
                           .lower_nsid = host.lease_elsewhere ? 6 : 5};
         return 0;
 }
@@ -132,9 +134,8 @@ int __wrap_link_change(_unused_ Netlink *netlink, uint32_t index, const LinkChan
         return 0;
 }
 
-int __wrap_host_open(Netlink *rtnl, const char *name, uint32_t index, Refusal *ret_refusal);
-int __wrap_host_open(_unused_ Netlink *rtnl, _unused_ const char *name, uint32_t index,
-                     Refusal *ret_refusal) {
+int __wrap_vlan_harden_undo(Netlink *netlink, uint32_t index, Refusal *ret_refusal);
+int __wrap_vlan_harden_undo(_unused_ Netlink *netlink, uint32_t index, Refusal *ret_refusal) {
         assert_between(index, INDEX(1), INDEX(host.n_vlans));
         if (host.unopenable)
                 return refuse_errno(ret_refusal, host.unopenable, "opening");
@@ -160,35 +161,47 @@ int __wrap_vlan_guard_remove(int owner_fd, _unused_ Refusal *ret_refusal) {
         return 0;
 }
 
+int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
+int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
+                       uint32_t value) {
+        assert_int_equal(type, REPORT_SWEPT);
+        host.left = value & SWEEP_LEFT;
+        return 0;
+}
+
+static Refusal said;
+
 static int sweep(void) {
         RegistryEntry entry = {.lease = {.id = RAWNET_ID_MIN,
                                          .vlan = (uint16_t)host.lease_on,
                                          .later = host.later}};
         const Registry registry = {
                 .entries = &entry, .n_entries = host.lease_on ? 1 : 0, .whole = !host.part};
-        Refusal refusal = REFUSAL_UNTOUCHED;
         Netlink netlink = {.knows_nsid = true, .nsid = 5};
+        const JobContext job = {.netlink = &netlink, .registry = &registry, .owner_fd = OWNER_FD};
+        SweepContext context = {};
         int r;
 
         host.guarded = host.guard_removed = false;
-        r = shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal);
-
-        assert_true(r > 0 || strcmp(refusal.text, "untouched") == 0);
+        said = REFUSAL_UNTOUCHED;
+        memcpy(context.opening, host.opening, sizeof(context.opening));
+        r = sweep_run(&job, &context, &said);
+        assert_true(r > 0 || strcmp(said.text, "untouched") == 0);
         return r;
 }
 
-static void check(unsigned n_vlans, unsigned lease_on, unsigned leg_on) {
-        unsigned kept = (lease_on > 0) + (leg_on > 0);
+static void check(unsigned n_vlans, unsigned lease_on, unsigned host_on) {
+        unsigned kept = (lease_on > 0) + (host_on > 0);
 
         memset(&host, 0, sizeof(host));
         host.n_vlans = n_vlans;
         host.lease_on = lease_on;
-        host.leg_on = leg_on;
+        host.host_on = host_on;
         host.foreign = true;
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, n_vlans - kept);
         assert_false(lease_on && host.deleted[lease_on]);
-        assert_false(leg_on && host.deleted[leg_on]);
+        assert_false(host_on && host.deleted[host_on]);
         assert_int_equal(host.guard_removed, n_vlans > 0 && kept == 0);
         assert_int_equal(host.guarded, kept > 0);
         assert_int_equal(host.left, kept > 0);
@@ -211,14 +224,15 @@ static void test_many(_unused_ void **state) {
         check(VLANS_MAX, 1, 300);
 }
 
-/* A user who opens and closes leases all the time has no host leg's interface swept away. */
+/* A user who opens and closes leases all the time cannot make a sweep delete a VLAN interface that
+ * has a host interface. */
 static void test_no_list(_unused_ void **state) {
         static const char *const kinds[] = {"vlan", "macvlan"};
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 memset(&host, 0, sizeof(host));
                 host.n_vlans = 5;
-                host.leg_on = 2;
+                host.host_on = 2;
                 host.unlisted = kinds[i];
                 assert_int_equal(sweep(), -EAGAIN);
                 assert_int_equal(host.n_deleted, 0);
@@ -230,8 +244,8 @@ static void test_no_list(_unused_ void **state) {
  * another, nor is it ours because of an index. */
 static void test_elsewhere(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
-        host.n_vlans = host.leg_on = 1;
-        host.leg_elsewhere = true;
+        host.n_vlans = host.host_on = 1;
+        host.host_elsewhere = true;
         assert_int_equal(sweep(), 0);
         assert_int_equal(host.n_deleted, 1);
 
@@ -288,7 +302,7 @@ static void test_marked(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 5;
         host.lease_on = 2;
-        host.leg_on = 4;
+        host.host_on = 4;
         host.unmarked = true;
         host.alias = "rawnet: VLAN 1 of eth0";
         assert_int_equal(sweep(), 0);
@@ -355,32 +369,22 @@ static void test_opening(_unused_ void **state) {
 
 /* The first error is the one that is told. */
 static void test_unguardable(_unused_ void **state) {
-        Refusal refusal = {};
-        Netlink netlink = {.knows_nsid = true, .nsid = 5};
-        const Registry registry = {.whole = true};
-
         memset(&host, 0, sizeof(host));
-        host.n_vlans = host.leg_on = 1;
+        host.n_vlans = host.host_on = 1;
         host.unguardable = EPERM;
         host.left = true;
         assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
         assert_true(host.left);
 
-        host.leg_on = 0;
+        host.host_on = 0;
         host.undeletable = EBUSY;
-        assert_refused(
-                shared_sweep(&netlink, OWNER_FD, &registry, host.opening, &host.left, &refusal),
-                RAWNET_KERNEL_REFUSED, &refusal, "deleting");
+        assert_refused(sweep(), RAWNET_KERNEL_REFUSED, &said, "deleting");
 }
 
-/* Somebody else deleted it just now: fine. Anything else is an error, and the host's guard stays.
- */
+/* An error, and the host's guard stays. */
 static void test_undeletable(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 3;
-        host.undeletable = ENODEV;
-        assert_int_equal(sweep(), 0);
-        assert_true(host.guard_removed);
         host.undeletable = EPERM;
         assert_int_equal(sweep(), RAWNET_KERNEL_REFUSED);
         assert_false(host.guard_removed);

@@ -36,7 +36,8 @@ int __wrap_access(const char *path, int mode) {
 
 typedef struct Fixture {
         Registry registry;
-        LeaseContext context;
+        JobContext job;
+        OpenContext open;
         IpcOpen request;
         LeasePlan plan;
         Refusal refusal;
@@ -59,7 +60,7 @@ static int setup(void **state) {
         put_text(file.name, sizeof(file.name), "lab");
         put_text(file.path, sizeof(file.path), "/etc/rawnet/networks/lab.conf");
         put_text(file.parent, sizeof(file.parent), "eth1");
-        f->context = (LeaseContext){.features = ALL_FEATURES, .registry = &f->registry};
+        f->open = (OpenContext){.features = ALL_FEATURES};
         f->request = (IpcOpen){.uid = 1000,
                                .kind = KIND_TAP,
                                .queues = 2,
@@ -85,7 +86,7 @@ static int teardown(void **state) {
 
 static int judge(Fixture *f) {
         f->refusal = REFUSAL_UNTOUCHED;
-        return validate_open(&f->context, &f->request, &f->plan, &f->refusal);
+        return validate_open(&f->job, &f->open, &f->request, &f->plan, &f->refusal);
 }
 
 static void test_good(void **state) {
@@ -103,11 +104,11 @@ static void test_good(void **state) {
 static void test_shapes(void **state) {
         Fixture *f = *state;
 
-        f->context.features |= IPC_FEATURE_CHECKSUM_TRICK;
+        f->open.features |= IPC_FEATURE_CHECKSUM_TRICK;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
         assert_false(f->plan.limits_filters);
-        f->context.features |= IPC_FEATURE_FILTER_LIMIT;
+        f->open.features |= IPC_FEATURE_FILTER_LIMIT;
         assert_int_equal(judge(f), 0);
         assert_true(f->plan.limits_filters);
         f->request.kind = KIND_PACKET;
@@ -185,7 +186,7 @@ static void test_kernel(void **state) {
         Fixture *f = *state;
 
         f->request.vhost = 1;
-        f->context.features = ALL_FEATURES & ~IPC_FEATURE_VHOST_NET;
+        f->open.features = ALL_FEATURES & ~IPC_FEATURE_VHOST_NET;
         assert_refused(judge(f), RAWNET_NOT_SUPPORTED, &f->refusal, "/dev/vhost-net", "vhost_net");
         /* Loaded since. */
         has_vhost_net = true;
@@ -193,7 +194,7 @@ static void test_kernel(void **state) {
         has_vhost_net = false;
         f->request.vhost = 0;
         /* The child will say what is wrong, if it still is. */
-        f->context.features = ALL_FEATURES & ~IPC_FEATURE_EGRESS;
+        f->open.features = ALL_FEATURES & ~IPC_FEATURE_EGRESS;
         for (f->request.kind = KIND_TAP; f->request.kind <= KIND_PACKET; f->request.kind++)
                 assert_int_equal(judge(f), 0);
 }
@@ -204,12 +205,12 @@ static void test_full(void **state) {
 
         put_text(lease.network, sizeof(lease.network), "lab.100");
         assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);
-        f->context.n_leases = registry_count(&f->registry, "lab");
+        f->open.n_leases = registry_count(&f->registry, "lab");
         assert_int_equal(judge(f), 0);
         lease.id++;
         lease.gone = 1; /* held on by its fds: it counts */
         assert_int_equal(registry_put(&f->registry, &lease, 0, 0), 1);
-        f->context.n_leases = registry_count(&f->registry, "lab");
+        f->open.n_leases = registry_count(&f->registry, "lab");
         assert_refused(judge(f), RAWNET_QUOTA_EXCEEDED, &f->refusal,
                        "network lab.150 has 2 of at most 2 leases", "MaxLeases=");
 }

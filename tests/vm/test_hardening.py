@@ -19,6 +19,7 @@ import bus
 import frames
 import lab
 import tap
+import unfit
 import vlan
 
 HOST4, NEIGHBOUR4, HOST6, NEIGHBOUR6 = "10.99.0.1", "10.99.0.2", "fd99::1", "fd99::2"
@@ -150,6 +151,20 @@ def test_flush_ruleset():
         # What stays when the helper ends is put back by the next open, whose VLAN may be another.
         with member.open_tap("vlab.300"):
             assert kept_table()
+
+
+def test_check_tries_the_table():
+    """Where nftables refuses it, the check says what the open is refused with."""
+    with bus.connect("member") as member:
+        for without, said in ((unfit.kernel_without("inet"), 1), (contextlib.nullcontext(), 0)):
+            with without:
+                (found,) = member.call(bus.ROOT, bus.MANAGER, "Check", "s", ("vlan100",), seconds=60)
+                errors = [bus.plain(finding)["text"] for finding in found if bus.plain(finding)["severity"] == "error"]
+                assert len(errors) == said and not owned_table() and not kept_table(), (errors, vlan.run("nft", "list", "tables"))
+                if errors:
+                    assert errors == [bus.expect_error("KernelRefused", member.open_tap, "vlan100")], errors
+                else:
+                    member.open_tap("vlan100").close_fds()
 
 
 def test_nobody_else_changes_the_table():

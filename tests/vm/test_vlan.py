@@ -43,7 +43,7 @@ def check_both_ways(kind, network, tag, far_interface, **options):
 def test_features_say_what_this_kernel_has():
     with bus.connect("member") as member:
         features = set(member.features())
-    assert {"vlan", "guard", "vhost-net"} <= features, features
+    assert {"vlan", "nft-egress", "vhost-net"} <= features, features
     # Debian 12's kernel has the trick, Debian 13's has not.
     old = tuple(map(int, os.uname().release.split(".")[:2])) < (6, 12)
     assert ("checksum-trick" in features) == old, features

@@ -8,7 +8,7 @@ import frames
 import lab
 import tap
 import vlan
-from legs import namespace
+from host_interface import namespace
 
 SECONDS = 20
 INDEX = "77"

@@ -20,7 +20,7 @@ IN_VM = bool(os.environ.get("RAWNET_VM"))
 # In tools/vm the emulated processor has virtualization, so the guest's need not be emulated once more (tools/vm.d/guest.py).
 ACCELERATION = ["-accel", "kvm", "-cpu", "host"] if IN_VM and os.path.exists("/dev/kvm") else ["-accel", "tcg", "-cpu", "max"]
 SIZES = {"tap": 20_000_000, "packet": 20_000_000}  # of TCP, each way
-SECONDS = 180  # for the guest's whole life; software emulation on a busy machine
+SECONDS = 600  # for the guest's next word; an emulated processor on a busy machine took 200 for one upload
 HERE = os.path.dirname(os.path.abspath(__file__))
 STARTED = time.monotonic()
 
@@ -102,9 +102,10 @@ class Demo:
             self.news.notify_all()
 
     def heard(self, key):
-        """The guest's word for key, waited for; '' when the guest ended without it."""
+        """The guest's word for key, waited for; '' when the guest ended without it, or is too slow."""
         with self.news:
-            self.news.wait_for(lambda: key in self.said or "end" in self.said, SECONDS)
+            if not self.news.wait_for(lambda: key in self.said or "end" in self.said, SECONDS):
+                self.show(f"the guest has not said '{key}' within {SECONDS} s: this machine may be too busy")
         return self.said.get(key, "")
 
     # -- the parts

@@ -8,6 +8,7 @@ import dataclasses
 import fcntl
 import glob
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -16,6 +17,14 @@ import cpio
 from common import Trouble, output_of
 
 META_PACKAGE = "linux-image-amd64"  # the cloud kernel is smaller, but has no 9p
+RELEASES = ("bookworm", "trixie")
+# mmdebstrap runs this with the package lists of another release; downloads what the meta package there points at.
+FETCH = f"""
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+package=$(apt-cache depends {META_PACKAGE} | sed -n 's/^ *Depends: \\(linux-image-[0-9].*\\)/\\1/p')
+cd "$RAWNET_FETCH"
+exec apt-get -q -o APT::Sandbox::User=root download "$package"
+"""
 BUSYBOX = "/bin/busybox"
 INIT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "init.sh")
 # What must be there before the root file system is; everything else is loaded from it on demand.
@@ -51,6 +60,23 @@ def unpack(package, target):
                   f"fetching {package}", cwd=work)
         (archive,) = glob.glob(os.path.join(work, "*.deb"))
         unpack_archive(archive, package.removeprefix("linux-image-"), target)
+
+
+def this_release():
+    return platform.freedesktop_os_release().get("VERSION_CODENAME")
+
+
+def fetch_of_release(release, state):
+    """The newest kernel of another release, unpacked in state. No mirror is named: mmdebstrap's own choice, security included."""
+    with tempfile.TemporaryDirectory(dir=state, prefix="fetch-") as work:
+        # A release that makes nothing but its package lists.
+        output_of(["unshare", "--mount", "--", "mmdebstrap", "--mode=root", "--variant=custom", "--format=null",
+                   f"--customize-hook={FETCH}", release, "/dev/null"],
+                  f"fetching the kernel of Debian {release}", env={**os.environ, "RAWNET_FETCH": work})  # fmt: skip
+        (archive,) = glob.glob(os.path.join(work, "*.deb"))
+        package = os.path.basename(archive).partition("_")[0]
+        unpack_archive(archive, package.removeprefix("linux-image-"), os.path.join(state, package))
+    return package
 
 
 def unpack_archive(archive, version, target):
@@ -131,14 +157,21 @@ def is_current(kernel):
     return all(os.path.getmtime(source) < made for source in (INIT, __file__, cpio.__file__, BUSYBOX))
 
 
-def prepare(state):
-    """The kernel that the guest runs; made on the first call, and again when Debian has a newer one."""
+def prepare(state, release=None):
+    """The kernel that the guest runs, of this machine's release or of another one; made on the first call. This machine's is made again
+    when Debian has a newer one. Another release's stays until its directory is deleted: a look for a newer one takes too long."""
+    other = release and release != this_release()
+    state = os.path.join(state, release) if other else state
     os.makedirs(state, exist_ok=True)
     with open(os.path.join(state, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second finds what the first made
         for stale in glob.glob(os.path.join(state, "fetch-*")):
             shutil.rmtree(stale)  # of a run that was killed
-        package = resolve()
+        if other:
+            found = [os.path.basename(path) for path in glob.glob(os.path.join(state, "linux-image-*"))]
+            package = found[0] if found else fetch_of_release(release, state)
+        else:
+            package = resolve()
         kernel = Kernel(os.path.join(state, package), package.removeprefix("linux-image-"))
         if not os.path.isdir(kernel.directory):
             for stale in glob.glob(os.path.join(state, "linux-image-*")):

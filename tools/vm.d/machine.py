@@ -35,11 +35,19 @@ def initrd_with(kernel, texts):
     return fd
 
 
+# How each kind of processor is asked for. counted: its time stamp counter counts instructions while it works. Its waiting lasts as long as
+# it would elsewhere (sleep=on), so that deadlines of programs there hold. Its model is a fixed one, so that the figures do not depend on
+# what QEMU's newest model has. That one has no fast string instructions (ERMS): QEMU counts each byte that they copy as an instruction.
+PROCESSORS = {
+    "kvm": ("-accel", "kvm", "-cpu", "host"),
+    "tcg": ("-accel", "tcg,thread=multi", "-cpu", "max,la57=off"),
+    "counted": ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=on", "-cpu", "Westmere,+rdrand"),
+}
+
+
 def qemu_line(kernel, initrd, accel, cpus, memory, append=""):
-    cpu = "host" if accel == "kvm" else "max,la57=off"
     return ["setpriv", "--pdeathsig", "KILL", "--", QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-machine", "q35", "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi",
-            "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
+            "-display", "none", "-machine", "q35", *PROCESSORS[accel], "-smp", str(cpus), "-m", str(memory),
             "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{initrd}",
             # no_timer_check: the kernel measures the IO-APIC timer against its own loop and panics when this machine is busy just then.
             "-append", "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on "
@@ -156,9 +164,12 @@ def carry(ours, console, deadline):
     return status
 
 
-def run(kernel, job, *, cpus, memory, timeout, verbose, state, append=""):
+def run(kernel, job, *, cpus, memory, timeout, verbose, state, append="", counted=False):
     """Boots, runs job, powers off. Returns the command's exit status, or 124 when it was cut off."""
-    accel = "kvm" if kvm_boots(kernel, state) else "tcg"
+    if counted:
+        accel, cpus = "counted", 1
+    else:
+        accel = "kvm" if kvm_boots(kernel, state) else "tcg"
     job["emulated"] = accel != "kvm"
     # Tests wait longer for what must come (tests/lib/tap.py).
     job["environment"].setdefault("RAWNET_SLOWNESS", "1" if accel == "kvm" else "4")

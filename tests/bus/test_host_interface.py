@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's own leg on a network (HostInterface=): who may have it, what it is, that host and guests meet on it, when it goes.
-(tests/vm/test_host_leg.py has it on a VLAN, tests/attack/test_host_leg.py with a forged rawnetd.)"""
+"""The host's interface on a network (HostInterface=): who may make it, its properties, traffic between host and guests, its removal.
+(tests/vm/test_host_interface.py: on a VLAN. tests/attack/test_host_interface.py: with a forged rawnetd.)"""
 
 import json
 import signal
@@ -11,27 +11,27 @@ import frames
 import lab
 import station
 import tap
-from legs import LEG, addresses, gone, host_link, leg, network, rawnetctl, reach
+from host_interface import INTERFACE, addresses, gone, host_link, current, network, rawnetctl, reach
 from station import command
 
 
 def test_up_and_down():
-    with network(Description="with a leg") as name:
-        assert LEG not in lab.links(), "rawnetd alone makes none"
-        assert rawnetctl("host", "up", name) == LEG
-        first = leg()
+    with network(Description="with a host interface") as name:
+        assert INTERFACE not in lab.links(), "rawnetd alone makes none"
+        assert rawnetctl("host", "up", name) == INTERFACE
+        first = current()
         assert first["linkinfo"]["info_kind"] == "macvlan" and first["linkinfo"]["info_data"]["mode"] == "bridge", first
         assert first["link"] == "wire0" and first["mtu"] == 1500 and "UP" in first["flags"], first
         assert first["ifalias"] == f"rawnet: host leg of {name}" and first["address"].startswith("52:54:00:"), first
         assert not addresses(), addresses()
-        assert rawnetctl("host", "up", name) == LEG and leg()["ifindex"] == first["ifindex"], "the same again"
-        command("ip", "link", "set", LEG, "down")
+        assert rawnetctl("host", "up", name) == INTERFACE and current()["ifindex"] == first["ifindex"], "the same again"
+        command("ip", "link", "set", INTERFACE, "down")
         rawnetctl("host", "up", name)
-        assert leg()["ifindex"] == first["ifindex"] and "UP" in leg()["flags"], leg()
-        assert rawnetctl("host", "down", name) == "" and not leg()
+        assert current()["ifindex"] == first["ifindex"] and "UP" in current()["flags"], current()
+        assert rawnetctl("host", "down", name) == "" and not current()
         rawnetctl("host", "down", name)
         rawnetctl("host", "up", name)
-        assert leg()["address"] == first["address"] and leg()["ifindex"] != first["ifindex"], "a stable address"
+        assert current()["address"] == first["address"] and current()["ifindex"] != first["ifindex"], "a stable address"
 
 
 def test_only_administrators():
@@ -44,19 +44,19 @@ def test_only_administrators():
                                             bus.MANAGER, method, "s", (name,))  # fmt: skip
                     assert name in text and "org.rawnet1.host" in text and "group" not in text, text
             assert "password" in rawnetctl("host", "up", name, user=user, status=1)
-            assert not leg()
+            assert not current()
         lab.wait_for(lambda: len(lab.questions()) >= before + 6, 10, "polkit's questions")
         for question in lab.questions()[before:]:
             assert question["action"] == "org.rawnet1.host", question
             assert (question["network"], question["parent"], question["vlan"], question["protocol"], question["interface"]) == (
-                name, "wire0", "none", "none", LEG), question  # fmt: skip
+                name, "wire0", "none", "none", INTERFACE), question  # fmt: skip
         rule = "polkit.addRule(function(a, s) { if (a.id == 'org.rawnet1.host' && s.user == 'member' && " \
-               f"a.lookup('interface') == '{LEG}') return 'yes'; }});"  # fmt: skip
+               f"a.lookup('interface') == '{INTERFACE}') return 'yes'; }});"  # fmt: skip
         with lab.polkit_rule(rule):
-            assert rawnetctl("host", "up", name, user="member") == LEG
-            assert leg()["address"].startswith("02:12:34:"), leg()
+            assert rawnetctl("host", "up", name, user="member") == INTERFACE
+            assert current()["address"].startswith("02:12:34:"), current()
             rawnetctl("host", "down", name, user="member")
-        assert not leg()
+        assert not current()
 
 
 def test_refused():
@@ -68,63 +68,63 @@ def test_refused():
         up("nowhere", "NoSuchNetwork")
         up("lab.100", bus.DBUS_ERROR + "InvalidArgs")
         up("../lab", bus.DBUS_ERROR + "InvalidArgs")
-        with network("away", Parent="nothere0", HostInterface="leg1"):
+        with network("away", Parent="nothere0", HostInterface="hostif1"):
             up("away", "ParentMissing")
         with network("twin"):
             rawnetctl("host", "up", name)
-            assert LEG in up("twin", "NetworkBusy")
+            assert INTERFACE in up("twin", "NetworkBusy")
             rawnetctl("host", "down", "twin")
-            assert leg(), "another network's leg"
-        for line in ("VLAN=none\nMode=private\nHostInterface=leg1", "VLAN=300-399\nHostInterface=leg1",
+            assert current(), "another network's host interface"
+        for line in ("VLAN=none\nMode=private\nHostInterface=hostif1", "VLAN=300-399\nHostInterface=hostif1",
                      "VLAN=none\nHostInterface=rn1", "VLAN=none\nHostInterface=wire0"):
             with lab.network("bad", f"[Network]\nParent=wire0\n{line}\n"):
                 text = up("bad", "BadNetworkFile")
                 assert f"bad.conf:{2 + line.count(chr(10)) + 1}: HostInterface=" in text, text
-    assert not leg("leg1")
+    assert not current("hostif1")
 
 
 def test_never_somebody_elses_interface():
     with network() as name:
-        for words in (["name", LEG, "type", "veth", "peer", "name", "leg0p"], ["link", "wire0", "name", LEG, "type", "macvlan", "mode", "bridge"]):
+        for words in (["name", INTERFACE, "type", "veth", "peer", "name", "hostif0p"], ["link", "wire0", "name", INTERFACE, "type", "macvlan", "mode", "bridge"]):
             with host_link(*words):
-                before = leg()
-                assert LEG in rawnetctl("host", "up", name, status=1)
+                before = current()
+                assert INTERFACE in rawnetctl("host", "up", name, status=1)
                 rawnetctl("host", "down", name)
-                with network("other", HostInterface="leg1"):
+                with network("other", HostInterface="hostif1"):
                     rawnetctl("host", "up", "other")
-                gone("leg1")
-                assert leg() == before, (before, leg())
+                gone("hostif1")
+                assert current() == before, (before, current())
 
 
 def no_sweep_due(connection, lease):
-    """Both daemons start anew, for the lease's sake: rawnetd has the helper sweep once, and the helper reads no request (the statistics')
-    before its sweeps are done. From here on only a network file, a leg or a lease that changes makes another one due."""
+    """Restarts both daemons, which the lease makes start again. rawnetd asks for one sweep, and the helper reads no request, such as that
+    for statistics, before the sweep is done. From then on only a change of a network file, a host interface or a lease makes a sweep due."""
     lab.kill_service()
     lab.kill_helper()
     connection.statistics(lease.path)
 
 
 def test_ours_on_another_interface():
-    """By name and alias it is this network's leg, but Parent= has changed since. It is in the way, and the next sweep takes it away."""
+    """By name and alias it is this network's host interface, but Parent= has changed since. It blocks a new one until a sweep removes it."""
     with network() as name, bus.connect("member") as member, member.open_tap("lab") as lease, \
             host_link("name", "elsewhere0", "type", "veth", "peer", "name", "elsewhere1"):  # fmt: skip
 
         def misplace():
             no_sweep_due(member, lease)
-            command("ip", "link", "add", "link", "elsewhere0", "name", LEG, "type", "macvlan", "mode", "bridge")
-            command("ip", "link", "set", LEG, "alias", f"rawnet: host leg of {name}")
+            command("ip", "link", "add", "link", "elsewhere0", "name", INTERFACE, "type", "macvlan", "mode", "bridge")
+            command("ip", "link", "set", INTERFACE, "alias", f"rawnet: host leg of {name}")
 
         misplace()
         assert f"rawnetctl host down {name}" in rawnetctl("host", "up", name, status=1)
         gone()
         misplace()
         rawnetctl("host", "down", name)
-        assert not leg()
+        assert not current()
         misplace()
         with lab.network("other"):
             gone()
         rawnetctl("host", "up", name)
-        assert leg()["link"] == "wire0", leg()
+        assert current()["link"] == "wire0", current()
 
 
 @tap.limit(120)
@@ -149,7 +149,7 @@ def test_a_guest_cannot_give_it_addresses():
     """Router advertisements are the network manager's affair."""
     with network() as name, bus.connect("member") as member, member.open_tap(name) as lease:
         rawnetctl("host", "up", name)
-        command("ip", "addr", "add", "10.77.0.50/24", "dev", LEG)
+        command("ip", "addr", "add", "10.77.0.50/24", "dev", INTERFACE)
         port = frames.Port(lease.fd, vnet_hdr=True)
         source = "fe80::60"
         # RFC 4861 4.2 and 4.6.2: a router for 1800 s, and fd99::/64 to make addresses of.
@@ -166,10 +166,10 @@ def test_a_guest_cannot_give_it_addresses():
             assert guest.ping("10.77.0.50"), "what came after it has been taken in"
             assert addresses() == ["10.77.0.50"], addresses()
             # As an administrator's network manager may have it: the frame was good.
-            with open(f"/proc/sys/net/ipv6/conf/{LEG}/accept_ra", "w", encoding="ascii") as value:
+            with open(f"/proc/sys/net/ipv6/conf/{INTERFACE}/accept_ra", "w", encoding="ascii") as value:
                 value.write("2")
             for words in (["down"], ["addrgenmode", "eui64"], ["up"]):
-                command("ip", "link", "set", LEG, *words)
+                command("ip", "link", "set", INTERFACE, *words)
             lab.wait_for(lambda: any(address.startswith("fe80:") for address in addresses()), 10, "a link-local address")
             port.send(advertisement)
             lab.wait_for(has_address, 10, "an address by advertisement")
@@ -178,32 +178,32 @@ def test_a_guest_cannot_give_it_addresses():
 def test_the_file_takes_it_away():
     with bus.connect() as root:
         root.networks()  # rawnetd watches
-        with lab.network("legged", HostInterface=LEG) as path:
-            rawnetctl("host", "up", "legged")
+        with lab.network("hosted", HostInterface=INTERFACE) as path:
+            rawnetctl("host", "up", "hosted")
             # A mistake takes nothing away.
             with open(path, "a", encoding="ascii") as file:
                 file.write("nonsense\n")
-            lab.wait_for(lambda: root.networks().get("legged", {}).get("Error"), 10, "the error")
+            lab.wait_for(lambda: root.networks().get("hosted", {}).get("Error"), 10, "the error")
             with lab.network("other"):
                 lab.wait_for(lambda: "other" in root.networks(), 10, "the other file")
-            assert leg()
-            with lab.network("legged"):
+            assert current()
+            with lab.network("hosted"):
                 gone()
-        with lab.network("legged", HostInterface=LEG):
-            rawnetctl("host", "up", "legged")
-            with lab.network("legged", HostInterface="leg1"):
+        with lab.network("hosted", HostInterface=INTERFACE):
+            rawnetctl("host", "up", "hosted")
+            with lab.network("hosted", HostInterface="hostif1"):
                 gone()
-                assert rawnetctl("host", "up", "legged") == "leg1"
-            gone("leg1")
-        with lab.network("legged", HostInterface=LEG):
-            rawnetctl("host", "up", "legged")
+                assert rawnetctl("host", "up", "hosted") == "hostif1"
+            gone("hostif1")
+        with lab.network("hosted", HostInterface=INTERFACE):
+            rawnetctl("host", "up", "hosted")
         gone()
         # While nobody watches.
-        with lab.network("legged", HostInterface=LEG):
-            rawnetctl("host", "up", "legged")
+        with lab.network("hosted", HostInterface=INTERFACE):
+            rawnetctl("host", "up", "hosted")
             lab.kill_service(signal.SIGTERM)
-            assert leg(), "it needs no daemon"
-        assert leg()
+            assert current(), "it needs no daemon"
+        assert current()
     rawnetctl("networks")
     gone()
 
@@ -211,13 +211,13 @@ def test_the_file_takes_it_away():
 def test_daemons_come_and_go():
     with network() as name:
         rawnetctl("host", "up", name)
-        index = leg()["ifindex"]
+        index = current()["ifindex"]
         lab.kill_helper()
         lab.kill_service()
         rawnetctl("host", "up", name)
         with bus.connect("member") as member:
             member.open_tap(name).close_fds()
-        assert leg()["ifindex"] == index
+        assert current()["ifindex"] == index
 
 
 def test_what_a_killed_worker_leaves():
@@ -239,17 +239,17 @@ def test_shown():
         with bus.connect() as root:
             lab.wait_for(lambda: name in root.networks(), 10, "rawnetd's look at the file")
         interface, row = listed()
-        assert interface == LEG and f"{LEG}(missing)" in row, row
+        assert interface == INTERFACE and f"{INTERFACE}(missing)" in row, row
         rawnetctl("host", "up", name)
         interface, row = listed()
-        assert interface == LEG and LEG in row and f"{LEG}(missing)" not in row, row
+        assert interface == INTERFACE and INTERFACE in row and f"{INTERFACE}(missing)" not in row, row
 
 
 def checked(name, state):
     """The note that `rawnetctl check` has for it, as a user whom nothing is allowed; the network serves all the same."""
     report = json.loads(rawnetctl("check", "--json", name, user="outsider"))
     entry = report["networks"][0]
-    assert (entry["host-interface"], entry["host-leg"], entry["problems"]) == (LEG, state, []), entry
+    assert (entry["host-interface"], entry["host-interface-state"], entry["problems"]) == (INTERFACE, state, []), entry
     notes = [note for note in report["notes"] if f"network {name}:" in note]
     shown = rawnetctl("check", user="outsider")
     assert all(f"note: {note}" in shown for note in notes), (notes, shown)
@@ -261,32 +261,32 @@ def test_checked():
     with network() as name, bus.connect("member") as member, member.open_tap("lab") as lease:
         lab.wait_for(lambda: name in member.networks(), 10, "rawnetd's look at the file")
         note = checked(name, "missing")
-        assert LEG in note and f"rawnetctl host up {name}" in note and f"rawnet-host@{name}" in note, note
+        assert INTERFACE in note and f"rawnetctl host up {name}" in note and f"rawnet-host@{name}" in note, note
         rawnetctl("host", "up", name)
         checked(name, "up")
-        command("ip", "link", "set", LEG, "down")
+        command("ip", "link", "set", INTERFACE, "down")
         note = checked(name, "down")
         assert f"rawnetctl host up {name}" in note, note
         rawnetctl("host", "up", name)
         checked(name, "up")
         rawnetctl("host", "down", name)
         no_sweep_due(member, lease)
-        with host_link("link", "wire0", "name", LEG, "type", "macvlan", "mode", "bridge"):
+        with host_link("link", "wire0", "name", INTERFACE, "type", "macvlan", "mode", "bridge"):
             note = checked(name, "other")
-            assert LEG in note and f"{name}.conf" in note, note
-            command("ip", "link", "set", LEG, "alias", "rawnet: host leg of lab")
+            assert INTERFACE in note and f"{name}.conf" in note, note
+            command("ip", "link", "set", INTERFACE, "alias", "rawnet: host leg of lab")
             checked(name, "other")
         with host_link("name", "elsewhere0", "type", "veth", "peer", "name", "elsewhere1"):
-            command("ip", "link", "property", "add", "dev", "elsewhere0", "altname", LEG)
+            command("ip", "link", "property", "add", "dev", "elsewhere0", "altname", INTERFACE)
             checked(name, "other")
-            command("ip", "link", "property", "del", "dev", "elsewhere0", "altname", LEG)
+            command("ip", "link", "property", "del", "dev", "elsewhere0", "altname", INTERFACE)
             no_sweep_due(member, lease)
-            command("ip", "link", "add", "link", "elsewhere0", "name", LEG, "type", "macvlan", "mode", "bridge")
-            command("ip", "link", "set", LEG, "alias", f"rawnet: host leg of {name}")
+            command("ip", "link", "add", "link", "elsewhere0", "name", INTERFACE, "type", "macvlan", "mode", "bridge")
+            command("ip", "link", "set", INTERFACE, "alias", f"rawnet: host leg of {name}")
             note = checked(name, "misplaced")
             assert f"rawnetctl host down {name}" in note and f"{name}.conf" in note, note
         lab_entry = json.loads(rawnetctl("check", "--json", "lab", user="outsider"))["networks"][0]
-        assert "host-leg" not in lab_entry, lab_entry
+        assert "host-interface-state" not in lab_entry, lab_entry
 
 
 if __name__ == "__main__":

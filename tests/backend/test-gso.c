@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What a guest gets that takes neither unfinished checksums nor long frames: checked as a receiver
- * would. */
+/* Frames for a guest without checksum offload and GSO, checked as a receiver checks them. */
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 
-#include "backend/segment.h"
+#include "backend/gso.h"
 #include "tests/unit/test.h"
 
 #define GSO_UDP_L4 5u
@@ -39,8 +38,8 @@ static unsigned get(const uint8_t *at, unsigned size) {
         return value;
 }
 
-/* A frame with payload bytes, as a packet socket hands it out. */
-static void build(Frame *f, bool six, bool udp, unsigned payload, unsigned piece) {
+/* A frame with payload bytes, as a packet socket delivers it. */
+static void build(Frame *f, bool six, bool udp, unsigned payload, unsigned gso_size) {
         unsigned ip_header = six ? 40 : 20, header = udp ? 8 : 32;
         uint8_t *ip = f->data + ETH_HLEN, *transport = ip + ip_header;
 
@@ -70,17 +69,17 @@ static void build(Frame *f, bool six, bool udp, unsigned payload, unsigned piece
         f->size = f->transport + header + payload;
         f->header = (struct virtio_net_hdr){
                 .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                .gso_type = (uint8_t)(piece == 0 ? VIRTIO_NET_HDR_GSO_NONE
-                                      : udp      ? GSO_UDP_L4
-                                      : six      ? VIRTIO_NET_HDR_GSO_TCPV6
-                                                 : VIRTIO_NET_HDR_GSO_TCPV4),
-                .gso_size = (uint16_t)piece,
+                .gso_type = (uint8_t)(gso_size == 0 ? VIRTIO_NET_HDR_GSO_NONE
+                                      : udp         ? GSO_UDP_L4
+                                      : six         ? VIRTIO_NET_HDR_GSO_TCPV6
+                                                    : VIRTIO_NET_HDR_GSO_TCPV4),
+                .gso_size = (uint16_t)gso_size,
                 .csum_start = (uint16_t)f->transport,
                 .csum_offset = udp ? 6 : 16,
         };
 }
 
-/* RFC 1071, byte by byte: another way than the code's. */
+/* RFC 1071, byte by byte: another algorithm than gso_sum()'s. */
 static unsigned plain_sum(const uint8_t *data, size_t size, unsigned sum) {
         for (size_t i = 0; i < size; i++)
                 sum += i % 2 ? data[i] : (unsigned)data[i] << 8;
@@ -126,13 +125,13 @@ static void check(void *context, const struct virtio_net_hdr *header, const uint
         seen->n++;
 }
 
-static void cut(bool six, bool udp, unsigned payload, unsigned piece, unsigned expected) {
-        static const SegmentAccept nothing = {};
+static void segment(bool six, bool udp, unsigned payload, unsigned gso_size, unsigned expected) {
+        static const GsoAccept nothing = {};
         Frame frame;
-        uint8_t work[9000];
+        uint8_t scratch[9000];
         Seen seen;
 
-        build(&frame, six, udp, payload, piece);
+        build(&frame, six, udp, payload, gso_size);
         seen = (Seen){
                 .six = six,
                 .udp = udp,
@@ -140,9 +139,9 @@ static void cut(bool six, bool udp, unsigned payload, unsigned piece, unsigned e
                 .header = udp ? 8 : 32,
                 .next_sequence = 0xffffff00,
         };
-        assert_false(segment_accepts(&nothing, &frame.header));
+        assert_false(gso_accepts(&nothing, &frame.header));
         assert_int_equal(
-                segment_frame(&nothing, &frame.header, frame.data, frame.size, work, check, &seen),
+                gso_segment(&nothing, &frame.header, frame.data, frame.size, scratch, check, &seen),
                 0);
         assert_int_equal(seen.n, expected);
         assert_int_equal(seen.bytes, payload);
@@ -150,33 +149,33 @@ static void cut(bool six, bool udp, unsigned payload, unsigned piece, unsigned e
                 assert_int_equal(seen.last_flags & 0x09, 0x09);
 }
 
-static void test_cut(_unused_ void **state) {
+static void test_segment(_unused_ void **state) {
         for (unsigned kind = 0; kind < 4; kind++) {
-                cut(kind & 1, kind & 2, 4000, 1448, 3);
-                cut(kind & 1, kind & 2, 2896, 1448, 2);
-                cut(kind & 1, kind & 2, 8001, 517, 16);
-                cut(kind & 1, kind & 2, 10, 1448, 1);
+                segment(kind & 1, kind & 2, 4000, 1448, 3);
+                segment(kind & 1, kind & 2, 2896, 1448, 2);
+                segment(kind & 1, kind & 2, 8001, 517, 16);
+                segment(kind & 1, kind & 2, 10, 1448, 1);
         }
 }
 
-static void finished(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
-                     size_t size) {
+static void check_checksum(void *context, const struct virtio_net_hdr *header, const uint8_t *frame,
+                           size_t size) {
         unsigned *sum = context;
 
         assert_int_equal(header->flags, 0);
         *sum = plain_sum(frame + 34, size - 34, pseudo(frame + ETH_HLEN, false, false, size - 34));
 }
 
-/* The socket hands out a checksum field with the pseudo header's sum in it. */
-static void test_finish(_unused_ void **state) {
-        static const SegmentAccept nothing = {};
+/* In frames from the socket, the checksum field contains the pseudo header's sum. */
+static void test_checksum(_unused_ void **state) {
+        static const GsoAccept nothing = {};
         unsigned sum = 0;
         Frame frame;
 
         build(&frame, false, false, 77, 0);
         put(frame.data + 34 + 16, pseudo(frame.data + ETH_HLEN, false, false, frame.size - 34), 2);
-        assert_int_equal(segment_frame(&nothing, &frame.header, frame.data, frame.size, NULL,
-                                       finished, &sum),
+        assert_int_equal(gso_segment(&nothing, &frame.header, frame.data, frame.size, NULL,
+                                     check_checksum, &sum),
                          0);
         assert_int_equal(sum, 0xffff);
 }
@@ -186,15 +185,15 @@ static void never(void *context, const struct virtio_net_hdr *header, const uint
         fail();
 }
 
-static void test_nonsense(_unused_ void **state) {
-        static const SegmentAccept nothing = {};
-        uint8_t work[9000];
+static void test_invalid_headers(_unused_ void **state) {
+        static const GsoAccept nothing = {};
+        uint8_t scratch[9000];
         Frame f;
 
 #define REFUSED(change)                                                                            \
         build(&f, false, false, 4000, 1448);                                                       \
         change;                                                                                    \
-        assert_int_equal(segment_frame(&nothing, &f.header, f.data, f.size, work, never, NULL),    \
+        assert_int_equal(gso_segment(&nothing, &f.header, f.data, f.size, scratch, never, NULL),   \
                          -EINVAL)
 
         REFUSED(f.header.gso_size = 0);
@@ -212,32 +211,31 @@ static void test_nonsense(_unused_ void **state) {
 }
 
 static void test_accepts(_unused_ void **state) {
-        const SegmentAccept all = {.checksum = true, .tcp4 = true, .tcp6 = true, .ecn = true},
-                            four = {.checksum = true, .tcp4 = true};
-        const SegmentAccept udp = {.checksum = true, .udp = true};
+        const GsoAccept all = {.checksum = true, .tcp4 = true, .tcp6 = true, .ecn = true},
+                        four = {.checksum = true, .tcp4 = true};
+        const GsoAccept udp = {.checksum = true, .udp = true};
         struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_TCPV6,
                                         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
 
-        assert_true(segment_accepts(&all, &header));
-        assert_false(segment_accepts(&four, &header));
+        assert_true(gso_accepts(&all, &header));
+        assert_false(gso_accepts(&four, &header));
         header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-        assert_true(segment_accepts(&four, &header));
+        assert_true(gso_accepts(&four, &header));
         header.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-        assert_false(segment_accepts(&four, &header));
+        assert_false(gso_accepts(&four, &header));
         header.gso_type = GSO_UDP_L4;
-        assert_false(segment_accepts(&all, &header));
-        assert_true(segment_accepts(&udp, &header));
-        assert_true(segment_accepts(&(SegmentAccept){}, &(struct virtio_net_hdr){}));
-        assert_false(
-                segment_accepts(&(SegmentAccept){},
-                                &(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID}));
+        assert_false(gso_accepts(&all, &header));
+        assert_true(gso_accepts(&udp, &header));
+        assert_true(gso_accepts(&(GsoAccept){}, &(struct virtio_net_hdr){}));
+        assert_false(gso_accepts(&(GsoAccept){},
+                                 &(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID}));
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_cut),
-                cmocka_unit_test(test_finish),
-                cmocka_unit_test(test_nonsense),
+                cmocka_unit_test(test_segment),
+                cmocka_unit_test(test_checksum),
+                cmocka_unit_test(test_invalid_headers),
                 cmocka_unit_test(test_accepts),
         };
 

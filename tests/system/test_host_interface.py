@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's own leg as administrators have it: rawnet-host@ makes it, networkd gives it an address, host and guests meet on it, and
-it goes with its network file whoever runs just then."""
+"""The host's interface as an administrator uses it: rawnet-host@ makes it, networkd gives it an address, host and guests reach each
+other, and it is removed with its network file, whether the daemons run or not."""
 
 import contextlib
 import os
@@ -12,27 +12,27 @@ import station
 import tap
 import vlan
 
-NETWORK, LEG, VID = "legged", "build0", 301
+NETWORK, INTERFACE, VID = "hosted", "build0", 301
 UNIT = f"rawnet-host@{NETWORK}.service"
 NETWORKD = "/etc/systemd/network/10-build0.network"
 
 
 def address():
-    found = [entry["local"] for entry in lab.ip("addr", "show", "dev", LEG)[0]["addr_info"] if entry["family"] == "inet"]
+    found = [entry["local"] for entry in lab.ip("addr", "show", "dev", INTERFACE)[0]["addr_info"] if entry["family"] == "inet"]
     return found[0] if found else None
 
 
 def there():
-    return LEG in lab.links()
+    return INTERFACE in lab.links()
 
 
 @contextlib.contextmanager
 def at_boot():
     """The unit enabled and started, and networkd told of the interface."""
     with open(NETWORKD, "w", encoding="ascii") as out:
-        out.write(f"[Match]\nName={LEG}\n\n[Network]\nDHCP=ipv4\n")
+        out.write(f"[Match]\nName={INTERFACE}\n\n[Network]\nDHCP=ipv4\n")
     debian.run("networkctl", "reload")
-    debian.write_network(NETWORK, VID, HostInterface=LEG)
+    debian.write_network(NETWORK, VID, HostInterface=INTERFACE)
     try:
         debian.run("systemctl", "enable", "--now", UNIT)
         yield

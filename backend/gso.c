@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "backend/segment.h"
+#include "backend/gso.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -11,7 +11,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-/* linux/virtio_net.h of newer kernels; a packet socket hands such frames out since Linux 6.2. */
+/* linux/virtio_net.h of newer kernels. Packet sockets deliver such frames since Linux 6.2. */
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
@@ -21,10 +21,10 @@
 #define TCP_CWR 0x80u
 #define TCP_FLAGS_OFFSET 13u /* RFC 9293, 3.1 */
 
-bool segment_accepts(const SegmentAccept *accept, const struct virtio_net_hdr *header) {
+bool gso_accepts(const GsoAccept *accept, const struct virtio_net_hdr *header) {
         uint8_t type = header->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
 
-        /* 5.1.6.4.1: without GUEST_CSUM no flag at all. */
+        /* virtio 1.2, 5.1.6.4.1: no flag is allowed without GUEST_CSUM. */
         if (header->flags != 0 && !accept->checksum)
                 return false;
         if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) && !accept->ecn)
@@ -35,7 +35,7 @@ bool segment_accepts(const SegmentAccept *accept, const struct virtio_net_hdr *h
                (type == VIRTIO_NET_HDR_GSO_UDP_L4 && accept->udp);
 }
 
-uint32_t segment_sum(const uint8_t *data, size_t size, uint32_t sum) {
+uint32_t gso_sum(const uint8_t *data, size_t size, uint32_t sum) {
         uint64_t total = sum;
         uint32_t word;
 
@@ -54,9 +54,9 @@ uint32_t segment_sum(const uint8_t *data, size_t size, uint32_t sum) {
         return (uint32_t)total;
 }
 
-/* Zero means "none" in UDP (RFC 768), and is the same number as all ones. */
+/* In UDP, 0 means "no checksum" (RFC 768). All ones is the same number in ones' complement. */
 static uint16_t fold(uint32_t sum) {
-        uint16_t folded = (uint16_t)~segment_sum(NULL, 0, sum);
+        uint16_t folded = (uint16_t)~gso_sum(NULL, 0, sum);
 
         return folded ? folded : UINT16_MAX;
 }
@@ -65,22 +65,22 @@ static void put16(uint8_t *at, uint16_t network_order) {
         memcpy(at, &network_order, sizeof(network_order));
 }
 
-/* The field holds the pseudo header's sum already: virtio 1.2, 5.1.6.2.1. */
+/* The field already contains the pseudo header's sum: virtio 1.2, 5.1.6.2.1. */
 static int complete(uint8_t *frame, size_t size, size_t start, size_t offset) {
         if (start + offset + 2 > size)
                 return -EINVAL;
-        put16(frame + start + offset, fold(segment_sum(frame + start, size - start, 0)));
+        put16(frame + start + offset, fold(gso_sum(frame + start, size - start, 0)));
         return 0;
 }
 
 typedef struct Layout {
         bool six, udp;
         size_t network, transport, payload; /* offsets in the frame */
-        size_t size, piece;                 /* of the frame, of a segment's payload */
+        size_t size;                        /* of the frame */
+        size_t segment;                     /* the payload of one segment */
 } Layout;
 
-/* GSO frames always come with csum_start, which is where the transport header is
- * (linux/virtio_net.h). */
+/* csum_start of a GSO frame is the offset of the transport header (linux/virtio_net.h). */
 static int parse(const struct virtio_net_hdr *header, const uint8_t *frame, size_t size,
                  Layout *ret) {
         uint8_t type = header->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
@@ -89,12 +89,12 @@ static int parse(const struct virtio_net_hdr *header, const uint8_t *frame, size
                 .network = ETH_HLEN,
                 .transport = header->csum_start,
                 .size = size,
-                .piece = header->gso_size,
+                .segment = header->gso_size,
         };
         uint16_t protocol;
 
         if (size < ETH_HLEN + sizeof(struct ip) || !(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-            l.piece == 0 ||
+            l.segment == 0 ||
             (!l.udp && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6))
                 return -EINVAL;
         memcpy(&protocol, frame + offsetof(struct ethhdr, h_proto), sizeof(protocol));
@@ -129,7 +129,7 @@ static void fix_network(const Layout *l, uint8_t *frame, size_t size, unsigned n
         put16(ip + offsetof(struct ip, ip_id), htons((uint16_t)(ntohs(id) + number)));
         put16(ip + offsetof(struct ip, ip_len), htons((uint16_t)(size - l->network)));
         put16(ip + offsetof(struct ip, ip_sum), 0);
-        put16(ip + offsetof(struct ip, ip_sum), (uint16_t)~segment_sum(ip, (ip[0] & 0xfu) * 4u, 0));
+        put16(ip + offsetof(struct ip, ip_sum), (uint16_t)~gso_sum(ip, (ip[0] & 0xfu) * 4u, 0));
 }
 
 static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t done, bool last) {
@@ -137,50 +137,49 @@ static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t d
         size_t length = size - l->transport;
         uint32_t sum, sequence;
 
-        sum = l->six ? segment_sum(ip + offsetof(struct ip6_hdr, ip6_src),
-                                   2 * sizeof(struct in6_addr), 0)
-                     : segment_sum(ip + offsetof(struct ip, ip_src), 2 * sizeof(struct in_addr), 0);
+        sum = l->six ? gso_sum(ip + offsetof(struct ip6_hdr, ip6_src), 2 * sizeof(struct in6_addr),
+                               0)
+                     : gso_sum(ip + offsetof(struct ip, ip_src), 2 * sizeof(struct in_addr), 0);
         sum += htons(l->udp ? IPPROTO_UDP : IPPROTO_TCP) + htons((uint16_t)length);
         if (l->udp) {
                 put16(transport + offsetof(struct udphdr, len), htons((uint16_t)length));
                 put16(transport + offsetof(struct udphdr, check), 0);
                 put16(transport + offsetof(struct udphdr, check),
-                      fold(segment_sum(transport, length, sum)));
+                      fold(gso_sum(transport, length, sum)));
                 return;
         }
         memcpy(&sequence, transport + offsetof(struct tcphdr, seq), sizeof(sequence));
         sequence = htonl(ntohl(sequence) + (uint32_t)done);
         memcpy(transport + offsetof(struct tcphdr, seq), &sequence, sizeof(sequence));
-        /* As the kernel's tcp_gso_segment() has it: the end of the data is the last one's, the
-         * answer to ECN the first one's. */
+        /* As in the kernel's tcp_gso_segment(): only the last segment has FIN and PSH, only the
+         * first one has CWR. */
         if (!last)
                 transport[TCP_FLAGS_OFFSET] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
         if (done > 0)
                 transport[TCP_FLAGS_OFFSET] &= (uint8_t)~TCP_CWR;
         put16(transport + offsetof(struct tcphdr, check), 0);
-        put16(transport + offsetof(struct tcphdr, check),
-              fold(segment_sum(transport, length, sum)));
+        put16(transport + offsetof(struct tcphdr, check), fold(gso_sum(transport, length, sum)));
 }
 
-static void cut(const Layout *l, const uint8_t *frame, uint8_t *work, SegmentSink sink,
-                void *context) {
+static void segment(const Layout *l, const uint8_t *frame, uint8_t *scratch, GsoSink sink,
+                    void *context) {
         static const struct virtio_net_hdr plain = {};
         size_t total = l->size - l->payload;
         unsigned number = 0;
 
-        for (size_t done = 0; done < total; done += l->piece, number++) {
-                size_t piece = MIN_OF(l->piece, total - done);
+        for (size_t done = 0; done < total; done += l->segment, number++) {
+                size_t length = MIN_OF(l->segment, total - done);
 
-                memcpy(work, frame, l->payload);
-                memcpy(work + l->payload, frame + l->payload + done, piece);
-                fix_network(l, work, l->payload + piece, number);
-                fix_transport(l, work, l->payload + piece, done, done + piece == total);
-                sink(context, &plain, work, l->payload + piece);
+                memcpy(scratch, frame, l->payload);
+                memcpy(scratch + l->payload, frame + l->payload + done, length);
+                fix_network(l, scratch, l->payload + length, number);
+                fix_transport(l, scratch, l->payload + length, done, done + length == total);
+                sink(context, &plain, scratch, l->payload + length);
         }
 }
 
-int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame,
-                  size_t size, uint8_t *work, SegmentSink sink, void *context) {
+int gso_segment(const GsoAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame,
+                size_t size, uint8_t *scratch, GsoSink sink, void *context) {
         struct virtio_net_hdr out = {};
         Layout layout;
         int r = 0;
@@ -188,7 +187,7 @@ int segment_frame(const SegmentAccept *accept, const struct virtio_net_hdr *head
         if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
                 r = parse(header, frame, size, &layout);
                 if (r == 0)
-                        cut(&layout, frame, work, sink, context);
+                        segment(&layout, frame, scratch, sink, context);
                 return r;
         }
         if (accept->checksum)

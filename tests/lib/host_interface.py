@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Host legs (HostInterface=) as tests use them, and whether host and guests meet on one."""
+"""Host interfaces (HostInterface=) for tests, and traffic between host and guests."""
 
 import contextlib
 import socket
@@ -10,7 +10,7 @@ import lab
 import station
 from station import command
 
-LEG = "leg0"
+INTERFACE = "hostif0"
 KINDS = (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}))
 
 
@@ -21,22 +21,23 @@ def rawnetctl(*words, user="root", status=0):
     return done.stdout.strip() if status == 0 else done.stderr.strip()
 
 
-def leg(name=LEG):
+def current(name=INTERFACE):
+    """The interface as `ip -details -json link` shows it, or None."""
     return lab.links().get(name)
 
 
-def addresses(name=LEG):
+def addresses(name=INTERFACE):
     return [entry["local"] for entry in lab.ip("addr", "show", "dev", name)[0]["addr_info"]]
 
 
-def gone(name=LEG):
-    lab.wait_for(lambda: not leg(name), 10, f"the end of {name}")
+def gone(name=INTERFACE):
+    lab.wait_for(lambda: not current(name), 10, f"the end of {name}")
 
 
 @contextlib.contextmanager
-def network(name="legged", **keys):
-    """A network with a leg, which is taken down with the block."""
-    with lab.network(name, **{"HostInterface": LEG, **keys}):
+def network(name="hosted", **keys):
+    """A network with a host interface, which is removed after the block."""
+    with lab.network(name, **{"HostInterface": INTERFACE, **keys}):
         try:
             yield name
         finally:
@@ -55,11 +56,11 @@ def host_link(*words):
 
 
 @contextlib.contextmanager
-def leg_up(name, prefix, prefix6):
+def brought_up(name, prefix, prefix6):
     rawnetctl("host", "up", name)
     for address in (f"{prefix}.50/24", f"{prefix6}::50/64"):
-        command("ip", "addr", "add", address, "dev", LEG, *(["nodad"] if ":" in address else []))
-    yield leg()
+        command("ip", "addr", "add", address, "dev", INTERFACE, *(["nodad"] if ":" in address else []))
+    yield current()
 
 
 def meet(name, kind, options, prefix, prefix6, number, size):
@@ -75,7 +76,7 @@ def meet(name, kind, options, prefix, prefix6, number, size):
 
 def reach(name, prefix, prefix6, size=1_000_000):
     """Host and guests of every kind, and the neighbour."""
-    with leg_up(name, prefix, prefix6):
+    with brought_up(name, prefix, prefix6):
         for number, (kind, options) in enumerate(KINDS, 60):
             meet(name, kind, options, prefix, prefix6, number, size)
         # And it is a place on the wire like any other.
