@@ -14,19 +14,11 @@
  * speculation barrier. So frames of every day are judged by direct reads at fixed offsets and
  * without the stack. All others come to functions that copy what they look at
  * (bpf_skb_load_bytes()). There are no calls between functions, which not every processor's JIT
- * knows.
+ * knows, and no loops, which the verifier would follow past their end.
  */
 
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
-#include <stdbool.h>
-
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "helper/child/guard-entry.h"
-
-#define EINVAL 22 /* asm-generic/errno-base.h */
+#include "helper/child/guard-ethernet.h"
+#include "helper/child/guard-ip.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -44,56 +36,6 @@ struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
         __uint(max_entries, GUARD_EVENTS_SIZE);
 } guard_events SEC(".maps");
-
-/* -- Ethernet -- */
-
-#define ETHERNET_HEADER 14u
-#define SOURCE_OFFSET 6u
-#define TYPE_IPV4 0x0800
-#define TYPE_IPV6 0x86dd
-#define VLAN_VID_MASK 0x0fff /* IEEE 802.1Q-2018 9.6; VID 0: the tag holds a priority only */
-
-typedef struct Ethernet {
-        uint8_t destination[6];
-        uint8_t source[6];
-        uint16_t type;
-} Ethernet;
-
-/* What a VLAN-aware device anywhere on the way could take for a tag: IEEE 802.1Q-2018 9.6 (C-tag,
- * S-tag), and the values that vendors used before there was an S-tag. */
-static __always_inline bool is_tag(uint16_t type) {
-        return type == bpf_htons(0x8100) || type == bpf_htons(0x88a8) ||
-               type == bpf_htons(0x9100) || type == bpf_htons(0x9200) || type == bpf_htons(0x9300);
-}
-
-/*
- * Takes a priority tag off (VID 0, C-tag or S-tag): it says nothing about a VLAN, and some adapters
- * and routers add one (IEEE 802.1Q-2018 6.7). One is taken off. A second one, or one that the
- * kernel does not take off, is still there when the frame is judged.
- *
- * The kernel has moved a tag to skb->vlan_* where the frame arrived (net/core/dev.c,
- * __netif_receive_skb_core()). On its way out of a packet socket it is in the header.
- */
-static __always_inline void strip_priority_tag(struct __sk_buff *skb) {
-        struct {
-                Ethernet ethernet;
-                uint16_t control;
-        } head;
-
-        if (skb->vlan_present) {
-                if ((skb->vlan_tci & VLAN_VID_MASK) == 0)
-                        bpf_skb_vlan_pop(skb);
-                return;
-        }
-        if (bpf_skb_load_bytes(skb, 0, &head, sizeof(head)) != 0)
-                return;
-        if (head.ethernet.type != bpf_htons(0x8100) && head.ethernet.type != bpf_htons(0x88a8))
-                return;
-        if ((head.control & bpf_htons(VLAN_VID_MASK)) == 0)
-                bpf_skb_vlan_pop(skb);
-}
-
-/* -- drops -- */
 
 /* Counts the drop of a frame of lease `number`, and reports the first one of its reason. */
 static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t reason) {
@@ -115,37 +57,104 @@ static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t
                 return TC_ACT_SHOT;
         *cell = reason;
         reason = *cell & (GUARD_REASONS_MAX - 1);
-        if (__sync_fetch_and_add(&counters->frames[reason], 1) == 0) {
+        if (counters->frames[reason] == 0) { /* two at one moment: two events */
                 bpf_skb_load_bytes(skb, SOURCE_OFFSET, event.source, sizeof(event.source));
                 bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0);
         }
+        __sync_fetch_and_add(&counters->frames[reason], 1);
         return TC_ACT_SHOT;
 }
 
+/* -- direct reads -- */
+
+/* A program reads frames where they are, as numbers of any size. */
+#define AT(type, data, offset) (*(const type *)((const uint8_t *)(data) + (offset)))
+
+/* The EtherType as it is in the last two of the eight bytes from the source address on. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TYPE_WORD(type) ((uint64_t)bpf_htons(type) << 48)
+#define SOURCE_WORD(word) ((word) << 16)
+#else
+#define TYPE_WORD(type) ((uint64_t)(type))
+#define SOURCE_WORD(word) ((word) >> 16)
+#endif
+
+#define IPV4_AT(field) (ETHERNET_HEADER + offsetof(Ipv4, field))
+#define IPV6_AT(field) (ETHERNET_HEADER + offsetof(Ipv6, field))
+#define IPV4_PLAIN 0x45 /* version 4, no options */
+#define IPV4_UPPER (ETHERNET_HEADER + sizeof(Ipv4))
+#define IPV6_UPPER (ETHERNET_HEADER + sizeof(Ipv6))
+#define PORT_AT(upper) ((upper) + offsetof(Ports, destination))
+
 /* -- what the guest sends -- */
 
-static __always_inline bool is_own(const uint8_t *source, const GuardEntry *entry) {
-        for (int i = 0; i < 6; i++)
-                if (source[i] != entry->mac[i])
-                        return false;
-        return true;
+/* Of a port, or of a byte: is it in the set of numbers below 64, or of those from 128 to 191? */
+static __always_inline bool has_bit(uint64_t low, uint64_t high, uint8_t number) {
+        if (number < 64)
+                return low >> number & 1;
+        return number >= 128 && number < 192 && (high >> (number - 128) & 1);
 }
 
-/* Two groups of addresses hold link-local control frames: 01:80:c2:00:00:00 to 0f, which no bridge
- * forwards (IEEE 802.1Q-2018 8.6.3: STP, PAUSE, LACP, 802.1X, LLDP), and Cisco's 01:00:0c:cc:cc:cc
- * (CDP, VTP, DTP) and :cd (PVST+). MAC control, PAUSE among it, is known by its type as well: IEEE
- * 802.3-2018 31.3. */
-static __always_inline bool is_control(const Ethernet *ethernet) {
-        const uint8_t *to = ethernet->destination;
+/*
+ * What a checksum, completed later (guard-ip.h), could make of a packet that says it is TCP or UDP
+ * over IPv6: anything that can follow the IPv6 header. The first byte of the source port is then
+ * the next header of an extension, or the type of a message. These values lead further:
+ */
+#define BIT(number) (UINT64_C(1) << ((number)&63))
+#define LEADS_ON_LOW                                                                               \
+        (BIT(UDP) | BIT(ROUTING) | BIT(FRAGMENT) | BIT(AUTHENTICATION) | BIT(ICMPV6) |             \
+         BIT(DESTINATION_OPTIONS))
+#define LEADS_ON_HIGH (BIT(ADVERTISEMENT) | BIT(REDIRECT) | BIT(MOBILITY) | BIT(HIP) | BIT(SHIM6))
+/* The types of messages that a DHCPv6 client takes (RFC 8415 7.3): ADVERTISE, REPLY, RECONFIGURE. */
+#define DHCPV6_TYPES (BIT(2) | BIT(7) | BIT(10))
 
-        if (ethernet->type == bpf_htons(0x8808))
-                return true;
-        if (to[0] != 0x01)
+/* The ports and the first byte of the payload are where no option, fragment or extension moves
+ * them. No checksum, completed later, can make a server's message of such a packet: that would have
+ * to write in two places, the port and the message's own type or the protocol. */
+static __always_inline bool is_ordinary_ipv4(const void *data) {
+        uint16_t port = AT(uint16_t, data, PORT_AT(IPV4_UPPER));
+
+        if (AT(uint8_t, data, ETHERNET_HEADER) != IPV4_PLAIN || port == bpf_htons(BOOTP_SERVER) ||
+            port == bpf_htons(BOOTP_CLIENT))
                 return false;
-        if (to[1] == 0x80)
-                return to[2] == 0xc2 && to[3] == 0 && to[4] == 0 && (to[5] & 0xf0) == 0;
-        return to[1] == 0 && to[2] == 0x0c && to[3] == 0xcc && to[4] == 0xcc &&
-               (to[5] == 0xcc || to[5] == 0xcd);
+        if (AT(uint8_t, data, IPV4_AT(protocol)) == TCP)
+                return true;
+        return AT(uint8_t, data, IPV4_AT(protocol)) == UDP &&
+               (AT(uint16_t, data, IPV4_AT(fragment)) & bpf_htons(IPV4_MORE | IPV4_FRAGMENT)) ==
+                       0 &&
+               AT(uint8_t, data, IPV4_UPPER + BOOTP_OFFSET) != BOOTREPLY;
+}
+
+static __always_inline bool is_ordinary_ipv6(const void *data, const void *end) {
+        if ((const uint8_t *)data + IPV6_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
+                return false;
+        if (AT(uint8_t, data, ETHERNET_HEADER) >> 4 != 6 ||
+            AT(uint16_t, data, PORT_AT(IPV6_UPPER)) == bpf_htons(DHCPV6_CLIENT) ||
+            has_bit(LEADS_ON_LOW, LEADS_ON_HIGH, AT(uint8_t, data, IPV6_UPPER)))
+                return false;
+        if (AT(uint8_t, data, IPV6_AT(next)) == TCP)
+                return true;
+        return AT(uint8_t, data, IPV6_AT(next)) == UDP &&
+               !has_bit(DHCPV6_TYPES, 0, AT(uint8_t, data, IPV6_UPPER + BOOTP_OFFSET));
+}
+
+/* TCP and UDP to one host from the lease's own address, as short as it has to be: such a frame
+ * passes whatever the network's rules are. */
+static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry *entry) {
+        const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+        uint64_t word;
+
+        if (skb->len > entry->longest || skb->vlan_present)
+                return false;
+        if ((const uint8_t *)data + IPV4_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
+                return false;
+        /* Control frames are to groups. */
+        if (AT(uint8_t, data, 0) & 1)
+                return false;
+        word = AT(uint64_t, data, SOURCE_OFFSET) ^ AT(uint64_t, entry->mac, 0);
+        if (word == TYPE_WORD(TYPE_IPV4))
+                return is_ordinary_ipv4(data);
+        return word == TYPE_WORD(TYPE_IPV6) && is_ordinary_ipv6(data, end);
 }
 
 /* A segmented frame is as long as its segments together. Each of them has an IP header of at least
@@ -154,11 +163,44 @@ static __always_inline bool is_control(const Ethernet *ethernet) {
 static __always_inline bool is_too_long(struct __sk_buff *skb, const GuardEntry *entry) {
         if (skb->len <= entry->longest)
                 return false;
-        return skb->gso_size == 0 || skb->gso_size + ETHERNET_HEADER + 20 > entry->longest;
+        return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;
 }
 
-/* -1: it passes; else the reason. */
+/* LLC: DSAP, SSAP and a control byte. SNAP puts an EtherType behind it (IEEE 802-2014 9.2), and
+ * some receivers and wireless bridges take the frame for one with that EtherType (VU#855201); so
+ * does RFC 948 with a DSAP of its own. The lowest bit of a DSAP means a group. */
+typedef struct Llc {
+        uint8_t dsap, ssap, control, organization[3];
+        uint16_t type;
+} Llc;
+
+#define LLC_IP 0x06
+#define LLC_SNAP 0xaa
+
+static __always_inline int judge_llc(struct __sk_buff *skb, bool judge_ip) {
+        uint8_t dsap;
+        Llc llc;
+
+        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &dsap, sizeof(dsap)) != 0)
+                return GUARD_NOT_JUDGED;
+        if ((dsap & 0xfe) == LLC_IP && judge_ip)
+                return GUARD_NOT_JUDGED;
+        if ((dsap & 0xfe) != LLC_SNAP)
+                return GUARD_PASS;
+        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &llc, sizeof(llc)) != 0)
+                return GUARD_NOT_JUDGED;
+        if (is_tag(llc.type))
+                return GUARD_VLAN_TAG;
+        if (judge_ip && (llc.type == bpf_htons(TYPE_IPV4) || llc.type == bpf_htons(TYPE_IPV6)))
+                return GUARD_NOT_JUDGED;
+        return is_final(skb, ETHERNET_HEADER + sizeof(llc)) ? GUARD_PASS : GUARD_NOT_JUDGED;
+}
+
+/* GUARD_PASS, or the reason why not. */
 static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry) {
+        const uint32_t flags = entry->flags;
+        const bool judge_ipv4_servers = !(flags & GUARD_ALLOW_DHCP);
+        const bool judge_ipv6_servers = judge_ipv4_servers || !(flags & GUARD_ALLOW_RA);
         Ethernet ethernet;
 
         strip_priority_tag(skb);
@@ -166,47 +208,127 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
                 return GUARD_NOT_JUDGED;
         if (skb->vlan_present || is_tag(ethernet.type))
                 return GUARD_VLAN_TAG;
-        if ((entry->flags & GUARD_ANTI_SPOOF) && !is_own(ethernet.source, entry))
+        if ((flags & GUARD_ANTI_SPOOF) && !is_own(ethernet.source, entry))
                 return GUARD_SPOOFED_SOURCE;
-        if (!(entry->flags & GUARD_PASS_CONTROL) && is_control(&ethernet))
+        if (!(flags & GUARD_PASS_CONTROL) && is_control(&ethernet))
                 return GUARD_CONTROL_FRAME;
         if (is_too_long(skb, entry))
                 return GUARD_TOO_LONG;
-        return -1;
+        if (bpf_ntohs(ethernet.type) < TYPE_MIN)
+                return judge_llc(skb, judge_ipv6_servers);
+        if (ethernet.type == bpf_htons(TYPE_IPV4) && judge_ipv4_servers)
+                return judge_ipv4(skb);
+        if (ethernet.type == bpf_htons(TYPE_IPV6) && judge_ipv6_servers)
+                return judge_ipv6(skb, flags);
+        return GUARD_PASS;
 }
 
 SEC("tc") int from_guest(struct __sk_buff *skb) {
         uint32_t number = GUARD_NUMBER(skb->ifindex);
         const GuardEntry *entry = &guard_entries[number];
-        int reason;
 
-        if (entry->longest == 0)
-                return TC_ACT_SHOT;
-        reason = judge(skb, entry);
-        if (reason >= 0)
-                return drop(skb, number, (uint32_t)reason);
+        if (!is_ordinary(skb, entry)) {
+                int reason;
+
+                if (entry->longest == 0)
+                        return TC_ACT_SHOT;
+                reason = judge(skb, entry);
+                if (reason >= 0)
+                        return drop(skb, number, (uint32_t)reason);
+        }
         return bpf_redirect(GUARD_UPLINK | number, 0);
 }
 
 /* -- what comes from the wire -- */
 
+#define TYPE_MPLS 0x8847 /* RFC 3032 5, 0x8848 as well */
+#define TYPE_FCOE 0x8906
+#define ICMP 1
+#define SEGMENTED_MAX 65536u /* longer ones are BIG TCP (ip-link(8), gso_max_size) */
+
+/* Tunnels that the kernel segments: RFC 7348 and its early port, RFC 8926. */
+static __always_inline bool is_tunnel(uint16_t port) {
+        return port == bpf_htons(4789) || port == bpf_htons(8472) || port == bpf_htons(6081);
+}
+
+static __always_inline bool is_describable_ip(struct __sk_buff *skb, uint8_t protocol,
+                                              uint16_t port) {
+        if (protocol == TCP)
+                return skb->len < SEGMENTED_MAX;
+        if (protocol == ICMP || protocol == ICMPV6)
+                return true;
+        return protocol == UDP && skb->gso_size == 0 && !is_tunnel(port);
+}
+
+/*
+ * Can a struct virtio_net_hdr tell a packet socket what is still to be done with this frame
+ * (virtio 1.2 5.1.6)? It can of TCP segments that are no tunnel's, and of checksums in Internet
+ * style. Not of segments in a tunnel, of fragment lists, of SCTP's or FCoE's checksum, of BIG TCP;
+ * and of UDP segments since Linux 6.2 only. Whatever could have one of these inside goes the other
+ * way, where a link without such features completes it (helper/kernel/offload.h).
+ */
+static __always_inline bool is_describable(struct __sk_buff *skb) {
+        const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+        uint16_t type;
+
+        if ((const uint8_t *)data + IPV4_UPPER + sizeof(Ports) > (const uint8_t *)end)
+                return false;
+        type = AT(uint16_t, data, TYPE_OFFSET);
+        if (type == bpf_htons(TYPE_IPV4))
+                return AT(uint8_t, data, ETHERNET_HEADER) == IPV4_PLAIN &&
+                       is_describable_ip(skb, AT(uint8_t, data, IPV4_AT(protocol)),
+                                         AT(uint16_t, data, PORT_AT(IPV4_UPPER)));
+        if (type != bpf_htons(TYPE_IPV6))
+                return skb->gso_size == 0 && type != bpf_htons(TYPE_MPLS) &&
+                       type != bpf_htons(TYPE_MPLS + 1) && type != bpf_htons(TYPE_FCOE);
+        return (const uint8_t *)data + IPV6_UPPER + sizeof(Ports) <= (const uint8_t *)end &&
+               is_describable_ip(skb, AT(uint8_t, data, IPV6_AT(next)),
+                                 AT(uint16_t, data, PORT_AT(IPV6_UPPER)));
+}
+
+/* IP without a tag, short enough: nothing that a rule here is about, but drop_own. */
+static __always_inline bool is_plain(struct __sk_buff *skb, const GuardEntry *entry) {
+        const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+        uint16_t type;
+
+        if (skb->len > entry->longest || skb->vlan_present ||
+            (const uint8_t *)data + ETHERNET_HEADER > (const uint8_t *)end)
+                return false;
+        type = AT(uint16_t, data, TYPE_OFFSET);
+        if (type != bpf_htons(TYPE_IPV4) && type != bpf_htons(TYPE_IPV6))
+                return false;
+        return !(entry->flags & GUARD_DROP_OWN) ||
+               SOURCE_WORD(AT(uint64_t, data, SOURCE_OFFSET) ^ AT(uint64_t, entry->mac, 0)) != 0;
+}
+
+static __always_inline int judge_arrival(struct __sk_buff *skb, const GuardEntry *entry) {
+        Ethernet ethernet;
+
+        strip_priority_tag(skb);
+        if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) != 0 || skb->vlan_present ||
+            is_tag(ethernet.type))
+                return GUARD_WIRE_VLAN_TAG;
+        if ((entry->flags & GUARD_DROP_OWN) && is_own(ethernet.source, entry))
+                return GUARD_WIRE_OWN_SOURCE;
+        if (skb->len > entry->longest && skb->gso_size == 0)
+                return GUARD_WIRE_TOO_LONG;
+        return GUARD_PASS;
+}
+
 SEC("tc") int from_wire(struct __sk_buff *skb) {
         uint32_t number = GUARD_NUMBER(skb->ifindex);
         const GuardEntry *entry = &guard_entries[number];
-        Ethernet ethernet;
 
-        if (entry->longest == 0)
-                return TC_ACT_SHOT;
-        strip_priority_tag(skb);
-        if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) != 0)
-                return TC_ACT_SHOT;
-        if (skb->vlan_present || is_tag(ethernet.type))
-                return drop(skb, number, GUARD_WIRE_VLAN_TAG);
-        if ((entry->flags & GUARD_DROP_OWN) && is_own(ethernet.source, entry))
-                return drop(skb, number, GUARD_WIRE_OWN_SOURCE);
-        if (skb->len > entry->longest && skb->gso_size == 0)
-                return drop(skb, number, GUARD_WIRE_TOO_LONG);
-        if (entry->to_flags != 0 && skb->gso_size != 0)
+        if (!is_plain(skb, entry)) {
+                int reason;
+
+                if (entry->longest == 0)
+                        return TC_ACT_SHOT;
+                reason = judge_arrival(skb, entry);
+                if (reason >= 0)
+                        return drop(skb, number, (uint32_t)reason);
+        }
+        if (entry->to_flags != 0 && !is_describable(skb))
                 return bpf_redirect(GUARD_INNER | number, 0);
         return bpf_redirect(entry->to_index, entry->to_flags);
 }

@@ -26,7 +26,8 @@ SHARED, SWEEP, OWN_VLAN = "helper/worker/shared.c", "helper/worker/sweep.c", "te
 VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
-PROGRAM, ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.bpf.c", "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
+PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
+ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
@@ -49,9 +50,9 @@ QUESTIONS = ("service/authorize.c", "#define QUESTIONS_MAX 16u", "#define QUESTI
 REQUESTS = (GATE_C, "#define CALLS_MAX 64u", "#define CALLS_MAX 100000u")
 
 
-def guard(name, old, new, pattern, because=OUT, test=SEND):
+def guard(name, old, new, pattern, because=OUT, test=SEND, path=PROGRAM):
     """Of the eBPF program. That its own rules are all needed is for tests/unit/test-guard-program.c; these are seen from outside."""
-    return Mutation(f"guard: {name}", [(PROGRAM, old, new), NO_TRIAL], test, pattern, because)
+    return Mutation(f"guard: {name}", [(path, old, new), NO_TRIAL], test, pattern, because)
 
 
 def attached(name, old, new, pattern, because=OUT, test=SEND):
@@ -79,10 +80,10 @@ MUTATIONS = [
              CONFIGURE, "nothing_in_the_host", "the only lease: .*uplink appeared in the host's namespace"),
     # -- the guard: what the guest sends
     guard("tags pass", "        if (skb->vlan_present || is_tag(ethernet.type))\n                return GUARD_VLAN_TAG;\n", "", "tagged"),
-    guard("any source passes", "if ((entry->flags & GUARD_ANTI_SPOOF) &&", "if ((entry->flags & GUARD_DROP_OWN) &&", "spoofed"),
+    guard("any source passes", "if ((flags & GUARD_ANTI_SPOOF) &&", "if ((flags & GUARD_DROP_OWN) &&", "spoofed"),
     guard("half of the source is compared", "for (int i = 0; i < 6; i++)\n                if (source", "for (int i = 0; i < 3; i++)\n                if (source",
-          "spoofed"),
-    guard("control frames pass", "if (!(entry->flags & GUARD_PASS_CONTROL) &&", "if ((entry->flags & GUARD_DROP_OWN) &&", "control_frames"),
+          "spoofed", path=ETHERNET),
+    guard("control frames pass", "if (!(flags & GUARD_PASS_CONTROL) &&", "if ((flags & GUARD_DROP_OWN) &&", "control_frames"),
     guard("frames of any length pass", "                return GUARD_TOO_LONG;\n", "                return -1;\n", "test_sizes", "bytes got out", CONFIGURE),
     attached("there is no gate", ".policy = NF_DROP};", ".policy = NF_ACCEPT};", "spoofed"),
     attached("a packet port's program is at no place but its exit",
@@ -94,13 +95,13 @@ MUTATIONS = [
     attached("AntiSpoof=yes is not said", "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0", "spoofed"),
     # -- the trial at the helper's start finds such a guard as well
     Mutation("trial: a guard that lets a source pass",
-             [(PROGRAM, "if ((entry->flags & GUARD_ANTI_SPOOF) &&", "if ((entry->flags & GUARD_DROP_OWN) &&")], SEND, "spoofed", "did not work"),
+             [(PROGRAM, "if ((flags & GUARD_ANTI_SPOOF) &&", "if ((flags & GUARD_DROP_OWN) &&")], SEND, "spoofed", "did not work"),
     Mutation("trial: a guard that lets tags pass",
              [(PROGRAM, "        if (skb->vlan_present || is_tag(ethernet.type))\n                return GUARD_VLAN_TAG;\n", "")], SEND, "tagged", "did not work"),
     Mutation("trial: a gate that is open", [(ATTACH, ".policy = NF_DROP};", ".policy = NF_ACCEPT};")], SEND, "spoofed", "did not work"),
     # -- the guard: what the guest and its namespace get
     guard("tagged frames of the wire come in",
-          "        if (skb->vlan_present || is_tag(ethernet.type))\n                return drop(skb, number, GUARD_WIRE_VLAN_TAG);\n", "",
+          "!= 0 || skb->vlan_present ||\n            is_tag(ethernet.type))", "!= 0)",
           "no_attack", HEARD, RECEIVE),
     attached("what the sockets have seen reaches the IP stack", "GUARD_DEAD_END, \"dead_end\"};", "GUARD_TO_CHECK, \"to_check\"};",
              "deaf", ANSWERED, SILENCE),
@@ -118,9 +119,9 @@ MUTATIONS = [
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
              [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],
              SILENCE, "namespaces_are_silent", SPOKEN),
-    guard("what is too long comes in", "                return drop(skb, number, GUARD_WIRE_TOO_LONG);\n", "                ;\n", "longer_frames", WRONG,
+    guard("what is too long comes in", "                return GUARD_WIRE_TOO_LONG;\n", "                ;\n", "longer_frames", WRONG,
           "tests/netns/test_modes.py"),
-    Mutation("mtu: what is too long is not counted", [(PROGRAM, "                return drop(skb, number, GUARD_WIRE_TOO_LONG);\n", "                return TC_ACT_SHOT;\n")],
+    Mutation("mtu: what is too long is not counted", [(PROGRAM, "                return GUARD_WIRE_TOO_LONG;\n", "                return GUARD_WIRE_VLAN_TAG;\n")],
              "tests/netns/test_modes.py", "longer_frames", WRONG),
     # -- the locked filter
     Mutation("filter: not attached",
