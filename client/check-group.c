@@ -94,6 +94,24 @@ static bool wants_password(json_object *root) {
         return false;
 }
 
+/* Of this process, which has had its groups since the login. */
+static bool has_group(void) {
+        const struct group *group = getgrnam(RAWNET_GROUP);
+        _cleanup_free_ gid_t *gids = NULL;
+        int n = getgroups(0, NULL);
+
+        if (!group || n < 0)
+                return true; /* not known: no note */
+        gids = calloc((size_t)n + 1, sizeof(*gids));
+        if (!gids)
+                abort();
+        n = getgroups(n, gids);
+        for (int i = 0; i < n; i++)
+                if (gids[i] == group->gr_gid)
+                        return true;
+        return n < 0 || getegid() == group->gr_gid;
+}
+
 void check_membership(json_object *root, json_object *notes) {
         json_object *members = json_object_object_get(root, "group");
         const struct passwd *user = getpwuid(getuid());
@@ -102,8 +120,15 @@ void check_membership(json_object *root, json_object *notes) {
                 return;
         for (size_t i = 0; i < json_object_array_length(members); i++)
                 if (strcmp(json_object_get_string(json_object_array_get_idx(members, i)),
-                           user->pw_name) == 0)
+                           user->pw_name) == 0) {
+                        if (!has_group())
+                                add_sentence(
+                                        notes,
+                                        "user %s has been added to group %s since this login: log in "
+                                        "again, and opening a port needs no password",
+                                        user->pw_name, RAWNET_GROUP);
                         return;
+                }
         add_sentence(
                 notes,
                 "user %s is not in group %s, so opening a port needs a password; an administrator adds the "

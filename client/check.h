@@ -50,7 +50,8 @@ void check_network(Check *check, json_object *networks, const char *name);
 
 /* Who is in group rawnet: into root, and what there is to say about it into notes. */
 void check_group(json_object *root, json_object *notes);
-/* After all networks: a note where a password is wanted and the caller is not in the group. */
+/* After all networks: a note where a password is wanted and the caller is not in the group, or
+ * was not when he logged in. */
 void check_membership(json_object *root, json_object *notes);
 
 /* The system's limits on namespaces, beside the leases that are alive. */

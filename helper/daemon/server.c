@@ -26,7 +26,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
 /* An interface that a sweep doubts is looked at again before the helper leaves. */
 static void arm_idle_timer(Server *server) {
         bool idle = server->ready && server->idle_seconds > 0 && server->pool.n_workers == 0 &&
-                    server->registry.n_entries == 0 && !server->sweep_timer && !server->guarding &&
+                    server->registry.n_entries == 0 && !server->sweep.timer && !server->guarding &&
                     !connections_any(&server->connections);
 
         if (!idle) {
@@ -39,59 +39,48 @@ static void arm_idle_timer(Server *server) {
                         server->idle_seconds * UINT64_C(1000000), 0, on_idle, server);
 }
 
-static int on_scan_due(sd_event_source *source, uint64_t usec, void *data) {
-        Server *server = data;
+static int on_due(sd_event_source *source, uint64_t usec, void *data) {
+        Due *due = data;
 
-        server->scan_timer = sd_event_source_disable_unref(server->scan_timer);
-        server->scan_wanted = true;
-        settle(server);
+        due->timer = sd_event_source_disable_unref(due->timer);
+        due->wanted = true;
+        settle(due->server);
         return 0;
 }
 
-static int on_sweep_due(sd_event_source *source, uint64_t usec, void *data) {
-        Server *server = data;
-
-        server->sweep_timer = sd_event_source_disable_unref(server->sweep_timer);
-        server->sweep_wanted = true;
-        settle(server);
-        return 0;
-}
-
-/* One is due in usec microseconds, unless it is due already. */
-static void look_later(Server *server, sd_event_source **timer, uint64_t usec,
-                       sd_event_time_handler_t due) {
-        if (!*timer && sd_event_add_time_relative(server->event, timer, CLOCK_MONOTONIC, usec, 0,
-                                                  due, server) < 0)
-                log_error("no timer can be set for another look at the leases or at the host's "
-                          "interfaces");
+/* In usec microseconds, unless it will be due anyway. */
+static void due_later(Due *due, uint64_t usec) {
+        if (!due->timer && sd_event_add_time_relative(due->server->event, &due->timer,
+                                                      CLOCK_MONOTONIC, usec, 0, on_due, due) < 0)
+                log_error("cannot look again at the leases or at the host's interfaces");
 }
 
 /* A scan failed: another in a second, not at once and for ever. */
 static void scan_later(Server *server) {
         server->registry.scanning = false;
-        look_later(server, &server->scan_timer, SCAN_PAUSE_USEC, on_scan_due);
+        due_later(&server->scan, SCAN_PAUSE_USEC);
 }
 
 /* Another one is due where this one doubted an interface. */
 static void end_sweep(Server *server) {
         server->sweeping = false;
         if (doubts_end(&server->context.sweep.doubts))
-                look_later(server, &server->sweep_timer, DOUBT_USEC, on_sweep_due);
+                due_later(&server->sweep, DOUBT_USEC);
 }
 
 static void start_due(Server *server) {
-        if (server->scan_wanted && !server->registry.scanning) {
+        if (server->scan.wanted && !server->registry.scanning) {
                 registry_begin_scan(&server->registry);
-                server->scan_wanted = false;
+                server->scan.wanted = false;
                 if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0)
                         scan_later(server);
         }
         /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
          * them may be about to use. */
-        if (server->sweep_wanted && server->ready && !server->sweeping &&
+        if (server->sweep.wanted && server->ready && !server->sweeping &&
             pool_count(&server->pool, JOB_HOST_UP) + pool_count(&server->pool, JOB_HOST_DOWN) ==
                     0) {
-                server->sweep_wanted = false;
+                server->sweep.wanted = false;
                 server->sweep_after_open =
                         pool_opening_vlans(&server->pool, server->context.sweep.opening);
                 doubts_begin(&server->context.sweep.doubts);
@@ -178,7 +167,7 @@ static void do_list(Server *server, Connection *connection, const IpcRequest *re
 static void do_host_sweep(Server *server, Connection *connection, const IpcRequest *request) {
         const IpcReply done = ipc_reply(request->serial, IPC_DONE);
 
-        server->sweep_wanted = true;
+        server->sweep.wanted = true;
         (void)connection_send(connection, &done);
 }
 
@@ -265,7 +254,7 @@ static void on_lease(Server *server, Worker *worker, const Report *report) {
         if (news_lease(&server->news, report, opening) < 0) {
                 log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
                           report->lease.id);
-                server->scan_wanted = true;
+                server->scan.wanted = true;
         }
 }
 
@@ -283,7 +272,7 @@ static void on_report(void *data, Worker *worker, const Report *report) {
                 break;
         case REPORT_SCANNED:
                 news_scanned(&server->news, report->value & SCAN_WHOLE);
-                server->scanned = server->sweep_wanted = true;
+                server->scanned = server->sweep.wanted = true;
                 entries_scanned(&server->entries);
                 learning_watch(&server->learning);
                 break;
@@ -322,11 +311,11 @@ static void on_ended(void *data, const Worker *worker) {
         case JOB_OPEN:
                 /* It may have made a shared VLAN interface for nothing. */
                 if (!worker->answered || (worker->vlan != 0 && server->sweep_after_open))
-                        server->sweep_wanted = true;
+                        server->sweep.wanted = true;
                 break;
         case JOB_HOST_UP:
         case JOB_HOST_DOWN:
-                server->sweep_wanted = true;
+                server->sweep.wanted = true;
                 break;
         case JOB_LEARNING:
                 learning_watch(&server->learning);
@@ -369,7 +358,7 @@ static void on_lease_gone(void *data, uint32_t id) {
 
         entries_ended(&server->entries, id);
         if (news_ended(&server->news, id))
-                server->sweep_wanted = true;
+                server->sweep.wanted = true;
 }
 
 /* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the
@@ -377,7 +366,7 @@ static void on_lease_gone(void *data, uint32_t id) {
 static void on_vlan_news(void *data) {
         Server *server = data;
 
-        server->sweep_wanted = true;
+        server->sweep.wanted = true;
 }
 
 static void on_link_changed(void *data, uint32_t index, const char *name, uint32_t mtu) {
@@ -385,25 +374,25 @@ static void on_link_changed(void *data, uint32_t index, const char *name, uint32
 
         news_mtu(&server->news, index, name, mtu);
         if (registry_outgrown(&server->registry, name, mtu))
-                server->sweep_wanted = true;
+                server->sweep.wanted = true;
 }
 
 static void on_link_gone(void *data, uint32_t index, bool is_macvlan) {
         Server *server = data;
 
         if (registry_lower_gone(&server->registry, index))
-                server->scan_wanted = true;
+                server->scan.wanted = true;
         /* Of the host's own macvlans some are host interfaces, which keep a shared VLAN interface.
          */
         if (is_macvlan)
-                server->sweep_wanted = true;
+                server->sweep.wanted = true;
 }
 
 static void on_lost(void *data) {
         Server *server = data;
 
         log_debug("messages of the kernel were lost; looking at all leases");
-        server->scan_wanted = true;
+        server->scan.wanted = true;
 }
 
 static const WatchEvents watch_events = {
@@ -427,6 +416,8 @@ int server_start(Server *server, int listen_fd) {
         int r;
 
         server->guarding = true; /* until a sweep says no */
+        server->scan = (Due){.server = server, .wanted = true};
+        server->sweep = (Due){.server = server};
         server->context.job.registry = &server->registry;
         server->connections = (Connections){.event = server->event,
                                             .peer_uid = server->peer_uid,
@@ -455,7 +446,6 @@ int server_start(Server *server, int listen_fd) {
                 r = pool_start(&server->pool, JOB_PROBE, NULL, NULL);
         if (r < 0)
                 return r;
-        server->scan_wanted = true;
         r = connections_listen(&server->connections, listen_fd);
         if (r == 0)
                 settle(server);

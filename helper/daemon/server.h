@@ -20,9 +20,18 @@
 /* Of those, checks of networks. rawnetd has fewer under way at a time. */
 #define SERVER_CHECKS_MAX 16u
 
+typedef struct Server Server;
+
+/* A job of the daemon's own that is wanted now, or at the timer. */
+typedef struct Due {
+        Server *server;
+        bool wanted;
+        sd_event_source *timer;
+} Due;
+
 /* Set by the caller of server_start(): event, peer_uid, idle_seconds, context.job.privilege,
  * context.probe.assume_checksum_trick. */
-typedef struct Server {
+struct Server {
         sd_event *event;
         uid_t peer_uid;        /* rawnetd's */
         unsigned idle_seconds; /* 0: stay */
@@ -39,11 +48,12 @@ typedef struct Server {
         Drops drops;
         bool probed, scanned, ready;
         bool probing; /* once more, on_namespace() */
-        bool scan_wanted, sweep_wanted, sweeping;
+        Due scan, sweep;
+        bool sweeping;
         bool guarding; /* there may be shared VLAN interfaces, whose guard ends with the helper */
         bool sweep_after_open; /* the last sweep left something alone for an open in progress */
-        sd_event_source *idle_timer, *scan_timer, *sweep_timer;
-} Server;
+        sd_event_source *idle_timer;
+};
 
 /* Starts to serve on the listening SOCK_SEQPACKET socket: probes the kernel, scans for leases, then
  * answers. 0 or -errno. */

@@ -92,6 +92,17 @@ _printf_(4, 0) static int kernel_refused(Refusal *ret, int errnum, const char *e
         return refuse_errno(ret, errnum, "%s", sentence);
 }
 
+/* What an NLMSG_ERROR or NLMSG_DONE says: both begin with the error, 0 for none. A dump that broke off
+ * says so in its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
+_printf_(3, 0) static int result_of(const struct nlmsghdr *m, Refusal *ret_refusal,
+                                    const char *what, va_list ap) {
+        const int *error = mnl_nlmsg_get_payload(m);
+
+        if (mnl_nlmsg_get_payload_len(m) < sizeof(*error))
+                return m->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+        return *error == 0 ? 0 : kernel_refused(ret_refusal, *error, extack_text(m), what, ap);
+}
+
 int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
                  Refusal *ret_refusal, const char *what, ...) {
         NETLINK_BUFFER(answer);
@@ -114,18 +125,11 @@ int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t call
                                 continue;
                         if (m->nlmsg_flags & NLM_F_DUMP_INTR)
                                 netlink->interrupted = true;
-                        /* Both begin with the error, 0 for none: a dump that broke off says so in
-                         * its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
                         if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
-                                const int *error = mnl_nlmsg_get_payload(m);
                                 int r;
 
-                                if (mnl_nlmsg_get_payload_len(m) < sizeof(*error))
-                                        return m->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
-                                if (*error == 0)
-                                        return 0;
                                 va_start(ap, what);
-                                r = kernel_refused(ret_refusal, *error, extack_text(m), what, ap);
+                                r = result_of(m, ret_refusal, what, ap);
                                 va_end(ap);
                                 return r;
                         }
@@ -150,22 +154,17 @@ int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigne
                 if (n < 0)
                         return -errno;
                 for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-                        const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
                         int r;
 
                         if (m->nlmsg_type != NLMSG_ERROR)
                                 continue;
-                        if (mnl_nlmsg_get_payload_len(m) < sizeof(e->error))
-                                return -EBADMSG;
-                        if (e->error == 0) {
-                                if (n_acks > 0)
-                                        n_acks--;
-                                continue;
-                        }
                         va_start(ap, what);
-                        r = kernel_refused(ret_refusal, e->error, extack_text(m), what, ap);
+                        r = result_of(m, ret_refusal, what, ap);
                         va_end(ap);
-                        return r;
+                        if (r != 0)
+                                return r;
+                        if (n_acks > 0)
+                                n_acks--;
                 }
         }
         return 0;

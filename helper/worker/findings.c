@@ -16,13 +16,13 @@ static IpcFinding *add(Findings *findings, IpcFinding finding) {
 }
 
 IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                             const char *where, uint16_t vlan, int refused,
-                             const Refusal *refusal) {
+                             const char *where, uint16_t vlan, const Refusal *refusal) {
         Refusal named = *refusal;
         IpcFinding *f;
 
         if (findings->parent)
-                (void)lease_name_network(findings->network, findings->parent, refused, &named);
+                (void)lease_name_network(findings->network, findings->parent, (int)named.error,
+                                         &named);
         /* What stands in the way of both kinds is said once. */
         for (size_t i = 0; i < findings->n; i++) {
                 f = &findings->list[i];

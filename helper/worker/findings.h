@@ -16,10 +16,10 @@ typedef struct Findings {
         size_t n;
 } Findings;
 
-/* What an open would be refused with: refused is the code, > 0. vlan: the only VLAN of a range that
- * it is about; 0: all. Names the network in the text, as the refusal of an open does. */
+/* What an open would be refused with. vlan: the only VLAN of a range that it is about; 0: all. Names
+ * the network in the text, as the refusal of an open does. */
 IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
-                             const char *where, uint16_t vlan, int refused, const Refusal *refusal);
+                             const char *where, uint16_t vlan, const Refusal *refusal);
 
 /* FINDING_WARNING or FINDING_NOTE, with a text of its own, which names the network. */
 IpcFinding *findings_say(Findings *findings, FindingSeverity severity, FindingTopic topic,

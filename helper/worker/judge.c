@@ -36,12 +36,10 @@ static uint16_t only_vlan(const Judge *judge, uint16_t vlan) {
         return judge->first != judge->last ? vlan : 0;
 }
 
-static void on_parent_refused(void *data, const LinkInfo *link, int refused,
-                              const Refusal *refusal) {
+static void on_parent_refused(void *data, const LinkInfo *link, const Refusal *refusal) {
         const Judge *judge = data;
 
-        findings_refused(judge->findings, FINDING_ERROR, FINDING_PARENT, link->name, 0, refused,
-                         refusal);
+        findings_refused(judge->findings, FINDING_ERROR, FINDING_PARENT, link->name, 0, refusal);
 }
 
 static int judge_parent(Judge *judge) {
@@ -89,12 +87,12 @@ static int collect_vlan(const LinkInfo *link, void *data) {
         return 0;
 }
 
-static void on_vlan_refused(void *data, const LinkInfo *link, int refused, const Refusal *refusal) {
+static void on_vlan_refused(void *data, const LinkInfo *link, const Refusal *refusal) {
         const Vlans *vlans = data;
         const Judge *judge = vlans->judge;
 
         findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN, link->name,
-                         only_vlan(judge, vlans->vlan), refused, refusal);
+                         only_vlan(judge, vlans->vlan), refusal);
 }
 
 /* Who has the VLAN that an exclusive lease would take, or that one has. */
@@ -105,7 +103,7 @@ static int judge_taken(Judge *judge, FindingSeverity severity, const char *where
 
         if (r > 0)
                 findings_refused(judge->findings, severity, FINDING_VLAN, where,
-                                 only_vlan(judge, vlan), r, &refusal);
+                                 only_vlan(judge, vlan), &refusal);
         return MIN_OF(r, 0);
 }
 
@@ -131,7 +129,7 @@ static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
                 return parent_judge_vlan(judge->job->netlink, &judge->network, link, &reasons);
         r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
         if (r > 0)
-                on_vlan_refused(vlans, link, r, &refusal);
+                on_vlan_refused(vlans, link, &refusal);
         return MIN_OF(r, 0);
 }
 
@@ -192,7 +190,7 @@ static int judge_free_vlan(Vlans *vlans) {
         if (r == 0 && link.index != 0)
                 r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
         if (r > 0)
-                on_vlan_refused(vlans, &link, r, &refusal);
+                on_vlan_refused(vlans, &link, &refusal);
         return MIN_OF(r, 0);
 }
 
@@ -321,17 +319,22 @@ static MacAddress any_mac(const Network *network) {
         return mac;
 }
 
+/* r: what the rehearsal came to. */
+static void note_rehearsal(Judge *judge, FindingSeverity severity, FindingTopic topic,
+                           const char *where, int r, Refusal *refusal) {
+        if (r < 0)
+                r = refuse_errno(refusal, r, "rawnet-helper could not do it");
+        if (r > 0)
+                findings_refused(judge->findings, severity, topic, where, 0, refusal);
+}
+
 static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
-        Findings *findings = judge->findings;
         Refusal refusal = {};
         int r;
 
-        findings->kinds = KIND_BIT(kind);
+        judge->findings->kinds = KIND_BIT(kind);
         r = try_port(judge, kind, mac, &refusal);
-        if (r < 0)
-                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
-        if (r > 0)
-                findings_refused(findings, FINDING_ERROR, FINDING_PORT, "", 0, r, &refusal);
+        note_rehearsal(judge, FINDING_ERROR, FINDING_PORT, "", r, &refusal);
 }
 
 /* What comes later in an open was not tried. */
@@ -361,7 +364,7 @@ static void judge_ports(Judge *judge) {
         chosen = network_choose_mac(network, judge->request->network, &prefix, &refusal) == 0;
         if (!chosen)
                 findings_refused(findings, FINDING_WARNING, FINDING_FILE, network->path, 0,
-                                 (int)refusal.error, &refusal);
+                                 &refusal);
         for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
                 if (all & judge->request->kinds & KIND_BIT(kind))
                         judge_kind(judge, kind, chosen ? NULL : &mac);
@@ -385,11 +388,7 @@ static void judge_guard(Judge *judge) {
         Refusal refusal = {};
         int r = rehearse_vlan_guard(judge->job, &refusal);
 
-        if (r < 0)
-                r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
-        if (r > 0)
-                findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN,
-                                 judge->network.parent, 0, r, &refusal);
+        note_rehearsal(judge, FINDING_ERROR, FINDING_VLAN, judge->network.parent, r, &refusal);
 }
 
 /* RAWNET_BAD_NETWORK_FILE has become a finding. */
@@ -406,7 +405,7 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
         if (r == 0 && name.vlan != 0)
                 r = network_pick_vlan(network, &name, &vlan, ret_refusal);
         if (r == RAWNET_BAD_NETWORK_FILE)
-                findings_refused(judge->findings, FINDING_ERROR, FINDING_FILE, network->path, 0, r,
+                findings_refused(judge->findings, FINDING_ERROR, FINDING_FILE, network->path, 0,
                                  ret_refusal);
         judge->first = name.vlan != 0 ? name.vlan : network->vlan_first;
         judge->last = name.vlan != 0 ? name.vlan : network->vlan_last;

@@ -98,7 +98,7 @@ static int weigh(const ParentReasons *reasons, const LinkInfo *link, int r, cons
                 *ret_refusal = *refusal;
                 return r;
         }
-        reasons->refused(reasons->data, link, r, refusal);
+        reasons->refused(reasons->data, link, refusal);
         return 0;
 }
 
@@ -287,66 +287,60 @@ int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal) 
                       network->name, vlan);
 }
 
-/* Hardened, and up. */
-static int open_shared(const JobContext *job, const Network *network, const LinkInfo *parent,
-                       LinkInfo *link, LinkInfo *ret, Refusal *ret_refusal) {
-        int r;
+/* Makes rawnet's own interface. *ret: that, or whatever is the VLAN's interface already: the
+ * administrator's own, the one that another open made just now, or rawnet's under another name. */
+static int make_vlan(Netlink *netlink, const Network *network, const LinkInfo *parent,
+                     uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
+        Refusal refusal = {};
+        int r = shared_make(netlink, network, parent, vlan, ret, &refusal);
 
-        r = shared_harden(job, parent, link, ret_refusal);
-        if (r == 0)
-                r = check_mtu(network, link, NULL, ret_refusal);
-        if (r == 0)
-                *ret = *link;
-        return r;
-}
-
-/* The administrator's own, used as found: never changed, brought up or deleted. */
-static int use_found(const Network *network, const LinkInfo *link, LinkInfo *ret,
-                     Refusal *ret_refusal) {
-        int r = check_link(network, link, "VLAN interface", NULL, ret_refusal);
-
-        if (r == 0)
-                *ret = *link;
+        if (link_kind_is_missing(r, &refusal))
+                return parent_no_vlan(network, vlan, ret_refusal);
+        if (r > 0 && refusal.kernel_errno == EEXIST) {
+                r = find_vlan(netlink, network, parent, vlan, ret);
+                /* Another namespace has it. */
+                if (r == 0)
+                        return parent_vlan_taken(netlink, network, parent, vlan, ret_refusal);
+                return MIN_OF(r, 0);
+        }
+        if (r > 0)
+                *ret_refusal = refusal;
         return r;
 }
 
 static int lower_vlan(const JobContext *job, const Network *network, const LinkInfo *parent,
                       uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal) {
-        Netlink *netlink = job->netlink;
         char name[IFNAMSIZ];
-        bool renamed = false;
-        Refusal refusal = {};
+        bool has_name;
         LinkInfo link;
         int r;
 
         shared_name(parent->index, network->protocol, vlan, name);
-        r = link_find(netlink, LINK_HERE, name, &link, &refusal);
-        if (r == 0 && link.index == 0) {
-                r = shared_make(netlink, network, parent, vlan, &refusal);
-                if (link_kind_is_missing(r, &refusal))
-                        return parent_no_vlan(network, vlan, ret_refusal);
-                if (r > 0 && refusal.kernel_errno == EEXIST) {
-                        /* The administrator's own, or another open made it just now, or
-                         * ours has another name, or another namespace has it. */
-                        r = find_vlan(netlink, network, parent, vlan, &link);
-                        if (r < 0)
-                                return r;
-                        if (r == 0)
-                                return parent_vlan_taken(netlink, network, parent, vlan,
-                                                         ret_refusal);
-                        renamed = strcmp(link.name, name) != 0;
-                        if (renamed && !shared_is_ours(&link))
-                                return use_found(network, &link, ret, ret_refusal);
-                        r = 0;
-                }
-                if (r == 0 && !renamed)
-                        r = link_get(netlink, LINK_HERE, name, &link, &refusal);
+        r = link_find(job->netlink, LINK_HERE, name, &link, ret_refusal);
+        /* By an alternative name, too, which shared_check() refuses. */
+        has_name = r == 0 && link.index != 0;
+        if (r == 0 && !has_name) {
+                r = make_vlan(job->netlink, network, parent, vlan, &link, ret_refusal);
+                has_name = r == 0 && strcmp(link.name, name) == 0;
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        if (r == 0 && !renamed)
+        if (r != 0)
+                return r;
+        if (has_name) {
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
-        return r != 0 ? r : open_shared(job, network, parent, &link, ret, ret_refusal);
+        } else if (!shared_is_ours(&link)) {
+                /* The administrator's own is used as found: never changed, brought up or deleted. */
+                r = check_link(network, &link, "VLAN interface", NULL, ret_refusal);
+                if (r == 0)
+                        *ret = link;
+                return r;
+        }
+        if (r == 0)
+                r = shared_harden(job, parent, &link, ret_refusal);
+        if (r == 0)
+                r = check_mtu(network, &link, NULL, ret_refusal);
+        if (r == 0)
+                *ret = link;
+        return r;
 }
 
 int parent_lower(const JobContext *job, const Network *network, const LinkInfo *parent,

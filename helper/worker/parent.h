@@ -21,7 +21,7 @@ int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInf
 /* Who hears each reason for which an open on this link would be refused. The interface may have no
  * index: then there is none of that name. */
 typedef struct ParentReasons {
-        void (*refused)(void *data, const LinkInfo *link, int refused, const Refusal *refusal);
+        void (*refused)(void *data, const LinkInfo *link, const Refusal *refusal);
         void *data;
 } ParentReasons;
 

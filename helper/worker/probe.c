@@ -82,20 +82,12 @@ static int send_crafted(int fd, const uint8_t *frame, size_t size) {
  * it cannot be told. */
 static bool has_checksum_trick(Netlink *netlink) {
         _cleanup_close_ int near_fd = -1, far_fd = -1;
-        uint8_t frame[ETH_ZLEN] = {0xff,
-                                   0xff,
-                                   0xff,
-                                   0xff,
-                                   0xff,
-                                   0xff,
-                                   0x02,
-                                   0,
-                                   0,
-                                   0x11,
-                                   0x22,
-                                   0x33,
-                                   PROBE_PROTOCOL >> 8,
-                                   PROBE_PROTOCOL & 0xff};
+        union {
+                struct ethhdr header;
+                uint8_t bytes[ETH_ZLEN];
+        } frame = {{.h_dest = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                    .h_source = {0x02, 0, 0, 0x11, 0x22, 0x33},
+                    .h_proto = htons(PROBE_PROTOCOL)}};
         uint8_t seen[ETH_FRAME_LEN];
         LinkInfo near, far;
         int r;
@@ -103,7 +95,7 @@ static bool has_checksum_trick(Netlink *netlink) {
         if (make_wire(netlink, &near, &far) < 0 || open_bound(near.index, true, &near_fd) < 0 ||
             open_bound(far.index, false, &far_fd) < 0)
                 return true;
-        r = send_crafted(near_fd, frame, sizeof(frame));
+        r = send_crafted(near_fd, frame.bytes, sizeof(frame.bytes));
         if (r == -EINVAL)
                 return false;
         for (;;) {
@@ -113,8 +105,9 @@ static bool has_checksum_trick(Netlink *netlink) {
                 if (r < 0 || poll(&p, 1, PROBE_WAIT_MSEC) <= 0)
                         return true;
                 n = recv(far_fd, seen, sizeof(seen), 0);
-                if (n == sizeof(frame) && memcmp(seen + ETH_ALEN * 2, frame + ETH_ALEN * 2, 2) == 0)
-                        return memcmp(seen, frame, sizeof(frame)) != 0;
+                if (n == sizeof(frame) &&
+                    memcmp(seen + ETH_ALEN * 2, &frame.header.h_proto, 2) == 0)
+                        return memcmp(seen, frame.bytes, sizeof(frame.bytes)) != 0;
         }
 }
 

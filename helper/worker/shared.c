@@ -76,7 +76,7 @@ int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
 }
 
 int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                Refusal *ret_refusal) {
+                LinkInfo *ret, Refusal *ret_refusal) {
         char alias[LINK_ALIAS_SIZE], name[IFNAMSIZ];
         const LinkPlan plan = {.name = shared_name(parent->index, network->protocol, vlan, name),
                                .lower = parent->index,
@@ -93,7 +93,10 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
         if (r != 0)
                 return r;
         snprintf(alias, sizeof(alias), RAWNET_VLAN_ALIAS_PREFIX "%u of %s", vlan, parent->name);
-        return link_change(netlink, link.index, &change, ret_refusal);
+        r = link_change(netlink, link.index, &change, ret_refusal);
+        if (r == 0)
+                *ret = link;
+        return r;
 }
 
 /* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but

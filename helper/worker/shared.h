@@ -37,9 +37,10 @@ bool shared_was_taken_over(const LinkInfo *link);
 int shared_check(const Network *network, const LinkInfo *parent, uint16_t vlan,
                  const LinkInfo *link, Refusal *ret_refusal);
 
-/* Makes it, down. kernel_errno EEXIST: the name or the VLAN is taken. */
+/* Makes it, down. 0, a refusal of the kernel (kernel_errno EEXIST: the name or the VLAN is taken),
+ * what shared_check() returns, or -errno. */
 int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent, uint16_t vlan,
-                Refusal *ret_refusal);
+                LinkInfo *ret, Refusal *ret_refusal);
 
 /* Marks it, closes it to the host, gives it its parent's MTU (link->mtu is what it has then) and
  * brings it up. Only if shared_is_ours(). 0, what vlan_harden() returns, or another refusal of the

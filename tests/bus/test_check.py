@@ -281,5 +281,19 @@ def test_the_helper_goes_meanwhile():
         outsider.reply(serial, 60)
 
 
+def test_added_to_the_group_after_the_login():
+    """polkit of Debian 13 goes by the groups of the caller's process. The rule stands for it here."""
+    rule = "polkit.addRule(function (a, s) { if (s.user == 'member') return polkit.Result.AUTH_ADMIN; });"
+    words = "user member has been added to group rawnet since this login: log in again"
+    stale = ["setpriv", f"--reuid={lab.uid_of('member')}", f"--regid={lab.uid_of('member')}", "--clear-groups", "rawnetctl", "check", "lab"]
+    with lab.polkit_rule(rule):
+        fresh = lab.run_as("member", ["rawnetctl", "check", "lab"])
+        done = subprocess.run(stale, capture_output=True, text=True, check=False, timeout=tap.patience(30))
+    assert "password" in fresh.stdout and words not in fresh.stdout, fresh
+    assert words in done.stdout, done
+    done = subprocess.run(stale, capture_output=True, text=True, check=False, timeout=tap.patience(30))
+    assert words not in done.stdout, ("nothing to say where no password is wanted", done)
+
+
 if __name__ == "__main__":
     tap.main()

@@ -363,7 +363,7 @@ MUTATIONS = [
              HARDENING, "take_turns", "reading nftables' table .*: Invalid argument", vm=True),
     Mutation("shared: a new helper does not put the guard back", [(SWEEP, "        if (n_left > 0)\n", "        if (n_left > 0 && opening)\n")],
              HARDENING, "helper_ends", "the new helper's tables did not come", vm=True),
-    Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep_timer && !server->guarding &&", "!server->sweep_timer &&")],
+    Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep.timer && !server->guarding &&", "!server->sweep.timer &&")],
              HARDENING, "helper_stays", WRONG, vm=True),
     Mutation("vlan-harden: an earlier version's filter stays", [("helper/worker/vlan-harden.c", "r = remove_filter(netlink, &now, ret_refusal);", "r = 0;")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
