@@ -3,9 +3,10 @@
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
  * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
- * "egress" (another netdev hook), "clsact" (another qdisc) or "cls_bpf" (another filter). "gate": the
- * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the interface wire0 is refused, though
- * it is there. "namespace": while /run/no-namespaces exists, none is made.
+ * "egress" (another netdev hook), "clsact" (another qdisc) or "cls_bpf" (another filter).
+ * "address": no interface's address can be changed. "gate": the kernel takes the egress hook's
+ * chain, but it drops nothing. "parent": whoever asks for the interface wire0 is refused, though it
+ * is there. "namespace": while /run/no-namespaces exists, none is made.
  */
 
 #include <arpa/inet.h>
@@ -75,6 +76,18 @@ static void without_tc(struct nlmsghdr *m, uint16_t type, const char *kind) {
                 memcpy(mnl_attr_get_payload(a), "no", 2);
 }
 
+/* No interface may have a multicast address (net/ethernet/eth.c, eth_prepare_mac_addr_change()). */
+static void without_address(struct nlmsghdr *m) {
+        struct nlattr *a;
+
+        if (m->nlmsg_type != RTM_NEWLINK || (m->nlmsg_flags & NLM_F_CREATE))
+                return;
+        a = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct ifinfomsg)),
+                 mnl_nlmsg_get_payload_tail(m), IFLA_ADDRESS);
+        if (a)
+                *(uint8_t *)mnl_attr_get_payload(a) |= 1;
+}
+
 static void without_vlan(struct nlmsghdr *m) {
         struct nlattr *info, *kind;
 
@@ -125,6 +138,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
              m = mnl_nlmsg_next(m, &left)) {
                 if (strcmp(without, "egress") == 0)
                         without_egress(m);
+                else if (strcmp(without, "address") == 0)
+                        without_address(m);
                 else if (strcmp(without, "gate") == 0)
                         without_gate(m);
                 else if (strcmp(without, "clsact") == 0)
