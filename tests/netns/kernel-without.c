@@ -4,9 +4,9 @@
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
  * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
  * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" (another qdisc) or
- * "cls_bpf" (another filter). "gate": the kernel takes the egress hook's chain, but it drops nothing.
- * "parent": whoever asks for the interface wire0 is refused, though
- * it is there. "namespace": while /run/no-namespaces exists, none is made.
+ * "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the kernel
+ * takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the interface wire0
+ * is refused, though it is there. "namespace": while /run/no-namespaces exists, none is made.
  */
 
 #include <arpa/inet.h>
@@ -80,6 +80,18 @@ static void without_tc(struct nlmsghdr *m, uint16_t type, const char *kind) {
                 memcpy(mnl_attr_get_payload(a), "no", 2);
 }
 
+/* No interface may have a multicast address (net/ethernet/eth.c, eth_prepare_mac_addr_change()). */
+static void without_address(struct nlmsghdr *m) {
+        struct nlattr *a;
+
+        if (m->nlmsg_type != RTM_NEWLINK || (m->nlmsg_flags & NLM_F_CREATE))
+                return;
+        a = find(mnl_nlmsg_get_payload_offset(m, sizeof(struct ifinfomsg)),
+                 mnl_nlmsg_get_payload_tail(m), IFLA_ADDRESS);
+        if (a)
+                *(uint8_t *)mnl_attr_get_payload(a) |= 1;
+}
+
 static void without_vlan(struct nlmsghdr *m) {
         struct nlattr *info, *kind;
 
@@ -132,6 +144,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
                         without_hook(m, NFPROTO_NETDEV, EGRESS);
                 else if (strcmp(without, "inet") == 0)
                         without_hook(m, NFPROTO_INET, NF_INET_PRE_ROUTING);
+                else if (strcmp(without, "address") == 0)
+                        without_address(m);
                 else if (strcmp(without, "gate") == 0)
                         without_gate(m);
                 else if (strcmp(without, "clsact") == 0)

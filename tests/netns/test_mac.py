@@ -260,7 +260,8 @@ def test_learning_outlives_the_daemons():
                     return wire.wait(b"without the daemons", 0.2)
 
             lab.wait_for(passes, 20, "a frame of the learned address")
-            assert connection.leases()[lease.path]["MAC"] == mac
+            # The child writes it down after it has opened the guard.
+            lab.wait_for(lambda: connection.leases()[lease.path]["MAC"] == mac, 20, "the learned address")
 
 
 def test_learned_while_the_service_is_away_is_seen_by_the_next():

@@ -14,6 +14,7 @@ import lab
 import shapes
 import tap
 import terminal
+import unfit
 
 FOREIGN, FREE = "bc:24:11:00:00:01", "52:54:00:77:04:01"
 LAB_FILE = "/etc/rawnet/networks/lab.conf"
@@ -180,10 +181,8 @@ def test_in_use():
 
 
 def test_what_the_kernel_refuses():
-    """The guard cannot be opened for the address: the port is beyond help, and says so."""
-    with bus.connect("member") as connection, Guest(connection) as guest:
-        with lab.in_namespace(guest.lease.fd):
-            subprocess.run(["nft", "flush", "ruleset"], check=True)
+    """The uplink cannot get the address: the port is beyond help, and says so."""
+    with unfit.kernel_without("address"), bus.connect("member") as connection, Guest(connection) as guest:
         start = len(lab.log_of("rawnet-helper"))
         guest.refused(FREE)
         check_shown(guest, FREE, ["kernel", "journalctl -u rawnet-helper", "new port"])
