@@ -204,9 +204,11 @@ def test_a_socket_that_bypasses_the_queues():
         port, mac = shapes.port_of(lease), lease.info["mac"]
         with socket.socket(fileno=os.dup(lease.fd)) as same:
             same.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
-        frame, header = gso_udp_or_tcp(mac, 6000)
-        port.send(frame, header)
-        wire.wait(frame[54:100], SECONDS)
+        # Where the port's offload is off, the kernel would have to segment it, and refuses that here (net/core/dev.c, __dev_direct_xmit()).
+        if "checksum-trick" not in shapes.features(connection):
+            frame, header = gso_udp_or_tcp(mac, 6000)
+            port.send(frame, header)
+            wire.wait(frame[54:100], SECONDS)
         port.send(frames.marker(mac, "bypassed"))
         wire.wait(b"bypassed", SECONDS)
 
