@@ -10,13 +10,15 @@ import shapes
 import tap
 
 SECONDS = 20
+SOURCE, SOURCE6 = "10.77.0.77", "fe80::77"
+# {name: (group, EtherType, what makes a packet of a payload)}
 MULTICAST = {
-    "IPv6 solicited-node": ("33:33:ff:12:34:56", frames.IPV6),
-    "all nodes": ("33:33:00:00:00:01", frames.IPV6),
-    "mDNS": ("01:00:5e:00:00:fb", frames.IPV4),
-    "mDNS, IPv6": ("33:33:00:00:00:fb", frames.IPV6),
-    "VRRP": ("01:00:5e:00:00:12", frames.IPV4),
-    "an arbitrary group": ("03:11:22:33:44:55", frames.TEST),
+    "IPv6 solicited-node": ("33:33:ff:12:34:56", frames.IPV6, lambda data: frames.udp(SOURCE6, "ff02::1:ff12:3456", 7, 7, data)),
+    "all nodes": ("33:33:00:00:00:01", frames.IPV6, lambda data: frames.udp(SOURCE6, "ff02::1", 7, 7, data)),
+    "mDNS": ("01:00:5e:00:00:fb", frames.IPV4, lambda data: frames.udp(SOURCE, "224.0.0.251", 5353, 5353, data)),
+    "mDNS, IPv6": ("33:33:00:00:00:fb", frames.IPV6, lambda data: frames.udp(SOURCE6, "ff02::fb", 5353, 5353, data)),
+    "VRRP": ("01:00:5e:00:00:12", frames.IPV4, lambda data: frames.ipv4(SOURCE, "224.0.0.18", 112, data)),
+    "an arbitrary group": ("03:11:22:33:44:55", frames.TEST, lambda data: data),
 }
 
 
@@ -75,9 +77,9 @@ def test_unicast_and_broadcast():
 @tap.limit(600)
 def test_multicast():
     def check(_shape, lease, port, wire):
-        for name, (group, kind) in MULTICAST.items():
-            out(port, wire, frames.ether(group, lease.info["mac"], kind, payload(f"out {name}", 100)))
-            into(wire, port, frames.ether(group, shapes.FAR_MAC, kind, payload(f"in {name}", 100)))
+        for name, (group, kind, packet) in MULTICAST.items():
+            out(port, wire, frames.ether(group, lease.info["mac"], kind, packet(payload(f"out {name}", 100))))
+            into(wire, port, frames.ether(group, shapes.FAR_MAC, kind, packet(payload(f"in {name}", 100))))
 
     each_shape(check)
 
