@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guard must decide, written a second time and from the other end: from the RFCs, without the program's shortcuts, its order of
+reads or its limits of the verifier. tests/netns/test_guard_model.py compares the two; tests/attack/test_late_checksum.py asks it what
+came out on the wire."""
+
+import dataclasses
+import struct
+
+SPOOFED, TAG, CONTROL, SERVER, NOT_JUDGED, TOO_LONG, WIRE_TAG, WIRE_OWN, WIRE_LONG = range(9)
+PASSES = -1
+REASONS = ("spoofed source", "VLAN tag", "control frame", "server", "not judged", "too long", "VLAN tag from the wire", "own source from the wire",
+           "too long from the wire")  # fmt: skip
+
+TAGS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
+IPV4, IPV6, MAC_CONTROL = 0x0800, 0x86DD, 0x8808
+FIRST_ETHERTYPE = 0x600
+SEGMENT_HEADERS = 34  # Ethernet and the shortest IP header
+# IPv6 extension headers, and the unit of their length field with what it leaves out.
+EXTENSIONS = {0: (8, 1), 43: (8, 1), 60: (8, 1), 135: (8, 1), 139: (8, 1), 140: (8, 1), 51: (4, 2)}
+FRAGMENT = 44
+EXPERIMENTS = (253, 254)
+LONGEST_CHAIN = 5
+
+
+@dataclasses.dataclass
+class Rules:
+    mac: bytes
+    longest: int = 1514
+    anti_spoof: bool = True
+    pass_control: bool = False
+    allow_dhcp: bool = False
+    allow_ra: bool = False
+    drop_own: bool = False
+
+    def flags(self):
+        """GuardEntry.flags of helper/child/guard-entry.h."""
+        bits = (self.anti_spoof, self.pass_control, self.allow_dhcp, self.allow_ra, self.drop_own)
+        return sum(1 << number for number, bit in enumerate(bits) if bit)
+
+
+class Unclear(Exception):
+    """A field that decides is not in the frame."""
+
+
+def number(frame, at, size):
+    if at + size > len(frame):
+        raise Unclear
+    return int.from_bytes(frame[at : at + size], "big")
+
+
+def without_priority(frame):
+    """The frame, and whether a priority tag was taken off it."""
+    if len(frame) >= 18 and frame[12:14] in (b"\x81\x00", b"\x88\xa8") and (frame[14] & 0xF, frame[15]) == (0, 0):
+        return frame[:12] + frame[16:], True
+    return frame, False
+
+
+def is_control(frame):
+    group = frame[:6]
+    return (group[:5] == b"\x01\x80\xc2\0\0" and group[5] < 16) or group in (b"\x01\0\x0c\xcc\xcc\xcc", b"\x01\0\x0c\xcc\xcc\xcd") \
+        or number(frame, 12, 2) == MAC_CONTROL  # fmt: skip
+
+
+def ipv4_servers(frame):
+    version, words = divmod(number(frame, 14, 1), 16)
+    number(frame, 14, 20)
+    upper = 14 + words * 4
+    if version != 4 or words < 5 or upper > len(frame):
+        raise Unclear
+    more, offset = bool(number(frame, 20, 2) & 0x2000), number(frame, 20, 2) & 0x1FFF
+    if number(frame, 23, 1) != 17 or offset:
+        return False
+    port = number(frame, upper + 2, 2)
+    if port == 67:
+        if more:
+            raise Unclear
+        return number(frame, upper + 8, 1) == 2
+    return port == 68
+
+
+def ipv6_servers(frame, rules):
+    number(frame, 14, 40)
+    if frame[14] >> 4 != 6:
+        raise Unclear
+    end = len(frame)  # of what a receiver takes for this packet's
+    kind, upper, before, fragmented = frame[20], 54, [], False
+    while kind in EXTENSIONS or kind == FRAGMENT:
+        if len(before) == LONGEST_CHAIN or (kind == 0 and before) or (fragmented and kind != 51):
+            raise Unclear
+        before.append(kind)
+        if upper + 4 > len(frame) or (fragmented and upper + 2 > end):
+            raise Unclear
+        if kind == FRAGMENT:
+            if number(frame, upper + 2, 2) >> 3:
+                return False
+            fragmented, end = True, 54 + number(frame, 18, 2)
+            length = 8
+        else:
+            unit, more = EXTENSIONS[kind]
+            length = (frame[upper + 1] + more) * unit
+        kind, upper = frame[upper], upper + length
+    if kind in EXPERIMENTS:
+        raise Unclear
+    if kind == 17:
+        if upper + 4 > end:
+            raise Unclear
+        return number(frame, upper + 2, 2) == 546 and not rules.allow_dhcp
+    if kind == 58:
+        if upper + 1 > end:
+            raise Unclear
+        return number(frame, upper, 1) in (134, 137) and not rules.allow_ra
+    return False
+
+
+def llc(frame, judge_ip):
+    """(tag, hidden IP)"""
+    dsap = number(frame, 14, 1) & 0xFE
+    if dsap == 6:
+        return False, judge_ip
+    if dsap != 0xAA:
+        return False, False
+    kind = number(frame, 20, 2)
+    return kind in TAGS, judge_ip and kind in (IPV4, IPV6)
+
+
+def _sent(frame, rules, gso_size):
+    kind = number(frame, 12, 2)
+    if kind in TAGS:
+        return TAG
+    if rules.anti_spoof and frame[6:12] != rules.mac:
+        return SPOOFED
+    if not rules.pass_control and is_control(frame):
+        return CONTROL
+    if len(frame) > rules.longest and (not gso_size or gso_size + SEGMENT_HEADERS > rules.longest):
+        return TOO_LONG
+    judge_ip = not (rules.allow_dhcp and rules.allow_ra)
+    if kind < FIRST_ETHERTYPE:
+        tag, hidden = llc(frame, judge_ip)
+        return TAG if tag else NOT_JUDGED if hidden else PASSES
+    if kind == IPV4 and not rules.allow_dhcp and ipv4_servers(frame):
+        return SERVER
+    if kind == IPV6 and judge_ip and ipv6_servers(frame, rules):
+        return SERVER
+    return PASSES
+
+
+def sent(frame, rules, gso_size=0):
+    """(reason or PASSES, without its tag) of a frame that the guest sends."""
+    frame, untagged = without_priority(frame)
+    try:
+        return _sent(frame, rules, gso_size), untagged
+    except Unclear:
+        return NOT_JUDGED, untagged
+
+
+def received(frame, rules, gso_size=0):
+    """The same of one that comes from the wire."""
+    frame, untagged = without_priority(frame)
+    if number(frame, 12, 2) in TAGS:
+        return WIRE_TAG, untagged
+    if rules.drop_own and frame[6:12] == rules.mac:
+        return WIRE_OWN, untagged
+    if len(frame) > rules.longest and not gso_size:
+        return WIRE_LONG, untagged
+    return PASSES, untagged
+
+
+# -- where a received frame of a packet port with virtio_net_hdr goes: is the header enough to describe it?
+
+UNDESCRIBED_TYPES = (0x8847, 0x8848, 0x8906)  # MPLS, FCoE
+TUNNELS = (4789, 8472, 6081)
+
+
+def is_describable(frame, gso_size=0):
+    kind = struct.unpack_from("!H", frame, 12)[0]
+    if len(frame) < 38:
+        return False
+    if kind not in (IPV4, IPV6):
+        return not gso_size and kind not in UNDESCRIBED_TYPES
+    if kind == IPV6 and len(frame) < 58:
+        return False
+    if kind == IPV4 and frame[14] != 0x45:
+        return False
+    protocol, upper = (frame[23], 34) if kind == IPV4 else (frame[20], 54)
+    if protocol == 6:
+        return True
+    if protocol in (1, 58):
+        return True
+    return protocol == 17 and not gso_size and struct.unpack_from("!H", frame, upper + 2)[0] not in TUNNELS
