@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "client/client.h"
+#include "client/listing.h"
 #include "common/text.h"
 
 void add_sentence(json_object *list, const char *format, ...) {
@@ -88,7 +88,7 @@ int verb_check(int argc, char **argv) {
         problems = add_list(check.root, "problems");
         notes = add_list(check.root, "notes");
         check_service(&check, problems, notes);
-        check_limits(check.objects.n_leases, problems, notes);
+
         check_group(check.root, notes);
         r = check_networks(&check, argv[optind]);
         if (r == 0)

@@ -19,7 +19,7 @@ int say_bad_option(int c, char **argv) {
 
         if (c == ':')
                 log_error("%s: %s needs a value (see 'rawnetctl help %s')", verb, option, verb);
-        else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known one: getopt_long(3) */
+        else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known option, getopt(3) */
                 log_error("%s: %.*s takes no value (see 'rawnetctl help %s')", verb,
                           (int)strcspn(option, "="), option, verb);
         else if (strncmp(option, "--", 2) == 0)
@@ -29,34 +29,6 @@ int say_bad_option(int c, char **argv) {
                 log_error("%s: there is no option '-%c' (see 'rawnetctl help %s')", verb, optopt,
                           verb);
         return EXIT_USAGE;
-}
-
-int parse_listing_options(int argc, char **argv, const struct option *options, int min, int max,
-                          Listing *ret) {
-        int c;
-
-        *ret = (Listing){};
-        while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0)
-                switch (c) {
-                case 'j':
-                        ret->json = true;
-                        break;
-                case 'l':
-                        ret->no_legend = true;
-                        break;
-                case 'a':
-                        ret->all = true;
-                        break;
-                default:
-                        return say_bad_option(c, argv);
-                }
-        if (argc - optind < min || argc - optind > max) {
-                log_error("%s: %s (see 'rawnetctl help %s')", argv[0],
-                          argc - optind < min ? "an argument is missing" : "too many arguments",
-                          argv[0]);
-                return EXIT_USAGE;
-        }
-        return 0;
 }
 
 static int say_cannot_run(const char *program, int errnum) {
