@@ -22,9 +22,11 @@ FORMS = {
     "rules": "bridge, rules",
     "tap": "lease tap strict",
     "packet": "lease packet strict",
+    "wire": "lease packet strict, no header",
     "direct": "lease packet direct",
     "macvlan": "direct, no guard",
     "socket": "socket on the wire",
+    "testpmd": "testpmd, strict",
 }
 CHUNKS = 9
 SECONDS = 900  # for one machine, on a busy host
