@@ -264,8 +264,8 @@ typedef struct IpcReply {
 IpcReply ipc_reply(uint64_t serial, IpcReplyType type);
 /* IPC_REFUSED, with this refusal. */
 IpcReply ipc_reply_refused(uint64_t serial, const Refusal *refusal);
-/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut where
- * it is too long. detail and vlan are the caller's to set. */
+/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut
+ * where it is too long. detail and vlan are the caller's to set. */
 IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char *where,
                        uint8_t kinds, const Refusal *refusal);
 

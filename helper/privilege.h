@@ -29,7 +29,7 @@ int privilege_drop_bpf(const Privilege *privilege, Refusal *ret_refusal);
  * over that alone. RAWNET_NOT_SUPPORTED with the way out, or -errno. */
 int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal);
 
-/* Dies with its parent from here on; parent is who it was at fork. Must be said again after
- * privilege_enter_lease(), since a change of credentials clears it (prctl(2)). 0 or -errno (-ESRCH:
- * the parent is gone already). */
+/* From here on the kernel kills this process when its parent ends. parent: the parent's pid at the
+ * fork. Must be repeated after privilege_enter_lease(), since a change of credentials clears the
+ * setting (prctl(2)). 0 or -errno (-ESRCH: the parent is gone already). */
 int privilege_die_with(pid_t parent);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What this kernel can do, tried out once at start in a namespace of its own that ends with the
- * process: never guessed from a version.
+ * Finds out what this kernel can do by trying it in a namespace of its own, which ends with the
+ * process. Nothing is guessed from the kernel's version.
  */
 
 #include "helper/worker/context.h"

@@ -20,7 +20,7 @@ static void turn_round(struct rtnl_link_stats64 *s) {
         s->tx_errors = seen.rx_errors;
         s->rx_dropped = seen.tx_dropped;
         s->tx_dropped = seen.rx_dropped;
-        s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
+        s->multicast = 0; /* the kernel counts what the guest sent */
 }
 
 _Static_assert((int)DROP_REASONS == (int)GUARD_REASONS &&
@@ -65,8 +65,8 @@ int lease_statistics(const JobContext *job, uint32_t id, IpcStatistics *ret, Ref
         r = lease_find(job->netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
-        /* What a packet port's holder sends leaves by the uplink without having been counted at the
-         * port (guard.h). */
+        /* The port does not count what the holder of a packet port sends (guard.h); the uplink
+         * does. */
         if (lease.kind == KIND_TAP)
                 record_port_name(id, name);
         else

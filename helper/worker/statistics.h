@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* A lease's counters. */
-
 #include "helper/worker/context.h"
 
 /* The port's counters, turned to the guest's side: what it received is rx. */

@@ -39,8 +39,8 @@ static void table_freep(struct nftnl_table **table) {
                 nftnl_table_free(*table);
 }
 
-/* The lock is the process's, and ends with the first descriptor of the socket that it closes
- * (fcntl(2)): at the latest in host_guard_done(), or when a worker is killed. */
+/* The lock belongs to the process, and ends when the process closes any descriptor of the socket
+ * (fcntl(2)): in host_guard_done(), or when a worker is killed. */
 static int wait_for_turn(int fd) {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         char byte;
@@ -48,7 +48,8 @@ static int wait_for_turn(int fd) {
         while (fcntl(fd, F_SETLKW, &lock) < 0)
                 if (errno != EINTR)
                         return -errno;
-        /* Answers that the last user has left: after an error, or when it was killed. */
+        /* Drops answers that the last user did not read, after an error or because it was killed.
+         */
         while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
                 ;
         return 0;
@@ -115,13 +116,14 @@ static struct nftnl_rule *drop_rule(void) {
         return rule;
 }
 
-/* Deletes it with its rules, where it exists. */
+/* Deletes the table with its rules, if it is there. */
 static void put_removal(NftBatch *batch, uint8_t family, const char *name, uint32_t flags) {
         nft_batch_table(batch, NFT_MSG_NEWTABLE, family, name, flags);
         nft_batch_table(batch, NFT_MSG_DELTABLE, family, name, 0);
 }
 
-/* The removal of one that exists costs some 10 ms, for which the kernel waits for its readers. */
+/* To delete a table takes some 10 ms, in which the kernel waits for its readers: not for nothing.
+ */
 static void put_table(NftBatch *batch, const HostTable *table) {
         const NftChain chain = {
                 .family = NFPROTO_INET,
@@ -147,7 +149,7 @@ static int send_batch(Netlink *netlink, NftBatch *batch, Refusal *ret_refusal) {
                                           "writing nftables' tables " NFT_TABLE " of the host");
 }
 
-/* All that is missing, in one transaction. */
+/* Makes what is missing, in one transaction. */
 static int install(HostGuard *guard, Refusal *ret_refusal) {
         HostTable *tables = guard->tables;
         NftBatch batch;
