@@ -49,21 +49,28 @@ typedef struct Arguments {
 } Arguments;
 
 static const char help[] =
-        "Usage: rawnet-vhost --fd=N[,N...] (--socket=PATH | --socket-fd=N | --connect=PATH) [OPTION...]\n"
-        "Serves a guest's virtio-net rings (vhost-user) from the packet sockets of a rawnet lease.\n"
+        "rawnet-vhost --fd=N[,N...] (--socket=PATH | --socket-fd=N | --connect=PATH)\n"
+        "             [OPTION...]\n"
+        "rawnet-vhost --version | --help\n"
         "\n"
-        "  --fd=N[,N...]      packet sockets, one for each queue pair (a lease with vnet-hdr=true)\n"
+        "Serves a guest's virtio-net rings (vhost-user) from the packet sockets of a\n"
+        "rawnet lease.\n"
+        "\n"
+        "  --fd=N[,N...]      packet sockets of a lease with vnet-hdr=true, one for each\n"
+        "                     pair of queues\n"
         "  --socket=PATH      listen for the front end on this socket\n"
         "  --socket-fd=N      a socket that is connected to the front end\n"
         "  --connect=PATH     connect to this socket, on which the front end listens\n"
         "  --allow-user=USER  a second user who may be the front end (name or number)\n"
         "  --mac=MAC          the lease's MAC address, for a front end that asks\n"
         "  --mtu=BYTES        the lease's MTU, reported to the guest\n"
-        "  --busy-poll=USEC   how long to poll before sleeping (0)\n"
-        "  --coalesce=USEC    how long frames of a stream may gather (1000)\n"
-        "  --version, --help\n"
+        "  --busy-poll=USEC   how long to look for more frames before sleeping;\n"
+        "                     default: 0\n"
+        "  --coalesce=USEC    how long frames may wait, so that they are served in\n"
+        "                     batches; default: 1000\n"
         "\n"
-        "rawnet-vhost(1) has examples; rawnetctl qemu and rawnetctl vhost start it for you.\n";
+        "rawnetctl qemu and rawnetctl vhost start this program; rawnet-vhost(1) has\n"
+        "examples.\n";
 
 static int parse_fd(const char *text, const char *option, int *ret) {
         uint32_t n;

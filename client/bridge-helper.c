@@ -34,9 +34,8 @@ static const char help_text[] =
         "rawnet-bridge-helper --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]\n"
         "rawnet-bridge-helper --version | --help\n"
         "\n"
-        "Opens a tap port on NETWORK and sends it over the UNIX socket N. Run by QEMU's "
-        "helper= and libvirt's\n"
-        "bridge_helper; see rawnet-bridge-helper(1).\n";
+        "Opens a tap port on NETWORK and sends it over the UNIX socket N. QEMU's helper=\n"
+        "and libvirt's bridge_helper run it; see rawnet-bridge-helper(1).\n";
 
 enum {
         OPTION_BR = 0x100,

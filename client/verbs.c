@@ -58,8 +58,8 @@ static const VerbOption vhost_options[] = {
         MAC_OPTION,
         NAME_OPTION,
         {"queues", "N", "pairs of queues, 1 to 16"},
-        {"busy-poll", "USEC", "look so long for more frames before sleeping"},
-        {"coalesce", "USEC", "let frames wait so long at most, to serve them in batches"},
+        {"busy-poll", "USEC", "how long to look for more frames before sleeping"},
+        {"coalesce", "USEC", "how long frames may wait, so that they are served in batches"},
         {}};
 static const VerbOption plug_options[] = {
         {"qmp", "SOCKET", "the socket of QEMU's -qmp"},
@@ -107,16 +107,16 @@ const Verb verbs[] = {
          top_options},
         {"check", verb_check, "say why a network cannot serve, and what to do",
          "[OPTION...] [NETWORK]", "NETWORK",
-         "Says of each network, or of one, why it cannot serve here and what to do, and\n"
-         "whether you may open ports on it. Exits with 0 if all of them can serve.",
+         "Says why networks cannot serve here and what to do, and whether you may open\n"
+         "ports on them. Without NETWORK it checks all. Exits with 0 if all can serve.",
          "rawnetctl check lab", check_options},
         {"run", verb_run, "open ports for a command, and become it",
          "[OPTION...] NETWORK -- CMD [ARG...]\n"
          "[OPTION...] --port NAME=NETWORK ... -- CMD [ARG...]",
          "NETWORK CMD",
-         "Opens a port and becomes CMD, which gets its descriptors, from 3 up. In ARG\n"
-         "these words are replaced: {fd} {fds} {fds,} {vhostfds} {mac} {mtu} {ifname};\n"
-         "with --port {NAME.fd} and so on.",
+         "Opens a port and becomes CMD, which gets the port's descriptors, from 3 up.\n"
+         "These words are replaced in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu}\n"
+         "{ifname}; with --port {NAME.fd} and so on.",
          "rawnetctl run lab -- qemu-system-x86_64 -m 1G disk.img \\\n"
          "    -netdev tap,id=n0,fd={fd} -device virtio-net-pci,netdev=n0,mac={mac}",
          run_options},
@@ -140,8 +140,8 @@ const Verb verbs[] = {
          "running. Prints the lease and the device.",
          "rawnetctl plug --qmp $XDG_RUNTIME_DIR/vm1.qmp lab", plug_options},
         {"unplug", verb_unplug, "take that card out again", "--qmp SOCKET DEVICE", "DEVICE",
-         "Takes a card that plug put in out of a running QEMU. DEVICE is what plug\n"
-         "printed.",
+         "Removes a card that plug has added from a running QEMU. DEVICE is the name that\n"
+         "plug printed.",
          "rawnetctl unplug --qmp $XDG_RUNTIME_DIR/vm1.qmp rn7fff0001", unplug_options},
         {"host", verb_host, "make or remove the host's own interface on a network",
          "up|down NETWORK", "up|down NETWORK",

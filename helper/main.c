@@ -76,7 +76,7 @@ static int parse_arguments(int argc, char **argv) {
                         return 0;
                 case OPTION_HELP:
                         puts("rawnet-helper [--idle-seconds=N] [--assume-checksum-trick]\nrawnet-helper --version | --help\n\n"
-                             "Started by rawnet-helper.socket; see rawnet-helper(8).");
+                             "rawnet-helper.socket starts it; see rawnet-helper(8).");
                         return 0;
                 default:
                         return -EINVAL;

@@ -82,13 +82,18 @@ static int parse_arguments(int argc, char **argv) {
                         printf("rawnetd %s\n", RAWNET_VERSION);
                         return 1;
                 case 'h':
-                        printf("rawnetd [--idle-seconds=N] [--opens-per-second=N] [--queues-per-user=N] [--version] [--help]\n\n"
-                               "Gives unprivileged users ports on LANs and VLANs, over D-Bus. Started by the bus.\n"
-                               "  --idle-seconds=N  leave after N seconds without leases and calls (%u); 0: never\n"
-                               "  --opens-per-second=N  ports that a user may open each second after the first %u (%u); 0: no limit\n"
-                               "  --queues-per-user=N  queues of all ports that a user may have (%u), at most %u\n",
-                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND, RAWNET_QUEUES_PER_USER,
-                               RAWNET_QUEUES_PER_USER_MAX);
+                        printf("rawnetd [OPTION...]\n\n"
+                               "Gives unprivileged users ports on LANs and VLANs, over D-Bus. The bus starts it;\n"
+                               "see rawnetd(8).\n\n"
+                               "  --idle-seconds=N      exit after N seconds without leases and calls; 0: never;\n"
+                               "                        default: %u\n"
+                               "  --opens-per-second=N  ports that a user may open each second after the first\n"
+                               "                        %u; 0: no limit; default: %u\n"
+                               "  --queues-per-user=N   queues that a user's ports may have, at most %u;\n"
+                               "                        default: %u\n"
+                               "  --version, --help\n",
+                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND,
+                               RAWNET_QUEUES_PER_USER_MAX, RAWNET_QUEUES_PER_USER);
                         return 1;
                 default:
                         return -EINVAL;

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import socket
 import tempfile
 import termios
@@ -275,6 +276,17 @@ def test_wrong_use():
     assert good("stat", "--help") == good("help", "stat") == good("stat", "--json", "-h")
     assert good("stat", "--help").startswith("rawnetctl stat ") and "rawnetctl close" not in good("stat", "--help")
     assert "Example:\n\n  rawnetctl run lab" in good("help", "run") and "--queues N" in good("run", "--help")
+
+
+def test_help_fits_a_terminal():
+    verbs = re.findall(r"^  ([a-z]+) ", good("help"), re.M)
+    texts = {f"help {verb}": good("help", verb) for verb in verbs}
+    for program in ("/usr/bin/rawnet-vhost", *(f"/usr/libexec/rawnet/{name}" for name in ("rawnetd", "rawnet-helper", "rawnet-bridge-helper"))):
+        texts[program] = lab.run_as("member", [program, "--help"], check=True).stdout
+    assert len(texts) > 15 and all(texts.values()), texts
+    wide = [(name, line) for name, text in texts.items() for line in text.splitlines() if len(line) > 80]
+    assert not wide, wide
+
 
 
 def test_the_command_is_looked_for_first():
