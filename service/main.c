@@ -79,7 +79,7 @@ static int parse_arguments(int argc, char **argv) {
                                "                        default: %u\n"
                                "  --opens-per-second=N  ports that a user may open each second after the first\n"
                                "                        %u; 0: no limit; default: %u\n"
-                               "  --queues-per-user=N   queues that a user's ports may have in all, at most %u;\n"
+                               "  --queues-per-user=N   queues that a user's ports may have, at most %u;\n"
                                "                        default: %u\n"
                                "  --version, --help\n",
                                RAWNET_IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND,

@@ -168,16 +168,21 @@ static int install(HostGuard *guard, Refusal *ret_refusal) {
 
 /* The kernel refused something of nftables' (refused, *refusal): where it has no nf_tables at all,
  * *refusal says so, and what to do, instead. */
-static int explain_missing(Netlink *netlink, int refused, Refusal *refusal) {
+static int explain_missing(int refused, Refusal *refusal) {
         Refusal tried = {}, said = *refusal;
+        /* A socket of its own: the refused batch may have left more answers on the other. */
+        _cleanup_netlink_ Netlink netlink = {};
         NftBatch batch;
         int r;
 
-        nft_batch_begin(&batch, ++netlink->sequence);
+        r = netlink_open(&netlink, NETLINK_NETFILTER);
+        if (r < 0)
+                return refused;
+        nft_batch_begin(&batch, ++netlink.sequence);
         put_removal(&batch, NFPROTO_INET, PROBE_TABLE, 0);
         r = nft_batch_end(&batch);
         if (r == 0)
-                r = netlink_talk_batch(netlink, batch.data, batch.size, 1, &tried,
+                r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &tried,
                                        "probing nf_tables");
         if (r <= 0 || (tried.kernel_errno != EOPNOTSUPP && tried.kernel_errno != ENOENT &&
                        tried.kernel_errno != EINVAL))
@@ -196,7 +201,7 @@ int vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
         if (r != 0)
                 return r;
         r = install(&guard, ret_refusal);
-        return r > 0 ? explain_missing(&guard.netlink, r, ret_refusal) : r;
+        return r > 0 ? explain_missing(r, ret_refusal) : r;
 }
 
 int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
@@ -216,7 +221,7 @@ int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
                 r = send_batch(&guard.netlink, &batch, &refusal);
         }
         if (r > 0)
-                r = explain_missing(&guard.netlink, r, &refusal);
+                r = explain_missing(r, &refusal);
         /* Without nf_tables there are no tables. */
         if (r == RAWNET_NOT_SUPPORTED)
                 return 0;

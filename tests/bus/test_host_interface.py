@@ -146,8 +146,8 @@ def test_without_it_they_do_not():
 
 
 def test_a_guest_cannot_give_it_addresses():
-    """Router advertisements are the network manager's affair."""
-    with network() as name, bus.connect("member") as member, member.open_tap(name) as lease:
+    """Router advertisements are the network manager's affair, on a network whose guests may send them."""
+    with network(GuestServers="ra") as name, bus.connect("member") as member, member.open_tap(name) as lease:
         rawnetctl("host", "up", name)
         command("ip", "addr", "add", "10.77.0.50/24", "dev", INTERFACE)
         port = frames.Port(lease.fd, vnet_hdr=True)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import pty
+import re
 import socket
 import tempfile
 import termios
