@@ -13,11 +13,11 @@ import frames
 import lab
 import tap
 
-# By its path: the lab has another wire.py.
-_spec = importlib.util.spec_from_file_location("attack_wire", f"{lab.SOURCE}/tests/attack/wire.py")
-wire = importlib.util.module_from_spec(_spec)
-sys.modules["attack_wire"] = wire
-_spec.loader.exec_module(wire)
+# By its path: tests/attack is not where modules are looked for.
+_spec = importlib.util.spec_from_file_location("ipc", f"{lab.SOURCE}/tests/attack/ipc.py")
+ipc = importlib.util.module_from_spec(_spec)
+sys.modules["ipc"] = ipc
+_spec.loader.exec_module(ipc)
 
 UNAVAILABLE = "HelperUnavailable"
 
@@ -244,9 +244,9 @@ def test_helper_restarted_before_it_listed_its_leases():
         with dying_helper() as sock:
             serial = connection.send_open("tap", "lab")
             with sock.accept()[0] as first:
-                number = wire.REQUEST.unpack_from(first.recv(4096))[2]
-                first.send(wire.REPLY.pack(wire.VERSION, wire.DONE, number, 0, 0) + bytes(wire.REPLY_SIZE - wire.REPLY.size))
-                while wire.REQUEST.unpack_from(first.recv(4096))[1] != wire.OPEN:
+                number = ipc.REQUEST.unpack_from(first.recv(4096))[2]
+                first.send(ipc.REPLY.pack(ipc.VERSION, ipc.DONE, number, 0, 0) + bytes(ipc.REPLY_SIZE - ipc.REPLY.size))
+                while ipc.REQUEST.unpack_from(first.recv(4096))[1] != ipc.OPEN:
                     pass
                 os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
                 lab.start("rawnet-helper")
