@@ -30,135 +30,99 @@ static int copy_text(const struct nlattr *a, char *ret, size_t size) {
         return 0;
 }
 
-static void parse_vlan(const struct nlattr *data, LinkInfo *info) {
-        const struct nlattr *a;
-
-        mnl_attr_for_each_nested(a, data) {
-                if (mnl_attr_get_payload_len(a) < sizeof(uint16_t))
-                        continue;
-                if (mnl_attr_get_type(a) == IFLA_VLAN_ID)
-                        info->vlan = mnl_attr_get_u16(a);
-                if (mnl_attr_get_type(a) == IFLA_VLAN_PROTOCOL)
-                        info->vlan_protocol = ntohs(mnl_attr_get_u16(a));
-        }
+static int copy_u32(const struct nlattr *a, uint32_t *ret) {
+        if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+                return -EBADMSG;
+        *ret = mnl_attr_get_u32(a);
+        return 0;
 }
 
-/* drivers/net/tun.c, tun_fill_info(): only a link with several queues says how many. The holder may
- * disable one, which stays his. */
-static void parse_tun(const struct nlattr *data, LinkInfo *info) {
-        uint32_t queues = 0, disabled = 0;
-        const struct nlattr *a;
+/* The attribute of that type in nest, which may be NULL; NULL where there is none of at least size
+ * bytes. */
+static const struct nlattr *inside(const struct nlattr *nest, uint16_t type, size_t size) {
+        const struct nlattr *a, *found = NULL;
 
-        mnl_attr_for_each_nested(a, data) {
-                if (mnl_attr_get_payload_len(a) < sizeof(uint32_t))
-                        continue;
-                if (mnl_attr_get_type(a) == IFLA_TUN_NUM_QUEUES)
-                        queues = mnl_attr_get_u32(a);
-                if (mnl_attr_get_type(a) == IFLA_TUN_NUM_DISABLED_QUEUES)
-                        disabled = mnl_attr_get_u32(a);
+        if (!nest)
+                return NULL;
+        mnl_attr_for_each_nested(a, nest) {
+                if (mnl_attr_get_type(a) == type && mnl_attr_get_payload_len(a) >= size)
+                        found = a;
         }
-        info->queues = MAX_OF(queues + disabled, 1u);
+        return found;
 }
 
-static void parse_macvlan(const struct nlattr *data, LinkInfo *info) {
-        const struct nlattr *a;
+/* 0 where it is not there. */
+static uint32_t u32_inside(const struct nlattr *nest, uint16_t type) {
+        const struct nlattr *a = inside(nest, type, sizeof(uint32_t));
 
-        mnl_attr_for_each_nested(a, data) {
-                if (mnl_attr_get_type(a) == IFLA_MACVLAN_MODE &&
-                    mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
-                        info->passthru = mnl_attr_get_u32(a) & MACVLAN_MODE_PASSTHRU;
-        }
+        return a ? mnl_attr_get_u32(a) : 0;
 }
 
-static void parse_bridge(const struct nlattr *data, LinkInfo *info) {
-        const struct nlattr *a;
+static uint16_t u16_inside(const struct nlattr *nest, uint16_t type) {
+        const struct nlattr *a = inside(nest, type, sizeof(uint16_t));
 
-        mnl_attr_for_each_nested(a, data) {
-                if (mnl_attr_get_type(a) == IFLA_BR_VLAN_FILTERING &&
-                    mnl_attr_validate(a, MNL_TYPE_U8) >= 0)
-                        info->vlan_aware = mnl_attr_get_u8(a) != 0;
-                if (mnl_attr_get_type(a) == IFLA_BR_VLAN_PROTOCOL &&
-                    mnl_attr_validate(a, MNL_TYPE_U16) >= 0)
-                        info->aware_protocol = ntohs(mnl_attr_get_u16(a));
-        }
+        return a ? mnl_attr_get_u16(a) : 0;
+}
+
+static uint8_t u8_inside(const struct nlattr *nest, uint16_t type) {
+        const struct nlattr *a = inside(nest, type, sizeof(uint8_t));
+
+        return a ? mnl_attr_get_u8(a) : 0;
 }
 
 static void parse_data(const struct nlattr *data, LinkInfo *info) {
-        static const struct {
-                const char *kind;
-                void (*parse)(const struct nlattr *data, LinkInfo *info);
-        } kinds[] = {{"vlan", parse_vlan},
-                     {"tun", parse_tun},
-                     {"macvlan", parse_macvlan},
-                     {"macvtap", parse_macvlan},
-                     {"bridge", parse_bridge}};
-
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-                if (strcmp(info->kind, kinds[i].kind) == 0)
-                        kinds[i].parse(data, info);
+        if (strcmp(info->kind, "vlan") == 0) {
+                info->vlan = u16_inside(data, IFLA_VLAN_ID);
+                info->vlan_protocol = ntohs(u16_inside(data, IFLA_VLAN_PROTOCOL));
+        } else if (strcmp(info->kind, "tun") == 0) {
+                /* Only a link with several queues says how many (drivers/net/tun.c,
+                 * tun_fill_info()). The holder may disable one, which stays his. */
+                info->queues = MAX_OF(u32_inside(data, IFLA_TUN_NUM_QUEUES) +
+                                              u32_inside(data, IFLA_TUN_NUM_DISABLED_QUEUES),
+                                      1u);
+        } else if (strcmp(info->kind, "macvlan") == 0 || strcmp(info->kind, "macvtap") == 0) {
+                info->passthru = u32_inside(data, IFLA_MACVLAN_MODE) & MACVLAN_MODE_PASSTHRU;
+        } else if (strcmp(info->kind, "bridge") == 0) {
+                info->vlan_aware = u8_inside(data, IFLA_BR_VLAN_FILTERING) != 0;
+                info->aware_protocol = ntohs(u16_inside(data, IFLA_BR_VLAN_PROTOCOL));
+        }
 }
 
 static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
-        const struct nlattr *a, *data = NULL;
+        const struct nlattr *kind = inside(linkinfo, IFLA_INFO_KIND, 0),
+                            *master = inside(linkinfo, IFLA_INFO_SLAVE_KIND, 0),
+                            *data = inside(linkinfo, IFLA_INFO_DATA, 0);
 
-        mnl_attr_for_each_nested(a, linkinfo) {
-                if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
-                    copy_text(a, info->kind, sizeof(info->kind)) < 0)
-                        return -EBADMSG;
-                if (mnl_attr_get_type(a) == IFLA_INFO_DATA)
-                        data = a;
-                if (mnl_attr_get_type(a) == IFLA_INFO_SLAVE_KIND &&
-                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-                        snprintf(info->master_kind, sizeof(info->master_kind), "%s",
-                                 mnl_attr_get_str(a));
-        }
+        if (kind && copy_text(kind, info->kind, sizeof(info->kind)) < 0)
+                return -EBADMSG;
+        if (master && mnl_attr_validate(master, MNL_TYPE_NUL_STRING) >= 0)
+                snprintf(info->master_kind, sizeof(info->master_kind), "%s",
+                         mnl_attr_get_str(master));
         if (data)
                 parse_data(data, info);
         return 0;
 }
 
-/* An array of 32-bit settings in an attribute; 0 where the kernel's is shorter. */
+/* One of an array of 32-bit settings in an attribute, which may be NULL; 0 where the kernel's array is
+ * shorter. */
 static uint32_t setting(const struct nlattr *array, size_t i) {
         uint32_t value = 0;
 
-        if (mnl_attr_get_payload_len(array) >= (i + 1) * sizeof(value))
+        if (array && mnl_attr_get_payload_len(array) >= (i + 1) * sizeof(value))
                 memcpy(&value, (const char *)mnl_attr_get_payload(array) + i * sizeof(value),
                        sizeof(value));
         return value;
 }
 
-static void parse_ipv4(const struct nlattr *inet, LinkInfo *info) {
-        const struct nlattr *a;
-
-        mnl_attr_for_each_nested(a, inet) {
-                /* net/ipv4/devinet.c, inet_fill_link_af(): numbered from 1, sent from 0 */
-                if (mnl_attr_get_type(a) == IFLA_INET_CONF)
-                        info->rp_filter = setting(a, IPV4_DEVCONF_RP_FILTER - 1) == 1;
-        }
-}
-
-static void parse_ipv6(const struct nlattr *inet6, LinkInfo *info) {
-        const struct nlattr *a;
-
-        info->has_ipv6 = true;
-        mnl_attr_for_each_nested(a, inet6) {
-                if (mnl_attr_get_type(a) == IFLA_INET6_CONF)
-                        info->ipv6_disabled = setting(a, DEVCONF_DISABLE_IPV6) != 0;
-                if (mnl_attr_get_type(a) == IFLA_INET6_ADDR_GEN_MODE &&
-                    mnl_attr_validate(a, MNL_TYPE_U8) >= 0)
-                        info->no_ipv6_address = mnl_attr_get_u8(a) == IN6_ADDR_GEN_MODE_NONE;
-        }
-}
-
 static void parse_families(const struct nlattr *spec, LinkInfo *info) {
-        const struct nlattr *family;
+        const struct nlattr *inet = inside(spec, AF_INET, 0), *inet6 = inside(spec, AF_INET6, 0);
+        const struct nlattr *mode = inside(inet6, IFLA_INET6_ADDR_GEN_MODE, sizeof(uint8_t));
 
-        mnl_attr_for_each_nested(family, spec) {
-                if (mnl_attr_get_type(family) == AF_INET)
-                        parse_ipv4(family, info);
-                if (mnl_attr_get_type(family) == AF_INET6)
-                        parse_ipv6(family, info);
-        }
+        /* net/ipv4/devinet.c, inet_fill_link_af(): numbered from 1, sent from 0 */
+        info->rp_filter = setting(inside(inet, IFLA_INET_CONF, 0), IPV4_DEVCONF_RP_FILTER - 1) == 1;
+        info->has_ipv6 = inet6 != NULL;
+        info->ipv6_disabled = setting(inside(inet6, IFLA_INET6_CONF, 0), DEVCONF_DISABLE_IPV6);
+        info->no_ipv6_address = mode && mnl_attr_get_u8(mode) == IN6_ADDR_GEN_MODE_NONE;
 }
 
 /* IF_OPER_UP of linux/if.h, which cannot be included beside net/if.h. */
@@ -178,22 +142,16 @@ static int parse_attribute(const struct nlattr *a, LinkInfo *info, bool *elsewhe
                         memcpy(&info->mac, mnl_attr_get_payload(a), size);
                 return 0;
         case IFLA_LINK_NETNSID:
-                if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
-                        return -EBADMSG;
-                info->lower_nsid = (int32_t)mnl_attr_get_u32(a);
                 *elsewhere = true;
-                return 0;
+                return copy_u32(a, (uint32_t *)&info->lower_nsid);
         case IFLA_LINK:
+                return copy_u32(a, &info->lower);
         case IFLA_MASTER:
+                return copy_u32(a, &info->master);
         case IFLA_MTU:
+                return copy_u32(a, &info->mtu);
         case IFLA_GROUP:
-                if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
-                        return -EBADMSG;
-                *(mnl_attr_get_type(a) == IFLA_LINK     ? &info->lower
-                  : mnl_attr_get_type(a) == IFLA_MASTER ? &info->master
-                  : mnl_attr_get_type(a) == IFLA_GROUP  ? &info->group
-                                                        : &info->mtu) = mnl_attr_get_u32(a);
-                return 0;
+                return copy_u32(a, &info->group);
         case IFLA_OPERSTATE:
                 info->operational = size == 1 && mnl_attr_get_u8(a) == OPERSTATE_UP;
                 return 0;
