@@ -11,10 +11,11 @@
  *
  * Every request is answered by exactly one final reply with its serial (IPC_OPENED, IPC_DONE,
  * IPC_STATISTICS or IPC_REFUSED); IPC_LIST is answered by an IPC_LEASE for each lease and then
- * IPC_DONE, IPC_CHECK by at most IPC_FINDINGS_MAX times IPC_FINDING and then IPC_DONE. From its first IPC_LIST on a connection also hears, with serial 0: IPC_ENDED,
- * IPC_LEASE (a lease's record changed: learn found its MAC; or a lease that this connection did
- * not know), IPC_FEATURES, in the order in which they happened. Of a lease that it opens it hears by IPC_OPENED
- * first. Replies to different requests come in any order.
+ * IPC_DONE, IPC_CHECK by at most IPC_FINDINGS_MAX times IPC_FINDING and then IPC_DONE. From its
+ * first IPC_LIST on a connection also hears, with serial 0: IPC_ENDED, IPC_LEASE (a lease's record
+ * changed: learn found its MAC; or a lease that this connection did not know), IPC_FEATURES, in the
+ * order in which they happened. Of a lease that it opens it hears by IPC_OPENED first. Replies to
+ * different requests come in any order.
  *
  * The reserved members are the compiler's padding given names, so that an initializer makes every
  * byte zero.
@@ -247,8 +248,8 @@ typedef struct IpcReply {
 IpcReply ipc_reply(uint64_t serial, IpcReplyType type);
 /* IPC_REFUSED, with this refusal. */
 IpcReply ipc_reply_refused(uint64_t serial, const Refusal *refusal);
-/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut where
- * it is too long. detail and vlan are the caller's to set. */
+/* A finding with the refusal's text and code, NULL: with none. where is made printable, and cut
+ * where it is too long. detail and vlan are the caller's to set. */
 IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char *where,
                        uint8_t kinds, const Refusal *refusal);
 

@@ -2,7 +2,7 @@
 
 #include "helper/doubt.h"
 
-static Doubt *find(Doubts *doubts, uint32_t index) {
+static const Doubt *find(const Doubts *doubts, uint32_t index) {
         for (size_t i = 0; i < doubts->n; i++)
                 if (doubts->entries[i].index == index)
                         return &doubts->entries[i];
@@ -10,14 +10,10 @@ static Doubt *find(Doubts *doubts, uint32_t index) {
 }
 
 bool doubts_confirm(const Doubts *doubts, uint32_t index, uint64_t file, uint64_t now) {
-        for (size_t i = 0; i < doubts->n; i++) {
-                const Doubt *doubt = &doubts->entries[i];
+        const Doubt *doubt = find(doubts, index);
 
-                if (doubt->index == index)
-                        return doubt->file == file && now >= doubt->since &&
-                               now - doubt->since >= DOUBT_USEC;
-        }
-        return false;
+        return doubt && doubt->file == file && now >= doubt->since &&
+               now - doubt->since >= DOUBT_USEC;
 }
 
 void doubts_begin(Doubts *doubts) {
@@ -26,7 +22,7 @@ void doubts_begin(Doubts *doubts) {
 }
 
 void doubts_note(Doubts *doubts, uint32_t index, uint64_t file, uint64_t now) {
-        Doubt *doubt = find(doubts, index);
+        Doubt *doubt = (Doubt *)find(doubts, index);
 
         if (!doubt) {
                 if (doubts->n == DOUBTS_MAX)

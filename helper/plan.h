@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A lease as it is going to be: everything decided and checked by lease.c before anything is made,
- * and all that the child in the namespace needs to know. A try that meets a taken id or random
- * address is followed by another plan.
+ * A lease as it is going to be: all that validate.c and open.c decided before anything is made, and
+ * all that the child in the namespace needs to know. After a try that met a taken id or random
+ * address, the plan gets another one.
  */
 
 #include "common/ipc.h"
@@ -20,19 +20,17 @@ typedef struct LeasePlan {
         MacPrefixes reserving;
         unsigned queues;
         bool vhost;
-        /* The port is made for nothing but to see whether it can be: on a wire that the child makes
-         * in its own namespace. */
+        /* rehearse.h: the child makes the wire, too. */
         bool rehearsal;
         GuardShape shape;
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
         bool limits_filters; /* port_limit_filters() is needed, and possible */
-        uint32_t lower;      /* what the uplink stands on, in the host's namespace */
-        uint32_t lower_mtu;
-        uint64_t deadline; /* µs, CLOCK_MONOTONIC: until then an address that is in use is tried
-                              again */
+        uint32_t lower;     /* ifindex of the interface below the uplink, in the host's namespace */
+        uint32_t lower_mtu; /* bytes */
+        uint64_t deadline;  /* µs, CLOCK_MONOTONIC: until then, what is in use is tried again */
 } LeasePlan;
 
-/* How long an address or VLAN that an ending lease still holds is waited for. */
+/* How long an open waits for an address or VLAN that an ending lease still holds. */
 #define PLAN_PATIENCE_USEC UINT64_C(2000000)
 /* The pause between two tries: a dying namespace takes 8 to 30 ms. */
 #define PLAN_PAUSE_USEC UINT64_C(8000)

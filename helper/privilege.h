@@ -19,12 +19,12 @@ typedef struct Privilege {
  * 0, a refusal or -errno. */
 int privilege_check(Privilege *ret, Refusal *ret_refusal);
 
-/* The child's own step: into a fresh user namespace (where the system allows it, or with
- * CAP_SYS_ADMIN without one) and a fresh network namespace, keeping CAP_NET_ADMIN and CAP_NET_RAW
- * over that alone. RAWNET_NOT_SUPPORTED with the way out, or -errno. */
+/* A child, or a worker at its end, goes into a fresh user namespace (where the system allows it, or
+ * with CAP_SYS_ADMIN without one) and a fresh network namespace, keeping CAP_NET_ADMIN and
+ * CAP_NET_RAW over that alone. RAWNET_NOT_SUPPORTED with the way out, or -errno. */
 int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal);
 
-/* Dies with its parent from here on; parent is who it was at fork. Must be said again after
- * privilege_enter_lease(), since a change of credentials clears it (prctl(2)). 0 or -errno (-ESRCH:
- * the parent is gone already). */
+/* From here on the kernel kills this process when its parent ends. parent: the parent's pid at the
+ * fork. Must be repeated after privilege_enter_lease(), since a change of credentials clears the
+ * setting (prctl(2)). 0 or -errno (-ESRCH: the parent is gone already). */
 int privilege_die_with(pid_t parent);

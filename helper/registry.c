@@ -48,8 +48,8 @@ static int update(RegistryEntry *known, const IpcLease *lease, uint32_t lower, u
         known->lease = *lease;
         known->lease.mtu = effective_mtu(known);
         known->lease.gone = before.gone | lease->gone;
-        /* An old record's is what the kernel says (record.c), which falls when the holder closes
-         * one. */
+        /* Where the record does not say the number, it is the kernel's (record.c), which falls when
+         * the holder closes a queue. */
         known->lease.queues = before.queues;
         return known->lease.gone != before.gone || known->lease.mtu != before.mtu ||
                                known->lease.refused_why != before.refused_why ||
@@ -92,8 +92,7 @@ RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t 
 
                 if (entry->lower != lower || mtu == 0 || entry->lease.gone || entry->lease.later)
                         continue;
-                /* The holder of a direct lease sends by the uplink, whose MTU does not rise again.
-                 */
+                /* The holder of a direct lease sends by the uplink, whose MTU never rises again. */
                 if (entry->lease.isolation != ISOLATION_DIRECT || entry->carries == 0 ||
                     mtu < entry->carries)
                         entry->carries = mtu;

@@ -2,19 +2,20 @@
 #pragma once
 
 /*
- * What workers and children tell the daemon's loop, over a socket pair of their own: fixed-size,
- * never a descriptor.
+ * What a worker and its child report to the daemon's loop, over a socket pair: messages of fixed
+ * size, without descriptors.
  */
 
 #include "common/ipc.h"
 
 typedef enum ReportType {
-        REPORT_LEASE = 1, /* a lease that lives (opened, read by a scan, or its MAC was learnt) */
-        REPORT_CLOSED,    /* its links were deleted by IPC_CLOSE */
-        REPORT_ANSWERED,  /* the request's final reply was sent to its connection */
-        REPORT_SCANNED,   /* a scan is complete: what is known and was not reported is gone. value:
+        REPORT_LEASE =
+                1,       /* a lease that is alive: opened, read by a scan, or its MAC was learned */
+        REPORT_CLOSED,   /* a lease whose links IPC_CLOSE deleted */
+        REPORT_ANSWERED, /* the request's final reply was sent to its connection */
+        REPORT_SCANNED,  /* a scan is complete: a known lease that was not reported is gone. value:
                              SCAN_* */
-        REPORT_PROBED,    /* value: IPC_FEATURE_* of this kernel */
+        REPORT_PROBED,   /* value: IPC_FEATURE_* of this kernel */
         REPORT_NAMESPACE, /* a rehearsal has made a namespace */
         REPORT_SWEPT,     /* a sweep of shared VLAN interfaces is complete. value: SWEEP_* */
         REPORT_DOUBTED, /* no network file asks for this host interface (doubt.h). value: ifindex */
@@ -24,7 +25,7 @@ typedef enum ReportType {
 #define SCAN_WHOLE 1u /* no lease can be alive that was not reported */
 
 /* Of REPORT_SWEPT. */
-#define SWEEP_LEFT 1u /* there is one, or an open may be making one */
+#define SWEEP_LEFT 1u /* there is such an interface, or an open may be making one */
 
 typedef struct Report {
         uint32_t type;
@@ -34,12 +35,15 @@ typedef struct Report {
         IpcLease lease;
 } Report;
 
-/* lease may be NULL; value: by type, see above. 0 or -errno. */
+/* All take fd, the worker's end, which stays the caller's, and return 0 or -errno. */
+
+/* lease may be NULL; value: by type, see above. */
 int report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
-/* REPORT_LEASE. lower: the ifindex below the uplink, carries: the longest packets that go out
- * there; 0: not known. */
+/* REPORT_LEASE. lower: the ifindex below the uplink; carries: the longest packets that go out
+ * there, in bytes; 0: not known. */
 int report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries);
+/* REPORT_DOUBTED. index: of the host interface; file: network_file_state(). */
 int report_doubt(int fd, uint32_t index, uint64_t file);
-/* Reads one report without waiting. 1, 0 at the end (all writers are gone), or -errno (-EAGAIN:
- * none there). */
+/* Reads one report at the daemon's end, without waiting. 1; 0: all writers are gone; or -errno
+ * (-EAGAIN: none is there). */
 int report_receive(int fd, Report *ret);

@@ -20,8 +20,8 @@ struct CheckUse {
         int (*reply)(Request *request);
 };
 
-/* Has the helper judge a network, NAME or NAME.VID, and rehearse ports of these kinds (KIND_BIT()s).
- * Returns 0 with REQUEST_HELPER set, or with REQUEST_CHECK where the request has to wait for its turn
- * and its handler runs again; or what helper_call() returns. use is static. */
+/* Has the helper judge a network, NAME or NAME.VID, and rehearse ports of these kinds
+ * (KIND_BIT()s). Returns 0 with REQUEST_HELPER set, or with REQUEST_CHECK where the request has to
+ * wait for its turn and its handler runs again; or what helper_call() returns. use is static. */
 int check_ask(Request *request, const char *network, uint8_t kinds, const CheckUse *use,
               Refusal *ret_refusal);

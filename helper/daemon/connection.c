@@ -8,8 +8,8 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 
-/* Twice this counts (socket(7), SO_SNDBUF), some 2.3 KiB a message: 14,000 leases and their ends.
- * Taken only while they are on their way. */
+/* The kernel doubles this (socket(7), SO_SNDBUF) and counts some 2.3 KiB a message: room for 14,000
+ * leases and their ends. Memory is taken only while messages wait. */
 #define SEND_BUFFER (16 * 1024 * 1024)
 
 struct Connection {
@@ -28,9 +28,9 @@ static void close_one(Connection *connection) {
         }
         connections->events->gone(connections->data, connection);
         sd_event_source_disable_unref(connection->source);
-        /* Workers have copies, one that was forked just now even of every descriptor: without this
-         * rawnetd would see the end when the last of them is gone, and till then send requests that
-         * nobody reads. */
+        /* Workers have copies of the descriptor. Without this, rawnetd would see the end of the
+         * connection when the last copy is closed, and send requests until then that nobody reads.
+         */
         (void)shutdown(connection->fd, SHUT_RDWR);
         safe_close(connection->fd);
         free(connection);
@@ -88,7 +88,7 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         if (n > 0)
                 fd_pass_close_all(fds, n_fds);
         if (n <= 0 || n_fds > 0 || ipc_request_check(&request, (size_t)n) < 0) {
-                /* 0, ECONNRESET: rawnetd closed it, perhaps with something unread. */
+                /* 0, ECONNRESET: rawnetd closed the connection, perhaps with something unread. */
                 if (n > 0 || n == -EBADMSG)
                         log_warning("a malformed request; closing the connection");
                 close_one(connection);
@@ -99,7 +99,7 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         return 0;
 }
 
-/* Only rawnetd's user speaks here, whatever the socket's mode says (SO_PEERCRED, unix(7)). */
+/* Only rawnetd's user may connect, whatever the socket's mode says (SO_PEERCRED, unix(7)). */
 static bool is_rawnetd(const Connections *connections, int fd) {
         struct ucred peer;
         socklen_t size = sizeof(peer);
@@ -129,8 +129,8 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *da
                 log_warning("too many connections; refused one");
                 return 0;
         }
-        /* A list of leases is sent in one go, without waiting for the reader: room for all of
-         * them. The default holds about 90. */
+        /* A list of leases is sent without waiting for the reader, and the default buffer holds
+         * about 90 leases. */
         (void)setsockopt(peer, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SEND_BUFFER}, sizeof(int));
         *connection = (Connection){.connections = connections, .fd = peer};
         if (sd_event_add_io(connections->event, &connection->source, peer, EPOLLIN, on_request,

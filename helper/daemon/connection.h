@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * rawnetd's connections. Accepts those of rawnetd's user only, receives one well-formed request at
- * a time, and sends replies. It never waits for a reader: a connection that does not take a message
- * is closed, and rawnetd connects again and asks for the list.
+ * rawnetd's connections. This module accepts those of rawnetd's user only, receives one well-formed
+ * request at a time, and sends replies. It never waits for a reader: it closes a connection that
+ * does not take a message, and rawnetd connects again and asks for the list.
  */
 
 #include <systemd/sd-event.h>
 
 #include "common/ipc.h"
 
-/* rawnetd has one; a second while it is being replaced. */
+/* rawnetd has one, and a second while an upgrade replaces it. */
 #define CONNECTIONS_MAX 4u
 
 typedef struct Connection Connection;
@@ -19,7 +19,7 @@ typedef struct Connection Connection;
 typedef struct ConnectionEvents {
         /* The callee may send to the connection, which may close it. */
         void (*request)(void *data, Connection *connection, const IpcRequest *request);
-        /* The connection ends. Another may get its place in memory. */
+        /* The connection ends. Another one may get the same place in memory. */
         void (*gone)(void *data, const Connection *connection);
         /* A request was handled, or a connection came or went. */
         void (*settle)(void *data);
@@ -30,7 +30,7 @@ typedef struct Connections {
         uid_t peer_uid; /* rawnetd's */
         const ConnectionEvents *events;
         void *data;  /* for events */
-        bool paused; /* none of them is read */
+        bool paused; /* no connection is read */
         Connection *all[CONNECTIONS_MAX];
 } Connections;
 
@@ -38,19 +38,20 @@ typedef struct Connections {
  * -errno. */
 int connections_listen(Connections *connections, int listen_fd);
 void connections_close(Connections *connections);
+/* While paused, requests stay in the sockets. */
 void connections_pause(Connections *connections, bool pause);
 bool connections_any(const Connections *connections);
 
-/* To every subscribed connection. */
+/* Sends the reply to every subscribed connection, and closes those that do not take it. */
 void connections_publish(Connections *connections, const IpcReply *reply);
 
-/* Subscribed: it has asked for the list of leases, and hears of changes. */
+/* From now on the connection gets what connections_publish() sends. */
 void connection_subscribe(Connection *connection);
 /* False: the connection is closed and gone. */
 bool connection_send(Connection *connection, const IpcReply *reply);
 /* Refuses a request that no worker answers. */
 void connection_refuse(Connection *connection, uint64_t serial, const Refusal *refusal);
-/* The same, with HelperUnavailable: why has been told nobody yet. */
+/* The same with HelperUnavailable, and why in the text: "rawnet-helper: WHY; try again". */
 void connection_fail(Connection *connection, uint64_t serial, const char *why);
-/* For workers, which answer on it themselves. */
+/* For workers, which answer on it themselves; stays the connection's. */
 int connection_fd(const Connection *connection);

@@ -10,7 +10,7 @@
 #define PAUSE_FIRST_USEC UINT64_C(1000000)
 #define PAUSE_LAST_USEC UINT64_C(60000000)
 
-/* Each keeps one descriptor: at most a quarter of what this process may have. */
+/* A learning lease keeps one descriptor. Together they may have a quarter of the process's. */
 static unsigned learning_max(void) {
         struct rlimit limit;
 
@@ -19,7 +19,7 @@ static unsigned learning_max(void) {
         return (unsigned)MIN_OF((rlim_t)RAWNET_LEARNING_MAX, limit.rlim_cur / 4);
 }
 
-/* Learning leases that no child of this daemon reports. */
+/* Learning leases whose child reports to no daemon, or to an earlier one. */
 static unsigned count_unheard(const Learning *learning) {
         unsigned n = 0;
 

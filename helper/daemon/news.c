@@ -19,7 +19,7 @@ static void publish_end(const News *news, const IpcLease *lease, IpcEndReason re
         connections_publish(news->connections, &reply);
 }
 
-/* Why the namespace of a lease is gone. */
+/* For a lease whose namespace is gone. */
 static IpcEndReason end_reason(const IpcLease *lease) {
         return lease->gone ? IPC_END_NAMESPACE : IPC_END_LAST_FD;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the daemon hears of leases is put into the registry here, and what is new about them is
- * published to rawnetd. It starts nothing.
+ * Puts into the registry what the daemon hears of leases, and publishes to rawnetd what is new. It
+ * starts no job.
  */
 
 #include "helper/daemon/connection.h"
@@ -14,17 +14,18 @@ typedef struct News {
         Connections *connections;
 } News;
 
-/* A worker or child reports a lease. quiet: an open that is not answered yet; its lease is news to
- * others after its answer, or rawnetd would count both the lease and the open it waits for.
- * Returns 0 or -ENOMEM: the lease is not in the registry. */
+/* A worker or child reports a lease. quiet: nothing is published, since the open that made the
+ * lease is not answered yet and rawnetd would count both the lease and the open. Returns 0 or
+ * -ENOMEM: the lease is not in the registry. */
 int news_lease(const News *news, const Report *report, bool quiet);
-/* The open that made it is answered: the lease as it is by now. Its MAC may have been learned, its
- * parent may be gone. */
+/* The open that made the lease is answered: publishes the lease as it is by now. Its MAC may have
+ * been learned, its parent may be gone. */
 void news_opened(const News *news, uint32_t id);
-/* A scan is complete. whole: no lease can be alive that it did not report. */
+/* A scan is complete: leases that it did not report have ended. whole: no lease can be alive that
+ * it did not report. */
 void news_scanned(const News *news, bool whole);
-/* The lease's namespace is gone. Returns whether a lease on a VLAN has ended. */
+/* The namespace with this id is gone. Returns whether that ended a lease on a VLAN. */
 bool news_ended(const News *news, uint32_t id);
-/* An interface of the host has this MTU now: a lease carries what the interface below its uplink
- * carries, and never more than its port's own MTU. */
+/* An interface of the host has this MTU (bytes) now: each lease on it carries that much, and never
+ * more than its port's own MTU. */
 void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu);

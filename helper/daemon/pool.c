@@ -116,7 +116,7 @@ static int on_exit_(sd_event_source *source, const siginfo_t *si, void *data) {
         Worker *worker = data;
         Pool *pool = worker->pool;
 
-        /* What it said before it ended comes first. */
+        /* What the worker reported before it ended comes first. */
         drain(worker);
         worker->pid = 0;
         worker->exit_source = sd_event_source_disable_unref(worker->exit_source);
@@ -136,8 +136,8 @@ static int watch(Worker *worker) {
 
         r = sd_event_add_io(event, &worker->report_source, worker->report_fd, EPOLLIN, on_report,
                             worker);
-        /* Before the kernel's RTM_DELNSID of the same moment: a lease is known before its end is
-         * heard. */
+        /* Before the kernel's RTM_DELNSID of the same moment, so that the daemon knows a lease
+         * before its end. */
         if (r >= 0)
                 r = sd_event_source_set_priority(worker->report_source,
                                                  SD_EVENT_PRIORITY_IMPORTANT);
@@ -176,7 +176,7 @@ static int start(Pool *pool, Job *job, int order_fd, Worker **ret) {
         pool->workers = worker;
         r = watch(worker);
         if (r < 0) {
-                /* Unwatched it would never be reaped: it ends now. */
+                /* Nobody would reap this worker: it ends now. */
                 kill(pid, SIGKILL);
                 (void)waitpid(pid, NULL, 0);
                 worker->order_fd = -1;
@@ -202,7 +202,7 @@ static int start_ahead(Pool *pool, Worker **ret) {
         return r;
 }
 
-/* False: it has just died. */
+/* False: the worker has just died. */
 static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
         int r = fd_pass_send(worker->order_fd, order, sizeof(*order),
                              &(int){connection_fd(connection)}, 1, MSG_DONTWAIT);
@@ -235,7 +235,7 @@ void pool_refill(Pool *pool) {
                             strerror(-r));
 }
 
-/* The spare worker, for good, or NULL. The next one is due. */
+/* The spare, which is none from now on, or NULL. The next one is due. */
 static Worker *take_spare(Pool *pool) {
         Worker *worker = TAKE_PTR(pool->spare);
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The queues of one user's ports, as the daemon sees them: behind each are frames of kernel memory
- * that is charged to nobody. rawnetd has the limit that the administrator set; this is the bound
- * that holds whatever rawnetd does. Whose a port is, is rawnetd's word.
+ * Bounds the queues of one user's ports: the frames in a queue are kernel memory that is charged to
+ * nobody. rawnetd has the limit that the administrator set; this bound holds whatever rawnetd does.
+ * rawnetd says which user a port belongs to.
  */
 
 #include "helper/daemon/pool.h"

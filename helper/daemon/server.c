@@ -22,7 +22,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
         return sd_event_exit(server->event, 0);
 }
 
-/* An interface that a sweep doubts is looked at again before the helper leaves. */
+/* Not while a sweep is due: it looks again at an interface that the last one doubted. */
 static void arm_idle_timer(Server *server) {
         bool idle = server->ready && server->idle_seconds > 0 && server->pool.n_workers == 0 &&
                     server->registry.n_entries == 0 && !server->sweep.timer && !server->guarding &&
@@ -54,13 +54,13 @@ static void due_later(Due *due, uint64_t usec) {
                 log_error("cannot look again at the leases or at the host's interfaces");
 }
 
-/* A scan failed: another in a second, not at once and for ever. */
+/* A scan failed. Another one at once could fail in the same way, and so on. */
 static void scan_later(Server *server) {
         server->registry.scanning = false;
         due_later(&server->scan, SCAN_PAUSE_USEC);
 }
 
-/* Another one is due where this one doubted an interface. */
+/* Another sweep is due where this one doubted an interface. */
 static void end_sweep(Server *server) {
         server->sweeping = false;
         if (doubts_end(&server->context.sweep.doubts))
@@ -74,8 +74,8 @@ static void start_due(Server *server) {
                 if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0)
                         scan_later(server);
         }
-        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what one of
-         * them may be about to use. */
+        /* A sweep does not wait for opens, some of which take seconds: it leaves alone what an open
+         * may be about to use. */
         if (server->sweep.wanted && server->ready && !server->sweeping &&
             pool_count(&server->pool, JOB_HOST_UP) + pool_count(&server->pool, JOB_HOST_DOWN) ==
                     0) {
@@ -87,7 +87,7 @@ static void start_due(Server *server) {
         }
 }
 
-/* Something changed: starts what was waiting, pauses or resumes reading, arms or stops the idle
+/* Called after each event: starts what is due, pauses or resumes reading, arms or stops the idle
  * timer. */
 static void settle(Server *server) {
         start_due(server);
@@ -114,7 +114,7 @@ static void start(Server *server, Connection *connection, JobKind kind, const Ip
         JobOrder order = {.request = *request, .features = server->features};
         NetworkName name;
 
-        /* A check has none: rawnetd counts leases for it. */
+        /* For a check, rawnetd counts the leases. */
         if (kind == JOB_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
                 order.n_leases = registry_count(&server->registry, name.name);
         if (pool_start(&server->pool, kind, connection, &order) < 0)
@@ -169,7 +169,7 @@ typedef struct Operation {
         int (*check)(Server *server, const IpcRequest *request, Refusal *ret_refusal);
 } Operation;
 
-/* Closed: what is not here is not done. ipc_request_check() has checked sizes, strings, ranges and
+/* A closed table. ipc_request_check() has checked sizes, strings, ranges and
  * the operation. */
 static const Operation operations[] = {
         [IPC_OPEN] = {.job = JOB_OPEN, .check = check_open},
@@ -214,8 +214,8 @@ static const ConnectionEvents connection_events = {
 
 /* --- what workers report --- */
 
-/* A job has made a namespace. Where that was not possible when the kernel was probed, nothing else
- * could be found out either (and what is unknown counts as the worst), so it is probed now. */
+/* A job has made a namespace. If the first probe could make none, it found out nothing else either,
+ * and what is unknown counts as the worst. So the kernel is probed again. */
 static void on_namespace(Server *server) {
         if (server->features & IPC_FEATURE_USER_NAMESPACE || server->probing)
                 return;
@@ -297,7 +297,7 @@ static void on_ended(void *data, const Worker *worker) {
 
         switch (worker->kind) {
         case JOB_OPEN:
-                /* It may have made a shared VLAN interface for nothing. */
+                /* A failed open may have made a shared VLAN interface. */
                 if (!worker->answered || (worker->vlan != 0 && server->sweep_after_open))
                         server->sweep.wanted = true;
                 break;
@@ -348,8 +348,8 @@ static void on_lease_gone(void *data, uint32_t id) {
                 server->sweep.wanted = true;
 }
 
-/* A shared one is made at the beginning of an open. That it is swept away when nothing comes of the
- * open, whatever the reason, is seen to now. One without its mark may have been taken over. */
+/* An open makes a shared VLAN interface at its beginning, so a sweep follows in case the open
+ * fails. An administrator may have taken over one that lost its mark. */
 static void on_vlan_news(void *data) {
         Server *server = data;
 
@@ -369,8 +369,7 @@ static void on_link_gone(void *data, uint32_t index, bool is_macvlan) {
 
         if (registry_lower_gone(&server->registry, index))
                 server->scan.wanted = true;
-        /* Of the host's own macvlans some are host interfaces, which keep a shared VLAN interface.
-         */
+        /* It may have been a host interface, which kept a shared VLAN interface. */
         if (is_macvlan)
                 server->sweep.wanted = true;
 }
@@ -391,7 +390,7 @@ static const WatchEvents watch_events = {
         .settle = on_settle,
 };
 
-/* Before there is anything that could wait: the kernel may load a module. */
+/* At the start, when nothing waits for the daemon: the kernel may load a module for it. */
 static int open_guard_owner(Server *server) {
         int r = netlink_open(&server->guard_owner, NETLINK_NETFILTER);
 

@@ -13,10 +13,10 @@
 #include "helper/daemon/pool.h"
 #include "helper/daemon/watch.h"
 
-/* Opens that wait for an ending lease pause in their worker, so this is also how many of those
- * there may be. */
+/* Jobs at a time. Opens that wait for an ending lease pause in their worker, so this bounds them,
+ * too. */
 #define SERVER_WORKERS_MAX 128u
-/* Of those, checks of networks. rawnetd has fewer under way at a time. */
+/* Of those, checks of networks. rawnetd has fewer in progress at a time. */
 #define SERVER_CHECKS_MAX 16u
 
 typedef struct Server Server;
@@ -40,11 +40,11 @@ struct Server {
         Connections connections;
         Pool pool;
         Watch watch;
-        Netlink guard_owner; /* what workers write the host's guard with, vlan-guard.h */
+        Netlink guard_owner; /* the socket of context.job.owner_fd */
         Learning learning;
         News news;
         bool probed, scanned, ready;
-        bool probing; /* once more, on_namespace() */
+        bool probing; /* a second probe is in progress, see on_namespace() */
         Due scan, sweep;
         bool sweeping;
         bool guarding; /* there may be shared VLAN interfaces, whose guard ends with the helper */

@@ -11,8 +11,8 @@
 #include "helper/kernel/link-info.h"
 #include "helper/kernel/nsid.h"
 
-/* Room for the burst of a thousand leases that end together; what is lost all the same is found by
- * a scan. */
+/* Room for the burst of a thousand leases that end together. A scan finds what is lost in a longer
+ * one. */
 #define WATCH_BUFFER_BYTES (1024 * 1024)
 
 static int nsid_gone(const struct nlmsghdr *m, void *data) {
@@ -24,12 +24,11 @@ static int nsid_gone(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* An interface that has just come says that all of its flags have changed: net/core/dev.c,
- * register_netdevice(). */
+/* ifi_change of an interface that has just come: net/core/dev.c, register_netdevice(). */
 #define LINK_IS_NEW UINT32_MAX
 
-/* Has it the alias that rawnet gives a shared VLAN interface, and not its mark? An administrator
- * may have taken it over; the sweep looks at it. */
+/* Has the VLAN interface the alias that rawnet gives a shared one, and not rawnet's mark? An
+ * administrator may have taken it over; the sweep finds out. */
 static bool lost_its_mark(const LinkInfo *link) {
         return strncmp(link->alias, RAWNET_VLAN_ALIAS_PREFIX, strlen(RAWNET_VLAN_ALIAS_PREFIX)) ==
                        0 &&
@@ -64,8 +63,8 @@ static int receive(Watch *watch, Netlink *netlink, mnl_cb_t callback) {
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
-        /* Something was lost: ENOBUFS when messages come too fast, or one was longer than the
-         * buffer, or cannot be read. What did not arrive is no sign that nothing happened. */
+        /* A message was lost (ENOBUFS), was longer than the buffer or cannot be read: anything may
+         * have happened. */
         if (n < 0 || (size_t)n > sizeof(buffer) ||
             mnl_cb_run(buffer, (size_t)n, 0, 0, callback, watch) < 0)
                 watch->events->lost(watch->data);

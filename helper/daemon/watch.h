@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The kernel's word that a lease ended (RTM_DELNSID), and what happens to the links of the host's
+ * Hears from the kernel that leases end (RTM_DELNSID) and what happens to the links of the host's
  * namespace (RTM_NEWLINK, RTM_DELLINK). Reports only; it decides nothing.
  */
 
@@ -13,16 +13,17 @@
 typedef struct WatchEvents {
         /* No namespace has this id any more. */
         void (*lease_gone)(void *data, uint32_t id);
-        /* A VLAN interface has come into the host's namespace, or one that rawnet made has lost its
-         * mark. */
+        /* A VLAN interface has come into the host's namespace, or one that rawnet made has lost
+         * rawnet's mark. */
         void (*vlan_news)(void *data);
-        /* An interface of the host came or changed: its name ("": not told) and MTU. */
+        /* An interface of the host came or changed. name: "" where the kernel does not say it;
+         * mtu: bytes, 0 likewise. */
         void (*link_changed)(void *data, uint32_t index, const char *name, uint32_t mtu);
         /* An interface of the host was deleted, or moved to another namespace. */
         void (*link_gone)(void *data, uint32_t index, bool is_macvlan);
         /* Messages were lost (ENOBUFS after a burst): anything may have happened. */
         void (*lost)(void *data);
-        /* What one message held has been reported. */
+        /* Follows the other events, once one message has been reported. */
         void (*settle)(void *data);
 } WatchEvents;
 
@@ -32,6 +33,6 @@ typedef struct Watch {
         Netlink nsids, links;
 } Watch;
 
-/* 0 or -errno. */
+/* Set by the caller: events, data. 0 or -errno. */
 int watch_start(Watch *watch, sd_event *event);
 void watch_stop(Watch *watch);

@@ -103,8 +103,8 @@ static int parse_kind(const struct nlattr *linkinfo, LinkInfo *info) {
         return 0;
 }
 
-/* One of an array of 32-bit settings in an attribute, which may be NULL; 0 where the kernel's array is
- * shorter. */
+/* One of an array of 32-bit settings in an attribute, which may be NULL; 0 where the kernel's array
+ * is shorter. */
 static uint32_t setting(const struct nlattr *array, size_t i) {
         uint32_t value = 0;
 
@@ -263,7 +263,7 @@ bool link_is_missing_in(int32_t nsid, int r, const Refusal *refusal) {
 
 /* An interrupted dump is repeated at most this often. A dump is interrupted if it needs more than
  * one message (some dozens of links) and links come or go meanwhile. If they never stop, the caller
- * gets no list: a link that was left out must not lead to the deletion of what is below it. */
+ * gets no list: a sweep would delete what is below a link that was left out. */
 #define DUMP_TRIES 5u
 
 typedef struct LinkList {
@@ -280,7 +280,8 @@ static int list_link(const struct nlmsghdr *m, void *data) {
         int r;
 
         r = GROW_ARRAY(list->links, list->n, list->n_allocated);
-        /* A list with a link left out is none: what is not in it would count as unused. */
+        /* No list at all is better than one without this link: what is below would count as
+         * unused. */
         if (r == 0)
                 r = link_parse(m, &list->links[list->n]);
         if (r < 0) {
@@ -330,7 +331,7 @@ int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refus
                 *ret = 0;
                 return 0;
         }
-        /* The kernel had no memory for an id: where the link is on is not known. */
+        /* The kernel had no memory for an id. */
         if (link->lower_nsid < 0)
                 return -EAGAIN;
         if (!netlink->knows_nsid) {

@@ -20,26 +20,25 @@ typedef struct LinkInfo {
         uint32_t index;
         /* An ifindex means something only together with its namespace: IFLA_LINK alone does not say
          * which (IFLA_LINK_NETNSID does). */
-        uint32_t lower;           /* what it is on, in the link's own namespace; 0: nothing there */
-        uint32_t lower_elsewhere; /* what it is on in another namespace; 0: nothing. Never to be
+        uint32_t lower;           /* the link below, in the link's own namespace; 0: none there */
+        uint32_t lower_elsewhere; /* the link below, in another namespace; 0: none. Never to be
                                      compared with an index of this one */
-        int32_t lower_nsid;   /* that namespace, as the socket's calls it; negative: not known */
+        int32_t lower_nsid;   /* the id of that namespace in the socket's; negative: not known */
         uint32_t master;      /* 0: none */
         char master_kind[64]; /* "bridge", "bond", "vrf" …, "" where not known; as kind */
         uint32_t mtu;
-        uint32_t group;    /* IFLA_GROUP; 0: the default one */
-        unsigned flags;    /* IFF_* */
-        bool operational;  /* RFC 2863 state "up": its queue has been activated since it has carrier
-                            */
-        uint16_t hardware; /* ARPHRD_* */
-        uint16_t vlan;     /* kind "vlan": VID */
+        uint32_t group;         /* IFLA_GROUP; 0: the default one */
+        unsigned flags;         /* IFF_* */
+        bool operational;       /* RFC 2863 state "up": has carrier, and its queue is active */
+        uint16_t hardware;      /* ARPHRD_* */
+        uint16_t vlan;          /* kind "vlan": VID */
         uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */
         uint32_t queues; /* kind "tun": the queues that have a descriptor; else 0: not known */
         bool passthru;   /* kind "macvlan" and "macvtap": in that mode, which takes all frames */
         bool vlan_aware; /* kind "bridge" */
         uint16_t aware_protocol; /* kind "bridge": of which tags; as vlan_protocol */
         bool rp_filter;          /* strict, of the link's own setting (ip-sysctl, rp_filter=1) */
-        bool has_ipv6;           /* the other two mean something */
+        bool has_ipv6;           /* without IPv6, the next two are false */
         bool ipv6_disabled;
         bool no_ipv6_address; /* addr_gen_mode none */
         MacAddress mac;
@@ -78,16 +77,17 @@ int link_find(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
 bool link_is_missing(int r, const Refusal *refusal);
 /* The same for one of another namespace. Or that namespace has ended, or the kernel lets the helper
  * not look into it (net/core/rtnetlink.c, rtnl_get_net_ns_capable()): then it belongs to another
- * program, since the helper's uid owns every lease's namespace. nsid LINK_HERE: link_is_missing(). */
+ * program, since the helper's uid owns every lease's namespace. nsid LINK_HERE: link_is_missing().
+ */
 bool link_is_missing_in(int32_t nsid, int r, const Refusal *refusal);
 
-/* *ret: the interface of the socket's namespace that a link is on which link_get() found in another
- * one; 0: it is on none of this namespace. -EAGAIN: not known. */
+/* *ret: the ifindex, in the socket's namespace, of what is below a link that link_get() found in
+ * another namespace; 0: nothing of this namespace. -EAGAIN: not known. */
 int link_lower_here(Netlink *netlink, const LinkInfo *link, uint32_t *ret, Refusal *ret_refusal);
 
-/* Calls each(info, data) for every link of a kind ("vlan"; NULL: of any) in the socket's namespace;
- * a non-zero return of each ends the walk and is returned. Links that come or go meanwhile may be
- * there or not, all others are; -EAGAIN, and no call, where they never stop; -EBADMSG, and no call,
- * where one of them cannot be read. */
+/* Calls each(info, data) for every link of a kind ("vlan"; NULL: of any) in the socket's namespace,
+ * once the list is complete: each may use the socket. A non-zero return of each ends the walk and
+ * is returned. Links that come or go meanwhile may be listed or not, all others are. -EAGAIN, and
+ * no call, where they never stop; -EBADMSG, and no call, where a link cannot be read. */
 typedef int (*LinkEach)(const LinkInfo *info, void *data);
 int link_dump(Netlink *netlink, const char *kind, LinkEach each, void *data, Refusal *ret_refusal);

@@ -14,18 +14,19 @@
 
 #include "helper/kernel/link-info.h"
 
-/* A link to be made. mac zero: the kernel's choice. mtu 0: the kernel's default. */
+/* A link to be made. lower: ifindex, 0: none. mac zero: the kernel's choice. mtu: bytes, 0: the
+ * kernel's default. */
 typedef struct LinkPlan {
         const char *name;
         uint32_t lower;
         MacAddress mac;
         uint32_t mtu;
         uint32_t group;     /* 0: the default one */
-        pid_t namespace_of; /* made in this process's network namespace; 0: here */
+        pid_t namespace_of; /* a process in whose network namespace the link is made; 0: here */
 } LinkPlan;
 
 typedef struct LinkChange {
-        const char *link; /* its name now, for messages; NULL: its index is all that they say */
+        const char *link; /* the link's name now, for messages; NULL: they have its index only */
         const char *name; /* NULL: as it is; the link must be down */
         const MacAddress *mac;     /* NULL: as it is; the link must be down */
         const char *alias;         /* NULL: as it is */
@@ -34,7 +35,7 @@ typedef struct LinkChange {
         uint32_t queue_length;     /* IFLA_TXQLEN, of each queue; 0: as it is */
         unsigned flags_on;         /* IFF_* to be set */
         unsigned flags_off;        /* IFF_* to be cleared */
-        const uint32_t *rp_filter; /* NULL: as it is; the setting of ip-sysctl */
+        const uint32_t *rp_filter; /* NULL: as it is; ip-sysctl of the kernel's documentation */
         bool no_ipv6_address; /* IFLA_INET6_ADDR_GEN_MODE none; skipped where the link has no IPv6
                                  at all */
         bool ipv6_address;    /* the same, eui64: the kernel's default */
@@ -42,10 +43,10 @@ typedef struct LinkChange {
 
 /* All return 0; RAWNET_KERNEL_REFUSED with the kernel's words and kernel_errno; or -errno. */
 
-/* Was the refusal that this kernel does not know such interfaces and cannot load them
+/* Does the refusal say that this kernel does not know such interfaces and cannot load them
  * (net/core/rtnetlink.c, __rtnl_newlink())? Other things are EOPNOTSUPP as well: a parent that
- * takes no VLANs (net/8021q/vlan.c, vlan_check_real_dev()). For macvlan and veth the refusal says
- * so (RAWNET_NOT_SUPPORTED), for VLANs it is the caller's to say. */
+ * takes no VLANs (net/8021q/vlan.c, vlan_check_real_dev()). For macvlan and veth, link_add_*() turn
+ * such a refusal into RAWNET_NOT_SUPPORTED; for VLANs the caller does. */
 bool link_kind_is_missing(int refused, const Refusal *refusal);
 
 int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mode,
@@ -57,6 +58,6 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, Refu
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
 
-/* Deletes a link that link_get() or link_dump() found in the same namespace, by its index: its name may be another
- * link's by now. 0 also where it is gone, as link_find() has it. */
+/* Deletes a link that link_get() or link_dump() found in the same namespace, by its index: its name
+ * may be another link's by now. 0 also where it is gone, as link_find() has it. */
 int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal);

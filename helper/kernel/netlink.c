@@ -21,10 +21,10 @@ int netlink_open(Netlink *ret, int protocol) {
                 mnl_socket_close(s);
                 return r;
         }
-        /* Both only make answers better; a kernel without them still answers. */
+        /* A kernel without these options still answers, only not so well. */
         (void)mnl_socket_setsockopt(s, NETLINK_EXT_ACK, &on, sizeof(on));
         (void)mnl_socket_setsockopt(s, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-        /* An ack need not carry the request back: error replies stay small. */
+        /* Keeps error replies small: they do not carry the request. */
         (void)mnl_socket_setsockopt(s, NETLINK_CAP_ACK, &on, sizeof(on));
         *ret = (Netlink){.socket = s, .port_id = mnl_socket_get_portid(s)};
         return 0;
@@ -92,8 +92,8 @@ _printf_(4, 0) static int kernel_refused(Refusal *ret, int errnum, const char *e
         return refuse_errno(ret, errnum, "%s", sentence);
 }
 
-/* What an NLMSG_ERROR or NLMSG_DONE says: both begin with the error, 0 for none. A dump that broke off
- * says so in its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
+/* What an NLMSG_ERROR or NLMSG_DONE says: both begin with the error, 0 for none. A dump that broke
+ * off says so in its NLMSG_DONE (net/netlink/af_netlink.c, netlink_dump_done()). */
 _printf_(3, 0) static int result_of(const struct nlmsghdr *m, Refusal *ret_refusal,
                                     const char *what, va_list ap) {
         const int *error = mnl_nlmsg_get_payload(m);

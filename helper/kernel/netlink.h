@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * One netlink socket and the two ways it is talked to: a request and its answer, a batch and its
- * acks. The kernel's extended-ack text (NETLINK_EXT_ACK, netlink(7)) is kept for the person who
- * reads the refusal.
+ * One netlink socket: a request and its answer, a batch and its acks, many questions at once. A
+ * refusal has the kernel's extended-ack text (NETLINK_EXT_ACK, netlink(7)) for the person who reads
+ * it.
  *
- * A request blocks as long as the kernel holds its locks (RTNL): only ever called from a worker or
- * a child, never from the daemon's loop.
+ * A request blocks as long as the kernel holds its locks (RTNL): called by workers and children
+ * only, never by the daemon's loop.
  */
 
 #include <libmnl/libmnl.h>
@@ -25,12 +25,11 @@ typedef struct Netlink {
         struct mnl_socket *socket;
         uint32_t port_id;
         uint32_t sequence;
-        unsigned n_received; /* messages of the kernel's that the last answer has been read from */
+        unsigned n_received; /* datagrams of the last answer */
         bool knows_nsid;
-        int32_t nsid; /* with knows_nsid: what the socket's namespace is called in itself (link.h,
-                         link_lower_here()) */
-        bool interrupted; /* things changed while the last answer, a dump, was made: it may have
-                             left some out (netlink(7), NLM_F_DUMP_INTR) */
+        int32_t nsid;     /* with knows_nsid: the id of the socket's namespace in itself */
+        bool interrupted; /* things changed while the kernel made the last answer, a dump, so it
+                             may lack some (netlink(7), NLM_F_DUMP_INTR) */
 } Netlink;
 
 #define _cleanup_netlink_ _cleanup_(netlink_close)
@@ -39,12 +38,12 @@ typedef struct Netlink {
  * checking on where the kernel has it. Returns 0 or -errno (-EPROTONOSUPPORT: no such netlink
  * family here). */
 int netlink_open(Netlink *ret, int protocol);
-/* The same for a socket that another process opened in its own namespace; takes fd, also where it
- * fails. */
+/* The same for a socket that another process opened in its own namespace. Takes fd, on failure,
+ * too. */
 int netlink_take(Netlink *ret, int fd);
 void netlink_close(Netlink *netlink);
 
-/* Starts a message in buffer (NETLINK_BUFFER_SIZE bytes): type, flags (NLM_F_REQUEST and NLM_F_ACK
+/* Begins a message in buffer (NETLINK_BUFFER_SIZE bytes): type, flags (NLM_F_REQUEST and NLM_F_ACK
  * are added, but no NLM_F_ACK with NLM_F_DUMP), next sequence number. */
 struct nlmsghdr *netlink_start(Netlink *netlink, void *buffer, uint16_t type, uint16_t flags);
 

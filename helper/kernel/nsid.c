@@ -33,8 +33,8 @@ static int got_nsid(const struct nlmsghdr *m, void *data) {
         return MNL_CB_OK;
 }
 
-/* This namespace has an id as soon as a link elsewhere, which is on one of here, has been looked at
- * (net/core/rtnetlink.c, rtnl_fill_link_netnsid()), and keeps it. */
+/* The kernel gives this namespace an id when somebody first looks at a link elsewhere that is on
+ * one of here (net/core/rtnetlink.c, rtnl_fill_link_netnsid()). The id stays. */
 int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
@@ -106,7 +106,7 @@ static int dump(Netlink *netlink, Walk *walk, Refusal *ret_refusal) {
                             walk_nsid, walk, ret_refusal, "listing namespaces");
 }
 
-/* Any answer will do: it shows the kernel how long our buffer is. */
+/* The kernel learns the length of the buffer from the reading of any answer. */
 static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
@@ -115,8 +115,8 @@ static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
         return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "listing namespaces");
 }
 
-/* Did all of this one message fit into a page, so that it may have been made no longer than that?
- * Then it was full if the message on a new socket, which is as long as a page, holds as much. */
+/* All ids fit into a page, so the kernel may have made the message no longer than that. If so, it
+ * was full if the message on a new socket, which is as long as a page, holds as many. */
 static int is_full_page(const Walk *walk, bool *ret, Refusal *ret_refusal) {
         _cleanup_netlink_ Netlink fresh = {};
         Walk page = {};
@@ -194,7 +194,7 @@ static int ask(Netlink *netlink, const Questions *questions) {
         for (unsigned i = 0; i < questions->n; i++) {
                 struct nlmsghdr *m = start_nsid(netlink, batch + size, RTM_GETNSID, 0);
 
-                /* One answer a question: the id, or an error. */
+                /* The kernel answers each question once: by the id or by an error. */
                 m->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
                 mnl_attr_put_u32(m, NETNSA_NSID, questions->first_id + i);
                 size += MNL_ALIGN(m->nlmsg_len);

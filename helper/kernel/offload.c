@@ -105,8 +105,8 @@ static bool name_ends(const char *name, const char *end) {
         return length >= size && memcmp(name + length - size, end, size) == 0;
 }
 
-/* Every segmentation that is not known to be describable is not: a later kernel's new one is off.
- * Mangled IPv4 identifications are TCP's, and the guest cannot tell. */
+/* A segmentation that is not known here is not describable, so that of a later kernel is turned
+ * off. Mangled IPv4 identifications belong to TCP, and the guest does not notice them. */
 static bool is_describable(const char *name, bool udp) {
         static const char *const tcp[] = {"tx-tcp-segmentation", "tx-tcp6-segmentation",
                                           "tx-tcp-ecn-segmentation",
@@ -121,8 +121,8 @@ static bool is_describable(const char *name, bool udp) {
                !name_is(name, "tx-checksum-fcoe-crc") && !name_is(name, "tx-gso-list");
 }
 
-/* Switches each feature that matters off or, UDP's, back on. Returns the first that is on and must
- * not be, or NULL. */
+/* In change: what is to be turned off or, for UDP's segmentation, back on. Returns the first
+ * feature that is on and must not be, or NULL. */
 static const char *plan_change(const Features *features, bool udp,
                                struct ethtool_set_features_block *change) {
         const char *stuck = NULL;
@@ -168,7 +168,7 @@ int offload_describable(const char *link, bool udp, Refusal *ret_refusal) {
                 (void)plan_change(&features, udp, set.header.features);
                 r = command(fd, link, &set);
         }
-        /* The kernel answers what it did not do with a flag, not with an error (linux/ethtool.h,
+        /* Where the kernel did not do all, its answer is a flag and no error (linux/ethtool.h,
          * ETHTOOL_F_WISH). */
         if (r >= 0)
                 r = read_states(fd, link, &features);

@@ -2,18 +2,17 @@
 #pragma once
 
 /*
- * What a link of this process's network namespace leaves to whoever receives its frames: checksums
- * and segmentation, as ethtool -K shows them (ioctl SIOCETHTOOL; needs CAP_NET_ADMIN in the
- * namespace). A frame that needs a feature that is off is completed or segmented by the kernel
- * before the link transmits it.
+ * Offloads of a link of this process's network namespace: what the link leaves to the receiver of
+ * its frames, checksums and segmentation, as ethtool -K shows them (ioctl SIOCETHTOOL; needs
+ * CAP_NET_ADMIN in the namespace). The kernel completes or segments a frame that needs an offload
+ * that is off before the link transmits it.
  *
  * Both return 0, RAWNET_KERNEL_REFUSED with kernel_errno, RAWNET_NOT_SUPPORTED, or -errno.
  */
 
 #include "common/refusal.h"
 
-/* Turns transmit checksumming and segmentation off: every frame that the link transmits is as it
- * would be on a wire. */
+/* Turns transmit checksumming and segmentation off: the link transmits frames as on a wire. */
 int offload_off(const char *link, Refusal *ret_refusal);
 
 /* Turns off what a struct virtio_net_hdr cannot describe to the reader of a packet socket

@@ -21,8 +21,8 @@
  *   refused=ADDRESS/WHY  the lease learns, and this is the last address that was refused
  *   name=NAME            the lease has a name
  *
- * A record with neither of the first two is of version 1. A lease may live longer than the helper that opened it, so
- * helpers of other versions read its record, and keep these rules:
+ * A record with neither of the first two is of version 1. A lease may live longer than the helper
+ * that opened it, so helpers of other versions read its record, and keep these rules:
  *
  * 1. Whatever changes the text makes a new version: another field, and another word in a field as
  *    well.
@@ -119,7 +119,7 @@ static int parse_isolation(const char *text, uint32_t *ret) {
         return -EBADMSG;
 }
 
-/* Which version is the record? 0: it is none. */
+/* The version of the record; 0: the text is none. */
 static uint32_t parse_version(const char *text) {
         const size_t prefix = sizeof(RECORD_PREFIX) - 1;
         uint32_t version;
@@ -130,7 +130,7 @@ static uint32_t parse_version(const char *text) {
         return version;
 }
 
-/* The fields without which a lease can neither be shown nor counted. */
+/* The fields that every lease has: without them it can be neither shown nor counted. */
 static int parse_essentials(char *const field[RECORD_FIELDS], IpcLease *ret) {
         uint32_t vlan;
 
@@ -161,14 +161,14 @@ static int parse_kind(const char *text, uint32_t *ret) {
         return 0;
 }
 
-/* What stands behind key at the beginning of text, or NULL. */
+/* What follows key where text begins with it, or NULL. */
 static char *text_after(char *text, const char *key) {
         const size_t n = strlen(key);
 
         return strncmp(text, key, n) == 0 ? text + n : NULL;
 }
 
-/* ADDRESS/WHY; nothing where it is not understood. */
+/* ADDRESS/WHY. Sets nothing where the text is not understood. */
 static void parse_refused(char *text, IpcLease *ret) {
         const char *address = strsep(&text, "/");
         MacAddress mac;
@@ -183,7 +183,7 @@ static void parse_refused(char *text, IpcLease *ret) {
         }
 }
 
-/* Behind the core from version 2 on: what is understood of the words. */
+/* Of version 2 on: takes what it understands of the words that follow the core. */
 static void parse_words(char *rest, IpcLease *ret) {
         char *value, *word;
         uint32_t queues;
@@ -234,7 +234,7 @@ static int parse_later(char *const field[RECORD_FIELDS], char *rest, IpcLease *r
         if (parse_essentials(field, ret) < 0)
                 return -EBADMSG;
         ret->later = 1;
-        /* What these do not understand stays zero. */
+        /* A field that is not understood stays zero. */
         if (parse_kind(field[2], &ret->kind) < 0)
                 ret->kind = KIND_UNKNOWN;
         (void)parse_vnet_hdr(field[4], &ret->vnet_hdr);
@@ -304,7 +304,7 @@ static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *u
         r = link_get_index(netlink, index, &link, &refusal);
         if (r == 0)
                 ret->mtu = link.mtu;
-        /* Deleted just now, and the lease with it. */
+        /* Deleted just now: the lease is gone, too. */
         if (link_is_missing(r, &refusal))
                 return 0;
         if (r > 0)
@@ -330,7 +330,7 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
         r = lo.index != 0 ? record_parse(lo.alias, &lease) : -EBADMSG;
         says_queues = lease.queues > 0;
         lease.queues = MAX_OF(lease.queues, 1);
-        /* A text that is nearly a record must not get as far as rawnetd. */
+        /* A text that is nearly a record must not reach rawnetd. */
         if (r == 0 && ipc_lease_check(&lease) < 0)
                 r = lease.later ? -EOPNOTSUPP : -EBADMSG;
         if (r == -EOPNOTSUPP)
@@ -342,8 +342,8 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
         if (r < 0)
                 return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE,
                               "there is no lease " RAWNET_PORT_NAME_FORMAT, id);
-        /* A lease that was once seen gone stays gone (registry.c): only what is surely missing is.
-         */
+        /* A lease that was once seen gone stays gone (registry.c), so only a link that is surely
+         * missing counts. */
         r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
         uplink = port;
         if (r == 0 && !says_queues && port.queues > 0)

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A lease's record: the line of text that the child writes as alias of the namespace's lo, which
- * nobody can delete, and that every later look at the lease reads. It is the only state rawnet has,
- * and the kernel holds it. Helpers of other versions read it too: record.c has the rules.
+ * A lease's record: a line of text that the child writes as the alias of the namespace's lo, which
+ * nobody can delete. The helper reads it whenever it looks at the lease. The record is rawnet's
+ * only state, and the kernel holds it. Helpers of other versions read it, too: record.c has the
+ * rules.
  *
  *   rawnet1 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [NAME]
  *   rawnet2 UID KIND ISOLATION VNETHDR VLAN MTU MAC SINCE NETWORK PARENT [queues=N]
@@ -16,7 +17,7 @@
 #include "common/ipc.h"
 #include "helper/kernel/link.h"
 
-/* Never longer than an alias may be; see the assertion in record.c. */
+/* Writes the text of the record. It always fits, see the assertion in record.c. */
 void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]);
 
 /* Returns 0; -EBADMSG where text is not a record; or -EOPNOTSUPP where it is one of a later version
@@ -24,14 +25,14 @@ void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]);
  * where the text does not say it. */
 int record_parse(const char *text, IpcLease *ret);
 
-/* What a lease's uplink is on, in the host's namespace. */
+/* The interface below a lease's uplink, in the host's namespace. */
 typedef struct LeaseLower {
-        uint32_t index; /* 0: nothing any more */
-        /* The longest packets that it carries for this lease; 0: not known. The uplink's own MTU
-         * falls with that of the interface below it and never rises again (drivers/net/macvlan.c,
-         * macvlan_device_event()), but the guard forwards to the uplink whatever the interface
-         * below it takes. Only a direct lease's holder sends by the uplink, and is bound by its
-         * MTU. */
+        uint32_t index; /* 0: there is none any more */
+        /* The longest packets, in bytes, that it carries for this lease; 0: not known. The uplink's
+         * own MTU falls with that of the interface below it and never rises again
+         * (drivers/net/macvlan.c, macvlan_device_event()), but the guard forwards to the uplink
+         * whatever the interface below it takes. Only a direct lease's holder sends by the uplink,
+         * and is bound by its MTU. */
         uint32_t mtu;
 } LeaseLower;
 

@@ -3,8 +3,8 @@
 
 /*
  * Settings of the host's interfaces below /proc/sys/net (ip-sysctl of the kernel's documentation).
- * CAP_NET_ADMIN may write there (net/sysctl_net.c, net_ctl_permissions()), unless /proc/sys is
- * read-only for the daemon or not there at all.
+ * A process with CAP_NET_ADMIN may write there (net/sysctl_net.c, net_ctl_permissions()), unless
+ * /proc/sys is read-only for the daemon or not there at all.
  */
 
 #include <stdint.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a job works with besides its request. A worker inherits it from the daemon at its fork, as a
- * copy, so nothing that the daemon does later reaches a job in progress.
+ * What a job works with besides its request. A worker inherits a copy from the daemon at its fork,
+ * so nothing that the daemon does later reaches a job in progress.
  */
 
 #include "helper/worker/child.h"

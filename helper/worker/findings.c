@@ -6,7 +6,7 @@
 
 #include "helper/worker/lease.h"
 
-/* Never NULL: what does not fit is written to a place that nobody reads. */
+/* Never NULL: where the list is full, a place that nobody reads. */
 static IpcFinding *add(Findings *findings, IpcFinding finding) {
         static IpcFinding dropped;
         IpcFinding *f = findings->n < IPC_FINDINGS_MAX ? &findings->list[findings->n++] : &dropped;
@@ -23,7 +23,7 @@ IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, Findi
         if (findings->parent)
                 (void)lease_name_network(findings->network, findings->parent, (int)named.error,
                                          &named);
-        /* What stands in the way of both kinds is said once. */
+        /* The same reason for both kinds is one finding. */
         for (size_t i = 0; i < findings->n; i++) {
                 f = &findings->list[i];
                 if (f->severity == severity && f->topic == topic && f->vlan == vlan &&

@@ -11,13 +11,13 @@
 typedef struct Findings {
         const char *network; /* as it was asked for: NAME or NAME.VID */
         const char *parent;  /* NULL: not known yet */
-        uint8_t kinds;       /* KIND_BIT()s that a finding is about unless it says else */
+        uint8_t kinds;       /* KIND_BIT()s that the next findings are about */
         IpcFinding list[IPC_FINDINGS_MAX];
         size_t n;
 } Findings;
 
-/* What an open would be refused with. vlan: the only VLAN of a range that it is about; 0: all. Names
- * the network in the text, as the refusal of an open does. */
+/* What an open would be refused with. vlan: the only VLAN of a range that it is about; 0: all.
+ * Names the network in the text, as the refusal of an open does. */
 IpcFinding *findings_refused(Findings *findings, FindingSeverity severity, FindingTopic topic,
                              const char *where, uint16_t vlan, const Refusal *refusal);
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A network's host interface: one macvlan in the host's namespace on the same lower interface as the
- * leases' uplinks, so that the host and its guests reach each other with no bridge. The
+ * A network's host interface: one macvlan in the host's namespace on the same lower interface as
+ * the leases' uplinks, so that the host and its guests reach each other with no bridge. The
  * administrator asks for it by HostInterface= and `rawnetctl host up`. It needs no daemon once it
  * is there: its alias says which network it belongs to, and the kernel holds it.
  *
@@ -27,9 +27,9 @@ bool host_interface_is_half_made(const LinkInfo *link);
 int host_interface_look(Netlink *netlink, const Network *network, FindingDetail *ret,
                         Refusal *ret_refusal);
 
-/* Makes the host interface, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY where
- * another interface has its name; RAWNET_ACCESS_DENIED where the file is no longer what polkit was
- * asked about; other refusals as for a lease; or -errno. */
+/* Makes the host interface, or finds it made, and brings it up. Returns 0; RAWNET_NETWORK_BUSY
+ * where another interface has its name; RAWNET_ACCESS_DENIED where the file is no longer what
+ * polkit was asked about; other refusals as for a lease; or -errno. */
 int host_interface_up(const JobContext *job, const IpcHost *request, Refusal *ret_refusal);
 
 /* Removes whatever host interface the network of that name has, file or no file. Returns 0, also

@@ -22,7 +22,8 @@
 #include "helper/worker/statistics.h"
 #include "helper/worker/sweep.h"
 
-/* rawnetd does not read its socket for this long: the descriptors are let go and the lease ends. */
+/* If rawnetd does not read its socket for this long, the worker ends, and with its descriptors the
+ * lease. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
 
 static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fds) {
@@ -40,7 +41,7 @@ static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fd
         }
 }
 
-/* Each finding is a message; the final reply is the caller's. */
+/* Sends each finding as a message. The final reply is sent by the caller. */
 static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusal *ret_refusal) {
         _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
         int r;
@@ -130,12 +131,12 @@ static int do_own(const WorkerContext *context, JobKind kind) {
         return r;
 }
 
-/* Of the daemon's descriptors the worker keeps stdio and its own: each of the n that is there (not
- * -1), from 3 up. */
+/* Closes the daemon's descriptors but stdio and *keep[0] to *keep[n - 1], those of them that are
+ * not -1, which get new numbers from 3 up. */
 static int keep_only(int *const keep[], size_t n) {
         int next = 3;
 
-        /* Out of the way first: what is kept may stand where another is going to. */
+        /* Out of the way first: one may have the number that another gets. */
         for (size_t i = 0; i < n; i++) {
                 if (*keep[i] >= 0) {
                         *keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, 3 + (int)n);
@@ -184,7 +185,6 @@ static int do_ahead(const WorkerContext *context, int order_fd) {
                 r = receive_order(order_fd, &order, &connection_fd);
         if (r < 0)
                 return r;
-        /* It may have died while it waited, or failed for a reason of long ago. */
         child_drop_if_gone(&spare);
         return do_request(context, JOB_OPEN, &order, connection_fd, spare);
 }

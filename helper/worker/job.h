@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The inside of a worker: one forked process, one job. It answers its request itself, on the
- * connection it came by, so that no lease descriptor ever is in the daemon's hands; to the loop it
- * only reports. It may block.
+ * The life of a worker: one forked process, one job. The worker answers its request itself, on the
+ * connection that the request came by, so the daemon never holds a descriptor of a lease. To the
+ * loop it only reports. It may block.
  */
 
 #include "helper/worker/context.h"
@@ -32,12 +32,12 @@ typedef struct JobOrder {
 
 typedef struct Job {
         JobKind kind;
-        const JobOrder *order; /* NULL: a job of the daemon's own, or the order comes later */
+        const JobOrder *order; /* NULL: a job of the daemon's own, or the spare's */
         int connection_fd;     /* where the answer goes; -1: nowhere, or it comes with the order */
         int report_fd;
-        int order_fd; /* made ahead for an open (pool.h): a JobOrder comes here, with the
-                         connection's descriptor; else -1 */
+        int order_fd; /* of the spare (pool.h): its JobOrder comes here, with the connection's
+                         descriptor; else -1 */
 } Job;
 
-/* A worker's whole life after fork(). */
+/* A worker's whole life after fork(). parent: the daemon's pid. */
 _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent);

@@ -31,7 +31,7 @@ typedef struct Judge {
         bool no_namespace; /* a rehearsal did not get one */
 } Judge;
 
-/* A range as a whole: what concerns one VLAN of it concerns no other. */
+/* For a finding about one VLAN: that VLAN where a range is judged, else 0. */
 static uint16_t only_vlan(const Judge *judge, uint16_t vlan) {
         return judge->first != judge->last ? vlan : 0;
 }
@@ -70,7 +70,7 @@ typedef struct Vlans {
         LinkInfo found[VLANS_MAX];
         size_t n;
         size_t n_host; /* of the host's own, those that found has no room for among them */
-        uint16_t vlan; /* of the one that is looked at */
+        uint16_t vlan; /* of the interface that is judged */
 } Vlans;
 
 static int collect_vlan(const LinkInfo *link, void *data) {
@@ -95,7 +95,7 @@ static void on_vlan_refused(void *data, const LinkInfo *link, const Refusal *ref
                          only_vlan(judge, vlans->vlan), refusal);
 }
 
-/* Who has the VLAN that an exclusive lease would take, or that one has. */
+/* The VLAN is taken: who has it? where: of the finding. */
 static int judge_taken(Judge *judge, FindingSeverity severity, const char *where, uint16_t vlan) {
         Refusal refusal = {};
         int r = parent_vlan_taken(judge->job->netlink, &judge->network, &judge->parent, vlan,
@@ -153,7 +153,7 @@ static void note_owner(const Vlans *vlans) {
                              named, vlans->n_host > n ? " ..." : "");
 }
 
-/* Does an exclusive lease have the VLAN? Its interface is in the lease's namespace. */
+/* Does an exclusive lease have the VLAN? The VLAN's interface is in the lease's namespace then. */
 static bool is_exclusively_leased(Judge *judge) {
         const Registry *registry = judge->job->registry;
 
@@ -173,7 +173,7 @@ static bool is_exclusively_leased(Judge *judge) {
         return false;
 }
 
-/* Nothing in this namespace is this VLAN's interface: may one be made? */
+/* The host's namespace has no interface for this VLAN. Could an open make it? */
 static int judge_free_vlan(Vlans *vlans) {
         Judge *judge = vlans->judge;
         Refusal refusal = {};
@@ -264,7 +264,7 @@ static int judge_host(Judge *judge) {
 
 /* --- a port of each kind --- */
 
-/* What a rehearsal's wire and an unlimited port have. */
+/* The MTU of a rehearsal's wire, and of a port without MTU=. */
 static uint32_t wire_mtu(const Judge *judge) {
         const LinkInfo *parent = &judge->parent;
 
@@ -308,7 +308,7 @@ static int try_port(Judge *judge, LeaseKind kind, bool vnet_hdr, const MacAddres
         return r;
 }
 
-/* Of the smallest address that MACPrefix= allows. */
+/* The smallest address that MACPrefix= allows, or the next one. */
 static MacAddress any_mac(const Network *network) {
         MacAddress mac = {};
 
@@ -337,15 +337,15 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
         judge->findings->kinds = KIND_BIT(kind);
         r = try_port(judge, kind, kind == KIND_TAP, mac, &refusal);
         note_rehearsal(judge, FINDING_ERROR, FINDING_PORT, "", r, &refusal);
-        /* Isolation=direct is for ports with vnet-hdr alone. Where the kernel could not be probed, an
-         * open is refused it, but not for what the kernel is: it is probed now. */
+        /* Isolation=direct is for ports with vnet-hdr alone. Without a namespace nothing is known
+         * of the kernel, so nothing is said of it. */
         if (r != 0 || !direct || !(judge->open.features & IPC_FEATURE_USER_NAMESPACE))
                 return;
         r = try_port(judge, kind, true, mac, &refusal);
         note_rehearsal(judge, FINDING_WARNING, FINDING_PORT, "", r, &refusal);
 }
 
-/* What comes later in an open was not tried. */
+/* No rehearsal got a namespace, so later steps of an open were not tried. */
 static void note_unknown(Judge *judge) {
         const bool tagged = judge->first != 0,
                    packet = judge->network.kinds & KIND_BIT(KIND_PACKET);
@@ -391,7 +391,7 @@ static void judge_ports(Judge *judge) {
                              "those do not come back to it");
 }
 
-/* The last of all: this process leaves the host's namespace for it. */
+/* Last of all: this process leaves the host's namespace for it. */
 static void judge_guard(Judge *judge) {
         Refusal refusal = {};
         int r = rehearse_vlan_guard(judge->job, &refusal);

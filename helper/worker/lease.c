@@ -6,7 +6,6 @@
 
 #include "helper/kernel/record.h"
 
-/* The kernel's words say what; the network's name says where. */
 int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal) {
         static const char word[] = "network ";
         const size_t length = sizeof(word) - 1;
@@ -18,7 +17,7 @@ int lease_name_network(const char *network, const char *parent, int r, Refusal *
                 refusal->kernel_errno = said.kernel_errno;
         } else if (strncmp(said.text, word, length) != 0 ||
                    strncmp(said.text + length, network, strcspn(network, ".")) != 0) {
-                /* From a module that knows links and devices only. */
+                /* Of a module that does not know the network. */
                 refuse(refusal, said.error, "network %s: %s", network, said.text);
         }
         return r;

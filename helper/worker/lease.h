@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What the jobs on one lease or network share. */
+/* What several jobs share: finding a lease, and naming the network in a refusal. */
 
 #include "common/ipc.h"
 #include "helper/kernel/netlink.h"
@@ -10,5 +10,6 @@
  * RAWNET_NOT_SUPPORTED: a later version opened it; other refusals, or -errno. */
 int lease_find(Netlink *netlink, uint32_t id, IpcLease *ret, Refusal *ret_refusal);
 
-/* Names network and parent in a refusal that does not yet. Returns r (> 0). */
+/* Adds network and parent to a refusal that does not name them. network: NAME or NAME.VID. Returns
+ * r, the refusal's code. */
 int lease_name_network(const char *network, const char *parent, int r, Refusal *refusal);

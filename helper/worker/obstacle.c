@@ -9,8 +9,8 @@
 
 #define VLANS 4096u
 
-/* What a list of links came to. One that is never finished, since links keep coming and going, and
- * one that the kernel refuses name no obstacle. */
+/* The result where a list of links could not be read. Links that keep coming and going (-EAGAIN)
+ * are no error: what is not found now is found by the next look. */
 static int no_list(int r, const Refusal *refusal) {
         if (r == -EAGAIN)
                 return 0;
@@ -78,7 +78,7 @@ static void add_entry(BridgeVlans *vlans, const struct bridge_vlan_info *entry) 
         }
         if (entry->flags & BRIDGE_VLAN_INFO_RANGE_END)
                 first = vlans->begin;
-        /* Without the tag its VLAN interface does not see a frame. */
+        /* A VLAN interface on the bridge does not get frames without their tag. */
         for (uint32_t v = first;
              v <= entry->vid && v < VLANS && !(entry->flags & BRIDGE_VLAN_INFO_UNTAGGED); v++)
                 vlans->tagged[v / 8] |= (uint8_t)(1u << v % 8);
@@ -132,7 +132,7 @@ int obstacle_bridge(Netlink *netlink, const LinkInfo *bridge, uint16_t first, ui
         r = read_vlans(netlink, &vlans, &refusal);
         if (r != 0 || netlink->interrupted || !vlans.found)
                 return no_list(r, &refusal);
-        /* Frames with a tag of another protocol are untagged ones for it (net/bridge/br_vlan.c,
+        /* For the bridge, frames with a tag of another protocol are untagged (net/bridge/br_vlan.c,
          * __allowed_ingress()). */
         if (first == 0 || protocol != bridge->aware_protocol) {
                 if (vlans.passes_untagged)

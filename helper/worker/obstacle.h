@@ -9,8 +9,8 @@
 #include "helper/kernel/link-info.h"
 
 /* Does this bridge pass the VLANs first to last (0 and 0: untagged frames) to its own interface? A
- * bridge that is not VLAN-aware passes all. protocol: ETH_P_8021Q or ETH_P_8021AD. Returns 0: yes,
- * or the kernel does not say; RAWNET_NOT_SUPPORTED with what to do; or -errno. */
+ * bridge that is not VLAN-aware passes all. protocol: ETH_P_8021Q or ETH_P_8021AD. Returns 0: it
+ * does, or the kernel does not say; RAWNET_NOT_SUPPORTED with what to do; or -errno. */
 int obstacle_bridge(Netlink *netlink, const LinkInfo *bridge, uint16_t first, uint16_t last,
                     uint16_t protocol, Refusal *ret_refusal);
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Opening a lease, from the network file to the descriptors. It may block. It trusts nothing that
+ * Opens a lease, from the network file to the descriptors. It may block. It trusts nothing that
  * rawnetd says but the owner's uid.
  */
 

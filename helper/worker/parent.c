@@ -8,9 +8,8 @@
 #include "helper/worker/obstacle.h"
 #include "helper/worker/shared.h"
 
-/* DEVTYPE=wlan in the device's uevent file: what udev goes by, without asking nl80211. 1, 0, or
- * -errno. Where /sys is hidden from the helper or shows another namespace, there is no such file.
- */
+/* By DEVTYPE=wlan in the device's uevent file, as udev finds it out. 1, 0, or -errno. 0 also where
+ * /sys is hidden from the helper or shows another namespace. */
 static int is_wireless(const char *name) {
         _cleanup_fclose_ FILE *f = NULL;
         char path[64], line[64];
@@ -26,11 +25,11 @@ static int is_wireless(const char *name) {
         return ferror(f) ? -EIO : 0;
 }
 
-/* Why frames of several addresses cannot pass here, one reason each. what: "parent" or "VLAN
- * interface". */
+/* Each checks for one reason why this link cannot carry leases. what: "parent" or "VLAN interface".
+ * 0, a refusal, or -errno. */
 static int check_free(const Network *network, const LinkInfo *link, const char *what,
                       Refusal *ret_refusal) {
-        /* A VRF takes no frames from it (drivers/net/vrf.c). */
+        /* A VRF takes no frames from its ports (drivers/net/vrf.c). */
         if (link->master == 0 || strcmp(link->master_kind, "vrf") == 0)
                 return 0;
         return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
@@ -88,8 +87,8 @@ static int check_mtu(const Network *network, const LinkInfo *link, _unused_ cons
                       network->path, network->mtu, link->mtu, link->name);
 }
 
-/* An open ends with the first reason; a check has a ParentReasons and hears all of them. 0: go on;
- * else what the caller returns. */
+/* r: what a check came to. Without reasons, for an open, the first refusal is the result. With
+ * reasons each refusal is passed on, and the result is 0: go on. */
 static int weigh(const ParentReasons *reasons, const LinkInfo *link, int r, const Refusal *refusal,
                  Refusal *ret_refusal) {
         if (r <= 0)
@@ -117,7 +116,7 @@ static int check_link(const Network *network, const LinkInfo *link, const char *
         return r;
 }
 
-/* *ret is set where the parent is there. */
+/* ret->index stays as it is where the parent is missing. */
 static int look_at_parent(Netlink *netlink, const Network *network, uint16_t first, uint16_t last,
                           const ParentReasons *reasons, LinkInfo *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
@@ -228,7 +227,6 @@ static int find_vlan(Netlink *netlink, const Network *network, const LinkInfo *p
                 *ret = search.found;
                 return 1;
         }
-        /* Without a list it is not known. */
         return r > 0 ? -refusal.kernel_errno : r;
 }
 
@@ -328,7 +326,8 @@ static int lower_vlan(const JobContext *job, const Network *network, const LinkI
         if (has_name) {
                 r = shared_check(network, parent, vlan, &link, ret_refusal);
         } else if (!shared_is_ours(&link)) {
-                /* The administrator's own is used as found: never changed, brought up or deleted. */
+                /* The administrator's own is used as found: never changed, brought up or deleted.
+                 */
                 r = check_link(network, &link, "VLAN interface", NULL, ret_refusal);
                 if (r == 0)
                         *ret = link;

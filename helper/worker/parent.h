@@ -18,8 +18,8 @@
 int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
                 Refusal *ret_refusal);
 
-/* Who hears each reason for which an open on this link would be refused. The interface may have no
- * index: then there is none of that name. */
+/* Hears each reason for which an open on this link would be refused. link->index is 0 where there
+ * is no interface of that name. */
 typedef struct ParentReasons {
         void (*refused)(void *data, const LinkInfo *link, const Refusal *refusal);
         void *data;
@@ -31,7 +31,7 @@ typedef struct ParentReasons {
 int parent_judge(Netlink *netlink, const Network *network, uint16_t first, uint16_t last,
                  const ParentReasons *reasons, LinkInfo *ret);
 
-/* The same for an administrator's VLAN interface, of which there is one already. */
+/* The same for an administrator's VLAN interface. 0 or -errno. */
 int parent_judge_vlan(Netlink *netlink, const Network *network, const LinkInfo *link,
                       const ParentReasons *reasons);
 
@@ -45,14 +45,14 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode, Re
 int parent_lower(const JobContext *job, const Network *network, const LinkInfo *parent,
                  uint16_t vlan, LinkInfo *ret, Refusal *ret_refusal);
 
-/* Who else has (parent, vlan), for an exclusive lease that met EEXIST: always RAWNET_NETWORK_BUSY,
- * naming it. */
+/* The kernel refused an interface for this VLAN of the parent with EEXIST. Returns
+ * RAWNET_NETWORK_BUSY with who has the VLAN, or -errno. */
 int parent_vlan_taken(Netlink *netlink, const Network *network, const LinkInfo *parent,
                       uint16_t vlan, Refusal *ret_refusal);
 
-/* RAWNET_NOT_SUPPORTED: this kernel has no 802.1Q. */
+/* Returns RAWNET_NOT_SUPPORTED: this kernel has no 802.1Q. */
 int parent_no_vlan(const Network *network, uint16_t vlan, Refusal *ret_refusal);
 
-/* Is the host's interface with this index the one below a host interface of the network? 1, 0, or -errno.
- * Makes nothing. */
+/* Is the host's interface with this index the one below a host interface of the network? 1, 0, or
+ * -errno. Makes nothing. */
 int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index);

@@ -62,11 +62,9 @@ static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
         return r > 0 ? -EIO : r;
 }
 
-/*
- * A frame whose virtio_net_hdr asks for a checksum over everything, to be put where the source
- * address is. A kernel that takes such a header (before about 6.12, virtio_net_hdr_to_skb())
- * rewrites the source when the sending device completes the checksum.
- */
+/* The frame's virtio_net_hdr asks for a checksum over everything, to be stored in place of the
+ * source address. A kernel that takes such a header (before about 6.12, virtio_net_hdr_to_skb())
+ * rewrites the source when the sending device completes the checksum. */
 static int send_crafted(int fd, const uint8_t *frame, size_t size) {
         struct virtio_net_hdr header = {
                 .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -78,8 +76,8 @@ static int send_crafted(int fd, const uint8_t *frame, size_t size) {
         return writev(fd, iov, ARRAY_SIZE(iov)) < 0 ? -errno : 0;
 }
 
-/* 0: the kernel refuses such a header, or the frame came through as it was sent. 1: rewritten, or
- * it cannot be told. */
+/* False: the kernel refuses such a header, or the frame arrived as it was sent. True: it was
+ * rewritten, or this cannot be found out. */
 static bool has_checksum_trick(Netlink *netlink) {
         _cleanup_close_ int near_fd = -1, far_fd = -1;
         union {
@@ -119,7 +117,7 @@ static int has_vlan(Netlink *netlink) {
         int r;
 
         r = link_find(netlink, LINK_HERE, PROBE_NEAR, &near, &refusal);
-        /* With --assume-checksum-trick nothing was made yet. */
+        /* With --assume-checksum-trick there is no wire yet. */
         if (r == 0 && near.index == 0) {
                 r = make_wire(netlink, &near, &far);
                 if (r < 0)
@@ -134,8 +132,7 @@ static int has_vlan(Netlink *netlink) {
         return link_kind_is_missing(r, &refusal) ? 0 : -refusal.kernel_errno;
 }
 
-/* What can only be tried in a namespace of its own. An error is not a "no": the loop assumes the
- * worst and probes again. */
+/* An error is not a "no": the daemon then assumes the worst. */
 static int probe_namespace(const ProbeContext *probe, uint32_t *features) {
         _cleanup_netlink_ Netlink netlink = {};
         int r;

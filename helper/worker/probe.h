@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * What this kernel can do, tried out once at start in a namespace of its own that ends with the
- * process: never guessed from a version.
+ * Finds out what this kernel can do by trying it in a namespace of its own, which ends with the
+ * process. Nothing is guessed from the kernel's version.
  */
 
 #include "helper/worker/context.h"
 
-/* In a worker: enters a fresh namespace and reports REPORT_PROBED with IPC_FEATURE_*. In doubt the
- * checksum trick is there. 0 or -errno. */
+/* Enters a fresh namespace and reports REPORT_PROBED with IPC_FEATURE_*. In doubt the kernel has
+ * the checksum trick. 0 or -errno. */
 int probe_run(const JobContext *job, const ProbeContext *probe);

@@ -20,7 +20,7 @@ int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Ref
         plan->rehearsal = true;
         plan->lease.id = RAWNET_ID_MIN;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
-        /* Nobody else is on its wire. */
+        /* Nobody else is on the wire of the rehearsal. */
         plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
         r = child_start(&job->privilege, &child);
@@ -34,8 +34,8 @@ int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Ref
                 r = child_go(&child, plan, job->report_fd, -1);
         if (r == 0)
                 r = child_hear(&child, CHILD_DONE, &lease, fds, &n_fds, ret_refusal);
-        /* Not left to the end of this process: closing one takes the kernel 16 ms, and what is not
-         * over when the check is answered would be free to whoever asks for the next one. */
+        /* Before the check is answered, and not at the end of this process: to close one takes the
+         * kernel 16 ms, and the caller could ask for the next check meanwhile. */
         fd_pass_close_all(fds, n_fds);
         safe_close(child.socket_fd);
         (void)waitpid(child.pid, NULL, 0);
@@ -62,7 +62,7 @@ int rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal) {
         else if (r != -EPROTONOSUPPORT)
                 return r;
         r = vlan_guard_install(fd, &refusal);
-        /* Of the namespace, see explain_powerless() of namespace.c. */
+        /* The namespace cannot be used: explain_powerless() of namespace.c. */
         if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EPERM)
                 return 0;
         if (r > 0)

@@ -60,10 +60,10 @@ static int compare_ids(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-/* A known lease that is not reported counts as ended. So each is asked for, whatever the kernel's
- * list says: that is cut off on newer kernels, and where it takes several messages the kernel goes
- * on after so many entries rather than after an id (net/core/net_namespace.c,
- * rtnl_net_dumpid_one()), and skips one for each that ended in between. */
+/* A known lease that is not reported counts as ended. So a scan asks for each known lease, whatever
+ * the kernel's list says. Newer kernels cut the list off. And between two messages of a list the
+ * kernel remembers a number of entries, not an id (net/core/net_namespace.c,
+ * rtnl_net_dumpid_one()), so it skips one entry for each that ended meanwhile. */
 static int add_known(IdList *list, const Registry *registry) {
         const size_t n = list->n;
 
@@ -76,9 +76,9 @@ static int add_known(IdList *list, const Registry *registry) {
         return list->failed;
 }
 
-/* The uplink went with its parent, and only a process inside the namespace could put a guard on a
- * new one. So the port goes as well: whoever holds its descriptor learns that the lease has ended,
- * and a back end does not run on without a wire. */
+/* The uplink ended with its parent, and only a process inside the namespace could guard a new one.
+ * So the port is deleted, too: its holder notices that the lease has ended, and a back end does not
+ * run on without a wire. */
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         LinkInfo port;
@@ -97,7 +97,7 @@ static int look_at(const JobContext *job, uint32_t id, bool *whole, Refusal *ret
         int r;
 
         r = record_read(job->netlink, id, &lease, &lower, &refusal);
-        /* Another program's namespace, one being made, or one that is ending. */
+        /* The namespace of another program, or one that is being made or is ending. */
         if (r == RAWNET_NO_SUCH_LEASE)
                 return 0;
         if (r == RAWNET_NOT_SUPPORTED) {
@@ -126,7 +126,7 @@ int scan_leases(const JobContext *job, Refusal *ret_refusal) {
 }
 
 int scan_learning(const JobContext *job, Refusal *ret_refusal) {
-        bool whole = true; /* of no interest: these were readable before */
+        bool whole = true; /* unused: these leases were readable before */
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < job->registry->n_entries; i++) {

@@ -13,7 +13,7 @@ const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
         unsigned long long key =
                 (unsigned long long)parent << 13 | (protocol == ETH_P_8021AD ? 1u << 12 : 0) | vlan;
 
-        /* At most 11 hex digits for a 31-bit ifindex: "rnv" and they are 14. */
+        /* At most 14 characters: an ifindex has 31 bits, so the key has 11 hex digits. */
         snprintf(ret, IFNAMSIZ, RAWNET_VLAN_NAME_FORMAT, key);
         return ret;
 }
@@ -23,8 +23,8 @@ static bool has_alias(const LinkInfo *link) {
                0;
 }
 
-/* Does its name say what it is? Of the parent's index where that is in another namespace by now,
- * which then speaks of an interface that is not here: the alias has to confirm it. */
+/* Is the name true? A parent that was moved to another namespace has the index there, which another
+ * interface may have here. So the name needs the alias beside it. */
 static bool has_name(const LinkInfo *link) {
         uint32_t lower = link->lower ? link->lower : link->lower_elsewhere;
         char name[IFNAMSIZ];
@@ -99,11 +99,11 @@ int shared_make(Netlink *netlink, const Network *network, const LinkInfo *parent
         return r;
 }
 
-/* It was made with the MTU that its parent had then. The kernel lowers it with the parent's, but
- * does not raise it (net/8021q/vlan.c); some parents leave a VLAN less than they have themselves,
- * and refuse. A link that grows beyond IPV6_MIN_MTU gets IPv6 anew, with a link-local address if it
- * is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it is down until it is
- * hardened. */
+/* A VLAN interface gets the MTU that its parent has when it is made. The kernel lowers it with the
+ * parent's, but does not raise it (net/8021q/vlan.c). Some parents allow a VLAN less than they have
+ * themselves, so a refusal is no error. A link that grows beyond IPV6_MIN_MTU gets IPv6 again, with
+ * a link-local address if it is up at that moment (net/ipv6/addrconf.c, addrconf_notify()): so it
+ * is down until it is hardened. */
 static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *link) {
         const LinkChange change = {.link = link->name, .mtu = parent->mtu},
                          down = {.link = link->name, .flags_off = IFF_UP};
@@ -124,7 +124,7 @@ static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *lin
         return r < 0 ? r : 0;
 }
 
-/* One of an earlier version, or it has lost its mark and not its name. */
+/* An interface of an earlier version has no mark, and one with its name may have lost it. */
 static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         const LinkChange change = {.link = link->name, .group = RAWNET_VLAN_GROUP};
 

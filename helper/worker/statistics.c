@@ -20,11 +20,11 @@ static void turn_round(struct rtnl_link_stats64 *s) {
         s->tx_errors = seen.rx_errors;
         s->rx_dropped = seen.tx_dropped;
         s->tx_dropped = seen.rx_dropped;
-        s->multicast = 0; /* counted for what the tap received, which is what the guest sent */
+        s->multicast = 0; /* the kernel counts what the guest sent */
 }
 
-/* The frames from the wire that were longer than the port's MTU: the veth in front of the port has
- * dropped them (drivers/net/veth.c, veth_xmit()). A port without one has none of them. */
+/* Adds the frames from the wire that were longer than the port's MTU: the veth in front of the
+ * port, where there is one, has dropped them (drivers/net/veth.c, veth_xmit()). */
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
@@ -47,8 +47,8 @@ int lease_statistics(const JobContext *job, uint32_t id, uint64_t ret[static IPC
         r = lease_find(job->netlink, id, &lease, ret_refusal);
         if (r != 0)
                 return r;
-        /* What a packet port's holder sends leaves by the uplink without having been counted at the
-         * port (guard.h). */
+        /* The port does not count what the holder of a packet port sends (guard.h); the uplink
+         * does. */
         if (lease.kind == KIND_TAP)
                 record_port_name(id, name);
         else

@@ -267,7 +267,8 @@ int sweep_run(const JobContext *job, const SweepContext *context, Refusal *ret_r
         int hosts, r;
 
         hosts = sweep_host_interfaces(job, &context->doubts, ret_refusal);
-        /* A host interface that stays keeps what is below it: the one needs nothing of the other. */
+        /* A host interface that stays keeps what is below it: the one needs nothing of the other.
+         */
         r = sweep_vlans(job, context->opening, &left, ret_refusal);
         if (r == 0)
                 r = report_send(job->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);

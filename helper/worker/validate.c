@@ -88,8 +88,8 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
 
 static int check_kernel(const OpenContext *open, const Network *network, const IpcOpen *request,
                         Isolation isolation, Refusal *ret_refusal) {
-        /* What was missing at the start a module may have brought since: a device is looked at once
-         * more, and that a hook of nf_tables is missing the child will say (guard.c). */
+        /* A module may have brought since what was missing at the start. So the device is looked at
+         * again here, and nf_tables' hook by the child (guard.c). */
         if (request->vhost && !(open->features & IPC_FEATURE_VHOST_NET) &&
             access("/dev/vhost-net", R_OK | W_OK) < 0)
                 return refuse(
@@ -97,8 +97,8 @@ static int check_kernel(const OpenContext *open, const Network *network, const I
                         "network %s: there is no /dev/vhost-net that rawnet-helper can open; load "
                         "the module (modprobe vhost_net), or leave vhost out",
                         request->network);
-        /* With AntiSpoof=no too: the trick writes EtherTypes as well, and no frame may leave with a
-         * tag. */
+        /* With AntiSpoof=no, too: the trick writes EtherTypes as well, and no frame may leave with
+         * a VLAN tag. */
         if (isolation == ISOLATION_DIRECT && (open->features & IPC_FEATURE_CHECKSUM_TRICK))
                 return refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,

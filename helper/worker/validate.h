@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The helper's own judgement of a request, against the network file as it is at this moment.
- * Nothing has been made yet.
+ * The helper's own judgement of an open, against the network file as it is at this moment. Makes
+ * nothing.
  */
 
 #include "helper/worker/context.h"

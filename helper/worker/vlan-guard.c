@@ -20,9 +20,11 @@
 /* What a table is to be, and what the kernel says of it. */
 typedef struct HostTable {
         char name[sizeof(GUARD_TABLE "-4294967295")];
-        uint32_t flags;       /* NFT_TABLE_F_* */
-        uint32_t owner;       /* netlink port; 0: nobody */
-        bool exists, matches; /* flags and owner; nobody else changes the rule of an owned one */
+        uint32_t flags; /* NFT_TABLE_F_* */
+        uint32_t owner; /* netlink port; 0: nobody */
+        bool exists;
+        /* Has these flags and this owner. Nobody else can change the rule of an owned table. */
+        bool matches;
 } HostTable;
 
 typedef struct HostGuard {
@@ -39,8 +41,8 @@ static void table_freep(struct nftnl_table **table) {
                 nftnl_table_free(*table);
 }
 
-/* The lock is the process's, and ends with the first descriptor of the socket that it closes
- * (fcntl(2)): at the latest in host_guard_done(), or when a worker is killed. */
+/* The lock belongs to the process, and ends when the process closes any descriptor of the socket
+ * (fcntl(2)): in host_guard_done(), or when a worker is killed. */
 static int wait_for_turn(int fd) {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         char byte;
@@ -48,7 +50,8 @@ static int wait_for_turn(int fd) {
         while (fcntl(fd, F_SETLKW, &lock) < 0)
                 if (errno != EINTR)
                         return -errno;
-        /* Answers that the last user has left: after an error, or when it was killed. */
+        /* Drops answers that the last user did not read, after an error or because it was killed.
+         */
         while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
                 ;
         return 0;
@@ -115,13 +118,14 @@ static struct nftnl_rule *drop_rule(void) {
         return rule;
 }
 
-/* Deletes it with its rules, where it exists. */
+/* Deletes the table with its rules, if it is there. */
 static void put_removal(NftBatch *batch, uint8_t family, const char *name, uint32_t flags) {
         nft_batch_table(batch, NFT_MSG_NEWTABLE, family, name, flags);
         nft_batch_table(batch, NFT_MSG_DELTABLE, family, name, 0);
 }
 
-/* The removal of one that exists costs some 10 ms, for which the kernel waits for its readers. */
+/* To delete a table takes some 10 ms, in which the kernel waits for its readers: not for nothing.
+ */
 static void put_table(NftBatch *batch, const HostTable *table) {
         const NftChain chain = {
                 .family = NFPROTO_INET,
@@ -147,7 +151,7 @@ static int send_batch(Netlink *netlink, NftBatch *batch, Refusal *ret_refusal) {
                                           "writing nftables' tables " GUARD_TABLE " of the host");
 }
 
-/* All that is missing, in one transaction. */
+/* Makes what is missing, in one transaction. */
 static int install(HostGuard *guard, Refusal *ret_refusal) {
         HostTable *tables = guard->tables;
         NftBatch batch;
@@ -186,7 +190,7 @@ int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
                 for (size_t i = 0; i < ARRAY_SIZE(guard.tables); i++)
                         put_removal(&batch, NFPROTO_INET, guard.tables[i].name,
                                     guard.tables[i].flags);
-                /* Earlier versions had chains there on a kernel without tc's u32. */
+                /* Earlier versions had chains in this table on a kernel without tc's u32. */
                 put_removal(&batch, NFPROTO_NETDEV, GUARD_TABLE, 0);
                 r = send_batch(&guard.netlink, &batch, &refusal);
         }

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * nftables in the host's namespace: what arrives on rawnet's shared VLAN interfaces (known by their
- * group) is dropped before the host's IP stack. One rule, in two tables of family inet:
+ * nftables in the host's namespace: drops what arrives on rawnet's shared VLAN interfaces (known by
+ * their group) before the host's IP stack. One rule, in two tables of family inet:
  *
- *   rawnet-PORT  belongs to a netlink socket of the daemon's, PORT is that socket's port: nobody
- *                else can flush, change or delete it (NFT_TABLE_F_OWNER, Linux 5.12). The kernel
+ *   rawnet-PORT  belongs to a netlink socket of the daemon, PORT is that socket's port. Nobody else
+ *                can flush, change or delete the table (NFT_TABLE_F_OWNER, Linux 5.12). The kernel
  *                deletes it with the socket, that is, with the daemon.
  *   rawnet       belongs to nobody: it stays while no helper runs. `nft flush ruleset` deletes it.
  *
@@ -22,5 +22,6 @@
  * -errno. */
 int vlan_guard_install(int owner_fd, Refusal *ret_refusal);
 
-/* Deletes both; called when the last shared VLAN interface is gone. Absence is no error. */
+/* Deletes both tables, if they are there; called when the last shared VLAN interface is gone. As
+ * above. */
 int vlan_guard_remove(int owner_fd, Refusal *ret_refusal);

@@ -11,7 +11,7 @@
 #include "helper/kernel/sysctl.h"
 #include "helper/worker/vlan-guard.h"
 
-/* "rn", of earlier versions' filter among an administrator's. */
+/* "rn": the priority of earlier versions' tc filter, among those of an administrator. */
 #define OLD_FILTER_PRIORITY 0x726eu
 
 int vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal) {
@@ -36,9 +36,10 @@ int vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_ref
         return vlan_guard_install(owner_fd, ret_refusal);
 }
 
-/* By /proc/sys an interface that is up gets its link-local address at once, by netlink not
- * (net/ipv6/addrconf.c, addrconf_sysctl_addr_gen_mode(), inet6_set_link_af()). The mode
- * "stable-privacy" is refused where the host has no secret (check_stable_privacy()). */
+/* Preferably by /proc/sys: then an interface that is up gets its link-local address at once, and
+ * with netlink it does not (net/ipv6/addrconf.c, addrconf_sysctl_addr_gen_mode(),
+ * inet6_set_link_af()). The kernel refuses the mode "stable-privacy" where the host has no secret
+ * (check_stable_privacy()). */
 static int put_default_addresses(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         const uint32_t mode = sysctl_default("ipv6", "addr_gen_mode");
 
@@ -49,9 +50,9 @@ static int put_default_addresses(Netlink *netlink, const LinkInfo *link, Refusal
                            &(LinkChange){.link = link->name, .ipv6_address = true}, ret_refusal);
 }
 
-/* Earlier versions had tc drop what arrived for the interface's own address. EOPNOTSUPP: the kernel
- * has no tc filters. EINVAL, ENOENT: by kernel, the interface has none (net/sched/cls_api.c,
- * tc_del_tfilter()). */
+/* Of earlier versions, which had tc drop what arrived for the interface's own address. EOPNOTSUPP:
+ * the kernel has no tc filters. EINVAL or ENOENT, depending on the kernel: the interface has none
+ * (net/sched/cls_api.c, tc_del_tfilter()). */
 static int remove_filter(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = netlink_start(netlink, buffer, RTM_DELTFILTER, 0);
