@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl check: gathering (check.c, check-service.c, check-network.c, check-group.c,
- * check-limit.c) and showing (check-show.c).
+ * rawnetctl check: gathering (check.c, check-service.c, check-network.c, check-group.c) and showing
+ * (check-show.c).
  */
 
 #include "client/objects.h"
@@ -53,6 +53,3 @@ void check_group(json_object *root, json_object *notes);
 /* After all networks: a note where a password is wanted and the caller is not in the group, or
  * was not when he logged in. */
 void check_membership(json_object *root, json_object *notes);
-
-/* The system's limits on namespaces, beside the leases that are alive. */
-void check_limits(size_t n_leases, json_object *problems, json_object *notes);

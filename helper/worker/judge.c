@@ -8,6 +8,7 @@
 #include "common/terms.h"
 #include "helper/kernel/record.h"
 #include "helper/worker/host-interface.h"
+#include "helper/worker/limit.h"
 #include "helper/worker/parent.h"
 #include "helper/worker/rehearse.h"
 #include "helper/worker/shared.h"
@@ -438,8 +439,10 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                 r = judge_vlans(&judge);
         if (r == 0)
                 r = judge_host(&judge);
-        if (r == 0)
+        if (r == 0) {
                 judge_ports(&judge);
+                limit_judge(&job->privilege, job->registry->n_entries, ret);
+        }
         if (r == 0 && judge.needs_guard)
                 judge_guard(&judge);
         ret->network = ret->parent = NULL;

@@ -45,6 +45,7 @@ def agree(connection, network, kinds=KINDS):
         try:
             connection.open(kind, network).close_fds()
             lab.wait_no_leases()
+            lab.wait_for(lambda: not connection.leases(), 10, "rawnetd to learn of the lease's end")
             assert not expected, (network, kind, expected)
         except bus.BusError as error:
             assert (error.name, error.text) in expected, (network, kind, str(error), found)

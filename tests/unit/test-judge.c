@@ -128,6 +128,11 @@ int __wrap_rehearse_vlan_guard(_unused_ const JobContext *job, Refusal *ret_refu
         return host.no_guard ? refuse(ret_refusal, RAWNET_NOT_SUPPORTED, "%s", host.no_guard) : 0;
 }
 
+void __wrap_limit_judge(const Privilege *privilege, size_t n_leases, Findings *findings);
+void __wrap_limit_judge(_unused_ const Privilege *privilege, _unused_ size_t n_leases,
+                        _unused_ Findings *findings) {
+}
+
 static Registry registry;
 static Findings found;
 
