@@ -9,7 +9,7 @@
 #include <getopt.h>
 #include <linux/close_range.h>
 #include <linux/if_packet.h>
-#include <pwd.h>
+
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,17 +20,15 @@
 #include "backend/loop.h"
 #include "backend/peer-event.h"
 #include "backend/sandbox.h"
+#include "common/argument.h"
 #include "common/log.h"
 #include "common/streams.h"
 #include "common/text.h"
 
 /* Documented in rawnet-vhost(1). */
-#define EXIT_USAGE 2
 #define EXIT_BROKEN 3 /* the guest or its front end broke the rules */
 #define EXIT_ENDED 4  /* the lease has ended */
 
-#define BUSY_POLL_MAX 1000000u
-#define COALESCE_MAX 10000u
 /* The longest pause (coalesce.h). In measurements with an emulated guest, longer pauses moved fewer
  * frames. The first pause, COALESCE_FIRST_USEC, is between QEMU's timer for transmission, 150 µs
  * (hw/net/virtio-net.c, TX_TIMER_INTERVAL), and that of network cards for bulk traffic, 250 µs
@@ -101,31 +99,6 @@ static int parse_fds(const char *text, Arguments *arguments) {
         return 0;
 }
 
-static int parse_number(const char *text, const char *option, uint32_t min, uint32_t max,
-                        uint32_t *ret) {
-        if (text_parse_u32(text, min, max, ret) == 0)
-                return 0;
-        log_error("%s: '%s' is not a number from %u to %u", option, text, min, max);
-        return -EINVAL;
-}
-
-static int parse_user(const char *text, uid_t *ret) {
-        const struct passwd *entry;
-        uint32_t number;
-
-        if (text_parse_u32(text, 0, UINT32_MAX - 1, &number) == 0) {
-                *ret = number;
-                return 0;
-        }
-        entry = getpwnam(text);
-        if (!entry) {
-                log_error("--allow-user: there is no user '%s'", text);
-                return -EINVAL;
-        }
-        *ret = entry->pw_uid;
-        return 0;
-}
-
 static int parse_option(int c, const char *value, Arguments *arguments) {
         switch (c) {
         case 'f':
@@ -139,7 +112,7 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
         case 'S':
                 return parse_fd(value, "--socket-fd", &arguments->socket_fd);
         case 'u':
-                return parse_user(value, &arguments->allowed);
+                return argument_user("--allow-user", value, &arguments->allowed);
         case 'm':
                 arguments->has_mac = true;
                 if (mac_parse(value, &arguments->mac) == 0)
@@ -147,18 +120,20 @@ static int parse_option(int c, const char *value, Arguments *arguments) {
                 log_error("--mac: '%s' is not an Ethernet address", value);
                 return -EINVAL;
         case 'M':
-                return parse_number(value, "--mtu", NETWORK_MTU_MIN, NETWORK_MTU_MAX,
-                                    &arguments->mtu);
+                return argument_number("--mtu", value, NETWORK_MTU_MIN, NETWORK_MTU_MAX,
+                                       &arguments->mtu);
         case 'b':
-                return parse_number(value, "--busy-poll", 0, BUSY_POLL_MAX, &arguments->busy_poll);
+                return argument_number("--busy-poll", value, 0, RAWNET_BUSY_POLL_MAX,
+                                       &arguments->busy_poll);
         case 'C':
-                return parse_number(value, "--coalesce", 0, COALESCE_MAX, &arguments->coalesce);
+                return argument_number("--coalesce", value, 0, RAWNET_COALESCE_MAX,
+                                       &arguments->coalesce);
         default:
                 return -EINVAL;
         }
 }
 
-/* Returns 0 to continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
+/* 0: continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
 static int parse_arguments(int argc, char **argv, Arguments *arguments) {
         static const struct option options[] = {
                 {"fd", required_argument, NULL, 'f'},

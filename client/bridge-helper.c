@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "client/bus.h"
+#include "common/argument.h"
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "common/streams.h"
@@ -102,8 +103,8 @@ static bool parse_fd(const char *text, int *ret) {
         return true;
 }
 
-/* Returns -1 to go on, or the exit status. */
-static int parse_options(int argc, char **argv, HelperOptions *options) {
+/* 0: continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
+static int parse_arguments(int argc, char **argv, HelperOptions *options) {
         int c;
 
         opterr = 0;
@@ -114,7 +115,7 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                         break;
                 case OPTION_FD:
                         if (!parse_fd(optarg, &options->fd))
-                                return 2;
+                                return -EINVAL;
                         break;
                 case OPTION_USE_VNET:
                         /* A tap lease always has IFF_VNET_HDR and QEMU reads the flag from the tap
@@ -125,21 +126,21 @@ static int parse_options(int argc, char **argv, HelperOptions *options) {
                         break;
                 case OPTION_HELP:
                         fputs(help_text, stdout);
-                        return EXIT_SUCCESS;
+                        return 1;
                 case OPTION_VERSION:
                         puts(PROGRAM " " RAWNET_VERSION);
-                        return EXIT_SUCCESS;
+                        return 1;
                 default:
                         log_error("%s %s; see " PROGRAM " --help", argv[optind - 1],
                                   c == ':' ? "needs a value" : "is not an option");
-                        return 2;
+                        return -EINVAL;
                 }
         if (!options->request.network || options->fd < 0 || optind < argc) {
                 log_error("usage: " PROGRAM
                           " --br=NETWORK --fd=N [--use-vnet] [--mac=ADDRESS|learn]");
-                return 2;
+                return -EINVAL;
         }
-        return -1;
+        return 0;
 }
 
 static int open_port(Port *port, Refusal *ret_refusal) {
@@ -160,9 +161,9 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         log_open(PROGRAM);
         options.request.mac = "learn";
-        r = parse_options(argc, argv, &options);
-        if (r >= 0)
-                return r;
+        r = parse_arguments(argc, argv, &options);
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         r = limit_life();
         if (r < 0) {
                 log_error("%s", errno_text(r));

@@ -64,6 +64,17 @@ int bus_connect(sd_bus **ret, Refusal *ret_refusal) {
         return 0;
 }
 
+int bus_connect_to(sd_event *event, sd_bus **ret, Refusal *ret_refusal) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r = bus_connect(&bus, ret_refusal);
+
+        if (r == 0)
+                r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+        if (r == 0)
+                *ret = TAKE_PTR(bus);
+        return r;
+}
+
 static RawnetError error_code(const char *name) {
         for (int i = 1; i < RAWNET_ERROR_COUNT; i++)
                 if (strcmp(rawnet_error_to_dbus((RawnetError)i), name) == 0)

@@ -8,11 +8,14 @@
  */
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "client/port.h"
 #include "common/refusal.h"
 
 int bus_connect(sd_bus **ret, Refusal *ret_refusal);
+/* The same, attached to event. */
+int bus_connect_to(sd_event *event, sd_bus **ret, Refusal *ret_refusal);
 
 /* A method call without side effects, usec or 25 s at most. types and what follows as for
  * sd_bus_message_append(3). */

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "client/client.h"
+#include "client/listing.h"
 #include "common/text.h"
 
 void add_sentence(json_object *list, const char *format, ...) {

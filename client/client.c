@@ -31,34 +31,6 @@ int say_bad_option(int c, char **argv) {
         return EXIT_USAGE;
 }
 
-int parse_listing_options(int argc, char **argv, const struct option *options, int min, int max,
-                          Listing *ret) {
-        int c;
-
-        *ret = (Listing){};
-        while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0)
-                switch (c) {
-                case 'j':
-                        ret->json = true;
-                        break;
-                case 'l':
-                        ret->no_legend = true;
-                        break;
-                case 'a':
-                        ret->all = true;
-                        break;
-                default:
-                        return say_bad_option(c, argv);
-                }
-        if (argc - optind < min || argc - optind > max) {
-                log_error("%s: %s (see 'rawnetctl help %s')", argv[0],
-                          argc - optind < min ? "an argument is missing" : "too many arguments",
-                          argv[0]);
-                return EXIT_USAGE;
-        }
-        return 0;
-}
-
 static int say_cannot_run(const char *program, int errnum) {
         log_error("cannot run %s: %s", program, strerror(errnum));
         return errnum == ENOENT || errnum == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;

@@ -8,11 +8,11 @@
 
 #include <getopt.h>
 
+#include "common/argument.h"
 #include "common/log.h"
 #include "common/refusal.h"
 
 enum {
-        EXIT_USAGE = 2,
         /* Of what runs another program, as env(1) has it. */
         EXIT_OWN_FAILURE = 125,
         EXIT_NOT_RUNNABLE = 126,
@@ -41,18 +41,6 @@ int say_failure(int r, const Refusal *refusal);
 /* One line for what getopt_long() (opterr 0, optstring with ':') answered with '?' or ':';
  * argv is a verb's. Returns EXIT_USAGE. */
 int say_bad_option(int c, char **argv);
-
-/* What the verbs that print something take. */
-typedef struct Listing {
-        bool json;      /* 'j' */
-        bool no_legend; /* 'l' */
-        bool all;       /* 'a' */
-} Listing;
-
-/* Parses options, a verb's table with the letters above; then at least min and at most max
- * arguments, the first at argv[optind]. Returns 0 or EXIT_USAGE. */
-int parse_listing_options(int argc, char **argv, const struct option *options, int min, int max,
-                          Listing *ret);
 
 /* Would run_program() find the program? Asked before anything is opened or anybody is asked for a
  * password. 0, or the exit status that env(1) has for it, after one line on stderr. */

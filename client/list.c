@@ -7,9 +7,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "client/client.h"
 #include "client/host-link.h"
-#include "client/objects.h"
+#include "client/listing.h"
 #include "client/parse.h"
 #include "client/show.h"
 #include "client/table.h"
@@ -103,22 +102,7 @@ static int print_json(const Objects *objects) {
 }
 
 int verb_list(int argc, char **argv) {
-        static const struct option options[] = {
-                {"json", no_argument, NULL, 'j'}, {"no-legend", no_argument, NULL, 'l'}, {}};
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(objects_done) Objects objects = {};
-        Refusal refusal = {};
-        Listing listing;
-        int r;
+        static const ObjectListing objects_of = {objects_read, print_json, print_leases};
 
-        r = parse_listing_options(argc, argv, options, 0, 0, &listing);
-        if (r != 0)
-                return r;
-        r = bus_connect(&bus, &refusal);
-        if (r == 0)
-                r = objects_read(bus, &objects, &refusal);
-        if (r == 0)
-                r = listing.json ? print_json(&objects)
-                                 : print_leases(&objects, !listing.no_legend);
-        return r == 0 ? EXIT_SUCCESS : say_failure(r, &refusal);
+        return list_objects(argc, argv, &objects_of);
 }

@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
-#include "client/client.h"
+#include "client/listing.h"
 #include "client/parse.h"
 #include "client/screen.h"
 #include "client/show.h"
@@ -121,16 +121,13 @@ static int run(Monitor *monitor) {
         Refusal refusal = {};
         int r;
 
-        r = bus_connect(&bus, &refusal);
+        r = bus_connect_to(monitor->event, &bus, &refusal);
         if (r == 0)
                 r = watch_start(bus, &handler, monitor, &watch, &refusal);
         if (r != 0)
                 return say_failure(r, &refusal);
-        r = sd_bus_attach_event(bus, monitor->event, SD_EVENT_PRIORITY_NORMAL);
         /* EPOLLERR and EPOLLHUP need not be asked for. A file has neither: EPERM. */
-        if (r >= 0)
-                r = sd_event_add_io(monitor->event, NULL, STDOUT_FILENO, 0, on_output,
-                                    monitor->event);
+        r = sd_event_add_io(monitor->event, NULL, STDOUT_FILENO, 0, on_output, monitor->event);
         if (r >= 0 || r == -EPERM)
                 r = sd_event_loop(monitor->event);
         sd_bus_detach_event(bus);

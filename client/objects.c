@@ -56,16 +56,20 @@ const BusField lease_fields[] = {
 };
 const size_t n_lease_fields = ARRAY_SIZE(lease_fields);
 
-/* Room for one more, zeroed; doubles. NULL without memory. */
-static void *grow(void **array, size_t *n, size_t size) {
-        if ((*n & (*n - 1)) == 0) {
-                void *bigger = reallocarray(*array, *n ? *n * 2 : 1, size);
+static int read_network(sd_bus_message *m, Objects *objects) {
+        if (GROW_ARRAY(objects->networks, objects->n_networks, objects->n_networks_allocated) < 0)
+                return -ENOMEM;
+        objects->networks[objects->n_networks] = (NetworkObject){};
+        return bus_read_fields(m, network_fields, n_network_fields,
+                               &objects->networks[objects->n_networks++]);
+}
 
-                if (!bigger)
-                        return NULL;
-                *array = bigger;
-        }
-        return memset((char *)*array + size * (*n)++, 0, size);
+static int read_lease(sd_bus_message *m, Objects *objects) {
+        if (GROW_ARRAY(objects->leases, objects->n_leases, objects->n_leases_allocated) < 0)
+                return -ENOMEM;
+        objects->leases[objects->n_leases] = (LeaseObject){};
+        return bus_read_fields(m, lease_fields, n_lease_fields,
+                               &objects->leases[objects->n_leases++]);
 }
 
 /* The value of a{sa{sv}} at m's position: reads what belongs to interfaces that we know. */
@@ -75,22 +79,14 @@ static int read_interfaces(sd_bus_message *m, Objects *objects) {
 
         r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
-                void *object = NULL;
-
                 r = sd_bus_message_read_basic(m, 's', &interface);
                 if (r < 0)
                         break;
-                if (strcmp(interface, RAWNET_IFACE_NETWORK) == 0) {
-                        object = grow((void **)&objects->networks, &objects->n_networks,
-                                      sizeof(NetworkObject));
-                        r = object ? bus_read_fields(m, network_fields, n_network_fields, object)
-                                   : -ENOMEM;
-                } else if (strcmp(interface, RAWNET_IFACE_LEASE) == 0) {
-                        object = grow((void **)&objects->leases, &objects->n_leases,
-                                      sizeof(LeaseObject));
-                        r = object ? bus_read_fields(m, lease_fields, n_lease_fields, object)
-                                   : -ENOMEM;
-                } else
+                if (strcmp(interface, RAWNET_IFACE_NETWORK) == 0)
+                        r = read_network(m, objects);
+                else if (strcmp(interface, RAWNET_IFACE_LEASE) == 0)
+                        r = read_lease(m, objects);
+                else
                         r = sd_bus_message_skip(m, "a{sv}");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);

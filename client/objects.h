@@ -24,9 +24,9 @@ typedef struct LeaseObject {
 
 typedef struct Objects {
         NetworkObject *networks; /* sorted by name */
-        size_t n_networks;
+        size_t n_networks, n_networks_allocated;
         LeaseObject *leases; /* oldest first */
-        size_t n_leases;
+        size_t n_leases, n_leases_allocated;
 } Objects;
 
 extern const BusField network_fields[];

@@ -238,14 +238,10 @@ static int plug(Qmp *qmp, const Port *port, const char *id, const char *bus, Ref
         return r;
 }
 
-static void port_donep(Port *port) {
-        port_done(port);
-}
-
 int verb_plug(int argc, char **argv) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(qmp_closep) Qmp *qmp = NULL;
-        _cleanup_(port_donep) Port port;
+        _cleanup_(port_done) Port port;
         PlugOptions options;
         Refusal refusal = {};
         const char *id;

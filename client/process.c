@@ -10,11 +10,6 @@
 
 #include "common/text.h"
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
 /* 1: yes; 0: no; -EAGAIN: it has no command line now, though it has a program. Kernel threads and
  * zombies have neither. */
 static int has_argument(int process, const char *text) {
@@ -42,7 +37,7 @@ static bool may_be_ours(int process) {
 }
 
 int process_find(const char *text) {
-        _cleanup_(closedirp) DIR *dir = opendir("/proc");
+        _cleanup_closedir_ DIR *dir = opendir("/proc");
         const struct dirent *entry;
         int result = -ENOENT;
 

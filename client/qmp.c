@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/fd-pass.h"
 #include "common/text.h"
 #include "common/unix-socket.h"
@@ -50,10 +50,7 @@ static void json_putp(json_object **object) {
 }
 
 static uint64_t now_ms(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+        return clock_usec(CLOCK_MONOTONIC) / 1000;
 }
 
 static const char *text_of(json_object *object, const char *key) {

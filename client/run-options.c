@@ -12,7 +12,7 @@
 
 #include "client/client.h"
 #include "client/parse.h"
-#include "common/text.h"
+#include "common/argument.h"
 
 static const struct option run_long_options[] = {
         {"kind", required_argument, NULL, RUN_OPTION_KIND},
@@ -45,10 +45,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                           strlen(value));
                 return false;
         case RUN_OPTION_QUEUES:
-                if (text_parse_u32(value, 1, RAWNET_QUEUES_MAX, &request->queues) >= 0)
-                        return true;
-                log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, value);
-                return false;
+                return argument_number("--queues", value, 1, RAWNET_QUEUES_MAX, &request->queues) ==
+                       0;
         default:
                 if (value && parse_bool(value, &flag) < 0) {
                         log_error("--%s is yes or no, not '%s'",

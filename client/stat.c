@@ -7,9 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "client/client.h"
 #include "client/lease-argument.h"
-#include "client/objects.h"
+#include "client/listing.h"
 #include "client/parse.h"
 #include "client/show.h"
 #include "client/statistics.h"

@@ -9,15 +9,12 @@
 #define COUNTERS_MAX 256u
 
 static int add_counter(Statistics *statistics, const char *name, uint64_t value) {
-        Counter *bigger;
         char *copy;
 
         if (statistics->n == COUNTERS_MAX)
                 return -EBADMSG;
-        bigger = reallocarray(statistics->counters, statistics->n + 1, sizeof(Counter));
-        if (!bigger)
+        if (GROW_ARRAY(statistics->counters, statistics->n, statistics->n_allocated) < 0)
                 return -ENOMEM;
-        statistics->counters = bigger;
         copy = strdup(name);
         if (!copy)
                 return -ENOMEM;

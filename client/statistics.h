@@ -19,7 +19,7 @@ typedef struct Counter {
 
 typedef struct Statistics {
         Counter *counters; /* in the service's order */
-        size_t n;
+        size_t n, n_allocated;
 } Statistics;
 
 /* GetStatistics's reply, a{st} at m's position. 0 or -errno; the caller frees with

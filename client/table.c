@@ -14,20 +14,10 @@
 #define ELLIPSIS "\u2026"
 
 void table_add_toned(Table *table, Tone tone, const char *text) {
-        char *copy;
+        char *copy = strdup(text && *text ? text : "-");
 
-        if ((table->n_cells & (table->n_cells - 1)) == 0) {
-                TableCell *bigger = reallocarray(
-                        table->cells, table->n_cells ? table->n_cells * 2 : 1, sizeof(TableCell));
-
-                if (!bigger) {
-                        table->no_memory = true;
-                        return;
-                }
-                table->cells = bigger;
-        }
-        copy = strdup(text && *text ? text : "-");
-        if (!copy) {
+        if (!copy || GROW_ARRAY(table->cells, table->n_cells, table->n_allocated) < 0) {
+                free(copy);
                 table->no_memory = true;
                 return;
         }

@@ -24,7 +24,7 @@ typedef struct Table {
         const TableColumn *columns;
         size_t n_columns;
         TableCell *cells; /* row by row */
-        size_t n_cells;
+        size_t n_cells, n_allocated;
         bool no_memory; /* table_print() reports it */
 } Table;
 

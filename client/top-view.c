@@ -73,15 +73,11 @@ static int make_rows(const TopView *view, Row **ret, size_t *ret_n) {
 
 /* Each name is asked for once: the picture is drawn every second. NULL without memory. */
 static const char *owner_name(TopView *view, uint32_t uid) {
-        UserName *bigger;
-
         for (size_t i = 0; i < view->n_users; i++)
                 if (view->users[i].uid == uid)
                         return view->users[i].name;
-        bigger = reallocarray(view->users, view->n_users + 1, sizeof(*bigger));
-        if (!bigger)
+        if (GROW_ARRAY(view->users, view->n_users, view->n_users_allocated) < 0)
                 return NULL;
-        view->users = bigger;
         view->users[view->n_users] = (UserName){};
         return user_name(&view->users[view->n_users++], uid);
 }

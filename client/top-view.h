@@ -19,7 +19,7 @@ typedef struct TopView {
         size_t first;     /* the first row of the picture */
         size_t per_round; /* leases whose counters are read in a round; SIZE_MAX: all */
         UserName *users;
-        size_t n_users;
+        size_t n_users, n_users_allocated;
 } TopView;
 
 /* Rows of leases in the picture on such a terminal. */

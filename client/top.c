@@ -325,9 +325,7 @@ static int run(Top *top) {
         Refusal refusal = {};
         int r;
 
-        r = bus_connect(&bus, &refusal);
-        if (r == 0)
-                r = sd_bus_attach_event(bus, top->event, SD_EVENT_PRIORITY_NORMAL);
+        r = bus_connect_to(top->event, &bus, &refusal);
         if (r == 0)
                 r = rate_poll_new(bus, top->event, &top->table, on_round_done, top, &top->poll);
         if (r == 0)

@@ -5,19 +5,12 @@
  */
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <pwd.h>
-#include <string.h>
 
 #include "client/backend.h"
 #include "client/bus.h"
 #include "client/client.h"
 #include "client/parse.h"
-#include "common/text.h"
-
-/* rawnet-vhost(1) */
-#define BUSY_POLL_MAX 1000000u
-#define COALESCE_MAX 10000u
+#include "common/argument.h"
 
 typedef struct VhostOptions {
         PortRequest request;
@@ -37,22 +30,20 @@ static const struct option long_options[] = {
         {},
 };
 
-/* Passed on as it was written. */
+/* rawnet-vhost checks these values, too, but it starts after polkit may have asked for a password.
+ * It gets them as they were written. */
 static bool set_time(const char *name, uint32_t max, const char **ret) {
         uint32_t number;
 
-        if (text_parse_u32(optarg, 0, max, &number) < 0) {
-                log_error("%s is a number from 0 to %" PRIu32 ", not '%s'", name, max, optarg);
-                return false;
-        }
         *ret = optarg;
-        return true;
+        return argument_number(name, optarg, 0, max, &number) == 0;
 }
 
-static bool user_exists(const char *user) {
-        uint32_t number;
+static bool set_user(const char **ret) {
+        uid_t user;
 
-        return text_parse_u32(user, 0, UINT32_MAX - 1, &number) == 0 || getpwnam(user);
+        *ret = optarg;
+        return argument_user("--allow-user", optarg, &user) == 0;
 }
 
 static bool set_option(VhostOptions *options, int c) {
@@ -70,23 +61,14 @@ static bool set_option(VhostOptions *options, int c) {
                 options->request.name = optarg;
                 return true;
         case 'q':
-                if (text_parse_u32(optarg, 1, RAWNET_QUEUES_MAX, &options->request.queues) >= 0)
-                        return true;
-                log_error("--queues is a number from 1 to %u, not '%s'", RAWNET_QUEUES_MAX, optarg);
-                return false;
+                return argument_number("--queues", optarg, 1, RAWNET_QUEUES_MAX,
+                                       &options->request.queues) == 0;
         case 'u':
-                /* rawnet-vhost knows which users there are, but it starts after polkit may have
-                 * asked. */
-                if (user_exists(optarg)) {
-                        options->allow_user = optarg;
-                        return true;
-                }
-                log_error("--allow-user: there is no user '%s'", optarg);
-                return false;
+                return set_user(&options->allow_user);
         case 'b':
-                return set_time("--busy-poll", BUSY_POLL_MAX, &options->busy_poll);
+                return set_time("--busy-poll", RAWNET_BUSY_POLL_MAX, &options->busy_poll);
         default:
-                return set_time("--coalesce", COALESCE_MAX, &options->coalesce);
+                return set_time("--coalesce", RAWNET_COALESCE_MAX, &options->coalesce);
         }
 }
 

@@ -31,7 +31,7 @@ struct Watch {
         sd_bus_slot *signals, *owner_changes, *disconnect, *list;
         char *owner; /* the unique name that rawnetd has; NULL: none, or not known yet */
         Entry *entries;
-        size_t n_entries;
+        size_t n_entries, n_allocated;
         unsigned tries; /* questions for the list that rawnetd ended under */
         bool listed, failed;
 };
@@ -95,11 +95,10 @@ static void drop(Watch *watch, Entry *entry) {
 
 /* Takes *lease over. */
 static int add(Watch *watch, LeaseObject *lease) {
-        Entry *bigger = reallocarray(watch->entries, watch->n_entries + 1, sizeof(*bigger)), *entry;
+        Entry *entry;
 
-        if (!bigger)
+        if (GROW_ARRAY(watch->entries, watch->n_entries, watch->n_allocated) < 0)
                 return -ENOMEM;
-        watch->entries = bigger;
         entry = &watch->entries[watch->n_entries++];
         *entry =
                 (Entry){.lease = *lease, .ended = strcmp(lease->state, "ended") == 0, .seen = true};

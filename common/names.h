@@ -83,6 +83,12 @@
 #define RAWNET_LEARNING_MAX 256u
 /* dbus-daemon's default max_message_unix_fds for a system bus connection, dbus-daemon(1) */
 #define RAWNET_FDS_MAX 16u
+/* Both daemons' --idle-seconds= */
+#define RAWNET_IDLE_SECONDS 30u
+#define RAWNET_IDLE_SECONDS_MAX 86400u
+/* rawnet-vhost(1), --busy-poll= and --coalesce=, µs */
+#define RAWNET_BUSY_POLL_MAX 1000000u
+#define RAWNET_COALESCE_MAX 10000u
 
 /* Journal events, the MESSAGE_ID= of log_event() (sd_journal_send(3)); explained in
  * systemd/rawnet.catalog. */

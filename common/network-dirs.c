@@ -388,11 +388,6 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
 /* May the first length bytes of a file's name be a network's? If not, the log says why. */
 static bool check_file_name(const char *dir, const char *file, size_t length) {
         size_t good = network_name_length(file);
@@ -417,7 +412,7 @@ static bool check_file_name(const char *dir, const char *file, size_t length) {
 
 /* Adds the NAME of every NAME.conf in dir; a directory that is not there has none. */
 static int read_dir(const char *path, Names *names) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
 
         dir = opendir(path); /* CLOEXEC, opendir(3) */
         if (!dir)

@@ -6,6 +6,7 @@
  * does.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,9 +46,15 @@ static inline void fclosep(FILE **f) {
                 fclose(*f);
 }
 
+static inline void closedirp(DIR **dir) {
+        if (*dir)
+                closedir(*dir);
+}
+
 #define _cleanup_close_ _cleanup_(closep)
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
+#define _cleanup_closedir_ _cleanup_(closedirp)
 
 /* Makes room for one more element behind the first n of an array on the heap, which has room for
  * n_allocated; all three are variables. 0, or -ENOMEM and nothing has changed. */

@@ -32,17 +32,15 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/argument.h"
 #include "common/log.h"
 #include "common/streams.h"
-#include "common/text.h"
 #include "helper/daemon/server.h"
 
-#define IDLE_SECONDS_MAX 86400u
-
-static uint32_t arg_idle_seconds = 30;
+static uint32_t arg_idle_seconds = RAWNET_IDLE_SECONDS;
 static bool arg_assume_checksum_trick = false;
 
-/* 1: go on, 0: done, negative: usage. */
+/* 0: continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
 static int parse_arguments(int argc, char **argv) {
         enum {
                 OPTION_IDLE = 256,
@@ -62,22 +60,20 @@ static int parse_arguments(int argc, char **argv) {
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
                 switch (c) {
                 case OPTION_IDLE:
-                        if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
-                                log_error("--idle-seconds= takes 0 (never) to %u, not '%s'",
-                                          IDLE_SECONDS_MAX, optarg);
+                        if (argument_number("--idle-seconds", optarg, 0, RAWNET_IDLE_SECONDS_MAX,
+                                            &arg_idle_seconds) < 0)
                                 return -EINVAL;
-                        }
                         break;
                 case OPTION_TRICK:
                         arg_assume_checksum_trick = true;
                         break;
                 case OPTION_VERSION:
                         puts("rawnet-helper " RAWNET_VERSION);
-                        return 0;
+                        return 1;
                 case OPTION_HELP:
                         puts("rawnet-helper [--idle-seconds=N] [--assume-checksum-trick]\nrawnet-helper --version | --help\n\n"
                              "rawnet-helper.socket starts it; see rawnet-helper(8).");
-                        return 0;
+                        return 1;
                 default:
                         return -EINVAL;
                 }
@@ -86,7 +82,7 @@ static int parse_arguments(int argc, char **argv) {
                 log_error("unexpected argument '%s'", argv[optind]);
                 return -EINVAL;
         }
-        return 1;
+        return 0;
 }
 
 static int find_socket(int *ret) {
@@ -166,8 +162,8 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         log_open("rawnet-helper");
         r = parse_arguments(argc, argv);
-        if (r <= 0)
-                return r == 0 ? EXIT_SUCCESS : 2;
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         r = privilege_check(&privilege, &refusal);
         if (r != 0) {
                 log_error("%s", r > 0 ? refusal.text : strerror(-r));

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "service/bus-stats.h"
+#include "service/event-clock.h"
 #include "service/known-names.h"
 
 /* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number it stops reading. Probes have
@@ -62,10 +63,7 @@ struct DeliveryTable {
 };
 
 static uint64_t now_usec(const DeliveryTable *table) {
-        uint64_t now = 0;
-
-        (void)sd_event_now(table->event, CLOCK_MONOTONIC, &now);
-        return now;
+        return event_usec(table->event);
 }
 
 static const char *receiver(const Delivery *d) {

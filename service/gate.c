@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/refusal.h"
 #include "service/caller.h"
+#include "service/event-clock.h"
 #include "service/gate-queue.h"
 #include "service/message-size.h"
 
@@ -193,10 +194,7 @@ static bool bus_has_room(const Gate *gate) {
 }
 
 static uint64_t now_usec(const Gate *gate) {
-        uint64_t now = 0;
-
-        (void)sd_event_now(sd_event_source_get_event(gate->room_source), CLOCK_MONOTONIC, &now);
-        return now;
+        return event_usec(sd_event_source_get_event(gate->room_source));
 }
 
 /* Where the queue is whose turn it is now; else at the list's end, and *ret_next is when one will

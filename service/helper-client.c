@@ -11,6 +11,7 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
+#include "service/event-clock.h"
 
 /* The helper bounds its own work (2 s for an address that is just becoming free); this is for a
  * helper that hangs. */
@@ -49,10 +50,7 @@ struct Helper {
 };
 
 static uint64_t now_usec(const Helper *h) {
-        uint64_t now = 0;
-
-        (void)sd_event_now(h->event, CLOCK_MONOTONIC, &now);
-        return now;
+        return event_usec(h->event);
 }
 
 static void source_drop(sd_event_source **source) {

@@ -11,20 +11,17 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/argument.h"
 #include "common/log.h"
 #include "common/streams.h"
-#include "common/text.h"
 #include "service/privilege.h"
 #include "service/service.h"
 
-#define IDLE_SECONDS 30u
 #define DESCRIPTORS 65536u
-#define IDLE_SECONDS_MAX 86400u
-
 #define OPENS_PER_SECOND 20u
 #define OPENS_PER_SECOND_MAX 100000u
 
-static uint32_t arg_idle_seconds = IDLE_SECONDS;
+static uint32_t arg_idle_seconds = RAWNET_IDLE_SECONDS;
 static uint32_t arg_opens_per_second = OPENS_PER_SECOND;
 static uint32_t arg_queues_per_user = RAWNET_QUEUES_PER_USER;
 
@@ -41,7 +38,23 @@ static void raise_descriptor_limit(void) {
                 log_warning("cannot raise the limit of open files: %s", strerror(errno));
 }
 
-/* 0: go on; 1: done; -EINVAL: usage. */
+static int parse_option(int c) {
+        switch (c) {
+        case 'i':
+                return argument_number("--idle-seconds", optarg, 0, RAWNET_IDLE_SECONDS_MAX,
+                                       &arg_idle_seconds);
+        case 'o':
+                return argument_number("--opens-per-second", optarg, 0, OPENS_PER_SECOND_MAX,
+                                       &arg_opens_per_second);
+        case 'q':
+                return argument_number("--queues-per-user", optarg, 1, RAWNET_QUEUES_PER_USER_MAX,
+                                       &arg_queues_per_user);
+        default:
+                return -EINVAL;
+        }
+}
+
+/* 0: continue; 1: help or version was printed; -EINVAL: wrong usage, which was logged. */
 static int parse_arguments(int argc, char **argv) {
         static const struct option options[] = {
                 {"idle-seconds", required_argument, NULL, 'i'},
@@ -55,29 +68,6 @@ static int parse_arguments(int argc, char **argv) {
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
                 switch (c) {
-                case 'i':
-                        if (text_parse_u32(optarg, 0, IDLE_SECONDS_MAX, &arg_idle_seconds) < 0) {
-                                log_error("--idle-seconds= takes 0 (never) to %u, not '%s'",
-                                          IDLE_SECONDS_MAX, optarg);
-                                return -EINVAL;
-                        }
-                        break;
-                case 'o':
-                        if (text_parse_u32(optarg, 0, OPENS_PER_SECOND_MAX, &arg_opens_per_second) <
-                            0) {
-                                log_error("--opens-per-second= takes 0 (no limit) to %u, not '%s'",
-                                          OPENS_PER_SECOND_MAX, optarg);
-                                return -EINVAL;
-                        }
-                        break;
-                case 'q':
-                        if (text_parse_u32(optarg, 1, RAWNET_QUEUES_PER_USER_MAX,
-                                           &arg_queues_per_user) < 0) {
-                                log_error("--queues-per-user= takes 1 to %u, not '%s'",
-                                          RAWNET_QUEUES_PER_USER_MAX, optarg);
-                                return -EINVAL;
-                        }
-                        break;
                 case 'v':
                         printf("rawnetd %s\n", RAWNET_VERSION);
                         return 1;
@@ -92,14 +82,15 @@ static int parse_arguments(int argc, char **argv) {
                                "  --queues-per-user=N   queues that a user's ports may have, at most %u;\n"
                                "                        default: %u\n"
                                "  --version, --help\n",
-                               IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND,
+                               RAWNET_IDLE_SECONDS, RATE_BURST, OPENS_PER_SECOND,
                                RAWNET_QUEUES_PER_USER_MAX, RAWNET_QUEUES_PER_USER);
                         return 1;
                 default:
-                        return -EINVAL;
+                        if (parse_option(c) < 0)
+                                return -EINVAL;
                 }
         if (optind < argc) {
-                log_error("rawnetd takes no argument '%s'", argv[optind]);
+                log_error("unexpected argument '%s'", argv[optind]);
                 return -EINVAL;
         }
         return 0;
@@ -116,7 +107,7 @@ int main(int argc, char **argv) {
         log_open("rawnetd");
         r = parse_arguments(argc, argv);
         if (r != 0)
-                return r > 0 ? EXIT_SUCCESS : 2;
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         r = privilege_drop(&refusal);
         if (r != 0) {
                 log_error("%s", r > 0 ? refusal.text : strerror(-r));

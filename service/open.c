@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/terms.h"
 #include "service/check.h"
+#include "service/event-clock.h"
 #include "service/lease.h"
 #include "service/open-mac.h"
 #include "service/quota.h"
@@ -248,15 +249,12 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
 /* After all that costs nothing, once for each open. */
 static int rate_check(Request *request, const char *network, Refusal *ret) {
         RateTable *opens = request->service->opens;
-        uint64_t now;
-        int r;
 
         if (request->rated)
                 return 0;
         request->rated = true;
-        r = sd_event_now(request->service->event, CLOCK_MONOTONIC, &now);
-        if (r < 0 || rate_take(opens, request->uid, now))
-                return MIN_OF(r, 0);
+        if (rate_take(opens, request->uid, event_usec(request->service->event)))
+                return 0;
         return refuse(ret, RAWNET_LIMITS_EXCEEDED,
                       "network %s: you have opened ports too fast, and may open %" PRIu32
                       " each second now; wait a moment, or ask an administrator to raise "

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "service/event-clock.h"
 #include "service/host.h"
 #include "service/lease.h"
 #include "service/manager.h"
@@ -150,12 +151,9 @@ static void service_leave(Service *service) {
 
 static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata) {
         Service *service = userdata;
-        uint64_t now, next;
+        uint64_t now = event_usec(service->event), next;
         int r;
 
-        r = sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-        if (r < 0)
-                return r;
         if (!is_busy(service) && now >= service->last_activity + service->idle_usec) {
                 service_leave(service);
                 return 0;
@@ -212,7 +210,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 
         if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
                 return 0;
-        (void)sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
+        service->last_activity = event_usec(service->event);
         bus_watch_call(service->bus_watch);
         return gate_arrive(service->gate, m);
 }
@@ -396,9 +394,7 @@ static int start_idle_timer(Service *service) {
 
         if (service->idle_usec == 0)
                 return 0;
-        r = sd_event_now(service->event, CLOCK_MONOTONIC, &service->last_activity);
-        if (r < 0)
-                return r;
+        service->last_activity = event_usec(service->event);
         r = sd_event_add_time(service->event, &service->idle_source, CLOCK_MONOTONIC,
                               service->last_activity + service->idle_usec, 0, on_idle_time,
                               service);

@@ -59,13 +59,10 @@ static const Known *find_known(const char *argument) {
 /* Takes options over, also on failure. */
 static int add_item(QemuItems *items, QemuGroup group, QemuOptions *options, const char *option,
                     const char *text, size_t argument) {
-        QemuItem *bigger = reallocarray(items->list, items->n + 1, sizeof(*bigger));
-
-        if (!bigger) {
+        if (GROW_ARRAY(items->list, items->n, items->n_allocated) < 0) {
                 qemu_options_done(options);
                 return -ENOMEM;
         }
-        items->list = bigger;
         items->list[items->n++] = (QemuItem){
                 .group = group,
                 .options = *options,

@@ -40,7 +40,7 @@ typedef struct QemuItem {
 typedef struct QemuItems {
         char **argv; /* borrowed, as is every text */
         QemuItem *list;
-        size_t n;
+        size_t n, n_allocated;
         size_t program;     /* QEMU's own word in argv; what comes before it is another program's */
         const char *unread; /* a file of -readconfig that cannot be read; NULL: none */
 } QemuItems;

@@ -226,17 +226,13 @@ static bool is_card(const QemuLine *line, const QemuItem *item, size_t *ret_port
 }
 
 static int add_card(QemuLine *line, const QemuItem *item, size_t port, Refusal *ret_refusal) {
-        QemuCard *bigger;
-
         if (item->argument == 0 && !qemu_options_get(&item->options, "id"))
                 return refuse_netdev(
                         ret_refusal, item,
                         "a card on a raw netdev needs an id there, so that rawnetctl can "
                         "complete it: write [device \"NAME\"]");
-        bigger = reallocarray(line->cards, line->n_cards + 1, sizeof(*bigger));
-        if (!bigger)
+        if (GROW_ARRAY(line->cards, line->n_cards, line->n_cards_allocated) < 0)
                 return -ENOMEM;
-        line->cards = bigger;
         line->cards[line->n_cards++] = (QemuCard){.item = item, .port = port};
         return 0;
 }

@@ -32,7 +32,7 @@ typedef struct QemuLine {
         QemuNetdev netdevs[QEMU_PORTS_MAX];
         size_t n_ports; /* of ports and of netdevs */
         QemuCard *cards;
-        size_t n_cards;
+        size_t n_cards, n_cards_allocated;
 } QemuLine;
 
 /* argv: QEMU and its arguments, NULL-terminated, outliving *ret. Returns 0, RAWNET_INVALID_ARGS

@@ -13,16 +13,12 @@
 
 /* Takes key and value over, also on failure. */
 static int add_option(QemuOptions *options, char *key, char *value) {
-        QemuOption *bigger = NULL;
-
-        if (key && value)
-                bigger = reallocarray(options->items, options->n_items + 1, sizeof(*bigger));
-        if (!bigger) {
+        if (!key || !value ||
+            GROW_ARRAY(options->items, options->n_items, options->n_allocated) < 0) {
                 free(key);
                 free(value);
                 return -ENOMEM;
         }
-        options->items = bigger;
         options->items[options->n_items++] = (QemuOption){.key = key, .value = value};
         return 0;
 }

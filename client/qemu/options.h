@@ -15,7 +15,7 @@ typedef struct QemuOption {
 
 typedef struct QemuOptions {
         QemuOption *items;
-        size_t n_items;
+        size_t n_items, n_allocated;
         bool json;
 } QemuOptions;
 
