@@ -14,6 +14,7 @@ import bus
 import frames
 import kernel
 import lab
+import processes
 import tap
 from attacker import as_user, attempt, lease_of
 
@@ -140,22 +141,10 @@ def test_namespace_is_closed_to_own_root():
                 assert 0 not in doors.values() and EPERM in doors.values(), f"{shape}, {user}: {attacker.names(doors)}"
 
 
-def learning_child():
-    """Process id of the child that waits for the guest's first frame."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-                if file.read().strip() == "rawnet-learn":
-                    return int(pid)
-        except OSError:
-            continue
-    return 0
-
-
 def test_learning_child_is_closed():
     """A process stays in the namespace while it learns: nobody may look into it, trace it or end it."""
     with lease_of("tap", options={"mac": "learn"}) as lease:
-        pid = lab.wait_for(learning_child, 5, "the learning child")
+        (pid,) = lab.wait_for(processes.learners, 5, "the learning child")
 
         def doors():
             found = {"ns": attempt(os.open, f"/proc/{pid}/ns/net", os.O_RDONLY),
@@ -174,7 +163,7 @@ def test_learning_child_is_closed():
         for user in CAPLESS:
             found = as_user(user, doors)
             assert 0 not in found.values(), f"{user}: {attacker.names(found)}"
-        assert learning_child() == pid
+        assert processes.learners() == [pid]
         lease.port.send(frames.marker("52:54:00:1e:a2:03", "first"))
 
 

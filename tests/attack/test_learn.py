@@ -3,28 +3,17 @@
 with addresses that the guest must not get."""
 
 import contextlib
-import os
 
 import bus
 import frames
 import ipc
 import lab
+import processes
 import tap
 
 PER_USER, ALL = 16, 256  # common/names.h
 LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
 SECONDS = 20
-
-
-def learners():
-    """Process ids of the helper's learning children."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                if file.read().strip() == "rawnet-learn":
-                    found.append(int(pid))
-    return found
 
 
 def open_all(connection, network="lab", most=64, **options):
@@ -42,7 +31,7 @@ def close_all(leases):
     for lease in leases:
         lease.close_fds()
     lab.wait_no_leases(30)
-    lab.wait_for(lambda: not learners(), 20, "the learning children's end")
+    lab.wait_for(lambda: not processes.learners(), 20, "the learning children's end")
 
 
 def port_of(lease):
@@ -61,7 +50,7 @@ def test_unlearned_leases_of_one_user_are_bounded():
         leases, refusal = open_all(greedy)
         assert refusal and refusal.name == LIMITS and len(leases) == PER_USER, (len(leases), refusal)
         assert "lab" in refusal.text and "mac=" in refusal.text and f"{PER_USER} of your ports wait" in refusal.text, refusal
-        assert len(lab.lease_ids()) == PER_USER and len(learners()) == PER_USER
+        assert len(lab.lease_ids()) == PER_USER and len(processes.learners()) == PER_USER
         # Others may learn, and the same user may do everything else.
         with other.open_tap("lab", mac="learn"), greedy.open_tap("lab"), greedy.open_packet("lab"):
             pass
@@ -149,7 +138,7 @@ def test_the_helper_counts_by_itself():
         with forged_learns() as (helper, opened, refused):
             assert refused.error == "LimitsExceeded", refused
             assert "lab" in refused.text and "mac=" in refused.text, refused.text
-            assert 1 <= len(opened) <= 16 and len(learners()) == len(opened), (len(opened), refused)
+            assert 1 <= len(opened) <= 16 and len(processes.learners()) == len(opened), (len(opened), refused)
             assert len(lab.lease_ids()) == len(opened), "the refused one left something"
             for number in range(8):
                 answer = helper.call(ipc.open_request(serial=1000 + number))

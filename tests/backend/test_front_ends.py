@@ -12,6 +12,7 @@ import tempfile
 
 import frames
 import lab
+import processes
 import tap
 import vhost
 
@@ -161,17 +162,6 @@ def test_rawnetctl_qemu_daemonized():
             os.kill(pid, signal.SIGTERM)
 
 
-def pids_of(word):
-    """Of the processes that have word in their command line."""
-    found = []
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(OSError):
-            if name.isdigit():
-                with open(f"/proc/{name}/cmdline", "rb") as file:
-                    found += [int(name)] if word.encode() in file.read() else []
-    return found
-
-
 WRAPPERS = {
     "setsid": ["setsid", "-f"],
     "start-stop-daemon": ["start-stop-daemon", "--start", "--background", "--oknodo", "--name", "rn-none", "--startas", "/usr/bin/env", "--"],
@@ -194,7 +184,7 @@ def test_wrappers_that_fork_and_end():
                 wire.wait(accepts_offer(mac), seconds=BOOT_SECONDS)
                 assert len(lab.lease_ids()) == 1, name
             finally:
-                for pid in pids_of(mac):
+                for pid in processes.with_word(mac):
                     os.kill(pid, signal.SIGKILL)
 
 
@@ -218,7 +208,7 @@ def test_a_wrapped_qemu_that_fails():
         result = lab.run_as("member", line, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
         assert result.returncode == 0, result
         # The shell, and the back end, which has rawnetctl's command line until QEMU connects.
-        lab.wait_for(lambda: any(set(watched_by(pid)) & set(pids_of(fifo)) for pid in pids_of(fifo)), 10, "the back end's look at the shell")
+        lab.wait_for(lambda: any(set(watched_by(pid)) & set(processes.with_word(fifo)) for pid in processes.with_word(fifo)), 10, "the back end's look at the shell")
         assert len(lab.lease_ids()) == 1
         with open(fifo, "w", encoding="ascii") as file:
             file.write("go\n")

@@ -71,16 +71,19 @@ def guests(connection, process, number):
     return lab.wait_for(asked, 150, "the guest's first frames")
 
 
-def need_qemu():
+@contextlib.contextmanager
+def example(name):
+    """A block that needs QEMU, on its networks: (directory, member's connection, process)."""
     if not shutil.which(QEMU):
         tap.skip("no qemu-system-x86_64 on this machine")
+    with place() as path, bus.connect("member") as connection, running(name, path) as process:
+        yield path, connection, process
 
 
 @tap.limit(260)
 def test_a_guest():
     """rawnetctl qemu, and what is shown of its port."""
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-qemu", path) as process:
+    with example("man-qemu") as (path, connection, process):
         (lease,) = guests(connection, process, 1)
         shown = typed("man-look", path)
         assert shown.count(f"rn{lease['Id']:x}") == 2 and shown.count("vlan100") == 2, shown
@@ -88,16 +91,14 @@ def test_a_guest():
 
 @tap.limit(260)
 def test_queues():
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-queues", path) as process:
+    with example("man-queues") as (_, connection, process):
         (lease,) = guests(connection, process, 1)
         assert (lease["Name"], lease["Queues"], lease["Kind"]) == ("web1", 4, "tap"), lease
 
 
 @tap.limit(260)
 def test_a_router():
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-router", path) as process:
+    with example("man-router") as (_, connection, process):
         lab.wait_for(lambda: len(connection.leases()) == 2, 60, "both leases")
         assert {lease["Network"] for lease in connection.leases().values()} == {"vlan10", "vlan20"}
         lab.wait_for(lambda: any(lease["MAC"] in lab.log_of("dnsmasq") for lease in connection.leases().values()), 150, "a frame of the guest")
@@ -107,8 +108,7 @@ def test_a_router():
 @tap.limit(260)
 def test_a_back_end():
     """rawnet-vhost by hand, and QEMU on it."""
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-vhost", path):
+    with example("man-vhost") as (path, connection, _):
         lab.wait_for(lambda: os.path.exists(f"{path}/vm1.sock"), 60, "the back end's socket")
         with running("man-vhost-qemu", path, leases_end=False) as process:
             guests(connection, process, 1)
@@ -116,16 +116,14 @@ def test_a_back_end():
 
 @tap.limit(260)
 def test_qemus_own_helper():
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-helper", path) as process:
+    with example("man-helper") as (_, connection, process):
         lab.wait_for(lambda: any(lease["MAC"] for lease in connection.leases().values()), 150, "the guest's address")
         assert process.poll() is None
 
 
 @tap.limit(260)
 def test_plug():
-    need_qemu()
-    with place() as path, bus.connect("member") as connection, running("man-pluggable", path):
+    with example("man-pluggable") as (path, connection, _):
         lab.wait_for(lambda: os.path.exists(f"{path}/vm1.qmp"), 60, "QEMU's control socket")
         assert "card1" in typed("man-plug", path)
         assert [lease["Network"] for lease in connection.leases().values()] == ["vlan100"]

@@ -2,7 +2,6 @@
 """Starting, leaving when idle, being killed: no call is lost, no lease is forgotten, no traffic disturbed."""
 
 import contextlib
-import importlib.util
 import os
 import socket
 import sys
@@ -13,11 +12,8 @@ import frames
 import lab
 import tap
 
-# By its path: tests/attack is not where modules are looked for.
-_spec = importlib.util.spec_from_file_location("ipc", f"{lab.SOURCE}/tests/attack/ipc.py")
-ipc = importlib.util.module_from_spec(_spec)
-sys.modules["ipc"] = ipc
-_spec.loader.exec_module(ipc)
+sys.path.append(f"{lab.SOURCE}/tests/attack")
+import ipc  # noqa: E402
 
 UNAVAILABLE = "HelperUnavailable"
 
@@ -203,15 +199,21 @@ def test_rawnetd_starts_without_a_helper():
             assert "lab" in text and "rawnet-helper" in text, text
             assert "rawnet-helper" in bus.expect_error(UNAVAILABLE, connection.can_open, "lab", "tap")
     finally:
-        os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
-        lab.start("rawnet-helper")
+        start_helper()
     with bus.connect("member") as connection:
         connection.open_tap("lab").close_fds()
 
 
+def start_helper():
+    """With its own socket, which a test may have moved away."""
+    if os.path.exists(lab.HELPER_SOCKET + ".away"):
+        os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
+    lab.start("rawnet-helper")
+
+
 @contextlib.contextmanager
 def dying_helper():
-    """Instead of rawnet-helper a socket that accepts and hangs up, which is what one that is being restarted looks like."""
+    """A socket in place of rawnet-helper's that accepts and hangs up, as a helper that is being restarted does."""
     lab.stop("rawnet-helper")
     os.rename(lab.HELPER_SOCKET, lab.HELPER_SOCKET + ".away")
     try:
@@ -222,9 +224,7 @@ def dying_helper():
             sock.settimeout(10)
             yield sock
     finally:
-        if os.path.exists(lab.HELPER_SOCKET + ".away"):
-            os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
-        lab.start("rawnet-helper")
+        start_helper()
 
 
 def test_helper_restarted_before_it_listed_its_leases():
@@ -236,8 +236,7 @@ def test_helper_restarted_before_it_listed_its_leases():
             serial = connection.send_open("tap", "lab")
             with sock.accept()[0] as first:
                 first.recv(4096)
-                os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
-                lab.start("rawnet-helper")
+                start_helper()
         connection.opened("tap", serial).close_fds()
         lab.wait_no_leases()
         # In the middle of the open, too: nothing is made twice, since what it was making went with it.
@@ -248,8 +247,7 @@ def test_helper_restarted_before_it_listed_its_leases():
                 first.send(ipc.REPLY.pack(ipc.VERSION, ipc.DONE, number, 0, 0) + bytes(ipc.REPLY_SIZE - ipc.REPLY.size))
                 while ipc.REQUEST.unpack_from(first.recv(4096))[1] != ipc.OPEN:
                     pass
-                os.rename(lab.HELPER_SOCKET + ".away", lab.HELPER_SOCKET)
-                lab.start("rawnet-helper")
+                start_helper()
         connection.opened("tap", serial).close_fds()
         lab.wait_no_leases()
         with dying_helper() as sock:

@@ -2,11 +2,11 @@
 """Addresses: given, derived, random, learned; allowed and in use."""
 
 import contextlib
-import os
 
 import bus
 import frames
 import lab
+import processes
 import shapes
 import tap
 
@@ -219,31 +219,20 @@ def test_learn_does_not_take_an_address_in_use():
             shapes.port_of(first).wait(b"for the owner", SECONDS)
 
 
-def learners():
-    """Process ids of the helper's learning children."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                if file.read().strip() == "rawnet-learn":
-                    found.append(int(pid))
-    return found
-
-
 def test_learning_child_ends_with_the_port():
     with bus.connect("member") as connection:
         with learning(connection):
-            lab.wait_for(lambda: len(learners()) == 1, 10, "the learning child")
-        lab.wait_for(lambda: not learners(), 10, "the child's end")
+            lab.wait_for(lambda: len(processes.learners()) == 1, 10, "the learning child")
+        lab.wait_for(lambda: not processes.learners(), 10, "the child's end")
         with learning(connection) as (lease, _):
-            lab.wait_for(learners, 10, "the learning child")
+            lab.wait_for(processes.learners, 10, "the learning child")
             connection.close_lease(lease.path)
-            lab.wait_for(lambda: not learners(), 10, "the child's end")
+            lab.wait_for(lambda: not processes.learners(), 10, "the child's end")
         connection.subscribe()
         with learning(connection) as (lease, port):
             port.send(learn_frames("52:54:00:77:00:06"))
             wait_mac(connection, lease, "52:54:00:77:00:06")
-            lab.wait_for(lambda: not learners(), 10, "the child's end")
+            lab.wait_for(lambda: not processes.learners(), 10, "the child's end")
 
 
 def test_learning_outlives_the_daemons():

@@ -8,13 +8,10 @@
 #include <sys/ioctl.h>
 
 #include "service/bus-watch.h"
+#include "fake-bus.h"
 #include "test.h"
 
-static struct {
-        sd_bus_message_handler_t answer;
-        void *userdata;
-} question; /* the open one */
-static unsigned n_questions, n_stalled;
+static unsigned n_stalled;
 static int unread; /* bytes in the socket */
 static bool late;  /* the answer is that there is none */
 
@@ -27,33 +24,6 @@ int __wrap_ioctl(int fd, unsigned long request, ...) {
         *va_arg(arguments, int *) = unread;
         va_end(arguments);
         return 0;
-}
-
-int __wrap_sd_bus_message_new_method_call(sd_bus *bus, sd_bus_message **ret, const char *name,
-                                          const char *path, const char *interface,
-                                          const char *member);
-int __wrap_sd_bus_message_new_method_call(sd_bus *bus, sd_bus_message **ret, const char *name,
-                                          const char *path, const char *interface,
-                                          const char *member) {
-        *ret = NULL;
-        return 0;
-}
-
-int __wrap_sd_bus_call_async(sd_bus *bus, sd_bus_slot **ret, sd_bus_message *m,
-                             sd_bus_message_handler_t answer, void *userdata, uint64_t usec);
-int __wrap_sd_bus_call_async(sd_bus *bus, sd_bus_slot **ret, sd_bus_message *m,
-                             sd_bus_message_handler_t answer, void *userdata, uint64_t usec) {
-        question.answer = answer;
-        question.userdata = userdata;
-        /* Not a slot: only that it is there counts. */
-        *ret = (sd_bus_slot *)&question;
-        n_questions++;
-        return 0;
-}
-
-sd_bus_slot *__wrap_sd_bus_slot_unref(sd_bus_slot *slot);
-sd_bus_slot *__wrap_sd_bus_slot_unref(sd_bus_slot *slot) {
-        return NULL;
 }
 
 int __wrap_sd_bus_message_is_method_error(sd_bus_message *m, const char *name);
@@ -79,7 +49,8 @@ typedef struct Fixture {
 static int setup(void **state) {
         static Fixture fixture;
 
-        n_questions = n_stalled = 0;
+        fake_bus_reset();
+        n_stalled = 0;
         unread = 0;
         late = true;
         assert_return_code(sd_event_new(&fixture.event), 0);
@@ -99,16 +70,16 @@ static int teardown(void **state) {
 
 /* A call arrives, and its question is asked with so many bytes in the socket. */
 static void call_and_ask(Fixture *fixture, int bytes) {
-        unsigned before = n_questions;
+        size_t before = fake_bus.n_made;
 
         bus_watch_call(fixture->watch);
         unread = bytes;
-        while (n_questions == before)
+        while (fake_bus.n_made == before)
                 assert_return_code(sd_event_run(fixture->event, UINT64_MAX), 0);
 }
 
 static void answer(void) {
-        assert_int_equal(question.answer(NULL, question.userdata, NULL), 1);
+        assert_int_equal(fake_bus_answer(), 1);
 }
 
 static void test_takes_nothing(void **state) {
@@ -122,7 +93,7 @@ static void test_takes_nothing(void **state) {
         assert_int_equal(n_stalled, 1);
         /* Once. */
         bus_watch_call(fixture->watch);
-        assert_int_equal(n_questions, 1);
+        assert_int_equal(fake_bus.n_made, 1);
 }
 
 /* All the time something else is on its way. */
@@ -174,7 +145,7 @@ static void test_answers(void **state) {
         assert_int_equal(n_stalled, 0);
         /* No question without a call: the timer is off. */
         assert_int_equal(sd_event_run(fixture->event, 0), 0);
-        assert_int_equal(n_questions, 1);
+        assert_int_equal(fake_bus.n_made, 1);
 }
 
 int main(void) {

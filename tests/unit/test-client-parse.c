@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Lease ids, booleans and shell quoting of the clients.
+ * Lease IDs, booleans, seconds and shell quoting of the clients.
  */
 
 #include "client/parse.h"
 
 #include "test.h"
+
+#define SECOND UINT64_C(1000000)
 
 static void test_lease_id(_unused_ void **state) {
         static const struct {
@@ -86,10 +88,44 @@ static void test_shell_quote(_unused_ void **state) {
         check_quoted("w\xc3\xb6rk", "'w\xc3\xb6rk'");
 }
 
+static void test_seconds(_unused_ void **state) {
+        static const struct {
+                const char *text;
+                int r;
+                uint64_t usec;
+        } times[] = {
+                {"1", 0, SECOND},
+                {"0.5", 0, SECOND / 2},
+                {"3600", 0, 3600 * SECOND},
+                {"0.100000", 0, SECOND / 10},
+                {"10.25", 0, 10 * SECOND + SECOND / 4},
+                {"0.099999", -ERANGE, 0},
+                {"3600.000001", -ERANGE, 0},
+                {"99999999999999999999", -ERANGE, 0},
+                {"", -EINVAL, 0},
+                {".5", -EINVAL, 0},
+                {"1.", -EINVAL, 0},
+                {"1s", -EINVAL, 0},
+                {"-1", -EINVAL, 0},
+                {"1.0000000", -EINVAL, 0},
+                {"1.5.5", -EINVAL, 0},
+                {"1e3", -EINVAL, 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+                uint64_t usec = 7;
+
+                assert_int_equal(parse_seconds(times[i].text, SECOND / 10, 3600 * SECOND, &usec),
+                                 times[i].r);
+                assert_int_equal(usec, times[i].r == 0 ? times[i].usec : 7);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_lease_id),
                 cmocka_unit_test(test_bool),
+                cmocka_unit_test(test_seconds),
                 cmocka_unit_test(test_shell_quote),
         };
 

@@ -51,16 +51,17 @@ static int check_request(const IpcRequest *request) {
         return ipc_request_check(request, sizeof(*request));
 }
 
-/* A good request with one change. */
-#define check_open(expected, ...)                                                                  \
+/* A good message r with one change, and what check() then returns. part: a variable for the change. */
+#define after_change(good_message, check, part, expected, ...)                                     \
         do {                                                                                       \
-                IpcRequest r = good_open();                                                        \
-                IpcOpen *o = &r.open;                                                              \
-                (void)o;                                                                           \
-                assert_int_equal(check_request(&r), 0);                                            \
+                __typeof__(good_message) r = good_message;                                         \
+                _unused_ part;                                                                     \
+                assert_int_equal(check(&r), 0);                                                    \
                 __VA_ARGS__;                                                                       \
-                assert_int_equal(check_request(&r), expected);                                     \
+                assert_int_equal(check(&r), expected);                                             \
         } while (0)
+
+#define check_open(...) after_change(good_open(), check_request, IpcOpen *o = &r.open, __VA_ARGS__)
 #define good(...) check_open(0, __VA_ARGS__)
 #define bad(...) check_open(-EBADMSG, __VA_ARGS__)
 
@@ -223,15 +224,8 @@ static IpcRequest good_host(uint32_t operation) {
         return r;
 }
 
-#define check_host(expected, ...)                                                                  \
-        do {                                                                                       \
-                IpcRequest r = good_host(IPC_HOST_UP);                                             \
-                IpcHost *h = &r.host;                                                              \
-                (void)h;                                                                           \
-                assert_int_equal(check_request(&r), 0);                                            \
-                __VA_ARGS__;                                                                       \
-                assert_int_equal(check_request(&r), expected);                                     \
-        } while (0)
+#define check_host(...)                                                                            \
+        after_change(good_host(IPC_HOST_UP), check_request, IpcHost *h = &r.host, __VA_ARGS__)
 #define good(...) check_host(0, __VA_ARGS__)
 #define bad(...) check_host(-EBADMSG, __VA_ARGS__)
 
@@ -314,15 +308,8 @@ static IpcRequest good_check(void) {
         return r;
 }
 
-#define check_check(expected, ...)                                                                 \
-        do {                                                                                       \
-                IpcRequest r = good_check();                                                       \
-                IpcCheck *c = &r.check;                                                            \
-                (void)c;                                                                           \
-                assert_int_equal(check_request(&r), 0);                                            \
-                __VA_ARGS__;                                                                       \
-                assert_int_equal(check_request(&r), expected);                                     \
-        } while (0)
+#define check_check(...)                                                                           \
+        after_change(good_check(), check_request, IpcCheck *c = &r.check, __VA_ARGS__)
 #define good(...) check_check(0, __VA_ARGS__)
 #define bad(...) check_check(-EBADMSG, __VA_ARGS__)
 
@@ -397,15 +384,8 @@ static int check_reply(const IpcReply *reply) {
         return ipc_reply_check(reply, sizeof(*reply), reply->type == IPC_OPENED ? 1 : 0);
 }
 
-#define check_reply_of(wanted, expected, ...)                                                      \
-        do {                                                                                       \
-                IpcReply r = good_reply(wanted);                                                   \
-                IpcLease *l = &r.lease;                                                            \
-                (void)l;                                                                           \
-                assert_int_equal(check_reply(&r), 0);                                              \
-                __VA_ARGS__;                                                                       \
-                assert_int_equal(check_reply(&r), expected);                                       \
-        } while (0)
+#define check_reply_of(wanted, ...)                                                                \
+        after_change(good_reply(wanted), check_reply, IpcLease *l = &r.lease, __VA_ARGS__)
 #define good(type, ...) check_reply_of(type, 0, __VA_ARGS__)
 #define bad(type, ...) check_reply_of(type, -EBADMSG, __VA_ARGS__)
 

@@ -46,11 +46,6 @@ int __wrap_bus_stats_read(sd_bus_message *answer, const char *key, uint32_t *ret
         return says;
 }
 
-sd_bus_slot *__wrap_sd_bus_slot_unref(sd_bus_slot *slot);
-sd_bus_slot *__wrap_sd_bus_slot_unref(sd_bus_slot *slot) {
-        return NULL;
-}
-
 static void on_known(void *userdata) {
         n_known++;
 }
