@@ -19,7 +19,7 @@ int say_bad_option(int c, char **argv) {
 
         if (c == ':')
                 log_error("%s: %s needs a value (see 'rawnetctl help %s')", verb, option, verb);
-        else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known one: getopt_long(3) */
+        else if (strncmp(option, "--", 2) == 0 && optopt != 0) /* a known option, getopt(3) */
                 log_error("%s: %.*s takes no value (see 'rawnetctl help %s')", verb,
                           (int)strcspn(option, "="), option, verb);
         else if (strncmp(option, "--", 2) == 0)
