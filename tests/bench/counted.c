@@ -18,51 +18,15 @@
 #include <getopt.h>
 #include <json-c/json.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <x86intrin.h>
 
+#include "messages.h"
 #include "path.h"
 
-/* Frames of a chunk. They have to fit into every port's queue: the receive buffer of a socket has
- * room for 92 of the longest. */
-#define CHUNK 64u
-
-static const struct {
-        const char *name;
-        size_t bytes;
-} lengths[] = {{"short", FRAME_SHORT}, {"long", FRAME_LONG}};
-
-typedef struct Messages {
-        struct mmsghdr messages[CHUNK];
-        struct iovec parts[CHUNK];
-        uint8_t data[CHUNK][HEADER_MAX + FRAME_LONG];
-} Messages;
+#define CHUNK MESSAGES_MAX
 
 static Messages out, in;
-
-/* size: of each message, header included. */
-static void messages_prepare(Messages *all, size_t size) {
-        for (unsigned i = 0; i < CHUNK; i++) {
-                all->parts[i] = (struct iovec){.iov_base = all->data[i], .iov_len = size};
-                all->messages[i] =
-                        (struct mmsghdr){.msg_hdr = {.msg_iov = &all->parts[i], .msg_iovlen = 1}};
-        }
-}
-
-static void messages_fill(Messages *all, size_t header, size_t length, const MacAddress *to,
-                          const MacAddress *from) {
-        messages_prepare(all, header + length);
-        for (unsigned i = 0; i < CHUNK; i++) {
-                memset(all->data[i], 0, header);
-                path_frame(all->data[i] + header, length, to, from);
-        }
-}
-
-static void send_batch(const char *name, int fd) {
-        if (sendmmsg(fd, out.messages, CHUNK, 0) != (int)CHUNK)
-                err(1, "%s: sendmmsg", name);
-}
 
 /* Instructions of a chunk of frames that the port sends; the wire's far end has dropped them when
  * this returns. */
@@ -70,7 +34,7 @@ static uint64_t chunk_sent(const Path *path, bool batch) {
         uint64_t start = __rdtsc();
 
         if (batch)
-                send_batch(path->name, path->fd);
+                messages_send(&out, path->name, path->fd);
         else
                 for (unsigned i = 0; i < CHUNK; i++)
                         if (write(path->fd, out.data[i], out.parts[i].iov_len) < 0)
@@ -83,7 +47,7 @@ static uint64_t chunk_received(const Path *path, bool batch) {
         uint64_t start = __rdtsc();
         unsigned n = 0;
 
-        send_batch(path->name, path->generator);
+        messages_send(&out, path->name, path->generator);
         if (batch) {
                 int got = recvmmsg(path->fd, in.messages, CHUNK, MSG_DONTWAIT, NULL);
 
@@ -101,7 +65,7 @@ static uint64_t chunk_received(const Path *path, bool batch) {
 static uint64_t chunk_idle(const Path *path, bool) {
         uint64_t start = __rdtsc();
 
-        send_batch(path->name, path->generator);
+        messages_send(&out, path->name, path->generator);
         return __rdtsc() - start;
 }
 
@@ -132,7 +96,7 @@ static bool is_socket(int fd) {
 /* A bridge learns where the frames' addresses are: it sends to one port from then on, not to all. */
 static void introduce(const Path *path) {
         messages_fill(&out, 0, FRAME_SHORT, &path->mac, &path_far_mac);
-        send_batch(path->name, path->generator);
+        messages_send(&out, path->name, path->generator);
         path_drain(path);
 }
 
@@ -194,18 +158,19 @@ int main(int argc, char **argv) {
         if (!paths)
                 errx(1, "no memory");
         of = json_object_new_object();
-        for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++)
-                json_object_object_add(of, lengths[j].name,
-                                       measure_idle(idle, lengths[j].bytes, n_chunks));
+        for (size_t j = 0; j < N_FRAME_LENGTHS; j++)
+                json_object_object_add(of, frame_lengths[j].name,
+                                       measure_idle(idle, frame_lengths[j].bytes, n_chunks));
         json_object_object_add(result, "", of);
         for (size_t i = 0; i < n; i++)
                 path_parse(&paths[i], argv[optind + (int)i], home);
         for (size_t i = 0; i < n; i++) {
                 warnx("%s (%zu of %zu)", paths[i].name, i + 1, n);
                 of = json_object_new_object();
-                for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++)
-                        json_object_object_add(of, lengths[j].name,
-                                               measure_path(&paths[i], lengths[j].bytes, n_chunks));
+                for (size_t j = 0; j < N_FRAME_LENGTHS; j++)
+                        json_object_object_add(
+                                of, frame_lengths[j].name,
+                                measure_path(&paths[i], frame_lengths[j].bytes, n_chunks));
                 json_object_object_add(result, paths[i].name, of);
         }
         puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY));

@@ -25,6 +25,7 @@ FORMS = {
     "direct": "lease packet direct",
     "macvlan": "direct, no guard",
     "socket": "socket on the wire",
+    "testpmd": "testpmd, strict",
 }
 CHUNKS = 9
 SECONDS = 900  # for one machine, on a busy host

@@ -6,12 +6,15 @@
 
 import contextlib
 import json
+import os
 import platform
+import shutil
 import subprocess
 import sys
 
 import datapath
 import lab
+import vhost
 
 PROGRAM = f"{lab.build_dir}/tests/bench/counted"
 IDLE = "idle0"
@@ -27,6 +30,52 @@ def hooks():
     subprocess.run(["tc", "qdisc", "add", "dev", HOOKED, "clsact"], check=True)
 
 
+@contextlib.contextmanager
+def testpmd(back, *options):
+    """DPDK's testpmd as the guest of that back end. Both of its threads are on the one processor."""
+    command = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "(0,1)@0", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+               f"--vdev=net_virtio_user0,path={back.socket},queues=1,mac={back.mac}", "--", "--total-num-mbufs=2048", "--auto-start",
+               *options]  # fmt: skip
+    guest = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                         env={"XDG_RUNTIME_DIR": os.path.dirname(back.socket)})  # fmt: skip
+    try:
+        for line in guest.stdout:
+            if line.startswith("Press enter"):
+                break
+        else:
+            sys.exit("testpmd ended")
+        yield guest
+    finally:
+        guest.kill()
+        guest.wait()
+
+
+BACK_ENDS = {"testpmd, strict": {}}  # and the keys of its network
+# What testpmd does, and for which figures: sends frames of one length all the time, or takes what comes.
+GUESTS = (
+    ("sent", ("short",), ("--forward-mode=txonly", "--txpkts=60")),
+    ("sent", ("long",), ("--forward-mode=txonly", "--txpkts=1514")),
+    ("received", ("short", "long"), ("--forward-mode=rxonly",)),
+)
+
+
+def back_end(name, chunks):
+    """{length: {direction: {"64": chunks}}} of a rawnet-vhost on a lease of its own. 64: it takes many frames a call, as many as it finds."""
+    found = {}
+    far = datapath.wire("wback")
+    with lab.network("bench-back", Parent="wback0", Kinds="packet", **BACK_ENDS[name]):
+        for direction, lengths, options in GUESTS:
+            print(f"counted: {name}, {direction}, {' and '.join(lengths)}", file=sys.stderr, flush=True)
+            with vhost.back_end("bench-back") as back, testpmd(back, *options):
+                spec = f"{name}:back={back.process.pid},mac={back.mac},{far}"
+                for length in lengths:
+                    command = [f"{PROGRAM}-back", "-c", chunks, direction, length, spec]
+                    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+                    found.setdefault(length, {})[direction] = {"64": json.loads(out)}
+                back.end()
+    return found
+
+
 def main(chunks, *names):
     missing = {}
     datapath.ip("link", "add", IDLE, "type", "dummy")
@@ -35,8 +84,13 @@ def main(chunks, *names):
     with contextlib.ExitStack() as stack:
         specs, fds = datapath.paths(stack, names, missing)
         command = [PROGRAM, "-c", chunks, IDLE, *(f"{name}:{spec}" for name, spec in specs.items())]
-        out = subprocess.run(command, pass_fds=fds, stdout=subprocess.PIPE, check=True).stdout
-    print(json.dumps({"kernel": platform.release(), "missing": missing, "chunks": json.loads(out)}))
+        found = json.loads(subprocess.run(command, pass_fds=fds, stdout=subprocess.PIPE, check=True).stdout)
+        for name in set(BACK_ENDS) & set(names):
+            if shutil.which("dpdk-testpmd"):
+                found[name] = back_end(name, chunks)
+            else:
+                missing[name] = "dpdk-testpmd is not installed (tools/setup --bench)"
+    print(json.dumps({"kernel": platform.release(), "missing": missing, "chunks": found}))
 
 
 main(*sys.argv[1:])

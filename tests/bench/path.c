@@ -105,6 +105,7 @@ uint32_t path_number(const char *text) {
 
 enum {
         FD,
+        BACK,
         TAP,
         PACKET,
         HEADER,
@@ -117,8 +118,9 @@ enum {
 
 /* KEY=VALUE,… into values, by key; text is cut up. */
 static void words_parse(char *text, const char *values[static N_KEYS]) {
-        static const char *const keys[N_KEYS] = {"fd",  "tap",   "packet", "header",
-                                                 "mac", "netns", "far",    "farns"};
+        static const char *const keys[N_KEYS] = {
+                "fd", "back", "tap", "packet", "header", "mac", "netns", "far", "farns",
+        };
         char *word, *value;
         size_t key;
 
@@ -157,9 +159,13 @@ void path_parse(Path *path, char *text, int home) {
                 path->fd = path_open_packet(values[PACKET], path->header > 0, ETH_P_ALL);
         else if (values[FD])
                 path->fd = (int)path_number(values[FD]);
+        else if (values[BACK])
+                path->back = (pid_t)path_number(values[BACK]);
         else
-                errx(2, "%s: fd=, tap= or packet= is needed", path->name);
-        if (fcntl(path->fd, F_SETFL, fcntl(path->fd, F_GETFL) | O_NONBLOCK) < 0)
+                errx(2, "%s: fd=, back=, tap= or packet= is needed", path->name);
+        if (path->back)
+                path->fd = -1;
+        else if (fcntl(path->fd, F_SETFL, fcntl(path->fd, F_GETFL) | O_NONBLOCK) < 0)
                 err(1, "%s", path->name);
         enter(values[FARNS]);
         path->far_name = values[FAR];

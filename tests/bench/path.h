@@ -5,6 +5,7 @@
  * NAME:KEY=VALUE,…, which datapath.py writes:
  *
  *     fd=N             the port's descriptor, inherited (a lease), or
+ *     back=PID         the process that serves the port (rawnet-vhost): no descriptor here, or
  *     tap=DEV          an existing tap to attach to, here or in netns=PATH, or
  *     packet=DEV       an AF_PACKET socket to make on that interface, likewise
  *     header=BYTES     virtio_net_hdr in front of each frame (10 for a tap or a vnet-hdr packet
@@ -19,6 +20,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/mac.h"
 #include "helper/kernel/link.h"
@@ -29,7 +31,8 @@
 
 typedef struct Path {
         const char *name;
-        int fd;        /* the port; does not block */
+        int fd;        /* the port; does not block; -1 where a back end has it */
+        pid_t back;    /* that back end, or 0 */
         int generator; /* AF_PACKET on the far end */
         Netlink far;   /* in the far end's namespace */
         const char *far_name;

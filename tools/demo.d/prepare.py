@@ -2,9 +2,8 @@
 """The demo's guest: Debian's kernel (fetched and unpacked as tools/vm does it, never installed) and an initramfs of busybox,
 the modules for its network card, and guest-init.sh (or another INIT, and further PROGRAMs without libraries in /bin: prepare.py SOURCE TARGET [INIT [PROGRAM...]])."""
 
-import lzma
 import os
-import struct
+import shutil
 import sys
 
 SOURCE, TARGET, *MORE = sys.argv[1:]
@@ -37,17 +36,6 @@ def modules_of(kernel):
     return debian_kernel.modules_in_order(kernel, [name for name in MODULES if name not in inside])
 
 
-def unpacked(image):
-    """The kernel as the ELF file inside its image where QEMU can start that (it has a PVH entry), else the image: an emulated processor
-    would take most of the boot for unpacking it. Offsets: Documentation/arch/x86/boot.rst; the note: include/xen/interface/elfnote.h."""
-    start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
-    try:
-        kernel = lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(image[start:])
-    except lzma.LZMAError:
-        return image
-    return kernel if kernel.startswith(b"\x7fELF") and struct.pack("<I", 18) + b"Xen\0" in kernel else image
-
-
 def main():
     print("demo: Debian's kernel and the guest's initramfs", flush=True)
     kernel = fetch()
@@ -67,8 +55,7 @@ def main():
     os.makedirs(TARGET, exist_ok=True)
     with open(os.path.join(TARGET, "initrd"), "wb") as out:
         out.write(archive.finish())
-    with open(kernel.image, "rb") as image, open(os.path.join(TARGET, "vmlinuz"), "wb") as out:
-        out.write(unpacked(image.read()))
+    shutil.copyfile(kernel.plain, os.path.join(TARGET, "vmlinuz"))
 
 
 try:

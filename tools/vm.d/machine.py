@@ -48,7 +48,7 @@ PROCESSORS = {
 def qemu_line(kernel, initrd, accel, cpus, memory, append=""):
     return ["setpriv", "--pdeathsig", "KILL", "--", QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-machine", "q35", *PROCESSORS[accel], "-smp", str(cpus), "-m", str(memory),
-            "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{initrd}",
+            "-kernel", kernel.image if accel == "kvm" else kernel.plain, "-initrd", f"/proc/self/fd/{initrd}",
             # no_timer_check: the kernel measures the IO-APIC timer against its own loop and panics when this machine is busy just then.
             "-append", "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on "
             + append]
