@@ -22,6 +22,7 @@ FORMS = {
     "rules": "bridge, rules",
     "tap": "lease tap strict",
     "packet": "lease packet strict",
+    "wire": "lease packet strict, no header",
     "direct": "lease packet direct",
     "macvlan": "direct, no guard",
     "socket": "socket on the wire",
