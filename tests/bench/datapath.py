@@ -216,7 +216,7 @@ def main():
         out = subprocess.run(command, pass_fds=fds, stdout=subprocess.PIPE, check=True).stdout
     figures = json.loads(out)
     if arguments.json:
-        print(json.dumps({"figures": figures, "goals": goals_of(figures)}))
+        print(json.dumps({"bridges": "apart", "figures": figures, "goals": goals_of(figures)}))
     else:
         show(figures)
 

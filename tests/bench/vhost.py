@@ -205,7 +205,7 @@ def main():
         sys.exit("vhost: no dpdk-testpmd: run tools/setup --bench")
     figures = measure(options)
     if options.json:
-        print(json.dumps({"rounds": options.rounds, "seconds": options.seconds, "figures": figures.parts, "ratios": {name: got for _, name, got, _ in figures.ratios()},
+        print(json.dumps({"bridges": "apart", "rounds": options.rounds, "seconds": options.seconds, "figures": figures.parts, "ratios": {name: got for _, name, got, _ in figures.ratios()},
                           "goals": figures.goals()}))  # fmt: skip
     else:
         show(figures)
