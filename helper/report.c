@@ -2,6 +2,7 @@
 
 #include "helper/report.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "common/fd-pass.h"
@@ -25,6 +26,12 @@ int report_doubt(int fd, uint32_t index, uint64_t file) {
         const Report report = {.type = REPORT_DOUBTED, .value = index, .file = file};
 
         return fd_pass_send(fd, &report, sizeof(report), NULL, 0, 0);
+}
+
+bool report_is_unheard(int fd) {
+        struct pollfd p = {.fd = fd};
+
+        return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
 }
 
 int report_receive(int fd, Report *ret) {

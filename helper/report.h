@@ -44,6 +44,8 @@ int report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
 int report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries);
 /* REPORT_DOUBTED. index: of the host interface; file: network_file_state(). */
 int report_doubt(int fd, uint32_t index, uint64_t file);
+/* Has the daemon closed its end of fd, the worker's? It does so when it ends. */
+bool report_is_unheard(int fd);
 /* Reads one report at the daemon's end, without waiting. 1; 0: all writers are gone; or -errno
  * (-EAGAIN: none is there). */
 int report_receive(int fd, Report *ret);

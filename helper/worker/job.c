@@ -26,7 +26,14 @@
  * lease. */
 #define JOB_SEND_TIMEOUT_MSEC 10000
 
-static int send_reply(int fd, const IpcReply *reply, const int *fds, size_t n_fds) {
+/* A worker that cannot report fails, and so does its request. If it cannot because the daemon has
+ * ended, no refusal is sent: the kernel is about to end the worker (privilege_die_with()), and
+ * rawnetd asks the next helper. -EOWNERDEAD then. */
+static int send_reply(const JobContext *job, int fd, const IpcReply *reply, const int *fds,
+                      size_t n_fds) {
+        if ((reply->type == IPC_REFUSED || reply->type == IPC_FINDING) &&
+            report_is_unheard(job->report_fd))
+                return -EOWNERDEAD;
         for (;;) {
                 struct pollfd p = {fd, POLLOUT, 0};
                 int r = fd_pass_send(fd, reply, sizeof(*reply), fds, n_fds, MSG_DONTWAIT);
@@ -53,7 +60,7 @@ static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusa
                 IpcReply reply = ipc_reply(order->request.serial, IPC_FINDING);
 
                 reply.finding = findings->list[i];
-                r = send_reply(fd, &reply, NULL, 0);
+                r = send_reply(job, fd, &reply, NULL, 0);
         }
         return r;
 }
@@ -99,7 +106,7 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
                 r = refuse_errno(&refusal, r, "rawnet-helper could not do it");
         if (r > 0)
                 reply = ipc_reply_refused(request->serial, &refusal);
-        r = send_reply(fd, &reply, fds, n_fds);
+        r = send_reply(job, fd, &reply, fds, n_fds);
         if (r == 0)
                 r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
         return r;
