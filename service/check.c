@@ -40,15 +40,15 @@ static void on_answer(void *userdata, const IpcReply *reply, const int *fds, siz
 
 int check_ask(Request *request, const char *network, uint8_t kinds, const CheckUse *use,
               Refusal *ret_refusal) {
-        IpcRequest wire = {.operation = IPC_CHECK, .check = {.kinds = kinds}};
+        IpcRequest ipc = {.operation = IPC_CHECK, .check = {.kinds = kinds}};
         int r;
 
         if (!requests_may_check(request->service, request->uid)) {
                 request->stage = REQUEST_CHECK;
                 return 0;
         }
-        snprintf(wire.check.network, sizeof(wire.check.network), "%s", network);
-        r = helper_call(request->service->helper, &wire, on_answer, request, ret_refusal);
+        snprintf(ipc.check.network, sizeof(ipc.check.network), "%s", network);
+        r = helper_call(request->service->helper, &ipc, on_answer, request, ret_refusal);
         if (r != 0)
                 return r;
         request->stage = REQUEST_HELPER;

@@ -89,17 +89,17 @@ static void on_done(void *userdata, const IpcReply *reply, const int *fds, size_
         request_finish(request, r);
 }
 
-static int call_helper(Request *request, IpcRequest *wire, Refusal *ret) {
+static int call_helper(Request *request, IpcRequest *ipc, Refusal *ret) {
         int r;
 
-        request->host = wire->host;
-        r = helper_call(request->service->helper, wire, on_done, request, ret);
+        request->host = ipc->host;
+        r = helper_call(request->service->helper, ipc, on_done, request, ret);
         if (r == 0)
                 request->stage = REQUEST_HELPER;
         return r;
 }
 
-static int read_name(Request *request, IpcRequest *wire, Refusal *ret) {
+static int read_name(Request *request, IpcRequest *ipc, Refusal *ret) {
         const char *name;
         int r;
 
@@ -109,14 +109,14 @@ static int read_name(Request *request, IpcRequest *wire, Refusal *ret) {
         r = check_name(name, ret);
         if (r != 0)
                 return r;
-        snprintf(wire->host.network, sizeof(wire->host.network), "%s", name);
-        request->host = wire->host;
+        snprintf(ipc->host.network, sizeof(ipc->host.network), "%s", name);
+        request->host = ipc->host;
         return 0;
 }
 
 static int up_step(Request *request, void *userdata, Refusal *ret) {
-        IpcRequest wire = {.operation = IPC_HOST_UP};
-        IpcHost *host = &wire.host;
+        IpcRequest ipc = {.operation = IPC_HOST_UP};
+        IpcHost *host = &ipc.host;
         PolkitQuestion question;
         char what[96];
         const MacPrefix *prefix;
@@ -124,7 +124,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         bool yes = false;
         int r;
 
-        r = read_name(request, &wire, ret);
+        r = read_name(request, &ipc, ret);
         if (r == 0)
                 r = request_wait_file(request, terms_host(network_file_load, host, &network, ret));
         if (r != 0 || request->stage == REQUEST_FILE)
@@ -133,7 +133,7 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         request->service->host_asked = true;
-        question_fill(&question, &wire, host->parent, host->vlan, host->protocol, host->interface);
+        question_fill(&question, &ipc, host->parent, host->vlan, host->protocol, host->interface);
         snprintf(what, sizeof(what), "make the host interface of network %s", host->network);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
@@ -141,29 +141,29 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         /* No lease's name is empty: the address is the host interface's alone. After polkit's answer, since it
          * is another one each time where there is no key. */
         r = machine_mac(&request->service->key, prefix, 0, host->network, "", &host->mac);
-        return r < 0 ? r : call_helper(request, &wire, ret);
+        return r < 0 ? r : call_helper(request, &ipc, ret);
 }
 
 static int down_step(Request *request, void *userdata, Refusal *ret) {
-        IpcRequest wire = {.operation = IPC_HOST_DOWN};
+        IpcRequest ipc = {.operation = IPC_HOST_DOWN};
         PolkitQuestion question;
         char what[96];
         Network network;
         bool yes = false;
         int r;
 
-        r = read_name(request, &wire, ret);
+        r = read_name(request, &ipc, ret);
         if (r == 0)
-                r = plan_down(request, wire.host.network, &network);
+                r = plan_down(request, ipc.host.network, &network);
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        question_fill(&question, &wire, network.parent, network.vlan_first, network.protocol,
+        question_fill(&question, &ipc, network.parent, network.vlan_first, network.protocol,
                       network.host_interface);
-        snprintf(what, sizeof(what), "remove the host interface of network %s", wire.host.network);
+        snprintf(what, sizeof(what), "remove the host interface of network %s", ipc.host.network);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        return call_helper(request, &wire, ret);
+        return call_helper(request, &ipc, ret);
 }
 
 int host_method_up(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
@@ -186,11 +186,11 @@ static void on_swept(void *userdata, const IpcReply *reply, const int *fds, size
 }
 
 void host_sweep(Service *service) {
-        IpcRequest wire = {.operation = IPC_HOST_SWEEP};
+        IpcRequest ipc = {.operation = IPC_HOST_SWEEP};
         Refusal refusal = {};
         int r;
 
-        r = helper_call(service->helper, &wire, on_swept, service, &refusal);
+        r = helper_call(service->helper, &ipc, on_swept, service, &refusal);
         if (r != 0)
                 log_warning("cannot ask rawnet-helper to look at the host interfaces: %s",
                             r > 0 ? refusal.text : strerror(-r));

@@ -27,24 +27,23 @@ static int refuse_no_lease(Refusal *ret, const char *path) {
                       id);
 }
 
-static const char *lease_text(const IpcLease *wire, const char *property,
+static const char *lease_text(const IpcLease *ipc, const char *property,
                               char buffer[static MAC_TEXT_SIZE]) {
         if (strcmp(property, "Network") == 0)
-                return wire->network;
+                return ipc->network;
         if (strcmp(property, "Kind") == 0)
-                return lease_kind_to_string(wire->kind);
+                return lease_kind_to_string(ipc->kind);
         if (strcmp(property, "Parent") == 0)
-                return wire->parent;
+                return ipc->parent;
         if (strcmp(property, "Name") == 0)
-                return wire->lease_name;
+                return ipc->lease_name;
         if (strcmp(property, "State") == 0)
-                return wire->gone ? "ended" : "open";
+                return ipc->gone ? "ended" : "open";
         if (strcmp(property, "MAC") == 0)
-                return mac_is_zero(&wire->mac) ? "" : mac_format(&wire->mac, buffer);
+                return mac_is_zero(&ipc->mac) ? "" : mac_format(&ipc->mac, buffer);
         if (strcmp(property, "RefusedMAC") == 0)
-                return mac_is_zero(&wire->refused_mac) ? ""
-                                                       : mac_format(&wire->refused_mac, buffer);
-        snprintf(buffer, MAC_TEXT_SIZE, RAWNET_PORT_NAME_FORMAT, wire->id);
+                return mac_is_zero(&ipc->refused_mac) ? "" : mac_format(&ipc->refused_mac, buffer);
+        snprintf(buffer, MAC_TEXT_SIZE, RAWNET_PORT_NAME_FORMAT, ipc->id);
         return buffer; /* Interface */
 }
 
@@ -53,7 +52,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         const Lease *lease = userdata;
         char buffer[MAC_TEXT_SIZE];
 
-        return sd_bus_message_append_basic(reply, 's', lease_text(&lease->wire, property, buffer));
+        return sd_bus_message_append_basic(reply, 's', lease_text(&lease->ipc, property, buffer));
 }
 
 /* The vtable's userdata is the lease; the service is the bus's. */
@@ -67,34 +66,34 @@ static int get_refused(sd_bus *bus, const char *path, const char *interface, con
         char text[REFUSAL_TEXT_MAX];
 
         return sd_bus_message_append_basic(reply, 's',
-                                           lease_refused(service_of(bus), &lease->wire, text));
+                                           lease_refused(service_of(bus), &lease->ipc, text));
 }
 
 static int get_vlan(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const Lease *lease = userdata;
 
-        return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.vlan);
+        return sd_bus_message_append(reply, "u", (uint32_t)lease->ipc.vlan);
 }
 
 static int get_queues(sd_bus *bus, const char *path, const char *interface, const char *property,
                       sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const Lease *lease = userdata;
 
-        return sd_bus_message_append(reply, "u", (uint32_t)lease->wire.queues);
+        return sd_bus_message_append(reply, "u", (uint32_t)lease->ipc.queues);
 }
 
-static int close_question(Request *request, const IpcLease *wire, bool *ret_yes, Refusal *ret) {
+static int close_question(Request *request, const IpcLease *ipc, bool *ret_yes, Refusal *ret) {
         PolkitQuestion question = {.action = RAWNET_ACTION_CLOSE_OTHERS};
         char number[16], label[IPC_LEASE_LABEL_SIZE], what[32 + IPC_LEASE_LABEL_SIZE];
 
-        snprintf(number, sizeof(number), RAWNET_PORT_NAME_FORMAT, wire->id);
+        snprintf(number, sizeof(number), RAWNET_PORT_NAME_FORMAT, ipc->id);
         polkit_detail(&question, "lease", number);
-        polkit_detail(&question, "network", wire->network);
-        snprintf(number, sizeof(number), "%" PRIu32, wire->uid);
+        polkit_detail(&question, "network", ipc->network);
+        snprintf(number, sizeof(number), "%" PRIu32, ipc->uid);
         polkit_detail(&question, "owner", number);
-        snprintf(what, sizeof(what), "close lease %s of user %" PRIu32,
-                 ipc_lease_label(wire, label), wire->uid);
+        snprintf(what, sizeof(what), "close lease %s of user %" PRIu32, ipc_lease_label(ipc, label),
+                 ipc->uid);
         return authorize(request, &question, what, ret_yes, ret);
 }
 
@@ -119,24 +118,24 @@ static void on_closed(void *userdata, const IpcReply *reply, const int *fds, siz
 
 static int close_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
-        IpcRequest wire = {.operation = IPC_CLOSE, .lease = lease->wire.id};
-        bool owner = lease->wire.uid == request->uid, yes = owner;
+        IpcRequest ipc = {.operation = IPC_CLOSE, .lease = lease->ipc.id};
+        bool owner = lease->ipc.uid == request->uid, yes = owner;
         char label[IPC_LEASE_LABEL_SIZE];
         int r;
 
-        request->lease = lease->wire.id;
-        if (lease->wire.gone)
+        request->lease = lease->ipc.id;
+        if (lease->ipc.gone)
                 return refuse(
                         ret, RAWNET_NO_SUCH_LEASE,
                         "lease %s on network %s is already closed; it counts against quotas until its program "
                         "closes the file descriptors",
-                        ipc_lease_label(&lease->wire, label), lease->wire.network);
+                        ipc_lease_label(&lease->ipc, label), lease->ipc.network);
         if (!owner) {
-                r = close_question(request, &lease->wire, &yes, ret);
+                r = close_question(request, &lease->ipc, &yes, ret);
                 if (r != 0 || !yes)
                         return r;
         }
-        r = helper_call(request->service->helper, &wire, on_closed, request, ret);
+        r = helper_call(request->service->helper, &ipc, on_closed, request, ret);
         if (r != 0)
                 return r;
         lease->owner_closes = owner;
@@ -182,11 +181,11 @@ static void on_statistics(void *userdata, const IpcReply *reply, const int *fds,
 
 static int statistics_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
-        IpcRequest wire = {.operation = IPC_STATISTICS_OF, .lease = lease->wire.id};
+        IpcRequest ipc = {.operation = IPC_STATISTICS_OF, .lease = lease->ipc.id};
         int r;
 
-        request->lease = lease->wire.id;
-        r = helper_call(request->service->helper, &wire, on_statistics, request, ret);
+        request->lease = lease->ipc.id;
+        r = helper_call(request->service->helper, &ipc, on_statistics, request, ret);
         if (r == 0)
                 request->stage = REQUEST_HELPER;
         return r;
@@ -206,22 +205,21 @@ static const sd_bus_vtable lease_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{st}", statistics),
                                 method_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Lease, wire.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Lease, ipc.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Network", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Kind", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, wire.uid),
-                        SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Lease, ipc.uid), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RefusedMAC", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RefusedReason", "s", get_refused, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, wire.mtu),
+        SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(Lease, ipc.mtu),
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Queues", "u", get_queues, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VLAN", "u", get_vlan, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Parent", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Interface", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Name", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, wire.since),
+        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(Lease, ipc.since),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
@@ -254,7 +252,7 @@ static int enumerate_leases(sd_bus *bus, const char *prefix, void *userdata, cha
                 return -ENOMEM;
         for (Lease *l = lease_table_next(&service->leases, NULL); l;
              l = lease_table_next(&service->leases, l)) {
-                nodes[n] = strdup(lease_path(l->wire.id, path));
+                nodes[n] = strdup(lease_path(l->ipc.id, path));
                 if (!nodes[n++]) {
                         network_names_free(nodes, n - 1);
                         return -ENOMEM;

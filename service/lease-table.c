@@ -14,7 +14,7 @@ Lease *lease_table_find(const LeaseTable *table, uint32_t id) {
         if (table->n_buckets == 0)
                 return NULL;
         for (Lease *l = *bucket_of(table, id); l; l = l->next)
-                if (l->wire.id == id)
+                if (l->ipc.id == id)
                         return l;
         return NULL;
 }
@@ -28,7 +28,7 @@ static int table_grow(LeaseTable *table) {
                 return -ENOMEM;
         for (size_t i = 0; i < table->n_buckets; i++)
                 for (Lease *l = table->buckets[i], *next; l; l = next) {
-                        Lease **bucket = bucket_of(&bigger, l->wire.id);
+                        Lease **bucket = bucket_of(&bigger, l->ipc.id);
 
                         next = l->next;
                         l->next = *bucket;
@@ -39,7 +39,7 @@ static int table_grow(LeaseTable *table) {
         return 0;
 }
 
-Lease *lease_table_add(LeaseTable *table, const IpcLease *wire) {
+Lease *lease_table_add(LeaseTable *table, const IpcLease *ipc) {
         Lease *lease, **bucket;
 
         if (table->n_leases >= table->n_buckets && table_grow(table) < 0)
@@ -47,15 +47,15 @@ Lease *lease_table_add(LeaseTable *table, const IpcLease *wire) {
         lease = malloc(sizeof(*lease));
         if (!lease)
                 return NULL;
-        bucket = bucket_of(table, wire->id);
-        *lease = (Lease){.next = *bucket, .wire = *wire, .generation = table->generation};
+        bucket = bucket_of(table, ipc->id);
+        *lease = (Lease){.next = *bucket, .ipc = *ipc, .generation = table->generation};
         *bucket = lease;
         table->n_leases++;
         return lease;
 }
 
 void lease_table_remove(LeaseTable *table, Lease *lease) {
-        Lease **p = bucket_of(table, lease->wire.id);
+        Lease **p = bucket_of(table, lease->ipc.id);
 
         while (*p != lease)
                 p = &(*p)->next;
@@ -79,7 +79,7 @@ Lease *lease_table_next(const LeaseTable *table, const Lease *previous) {
         if (previous) {
                 if (previous->next)
                         return previous->next;
-                i = (previous->wire.id & (table->n_buckets - 1)) + 1;
+                i = (previous->ipc.id & (table->n_buckets - 1)) + 1;
         }
         for (; i < table->n_buckets; i++)
                 if (table->buckets[i])
@@ -99,8 +99,8 @@ unsigned lease_table_count(const LeaseTable *table, const char *network, uint32_
         unsigned n = 0;
 
         for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
-                n += (any_uid || l->wire.uid == uid) &&
-                     (!network || lease_table_same_network(l->wire.network, network));
+                n += (any_uid || l->ipc.uid == uid) &&
+                     (!network || lease_table_same_network(l->ipc.network, network));
         return n;
 }
 
@@ -108,7 +108,7 @@ unsigned lease_table_count_learning(const LeaseTable *table, uint32_t uid, bool 
         unsigned n = 0;
 
         for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
-                n += (any_uid || l->wire.uid == uid) && ipc_lease_learns(&l->wire);
+                n += (any_uid || l->ipc.uid == uid) && ipc_lease_learns(&l->ipc);
         return n;
 }
 
@@ -116,7 +116,7 @@ unsigned lease_table_count_queues(const LeaseTable *table, uint32_t uid) {
         unsigned n = 0;
 
         for (Lease *l = lease_table_next(table, NULL); l; l = lease_table_next(table, l))
-                if (l->wire.uid == uid)
-                        n += l->wire.queues;
+                if (l->ipc.uid == uid)
+                        n += l->ipc.queues;
         return n;
 }

@@ -9,7 +9,7 @@
 
 typedef struct Lease {
         struct Lease *next; /* in its bucket */
-        IpcLease wire;
+        IpcLease ipc;
         uint32_t generation; /* of the list that last named it */
         bool ended;          /* Ended was sent; it counts until its namespace is gone */
         bool owner_closes;   /* the close that is under way was asked by the owner */
@@ -24,7 +24,7 @@ typedef struct LeaseTable {
 
 Lease *lease_table_find(const LeaseTable *table, uint32_t id);
 /* id must not be in the table. Returns NULL without memory. */
-Lease *lease_table_add(LeaseTable *table, const IpcLease *wire);
+Lease *lease_table_add(LeaseTable *table, const IpcLease *ipc);
 /* Frees lease. */
 void lease_table_remove(LeaseTable *table, Lease *lease);
 void lease_table_done(LeaseTable *table);

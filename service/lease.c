@@ -41,7 +41,7 @@ static void signal_sent(int r, const char *what) {
 
 static void lease_remove(Service *service, Lease *lease) {
         char path[LEASE_PATH_SIZE];
-        uint32_t id = lease->wire.id;
+        uint32_t id = lease->ipc.id;
 
         lease_table_remove(&service->leases, lease);
         signal_sent(sd_bus_emit_interfaces_removed(service->bus, lease_path(id, path),
@@ -68,23 +68,23 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
-                .network = lease->wire.network,
-                .kind = lease_kind_to_string(lease->wire.kind),
-                .lease = lease->wire.id,
-                .uid = lease->wire.uid,
+                .network = lease->ipc.network,
+                .kind = lease_kind_to_string(lease->ipc.kind),
+                .lease = lease->ipc.id,
+                .uid = lease->ipc.uid,
         };
 
         if (lease->ended)
                 return;
         lease->ended = true;
         log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s",
-                  ipc_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
-                  gone ? lease->wire.parent : reason_text(reason),
+                  ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
+                  gone ? lease->ipc.parent : reason_text(reason),
                   gone ? " or its VLAN interface was deleted; open a new lease" : "");
-        signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->wire.id, path),
+        signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->ipc.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");
-        if (lease->wire.gone)
+        if (lease->ipc.gone)
                 signal_sent(sd_bus_emit_properties_changed(service->bus, path, RAWNET_IFACE_LEASE,
                                                            "State", NULL),
                             "PropertiesChanged");
@@ -108,60 +108,60 @@ static void log_refused(const Service *service, const IpcLease *lease) {
                           lease->uid, lease_refused(service, lease, text));
 }
 
-static int lease_add(Service *service, const IpcLease *wire) {
+static int lease_add(Service *service, const IpcLease *ipc) {
         char path[LEASE_PATH_SIZE];
         Lease *lease;
 
-        lease = lease_table_add(&service->leases, wire);
+        lease = lease_table_add(&service->leases, ipc);
         if (!lease)
                 return -ENOMEM;
         /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
-        lease->ended = wire->gone;
-        log_refused(service, wire);
+        lease->ended = ipc->gone;
+        log_refused(service, ipc);
         if (service->on_bus)
-                signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(wire->id, path),
+                signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(ipc->id, path),
                                                          RAWNET_IFACE_LEASE, NULL),
                             "InterfacesAdded");
         return 0;
 }
 
-int lease_put(Service *service, const IpcLease *wire) {
-        Lease *lease = lease_table_find(&service->leases, wire->id);
+int lease_put(Service *service, const IpcLease *ipc) {
+        Lease *lease = lease_table_find(&service->leases, ipc->id);
         char path[LEASE_PATH_SIZE];
         bool refused_changed;
         const char *changed[5];
         size_t n = 0;
 
         /* The same number, but another lease: the old one ended while nobody looked. */
-        if (lease && lease->wire.since != wire->since) {
+        if (lease && lease->ipc.since != ipc->since) {
                 lease_say_ended(service, lease, "last-fd", false);
                 lease_remove(service, lease);
                 lease = NULL;
         }
         if (!lease)
-                return lease_add(service, wire);
+                return lease_add(service, ipc);
 
-        refused_changed = lease->wire.refused_why != wire->refused_why ||
-                          !mac_equal(&lease->wire.refused_mac, &wire->refused_mac);
-        if (!mac_equal(&lease->wire.mac, &wire->mac))
+        refused_changed = lease->ipc.refused_why != ipc->refused_why ||
+                          !mac_equal(&lease->ipc.refused_mac, &ipc->refused_mac);
+        if (!mac_equal(&lease->ipc.mac, &ipc->mac))
                 changed[n++] = "MAC";
-        if (lease->wire.mtu != wire->mtu)
+        if (lease->ipc.mtu != ipc->mtu)
                 changed[n++] = "MTU";
         if (refused_changed) {
                 changed[n++] = "RefusedMAC";
                 changed[n++] = "RefusedReason";
         }
         changed[n] = NULL;
-        lease->wire = *wire;
+        lease->ipc = *ipc;
         lease->generation = service->leases.generation;
         if (n > 0)
-                signal_sent(sd_bus_emit_properties_changed_strv(
-                                    service->bus, lease_path(wire->id, path), RAWNET_IFACE_LEASE,
-                                    (char **)changed),
-                            "PropertiesChanged");
+                signal_sent(
+                        sd_bus_emit_properties_changed_strv(service->bus, lease_path(ipc->id, path),
+                                                            RAWNET_IFACE_LEASE, (char **)changed),
+                        "PropertiesChanged");
         if (refused_changed)
-                log_refused(service, wire);
-        if (wire->gone)
+                log_refused(service, ipc);
+        if (ipc->gone)
                 lease_say_ended(service, lease, lease->owner_closes ? "closed" : link_gone,
                                 !lease->owner_closes);
         return 0;
@@ -174,12 +174,12 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
                 return;
         switch (reason) {
         case IPC_END_CLOSED:
-                lease->wire.gone = 1;
+                lease->ipc.gone = 1;
                 lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked",
                                 !lease->owner_closes);
                 break;
         case IPC_END_LINK_GONE:
-                lease->wire.gone = 1;
+                lease->ipc.gone = 1;
                 lease_say_ended(service, lease, link_gone, true);
                 break;
         case IPC_END_LAST_FD:

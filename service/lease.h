@@ -20,7 +20,7 @@ int lease_path_to_id(const char *path, uint32_t *ret);
 
 /* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for
  * what is another. 0 or -ENOMEM. */
-int lease_put(Service *service, const IpcLease *wire);
+int lease_put(Service *service, const IpcLease *ipc);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */
 void lease_end(Service *service, uint32_t id, IpcEndReason reason);

@@ -9,9 +9,9 @@
 #include "service/context.h"
 #include "service/option.h"
 
-/* Sets mac_mode and mac of wire, of which the network's part is set. 0, a refusal, or -errno. */
+/* Sets mac_mode and mac of ipc, of which the network's part is set. 0, a refusal, or -errno. */
 int open_mac_plan(const Service *service, const Network *network, const OpenOptions *options,
-                  uint32_t uid, IpcOpen *wire, Refusal *ret_refusal);
+                  uint32_t uid, IpcOpen *ipc, Refusal *ret_refusal);
 
 /* polkit's detail "mac-class". */
-const char *open_mac_class(const IpcOpen *wire);
+const char *open_mac_class(const IpcOpen *ipc);

@@ -25,10 +25,10 @@ static const char *kind_with_article(uint32_t kind) {
         return kind == KIND_TAP ? "a tap" : "a packet";
 }
 
-/* The network's part of wire and the network itself, from its file as it is now; or REQUEST_FILE is
+/* The network's part of ipc and the network itself, from its file as it is now; or REQUEST_FILE is
  * set and 0 returned. */
 static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr,
-                        Network *ret_network, IpcOpen *wire, Refusal *ret) {
+                        Network *ret_network, IpcOpen *ipc, Refusal *ret) {
         NetworkName name;
         int r;
 
@@ -36,36 +36,36 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
         r = network_name_parse(full_name, &name, ret);
         if (r != 0)
                 return r;
-        snprintf(wire->network, sizeof(wire->network), "%s", full_name);
-        wire->kind = kind;
-        wire->vnet_hdr = vnet_hdr;
-        return request_wait_file(request, terms_open(network_file_load, wire, ret_network, ret));
+        snprintf(ipc->network, sizeof(ipc->network), "%s", full_name);
+        ipc->kind = kind;
+        ipc->vnet_hdr = vnet_hdr;
+        return request_wait_file(request, terms_open(network_file_load, ipc, ret_network, ret));
 }
 
 static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *mac) {
-        const IpcOpen *wire = &terms->open;
+        const IpcOpen *ipc = &terms->open;
         char vlan[8], queues[16], where[WIRE_TEXT_SIZE];
 
-        snprintf(queues, sizeof(queues), "%" PRIu32, wire->queues);
+        snprintf(queues, sizeof(queues), "%" PRIu32, ipc->queues);
         *question = (PolkitQuestion){
                 .terms = *terms,
                 .action =
-                        wire->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
-                .for_group = wire->mac_mode != IPC_MAC_RESERVED,
+                        ipc->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
+                .for_group = ipc->mac_mode != IPC_MAC_RESERVED,
         };
-        polkit_detail(question, "network", wire->network);
-        polkit_detail(question, "parent", wire->parent);
-        polkit_detail(question, "vlan", vlan_to_string(wire->vlan, vlan));
-        polkit_detail(question, "protocol", vlan_protocol_detail(wire->vlan, wire->protocol));
-        polkit_detail(question, "kind", lease_kind_to_string(wire->kind));
-        polkit_detail(question, "mode", network_mode_to_string(wire->mode));
-        polkit_detail(question, "isolation", isolation_to_string(wire->isolation));
+        polkit_detail(question, "network", ipc->network);
+        polkit_detail(question, "parent", ipc->parent);
+        polkit_detail(question, "vlan", vlan_to_string(ipc->vlan, vlan));
+        polkit_detail(question, "protocol", vlan_protocol_detail(ipc->vlan, ipc->protocol));
+        polkit_detail(question, "kind", lease_kind_to_string(ipc->kind));
+        polkit_detail(question, "mode", network_mode_to_string(ipc->mode));
+        polkit_detail(question, "isolation", isolation_to_string(ipc->isolation));
         polkit_detail(question, "mac", mac);
-        polkit_detail(question, "mac-class", open_mac_class(wire));
+        polkit_detail(question, "mac-class", open_mac_class(ipc));
         polkit_detail(question, "queues", queues);
-        polkit_detail(question, "vhost", wire->vhost ? "true" : "false");
+        polkit_detail(question, "vhost", ipc->vhost ? "true" : "false");
         /* For the message of the action; rules have parent and vlan. */
-        polkit_detail(question, "where", wire_to_string(wire->parent, wire->vlan, where));
+        polkit_detail(question, "where", wire_to_string(ipc->parent, ipc->vlan, where));
 }
 
 /* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
@@ -83,18 +83,18 @@ static const char *question_mac(const OpenOptions *options, char buffer[static M
 /* What is asked for, for messages. */
 #define WHAT_SIZE 192u
 
-static void describe(const IpcOpen *wire, char what[static WHAT_SIZE]) {
+static void describe(const IpcOpen *ipc, char what[static WHAT_SIZE]) {
         char mac[MAC_TEXT_SIZE];
 
-        if (wire->mac_mode == IPC_MAC_RESERVED)
+        if (ipc->mac_mode == IPC_MAC_RESERVED)
                 snprintf(
                         what, WHAT_SIZE,
                         "open %s port on network %s with MAC address %s, which is reserved for an address that "
                         "rawnet derives from a user and a lease name",
-                        kind_with_article(wire->kind), wire->network, mac_format(&wire->mac, mac));
+                        kind_with_article(ipc->kind), ipc->network, mac_format(&ipc->mac, mac));
         else
                 snprintf(what, WHAT_SIZE, "open %s port on network %s",
-                         kind_with_article(wire->kind), wire->network);
+                         kind_with_article(ipc->kind), ipc->network);
 }
 
 static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
@@ -190,7 +190,7 @@ static void on_delivered(void *userdata, DeliveryResult result) {
         switch (result) {
         case DELIVERY_SENT:
                 if (lease)
-                        log_opened(request, &lease->wire);
+                        log_opened(request, &lease->ipc);
                 break;
         case DELIVERY_UNREAD:
                 (void)delivery_refuse_unread(request->service->deliveries, request->uid,
@@ -271,7 +271,7 @@ static void on_probed(void *userdata) {
 
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
-        IpcRequest wire = {.operation = IPC_OPEN};
+        IpcRequest ipc = {.operation = IPC_OPEN};
         PolkitQuestion question;
         OpenOptions options;
         Network network;
@@ -290,18 +290,18 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = options_read(request->message, kind, full_name, &options, ret);
         if (r != 0)
                 return r;
-        r = plan_network(request, full_name, kind, options.vnet_hdr, &network, &wire.open, ret);
-        request->open = wire.open;
+        r = plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
+        request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        r = open_mac_plan(request->service, &network, &options, request->uid, &wire.open, ret);
+        r = open_mac_plan(request->service, &network, &options, request->uid, &ipc.open, ret);
         if (r != 0)
                 return r;
-        wire.open.uid = request->uid;
-        wire.open.queues = options.queues;
-        wire.open.vhost = options.vhost;
-        memcpy(wire.open.lease_name, options.name, sizeof(wire.open.lease_name));
-        request->open = wire.open;
+        ipc.open.uid = request->uid;
+        ipc.open.queues = options.queues;
+        ipc.open.vhost = options.vhost;
+        memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
+        request->open = ipc.open;
 
         /* Without the list of leases no quota can be counted. */
         if (!helper_ready(request->service->helper))
@@ -315,8 +315,8 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
                                 request->uid, full_name, on_probed, request, ret);
         if (r != 0)
                 return r;
-        question_fill(&question, &wire, question_mac(&options, mac));
-        describe(&wire.open, what);
+        question_fill(&question, &ipc, question_mac(&options, mac));
+        describe(&ipc.open, what);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
@@ -326,7 +326,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0 || !yes)
                 return r;
 
-        r = helper_call(request->service->helper, &wire, on_opened, request, ret);
+        r = helper_call(request->service->helper, &ipc, on_opened, request, ret);
         if (r != 0)
                 return r;
         request->stage = REQUEST_HELPER;
@@ -358,7 +358,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         const char *full_name, *kind_text;
         PolkitAnswer answer = POLKIT_WAIT;
         PolkitQuestion question;
-        IpcRequest wire = {.operation = IPC_OPEN, .open = {.queues = 1}};
+        IpcRequest ipc = {.operation = IPC_OPEN, .open = {.queues = 1}};
         LeaseKind kind;
         Network network;
         char what[96];
@@ -371,14 +371,14 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
                 return refuse(ret, RAWNET_INVALID_ARGS,
                               "network %.64s: unknown kind '%.32s'; there are tap and packet",
                               full_name, kind_text);
-        r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &wire.open, ret);
-        request->open = wire.open;
+        r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &ipc.open, ret);
+        request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         /* What cannot be opened because the helper is not there, nobody may open. */
         if (!helper_ready(request->service->helper))
                 return request_wait_sync(request, ret);
-        question_fill(&question, &wire, "");
+        question_fill(&question, &ipc, "");
         snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
                  full_name);
         r = authorize_ask(request, &question, false, what, &answer, ret);

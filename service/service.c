@@ -24,13 +24,13 @@ static void on_list_begins(void *userdata) {
         lease_list_begins(userdata);
 }
 
-static void on_lease(void *userdata, const IpcLease *wire) {
+static void on_lease(void *userdata, const IpcLease *ipc) {
         Service *service = userdata;
 
-        if (lease_put(service, wire) < 0)
+        if (lease_put(service, ipc) < 0)
                 log_error("out of memory: lease " RAWNET_PORT_NAME_FORMAT
                           " on network %s is not shown",
-                          wire->id, wire->network);
+                          ipc->id, ipc->network);
 }
 
 static void on_ended(void *userdata, uint32_t id, IpcEndReason reason) {

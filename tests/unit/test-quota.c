@@ -154,8 +154,7 @@ static void test_faults(void **state) {
                                          n_leases);
                         if (lease)
                                 assert_ptr_equal(
-                                        lease_table_find(&f->service.leases, lease->wire.id),
-                                        lease);
+                                        lease_table_find(&f->service.leases, lease->ipc.id), lease);
                         f->network.max_leases_per_user = n_leases + 1;
                         assert_int_equal(check(f, 1000, &refusal), 0);
                         f->network.max_leases_per_user = n_leases ? n_leases : 1;
@@ -193,7 +192,7 @@ static void test_learning(void **state) {
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
                        "network lab", "of your ports wait", "mac=");
         assert_int_equal(check(f, 1000, &refusal), 0);
-        lease->wire.mac.octet[0] = 0x52; /* learned */
+        lease->ipc.mac.octet[0] = 0x52; /* learned */
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = &under_way;
         assert_refused(quota_check(&asks, &f->network, &refusal), RAWNET_LIMITS_EXCEEDED, &refusal,
@@ -201,8 +200,8 @@ static void test_learning(void **state) {
         under_way.opens = false;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         f->service.requests = NULL;
-        lease->wire.mac.octet[0] = 0;
-        lease->wire.gone = 1;
+        lease->ipc.mac.octet[0] = 0;
+        lease->ipc.gone = 1;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         for (uint32_t i = RAWNET_LEARNING_PER_USER_MAX - 1; i < RAWNET_LEARNING_MAX; i++)
                 add(f, "other", 2000 + i);
@@ -224,11 +223,11 @@ static void test_queues(void **state) {
         Lease *lease;
 
         put_text(under_way.open.network, sizeof(under_way.open.network), "other");
-        add(f, "other", 1000)->wire.queues = 2;
+        add(f, "other", 1000)->ipc.queues = 2;
         lease = add(f, "another.7", 1000);
-        lease->wire.queues = 1;
-        lease->wire.gone = lease->ended = 1;
-        add(f, "other", 1001)->wire.queues = 8;
+        lease->ipc.queues = 1;
+        lease->ipc.gone = lease->ended = 1;
+        add(f, "other", 1001)->ipc.queues = 8;
         f->service.requests = &under_way;
         assert_int_equal(quota_check(&asks, &f->network, &refusal), 0);
         asks.open.queues = 3;
