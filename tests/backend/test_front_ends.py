@@ -431,10 +431,15 @@ def test_the_parent_is_removed_under_rawnetctl_qemu():
 
 
 def test_it_has_given_everything_up():
+    def status_of(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
     with vhost.back_end() as back:
-        with open(f"/proc/{back.process.pid}/status", encoding="ascii") as file:
-            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-        assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0, status
+        # It listens before it gives everything up, and accepts nobody in between.
+        lab.wait_for(lambda: status_of(back.process.pid)["Seccomp"] == "2", 10, "the filter of system calls")
+        status = status_of(back.process.pid)
+        assert status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0, status
         with open(f"/proc/{back.process.pid}/limits", encoding="ascii") as file:
             limits = file.read()
         assert "Max core file size        0 " in limits and "Max processes             0 " in limits, limits

@@ -62,7 +62,7 @@ static uint64_t chunk_received(const Path *path, bool batch) {
         return start;
 }
 
-static uint64_t chunk_idle(const Path *path, bool) {
+static uint64_t chunk_idle(const Path *path, bool batch) {
         uint64_t start = __rdtsc();
 
         messages_send(&out, path->name, path->generator);

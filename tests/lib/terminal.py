@@ -101,6 +101,7 @@ class Picture(Terminal):
     def __init__(self, user, command, columns=80, lines=24, env=None):
         self.columns, self.rows = columns, [""] * lines
         self.row = self.column = 0
+        self.cut = False  # did the picture go past an edge? One that was drawn for the size before may.
         self.modes = set(self.USUAL)
         self.tones = False  # were there any?
         self.usual = ""  # what was printed outside of the picture
@@ -128,28 +129,34 @@ class Picture(Terminal):
             self.usual += control or text or ""
         elif text:
             self._put(text)
-        elif control == "\r" or final == "H":
-            self.column, self.row = 0, 0 if final else self.row
+        elif control == "\r":
+            self.column = 0
+        elif final == "H":
+            self.row, self.column, self.cut = 0, 0, False
         elif control:
             self.row += 1
-            assert self.row < len(self.rows), f"the picture scrolled: {self.rows}"
+            self.cut = self.cut or self.row >= len(self.rows)  # it scrolls
         elif final == "K":
-            self.rows[self.row] = self.rows[self.row][: self.column]
+            if self.row < len(self.rows):
+                self.rows[self.row] = self.rows[self.row][: self.column]
         else:
             assert final == "m", f"an unknown sequence: {parameters}{final}"
             self.tones = True
 
     def _put(self, text):
-        line, end = self.rows[self.row].ljust(self.column), self.column + len(text)
-        assert end <= self.columns, f"past the right edge: {text!r}"
-        self.rows[self.row] = line[: self.column] + text + line[end:]
+        end = self.column + len(text)
+        if self.row >= len(self.rows) or end > self.columns:
+            self.cut = True
+        else:
+            line = self.rows[self.row].ljust(self.column)
+            self.rows[self.row] = line[: self.column] + text + line[end:]
         self.column = end
 
     def see(self, what, seconds=20):
-        """Until what(rows) is true: its value."""
+        """Until what(rows) is true of a picture that stays within the edges: its value."""
         end = time.monotonic() + tap.patience(seconds)
-        while not (found := what(self.rows)):
-            assert self._read(end - time.monotonic()), ("not shown", self.rows)
+        while self.cut or not (found := what(self.rows)):
+            assert self._read(end - time.monotonic()), ("past an edge" if self.cut else "not shown", self.rows)
         return found
 
 
