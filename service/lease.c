@@ -196,23 +196,23 @@ void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
         char mac[MAC_TEXT_SIZE], source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
         LogEvent event;
 
-        if (!lease || !refusal_log_wants(service->refusals, lease->wire.uid, LOGGED_DROP))
+        if (!lease || !refusal_log_wants(service->refusals, lease->ipc.uid, LOGGED_DROP))
                 return;
         event = (LogEvent){
                 .level = LOG_NOTICE,
                 .message_id = RAWNET_EVENT_DROPPED,
-                .network = lease->wire.network,
-                .kind = lease_kind_to_string((LeaseKind)lease->wire.kind),
-                .mac = mac_is_zero(&lease->wire.mac) ? NULL : mac_format(&lease->wire.mac, mac),
+                .network = lease->ipc.network,
+                .kind = lease_kind_to_string((LeaseKind)lease->ipc.kind),
+                .mac = mac_is_zero(&lease->ipc.mac) ? NULL : mac_format(&lease->ipc.mac, mac),
                 .reason = drop_name(dropped->reason),
                 .source = mac_format(&dropped->source, source),
                 .lease = id,
-                .uid = lease->wire.uid,
+                .uid = lease->ipc.uid,
         };
         log_event(&event,
                   "lease %s of user %" PRIu32 " on network %s, MAC %s: the guard dropped a frame "
                   "with the source address %s: %s; rawnetctl stat counts those that follow",
-                  ipc_lease_label(&lease->wire, label), lease->wire.uid, lease->wire.network,
+                  ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
                   event.mac ? event.mac : "to be learned", source, drop_text(dropped->reason));
 }
 
