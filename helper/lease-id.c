@@ -33,23 +33,18 @@ static void note_used(uint32_t nsid, void *data) {
         *(bool *)data = true;
 }
 
-int lease_ids_take(LeaseIds *ids, Netlink *netlink, uint32_t *id, Refusal *ret_refusal) {
-        uint32_t candidate = *id;
-
-        for (uint32_t tries = 0; tries <= N_IDS; tries++) {
+int lease_ids_take(LeaseIds *ids, Netlink *netlink, uint32_t *ret, Refusal *ret_refusal) {
+        for (uint32_t tries = 0; tries < N_IDS; tries++) {
+                const uint32_t id = RAWNET_ID_FIRST + atomic_fetch_add(&ids->next, 1) % N_IDS;
                 bool used = false;
-                int r;
+                int r = nsid_ask(netlink, id, id, note_used, &used);
 
-                if (candidate == 0)
-                        candidate = RAWNET_ID_FIRST + atomic_fetch_add(&ids->next, 1) % N_IDS;
-                r = nsid_ask(netlink, candidate, candidate, note_used, &used);
                 if (r < 0)
                         return r;
                 if (!used) {
-                        *id = candidate;
+                        *ret = id;
                         return 0;
                 }
-                candidate = 0;
         }
         return refuse(ret_refusal, RAWNET_LIMITS_EXCEEDED,
                       "all of the %u ids that leases may have are in use; end some leases "

@@ -18,6 +18,8 @@ typedef struct LeaseIds LeaseIds;
  * random, so most likely not one that the last helper used. 0 or -errno. *ret is never freed. */
 int lease_ids_new(LeaseIds **ret);
 
-/* In: *id is 0, or the id of a try that failed. Out: that id if no namespace has it, else the next
- * free one. 0; RAWNET_LIMITS_EXCEEDED: all are in use; RAWNET_KERNEL_REFUSED; or -errno. */
-int lease_ids_take(LeaseIds *ids, Netlink *netlink, uint32_t *id, Refusal *ret_refusal);
+/* The next id that no namespace has, a new one for each try of an open. An id that a failed try has
+ * used must not be used again at once: the daemon may read the kernel's report of the failed try's
+ * end (RTM_DELNSID) after the report of the lease that got the id, and would forget that lease.
+ * 0; RAWNET_LIMITS_EXCEEDED: all are in use; or -errno. */
+int lease_ids_take(LeaseIds *ids, Netlink *netlink, uint32_t *ret, Refusal *ret_refusal);

@@ -125,7 +125,6 @@ static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *p
         Child child = *spare;
         int r;
 
-        /* Keeps the last try's id if that is free: an open that waits for a VLAN uses up one id. */
         r = lease_ids_take(open->ids, netlink, &plan->lease.id, ret_refusal);
         if (r == 0)
                 r = choose_mac(plan, netlink, ret_refusal);
