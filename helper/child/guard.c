@@ -105,7 +105,7 @@ static int close_gate(const GuardLink *uplink, Refusal *ret_refusal) {
         nft_batch_chain(&batch, &gate);
         r = nft_batch_end(&batch);
         if (r == 0)
-                r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, ret_refusal,
+                r = netlink_talk_batch(&netlink, batch.data, batch.size, ret_refusal,
                                        "closing interface %s to its holder", uplink->name);
         return explain_gate(r, ret_refusal);
 }

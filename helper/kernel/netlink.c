@@ -103,96 +103,100 @@ _printf_(3, 0) static int result_of(const struct nlmsghdr *m, Refusal *ret_refus
         return *error == 0 ? 0 : kernel_refused(ret_refusal, *error, extack_text(m), what, ap);
 }
 
-int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
-                 Refusal *ret_refusal, const char *what, ...) {
-        NETLINK_BUFFER(answer);
-        va_list ap;
+/* The answers to the n requests from sequence number `first` on, message by message. */
+typedef struct Answers {
+        NETLINK_BUFFER(buffer);
+        const struct nlmsghdr *next;
+        int left; /* bytes from next on */
+        uint32_t first, n;
+} Answers;
 
+static int ask(Netlink *netlink, const void *requests, size_t size, uint32_t n, Answers *answers) {
         netlink->interrupted = false;
         netlink->n_received = 0;
-        if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
-                return -errno;
-        for (;;) {
-                const struct nlmsghdr *m = (const void *)answer;
-                ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
-                int left = (int)n;
+        answers->left = 0;
+        answers->first = ((const struct nlmsghdr *)requests)->nlmsg_seq;
+        answers->n = n;
+        return mnl_socket_sendto(netlink->socket, requests, size) < 0 ? -errno : 0;
+}
 
+static int next_answer(Netlink *netlink, Answers *a, const struct nlmsghdr **ret) {
+        for (;;) {
+                ssize_t n;
+
+                while (a->left > 0 && mnl_nlmsg_ok(a->next, a->left)) {
+                        const struct nlmsghdr *m = a->next;
+
+                        a->next = mnl_nlmsg_next(m, &a->left);
+                        if (m->nlmsg_seq - a->first >= a->n)
+                                continue;
+                        *ret = m;
+                        return 0;
+                }
+                n = mnl_socket_recvfrom(netlink->socket, a->buffer, sizeof(a->buffer));
                 if (n < 0)
                         return -errno;
                 netlink->n_received++;
-                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-                        if (m->nlmsg_seq != message->nlmsg_seq)
-                                continue;
-                        if (m->nlmsg_flags & NLM_F_DUMP_INTR)
-                                netlink->interrupted = true;
-                        if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
-                                int r;
-
-                                va_start(ap, what);
-                                r = result_of(m, ret_refusal, what, ap);
-                                va_end(ap);
-                                return r;
-                        }
-                        if (callback && callback(m, data) < 0)
-                                return errno > 0 ? -errno : -EBADMSG;
-                }
+                a->next = (const void *)a->buffer;
+                a->left = (int)n;
         }
 }
 
-int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
-                       Refusal *ret_refusal, const char *what, ...) {
-        NETLINK_BUFFER(answer);
+int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
+                 Refusal *ret_refusal, const char *what, ...) {
+        const struct nlmsghdr *m;
+        Answers answers;
         va_list ap;
+        int r;
 
-        if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
-                return -errno;
-        while (n_acks > 0) {
-                const struct nlmsghdr *m = (const void *)answer;
-                ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
-                int left = (int)n;
-
-                if (n < 0)
-                        return -errno;
-                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-                        int r;
-
-                        if (m->nlmsg_type != NLMSG_ERROR)
-                                continue;
+        r = ask(netlink, message, message->nlmsg_len, 1, &answers);
+        while (r == 0) {
+                r = next_answer(netlink, &answers, &m);
+                if (r < 0)
+                        break;
+                if (m->nlmsg_flags & NLM_F_DUMP_INTR)
+                        netlink->interrupted = true;
+                if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
                         va_start(ap, what);
                         r = result_of(m, ret_refusal, what, ap);
                         va_end(ap);
-                        if (r != 0)
-                                return r;
-                        if (n_acks > 0)
-                                n_acks--;
+                        break;
                 }
+                if (callback && callback(m, data) < 0)
+                        r = errno > 0 ? -errno : -EBADMSG;
         }
-        return 0;
+        return r;
+}
+
+int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, Refusal *ret_refusal,
+                       const char *what, ...) {
+        const struct nlmsghdr *m = NULL;
+        Answers answers;
+        va_list ap;
+        int r;
+
+        r = ask(netlink, batch, size, UINT32_MAX / 2, &answers);
+        while (r == 0 && !(m && m->nlmsg_type == NLMSG_ERROR))
+                r = next_answer(netlink, &answers, &m);
+        if (r < 0)
+                return r;
+        va_start(ap, what);
+        r = result_of(m, ret_refusal, what, ap);
+        va_end(ap);
+        return r;
 }
 
 int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
                 void *data) {
-        NETLINK_BUFFER(answer);
-        const uint32_t first = ((const struct nlmsghdr *)batch)->nlmsg_seq;
-        unsigned left_to_come = n;
+        const struct nlmsghdr *m;
+        Answers answers;
+        int r;
 
-        if (mnl_socket_sendto(netlink->socket, batch, size) < 0)
-                return -errno;
-        while (left_to_come > 0) {
-                const struct nlmsghdr *m = (const void *)answer;
-                ssize_t received = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
-                int left = (int)received;
-
-                if (received < 0)
-                        return -errno;
-                for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-                        if (m->nlmsg_seq - first >= n)
-                                continue;
-                        if (callback(m, data) < 0)
-                                return -errno;
-                        if (--left_to_come == 0)
-                                return 0;
-                }
+        r = ask(netlink, batch, size, n, &answers);
+        for (unsigned i = 0; r == 0 && i < n; i++) {
+                r = next_answer(netlink, &answers, &m);
+                if (r == 0 && callback(m, data) < 0)
+                        r = -errno;
         }
-        return 0;
+        return r;
 }

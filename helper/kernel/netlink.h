@@ -54,11 +54,10 @@ struct nlmsghdr *netlink_start(Netlink *netlink, void *buffer, uint16_t type, ui
 int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
                  Refusal *ret_refusal, const char *what, ...) _printf_(6, 7);
 
-/* Sends an nftables batch (size bytes from the first message to NFNL_MSG_BATCH_END) and reads until
- * the kernel has answered it: every message in it that carries NLM_F_ACK is waited for, the first
- * error is the result. n_acks: how many carry it. As netlink_talk(). */
-int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, unsigned n_acks,
-                       Refusal *ret_refusal, const char *what, ...) _printf_(6, 7);
+/* Sends an nftables batch (size bytes from the first message to NFNL_MSG_BATCH_END), one message of
+ * which carries NLM_F_ACK. The first error or that ack is the result, as of netlink_talk(). */
+int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, Refusal *ret_refusal,
+                       const char *what, ...) _printf_(5, 6);
 
 /* Sends n requests (size bytes) without NLM_F_ACK, each of which the kernel answers by one message,
  * and calls callback for each answer, errors (NLMSG_ERROR) included; MNL_CB_ERROR with errno set

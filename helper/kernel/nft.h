@@ -2,23 +2,21 @@
 #pragma once
 
 /*
- * nftables batches (one transaction each), built into a buffer by libnftnl. Nothing here talks to
- * the kernel and nothing knows what rawnet filters: child/guard.c and worker/vlan-guard.c say that,
- * netlink_talk_batch() sends it.
+ * nftables batches (one transaction each), built into a buffer by libnftnl: tables, base chains, and
+ * the one kind of rule that rawnet has. netlink_talk_batch() sends them.
  *
- * Building never fails half-way: the first error is kept in the batch, everything after it does
- * nothing, nft_batch_end() returns it.
+ * A batch that ran out of memory lacks a message: nft_batch_end() returns the error, and the batch
+ * must not be sent.
  */
 
-#include <libnftnl/rule.h>
+#include <libnftnl/table.h>
 
 #include "helper/kernel/netlink.h"
 
 /* The name of rawnet's tables, in a lease's namespace and in the host's. */
 #define NFT_TABLE "rawnet"
 
-/* Enough for every table, chain or rule that is built here; a message is only begun where this much
- * is left. */
+/* Longer than any message that is built here. The longest batch has a dozen. */
 #define NFT_MESSAGE_MAX 4096u
 
 typedef struct NftBatch {
@@ -35,14 +33,10 @@ typedef struct NftChain {
         const char *table;
         const char *name;
         const char *device; /* netdev family only, else NULL */
-        uint32_t hook;      /* NF_NETDEV_INGRESS, NF_INET_PRE_ROUTING … */
+        uint32_t hook;      /* NF_NETDEV_EGRESS, NF_INET_PRE_ROUTING … */
         int32_t priority;
         uint32_t policy; /* NF_DROP or NF_ACCEPT */
 } NftChain;
-
-/* The sixteen 32-bit registers of linux/netfilter/nf_tables.h, by number 0..15. A load of more than
- * 4 bytes fills the ones after it. */
-typedef uint32_t NftRegister;
 
 /* sequence: of the first message; the following ones count up. */
 void nft_batch_begin(NftBatch *batch, uint32_t sequence);
@@ -52,18 +46,9 @@ void nft_batch_table(NftBatch *batch, uint16_t message, uint8_t family, const ch
                      uint32_t flags);
 /* A chain that must not exist yet. */
 void nft_batch_chain(NftBatch *batch, const NftChain *chain);
-/* Appends rule to the end of chain; takes rule, which may be NULL (no memory). */
-void nft_batch_rule(NftBatch *batch, const NftChain *chain, struct nftnl_rule *rule);
-/* Closes the batch; its last message asks for the one ack (netlink_talk_batch(), n_acks = 1). 0 or
- * the first -errno. */
+/* A rule at the end of the chain: drops what arrives on an interface of that group. */
+void nft_batch_drop_group(NftBatch *batch, const NftChain *chain, uint32_t group);
+/* Closes the batch; the last message before asks for the one ack. 0 or the last -errno. */
 int nft_batch_end(NftBatch *batch);
 
-/* A rule, expression by expression; each is left out when rule is NULL. A rule that ran out of
- * memory is freed and *rule becomes NULL. */
-struct nftnl_rule *nft_rule_new(void);
-/* Go on only if the first length bytes from reg are data. */
-void nft_rule_compare(struct nftnl_rule **rule, NftRegister reg, const void *data, uint32_t length);
-/* key: NFT_META_* */
-void nft_rule_load_meta(struct nftnl_rule **rule, NftRegister reg, uint32_t key);
-/* verdict: NF_ACCEPT, NF_DROP */
-void nft_rule_verdict(struct nftnl_rule **rule, uint32_t verdict);
+void nft_table_freep(struct nftnl_table **table);

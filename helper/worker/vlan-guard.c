@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libnftnl/common.h>
-#include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <sys/socket.h>
@@ -15,7 +14,6 @@
 
 /* Before conntrack (-200), raw (-300) and defragmentation (-400), linux/netfilter_ipv4.h. */
 #define PRIORITY (-450)
-#define PROBE_TABLE NFT_TABLE "-probe"
 
 /* What a table is to be, and what the kernel says of it. */
 typedef struct HostTable {
@@ -34,11 +32,6 @@ static void host_guard_done(HostGuard *guard) {
         netlink_close(&guard->netlink);
 }
 
-static void table_freep(struct nftnl_table **table) {
-        if (*table)
-                nftnl_table_free(*table);
-}
-
 /* The lock belongs to the process, and ends when the process closes any descriptor of the socket
  * (fcntl(2)): in host_guard_done(), or when a worker is killed. */
 static int wait_for_turn(int fd) {
@@ -55,6 +48,43 @@ static int wait_for_turn(int fd) {
         return 0;
 }
 
+static int see_table(const struct nlmsghdr *m, void *data) {
+        _cleanup_(nft_table_freep) struct nftnl_table *table = nftnl_table_alloc();
+        HostTable *t = data;
+
+        if (!table || nftnl_table_nlmsg_parse(m, table) < 0)
+                return MNL_CB_ERROR;
+        t->exists = true;
+        t->matches = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) == t->flags &&
+                     nftnl_table_get_u32(table, NFTNL_TABLE_OWNER) == t->owner;
+        return MNL_CB_OK;
+}
+
+/* A kernel without nf_tables answers EINVAL: net/netfilter/nfnetlink.c, nfnetlink_rcv_msg(). */
+static int look(Netlink *netlink, HostTable *table, Refusal *ret_refusal) {
+        _Alignas(struct nlmsghdr) char buffer[NFT_MESSAGE_MAX];
+        struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET,
+                                                   NLM_F_ACK, ++netlink->sequence);
+        Refusal refusal = {};
+        int r;
+
+        mnl_attr_put_strz(m, NFTA_TABLE_NAME, table->name);
+        r = netlink_talk(netlink, m, see_table, table, &refusal,
+                         "reading nftables' table %s of the host", table->name);
+        if (r > 0 && refusal.kernel_errno == ENOENT)
+                return 0;
+        if (r > 0 && refusal.kernel_errno == EINVAL)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "this kernel has no nf_tables, which keeps the host out of a shared "
+                              "VLAN interface; load the module nf_tables or use a kernel with "
+                              "CONFIG_NF_TABLES (%s)",
+                              refusal.text);
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
+/* Waits for its turn, and looks at both tables. */
 static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
         HostTable *owned = &ret->tables[0], *free_one = &ret->tables[1];
         int fd, r;
@@ -74,52 +104,14 @@ static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
         *owned = (HostTable){.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id};
         *free_one = (HostTable){.name = NFT_TABLE};
         snprintf(owned->name, sizeof(owned->name), NFT_TABLE "-%" PRIu32, owned->owner);
-        return 0;
+        r = look(&ret->netlink, owned, ret_refusal);
+        return r == 0 ? look(&ret->netlink, free_one, ret_refusal) : r;
 }
 
-static int see_table(const struct nlmsghdr *m, void *data) {
-        _cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
-        HostTable *t = data;
-
-        if (!table || nftnl_table_nlmsg_parse(m, table) < 0)
-                return MNL_CB_ERROR;
-        t->exists = true;
-        t->matches = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) == t->flags &&
-                     nftnl_table_get_u32(table, NFTNL_TABLE_OWNER) == t->owner;
-        return MNL_CB_OK;
-}
-
-static int look(Netlink *netlink, HostTable *table, Refusal *ret_refusal) {
-        _Alignas(struct nlmsghdr) char buffer[NFT_MESSAGE_MAX];
-        struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET,
-                                                   NLM_F_ACK, ++netlink->sequence);
-        Refusal refusal = {};
-        int r;
-
-        mnl_attr_put_strz(m, NFTA_TABLE_NAME, table->name);
-        r = netlink_talk(netlink, m, see_table, table, &refusal,
-                         "reading nftables' table %s of the host", table->name);
-        if (r > 0 && refusal.kernel_errno == ENOENT)
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
-}
-
-static struct nftnl_rule *drop_rule(void) {
-        static const uint32_t group = RAWNET_VLAN_GROUP;
-        struct nftnl_rule *rule = nft_rule_new();
-
-        nft_rule_load_meta(&rule, 0, NFT_META_IIFGROUP);
-        nft_rule_compare(&rule, 0, &group, sizeof(group));
-        nft_rule_verdict(&rule, NF_DROP);
-        return rule;
-}
-
-/* Deletes the table with its rules, if it is there. */
-static void put_removal(NftBatch *batch, uint8_t family, const char *name, uint32_t flags) {
-        nft_batch_table(batch, NFT_MSG_NEWTABLE, family, name, flags);
-        nft_batch_table(batch, NFT_MSG_DELTABLE, family, name, 0);
+/* Somebody else may delete the free one at this moment: so it is made first, if it is not there. */
+static void put_removal(NftBatch *batch, const HostTable *table) {
+        nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, table->name, table->flags);
+        nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_INET, table->name, 0);
 }
 
 /* To delete a table takes some 10 ms, in which the kernel waits for its readers: not for nothing.
@@ -135,97 +127,48 @@ static void put_table(NftBatch *batch, const HostTable *table) {
         };
 
         if (table->exists)
-                put_removal(batch, NFPROTO_INET, table->name, table->flags);
+                put_removal(batch, table);
         nft_batch_table(batch, NFT_MSG_NEWTABLE, NFPROTO_INET, table->name, table->flags);
         nft_batch_chain(batch, &chain);
-        nft_batch_rule(batch, &chain, drop_rule());
+        nft_batch_drop_group(batch, &chain, RAWNET_VLAN_GROUP);
 }
 
-static int send_batch(Netlink *netlink, NftBatch *batch, Refusal *ret_refusal) {
-        int r = nft_batch_end(batch);
-
-        return r < 0 ? r
-                     : netlink_talk_batch(netlink, batch->data, batch->size, 1, ret_refusal,
-                                          "writing nftables' tables " NFT_TABLE " of the host");
-}
-
-/* Makes what is missing, in one transaction. */
-static int install(HostGuard *guard, Refusal *ret_refusal) {
-        HostTable *tables = guard->tables;
-        NftBatch batch;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(guard->tables); i++)
-                r = look(&guard->netlink, &tables[i], ret_refusal);
-        if (r != 0 || (tables[0].matches && tables[1].matches))
-                return r;
-        nft_batch_begin(&batch, ++guard->netlink.sequence);
-        for (size_t i = 0; i < ARRAY_SIZE(guard->tables); i++)
-                if (!tables[i].matches)
-                        put_table(&batch, &tables[i]);
-        return send_batch(&guard->netlink, &batch, ret_refusal);
-}
-
-/* The kernel refused something of nftables' (refused, *refusal): where it has no nf_tables at all,
- * *refusal says so, and what to do, instead. */
-static int explain_missing(int refused, Refusal *refusal) {
-        Refusal tried = {}, said = *refusal;
-        /* A socket of its own: the refused batch may have left more answers on the other. */
-        _cleanup_netlink_ Netlink netlink = {};
+/* In one transaction: makes what is missing, or deletes what is there. */
+static int change(int owner_fd, bool remove, Refusal *ret_refusal) {
+        _cleanup_(host_guard_done) HostGuard guard = {};
+        bool any = false;
         NftBatch batch;
         int r;
 
-        r = netlink_open(&netlink, NETLINK_NETFILTER);
-        if (r < 0)
-                return refused;
-        nft_batch_begin(&batch, ++netlink.sequence);
-        put_removal(&batch, NFPROTO_INET, PROBE_TABLE, 0);
-        r = nft_batch_end(&batch);
-        if (r == 0)
-                r = netlink_talk_batch(&netlink, batch.data, batch.size, 1, &tried,
-                                       "probing nf_tables");
-        if (r <= 0 || (tried.kernel_errno != EOPNOTSUPP && tried.kernel_errno != ENOENT &&
-                       tried.kernel_errno != EINVAL))
-                return refused;
-        return refuse(refusal, RAWNET_NOT_SUPPORTED,
-                      "this kernel has no nf_tables, which keeps the host out of a shared VLAN "
-                      "interface; load the module nf_tables or use a kernel with CONFIG_NF_TABLES "
-                      "(%s)",
-                      said.text);
+        r = host_guard_open(owner_fd, &guard, ret_refusal);
+        if (r != 0)
+                return r;
+        nft_batch_begin(&batch, ++guard.netlink.sequence);
+        for (size_t i = 0; i < ARRAY_SIZE(guard.tables); i++) {
+                const HostTable *table = &guard.tables[i];
+
+                if (remove ? !table->exists : table->matches)
+                        continue;
+                any = true;
+                if (remove)
+                        put_removal(&batch, table);
+                else
+                        put_table(&batch, table);
+        }
+        r = any ? nft_batch_end(&batch) : 0;
+        if (r < 0 || !any)
+                return r;
+        return netlink_talk_batch(&guard.netlink, batch.data, batch.size, ret_refusal,
+                                  "writing nftables' tables " NFT_TABLE " of the host");
 }
 
 int vlan_guard_install(int owner_fd, Refusal *ret_refusal) {
-        _cleanup_(host_guard_done) HostGuard guard = {};
-        int r = host_guard_open(owner_fd, &guard, ret_refusal);
-
-        if (r != 0)
-                return r;
-        r = install(&guard, ret_refusal);
-        return r > 0 ? explain_missing(r, ret_refusal) : r;
+        return change(owner_fd, false, ret_refusal);
 }
 
 int vlan_guard_remove(int owner_fd, Refusal *ret_refusal) {
-        _cleanup_(host_guard_done) HostGuard guard = {};
-        Refusal refusal = {};
-        NftBatch batch;
-        int r;
+        int r = change(owner_fd, true, ret_refusal);
 
-        r = host_guard_open(owner_fd, &guard, &refusal);
-        if (r == 0) {
-                nft_batch_begin(&batch, ++guard.netlink.sequence);
-                for (size_t i = 0; i < ARRAY_SIZE(guard.tables); i++)
-                        put_removal(&batch, NFPROTO_INET, guard.tables[i].name,
-                                    guard.tables[i].flags);
-                /* Earlier versions had chains there on a kernel without tc's u32. */
-                put_removal(&batch, NFPROTO_NETDEV, NFT_TABLE, 0);
-                r = send_batch(&guard.netlink, &batch, &refusal);
-        }
-        if (r > 0)
-                r = explain_missing(r, &refusal);
         /* Without nf_tables there are no tables. */
-        if (r == RAWNET_NOT_SUPPORTED)
-                return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return r == RAWNET_NOT_SUPPORTED ? 0 : r;
 }

@@ -227,16 +227,16 @@ static void test_batch(_unused_ void **state) {
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
 
+        answer(RTM_NEWNSID, 1, NULL, 0);
         fake_kernel_acks(0, NULL, 0);
-        fake_kernel_acks(0, NULL, 0);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 2, &refusal, "x"), 0);
+        fake_kernel_acks(-EEXIST, NULL, 0);
+        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), &refusal, "x"), 0);
         assert_string_equal(refusal.text, "untouched");
 
         netlink = fake_kernel();
-        fake_kernel_acks(0, NULL, 0);
         fake_kernel_acks(-EEXIST, "Chain exists", 0);
         fake_kernel_acks(-ENOENT, NULL, 0);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 2, &refusal,
+        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), &refusal,
                                             "guard of %s", "lab"),
                          RAWNET_KERNEL_REFUSED);
         assert_string_equal(refusal.text, "guard of lab: Chain exists: File exists");
@@ -244,7 +244,7 @@ static void test_batch(_unused_ void **state) {
 
         netlink = fake_kernel();
         fake_kernel_end_with(ENOBUFS);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), 1, &refusal, "x"),
+        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), &refusal, "x"),
                          -ENOBUFS);
 }
 
