@@ -236,9 +236,9 @@ static void test_batch(_unused_ void **state) {
         netlink = fake_kernel();
         fake_kernel_acks(-EEXIST, "Chain exists", 0);
         fake_kernel_acks(-ENOENT, NULL, 0);
-        assert_int_equal(netlink_talk_batch(&netlink, batch, sizeof(batch), &refusal,
-                                            "guard of %s", "lab"),
-                         RAWNET_KERNEL_REFUSED);
+        assert_int_equal(
+                netlink_talk_batch(&netlink, batch, sizeof(batch), &refusal, "guard of %s", "lab"),
+                RAWNET_KERNEL_REFUSED);
         assert_string_equal(refusal.text, "guard of lab: Chain exists: File exists");
         assert_int_equal(refusal.kernel_errno, EEXIST);
 
