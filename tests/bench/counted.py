@@ -12,6 +12,7 @@ import sys
 import time
 
 import counting
+import goals
 from paths import path_name
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -19,11 +20,11 @@ KERNELS = {"6.1": "bookworm", "6.12": "trixie"}
 # What --form calls the paths of datapath.py, in the order of the table.
 FORMS = {
     "bridge": "bridge",
+    "beside": "bridge, beside rules",
     "rules": "bridge, rules",
     "tap": "lease tap strict",
     "packet": "lease packet strict",
     "wire": "lease packet strict, no header",
-    "direct": "lease packet direct",
     "macvlan": "direct, no guard",
     "socket": "socket on the wire",
     "testpmd": "testpmd, strict",
@@ -36,7 +37,7 @@ def say(text):
     print(f"counted: {text}", file=sys.stderr, flush=True)
 
 
-def measure(kernel, names, chunks):
+def measure(kernel, names, chunks=CHUNKS):
     """What the guest found with that kernel, and how long it took."""
     say(f"Linux {kernel} (Debian's {KERNELS[kernel]}) boots in an emulated machine")
     start = time.monotonic()
@@ -53,13 +54,12 @@ def measure(kernel, names, chunks):
             "frames": counting.frames(found["chunks"])}
 
 
-LENGTHS = {"short": "frames of 60 bytes", "long": "frames of 1,514 bytes"}
 COLUMNS = (("sent", "1"), ("sent", "64"), ("received", "1"), ("received", "64"))
 
 
 def show(kernel, found):
-    for length, title in LENGTHS.items():
-        print(f"\n{f'Linux {kernel}, {title}':36}" + "".join(f"{f'{direction}, {batch} a call':>24}" for direction, batch in COLUMNS))
+    for length, size in counting.LENGTHS.items():
+        print(f"\n{f'Linux {kernel}, frames of {size:,} bytes':36}" + "".join(f"{f'{direction}, {batch} a call':>24}" for direction, batch in COLUMNS))
         for name in found["frames"]:
             line = f"{path_name(name):36}"
             for column in COLUMNS:
@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--form", action="append", choices=list(FORMS))
     parser.add_argument("--chunks", type=int, default=CHUNKS, help="of 64 frames, for each figure")
     arguments = parser.parse_args()
+    subprocess.run([f"{SOURCE}/tools/setup", "--system", *(["--bench"] if "testpmd" in (arguments.form or FORMS) else [])], stdout=sys.stderr, check=True)
     # The bridge is what the others are compared with.
     names = [name for form, name in FORMS.items() if form == "bridge" or not arguments.form or form in arguments.form]
     result = {}
@@ -85,11 +86,12 @@ def main():
         if not arguments.kernel or kernel in arguments.kernel:
             result[kernel] = measure(kernel, names, arguments.chunks)
     if arguments.json:
-        print(json.dumps({"kernels": result}))
+        print(json.dumps({"kernels": result, "goals": counting.goals_of(result)}))
         return
     for kernel, found in result.items():
         show(kernel, found)
     print("\ninstructions for a frame; in brackets: frames for the same instructions, tap + bridge = 1, above 1 is cheaper")
+    goals.show(counting.goals_of(result))
 
 
 if __name__ == "__main__":

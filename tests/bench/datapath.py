@@ -133,6 +133,7 @@ NETWORKS = {"bench": {}}
 # Name: what builds it and returns its spec.
 BY_HAND = {
     "bridge": lambda: bridge("plain"),
+    "bridge, beside rules": lambda: bridge("beside", RULES_IN_BRIDGE.replace("{tap}", "tother")),
     "bridge, rules": lambda: bridge("rules", RULES_IN_BRIDGE),
     "bridge, rules on its ports": lambda: bridge("ports", RULES_ON_PORTS),
     "direct, no guard": unguarded,

@@ -6,10 +6,12 @@ import re
 import statistics
 import sys
 
+import counting
 import goals
 
 FORMAT = 1
-BENCHMARKS = ("datapath", "open", "flood", "flood-broker", "vhost", "forms")
+BENCHMARKS = ("datapath", "open", "flood", "flood-broker", "vhost", "forms", "counted")
+KEPT = ("2009", "counted-nftables")  # measured once, of what is no more
 TRIAL = ("**These figures are of a trial run on a machine that was busy with other work (load {load} on {cores} cores before it). "
          "Rates say little then; a run on a quiet machine will replace them.**")  # fmt: skip
 
@@ -17,12 +19,12 @@ TRIAL = ("**These figures are of a trial run on a machine that was busy with oth
 def load(folder):
     """{benchmark: its file}, all of them."""
     found = {}
-    for name in (*BENCHMARKS, "2009"):
+    for name in (*BENCHMARKS, *KEPT):
         path = folder / f"{name}.json"
         if not path.exists():
             sys.exit(f"there is no {path.name}: run tests/bench/run --report {folder} {name}")
         found[name] = json.loads(path.read_text(encoding="utf-8"))
-        if name != "2009" and found[name]["format"] != FORMAT:
+        if name in BENCHMARKS and found[name]["format"] != FORMAT:
             sys.exit(f"{path.name}: format {found[name]['format']} is not known: measure again")
     return found
 
@@ -144,6 +146,21 @@ def vhost_ratio(results, selection):
     return number(ratio(rows[of][figure], rows[against][figure]))
 
 
+DEBIAN = {"bookworm": "Debian 12", "trixie": "Debian 13"}
+
+
+def counted(results, key):
+    """kernels: their names; bytes/LENGTH: how long such a frame is; instructions/KERNEL/PATH/LENGTH/DIRECTION/BATCH: of a frame."""
+    kernels_found = results["counted"]["result"]["kernels"]
+    what, *path = key.split("/")
+    if what == "kernels":
+        return " and ".join(f"Linux {found['kernel']} ({DEBIAN[found['debian']]})" for found in kernels_found.values())
+    if what == "bytes":
+        return f"{counting.LENGTHS[path[0]]:,} bytes"
+    kernel, *figure = path
+    return number(counting.look(kernels_found[kernel]["frames"], *figure))
+
+
 def of_2009(results, key):
     return number(results["2009"]["raw_against_bridge"][key])
 
@@ -161,6 +178,7 @@ WORDS = {
     "leases": lambda results: f"{results['open']['result']['leases']:,}",
     "flood": flood,
     "ratio": vhost_ratio,
+    "counted": counted,
     "2009": of_2009,
     "2009-source": lambda results: results["2009"]["source"],
 }

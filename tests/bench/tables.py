@@ -3,6 +3,7 @@
 
 import statistics
 
+import counting
 import figures
 from figures import number, spread
 from paths import path_name
@@ -116,6 +117,51 @@ def forms(*prefixes):
     return make
 
 
+def counted(length):
+    """A row for each path and number of frames a call; for each kernel a column sent and one received."""
+
+    def make(results):
+        kernels = results["counted"]["result"]["kernels"]
+        head = [figures.counted(results, f"bytes/{length}"), "frames a call"]
+        head += [f"Linux {kernel}, {direction}" for kernel in kernels for direction in ("sent", "received")]
+        # A form that one kernel refuses has its place by the other.
+        by_length = sorted(kernels.values(), key=lambda found: len(found["frames"]), reverse=True)
+        paths = dict.fromkeys(path for found in by_length for path in found["frames"])
+        rows = []
+        for path in paths:
+            for batch in ("1", "64"):
+                cells = []
+                for found in kernels.values():
+                    for direction in ("sent", "received"):
+                        value = counting.look(found["frames"], path, length, direction, batch)
+                        share = counting.ratio(found["frames"], path, length, direction, batch)
+                        cells.append(f"{value:,.0f} ({share:.2f})" if value else "–")
+                if any(cell != "–" for cell in cells):
+                    rows.append((path_name(path), batch, *cells))
+        return table(head, rows)
+
+    return make
+
+
+def counted_before(results):
+    """Of each lease, short frames: instructions with the nftables guard, and now."""
+    before, now = (results[name]["result"]["kernels"] for name in ("counted-nftables", "counted"))
+    head = [figures.counted(results, "bytes/short"), "frames a call"]
+    head += [f"Linux {kernel}, {direction}" for kernel in now for direction in ("sent", "received")]
+    paths = dict.fromkeys(path for found in before.values() for path in found["frames"] if path.startswith(("lease", "testpmd")))
+    rows = []
+    for path in paths:
+        for batch in ("1", "64"):
+            cells = []
+            for kernel in now:
+                for direction in ("sent", "received"):
+                    pair = [counting.look(found[kernel]["frames"], path, "short", direction, batch) for found in (before, now)]
+                    cells.append(" → ".join(f"{value:,.0f}" if value else "–" for value in pair) if any(pair) else "–")
+            if any(cell != "–" for cell in cells):
+                rows.append((path_name(path), batch, *cells))
+    return table(head, rows)
+
+
 def readme(results):
     """At most six rows."""
     now = results["vhost"]["result"]["figures"]
@@ -149,6 +195,10 @@ TABLES = {
     "guard": forms("guard"),
     "ways": forms("send", "receive"),
     "knobs": forms("knobs"),
+    "counted-short": counted("short"),
+    "counted-long": counted("long"),
+    "counted-before": counted_before,
+    "targets-counted": targets("counted"),
     "targets-guest": targets("vhost/send receive get put resident"),
     "targets-fast": targets("vhost/fast"),
     "targets-call": targets("vhost/call"),

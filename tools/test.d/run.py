@@ -241,6 +241,7 @@ TIERS = {
     "attack": lambda runner: runner.in_lab("attack"),
     "backend": Runner.backend,
     "fuzz": lambda runner: runner.program("fuzz", "tests/fuzz/run"),
+    "counted": lambda runner: runner.machine("counted"),
     "vm": lambda runner: runner.machine("vm"),
     "system": lambda runner: runner.machine("system"),
     "release": lambda runner: runner.program("release", "tests/release/run", seconds=FULL_SECONDS),
