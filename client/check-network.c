@@ -56,7 +56,7 @@ static void add_refusal(json_object *list, const Refusal *refusal) {
 static unsigned kinds_of(const Finding *finding) {
         unsigned kinds = 0;
 
-        for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
                 if (strstr(finding->kinds, lease_kind_to_string(kind)))
                         kinds |= KIND_BIT(kind);
         return kinds;
@@ -187,7 +187,7 @@ static void ask_service(Check *check, Subject *subject) {
         if (check->bus && !object)
                 add_sentence(subject->problems,
                              "rawnetd has not loaded this file; see: journalctl -u rawnetd");
-        for (LeaseKind kind = KIND_TAP; check->bus && kind <= KIND_PACKET; kind++)
+        for (LeaseKind kind = KIND_TAP; check->bus && kind < KIND_UNKNOWN; kind++)
                 if (subject->network.kinds & KIND_BIT(kind))
                         ask_polkit(check, subject, kind, answers);
 }

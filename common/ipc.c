@@ -9,7 +9,7 @@
 #include "common/text.h"
 
 /* No byte without a name: what is not used can be held to be zero. */
-_Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
+_Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + 2 * IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
                "padding");
 _Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 4 + sizeof(IpcOpen), "padding");
@@ -21,8 +21,6 @@ _Static_assert(sizeof(IpcDropped) == 4 + 6 + 2, "padding");
 _Static_assert(sizeof(IpcStatistics) <= sizeof(IpcFinding), "the finding is the largest part");
 _Static_assert(sizeof(IpcReply) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcLease) + sizeof(IpcFinding),
                "padding");
-
-#define KINDS_ALL (KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET))
 
 #define FEATURES_KNOWN                                                                             \
         (IPC_FEATURE_VLAN | IPC_FEATURE_VHOST_NET | IPC_FEATURE_EGRESS |                           \
@@ -77,7 +75,12 @@ static bool lease_id_is_valid(uint32_t id) {
 
 static bool open_is_valid(const IpcOpen *o) {
         if (!party_is_valid(o->network, o->parent, o->lease_name, o->vlan, o->uid) ||
-            o->kind > KIND_PACKET || o->vnet_hdr > 1)
+            o->kind >= KIND_UNKNOWN || o->vnet_hdr > 1)
+                return false;
+        if (o->kind == KIND_VETH
+                    ? o->vnet_hdr != 0 || o->queues != 1 || !is_padded(o->interface, IFNAMSIZ) ||
+                              !interface_name_is_sane(o->interface)
+                    : !is_zero(o->interface, sizeof(o->interface)))
                 return false;
         if (o->vhost > 1 || (o->vhost && o->kind != KIND_TAP))
                 return false;
@@ -130,10 +133,17 @@ static bool check_is_valid(const IpcRequest *request) {
                c->reserved == 0;
 }
 
-int ipc_request_check(const IpcRequest *request, size_t size) {
-        bool good;
+bool ipc_kind_has_fds(uint32_t kind) {
+        return kind != KIND_VETH;
+}
+
+int ipc_request_check(const IpcRequest *request, size_t size, size_t n_fds) {
+        bool attach, good;
 
         if (size != sizeof(*request) || request->version != IPC_VERSION || request->serial == 0)
+                return -EBADMSG;
+        attach = request->operation == IPC_OPEN && !ipc_kind_has_fds(request->open.kind);
+        if (n_fds != (attach ? 1 : 0))
                 return -EBADMSG;
         switch (request->operation) {
         case IPC_OPEN:
@@ -174,9 +184,12 @@ static bool lease_is_valid(const IpcLease *l) {
         if (!lease_id_is_valid(l->id) ||
             !party_is_valid(l->network, l->parent, l->lease_name, l->vlan, l->uid))
                 return false;
-        if (l->kind > (l->later ? KIND_UNKNOWN : KIND_PACKET) || l->vnet_hdr > 1)
+        if (l->kind > (l->later ? KIND_UNKNOWN : KIND_VETH) || l->vnet_hdr > 1)
                 return false;
         if (l->direct > 1 || (l->direct && (l->later || l->kind != KIND_PACKET || !l->vnet_hdr)))
+                return false;
+        if (l->kind == KIND_VETH && !l->later &&
+            (l->vnet_hdr || l->queues != 1 || mac_is_zero(&l->mac)))
                 return false;
         if (l->mtu > NETWORK_MTU_MAX || l->gone > 1 || l->later > 1)
                 return false;
@@ -253,8 +266,10 @@ static bool is_zero_behind(const IpcReply *reply, size_t size) {
 static bool body_is_valid(const IpcReply *reply, size_t n_fds) {
         switch (reply->type) {
         case IPC_OPENED:
-                return lease_is_valid(&reply->lease) && !reply->lease.later && n_fds >= 1 &&
-                       n_fds <= RAWNET_FDS_MAX;
+                if (!lease_is_valid(&reply->lease) || reply->lease.later)
+                        return false;
+                return ipc_kind_has_fds(reply->lease.kind) ? n_fds >= 1 && n_fds <= RAWNET_FDS_MAX
+                                                           : n_fds == 0;
         case IPC_LEASE:
                 return lease_is_valid(&reply->lease);
         case IPC_STATISTICS:

@@ -6,8 +6,10 @@
  * /run/rawnet/helper.sock, both on one machine and of one build (IPC_VERSION guards an upgrade in
  * between).
  *
- *   rawnetd → helper   one IpcRequest a message, no descriptors
- *   helper → rawnetd   one IpcReply a message, with the lease's descriptors on IPC_OPENED
+ *   rawnetd → helper   one IpcRequest a message; with IPC_OPEN of kind veth the descriptor of the
+ *                      network namespace that gets the interface, else without descriptors
+ *   helper → rawnetd   one IpcReply a message, with the lease's descriptors on IPC_OPENED (none for
+ *                      kind veth)
  *
  * Every request is answered by exactly one final reply with its serial (IPC_OPENED, IPC_DONE,
  * IPC_STATISTICS or IPC_REFUSED); IPC_LIST is answered by an IPC_LEASE for each lease and then
@@ -26,7 +28,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e0010)
+#define IPC_VERSION UINT32_C(0x726e0011)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -57,14 +59,16 @@ typedef struct IpcOpen {
                      1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
         uint8_t reserved_1;
-        uint32_t uid;      /* owner: rawnetd's word */
-        uint32_t kind;     /* LeaseKind */
-        uint32_t queues;   /* 1..RAWNET_QUEUES_MAX; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
+        uint32_t uid;  /* owner: rawnetd's word */
+        uint32_t kind; /* LeaseKind */
+        uint32_t
+                queues; /* 1..RAWNET_QUEUES_MAX, veth: 1; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
         uint32_t mac_mode; /* IpcMacMode */
         MacAddress mac;   /* IPC_MAC_GIVEN, _DERIVED, _RESERVED; _LEARN: that derived for this lease
                            name, or zero; else zero */
         uint8_t vhost;    /* 0 or 1; tap only */
-        uint8_t vnet_hdr; /* 0 or 1 */
+        uint8_t vnet_hdr; /* 0 or 1; veth: 0 */
+        char interface[IFNAMSIZ]; /* veth: its name in the namespace; else zero */
         /* What the network's file said when polkit was asked (common/terms.h). The helper compares
          * it with the file it reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that
          * an edit in between cannot widen a yes. */
@@ -151,7 +155,8 @@ typedef struct IpcLease {
 
 typedef enum IpcReplyType {
         IPC_OPENED =
-                1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds */
+                1, /* lease; fds: taps or packet sockets (queues of them), then as many vhost fds;
+                      none of a veth lease */
         IPC_LEASE, /* lease */
         IPC_STATISTICS, /* statistics */
         IPC_DONE,       /* nothing more; after IPC_LIST: features is set */
@@ -163,7 +168,8 @@ typedef enum IpcReplyType {
 } IpcReplyType;
 
 typedef enum IpcEndReason {
-        IPC_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed */
+        IPC_END_LAST_FD = 1, /* the namespace is gone: the last fd was closed, or of a veth lease
+                                the interface or its namespace is gone */
         IPC_END_CLOSED,    /* by IPC_CLOSE; ports gone now, the namespace when the holder lets go */
         IPC_END_LINK_GONE, /* parent or VLAN interface was deleted; likewise */
         IPC_END_NAMESPACE, /* follows CLOSED or LINK_GONE: now the namespace is gone too, the lease
@@ -270,9 +276,10 @@ IpcFinding ipc_finding(FindingSeverity severity, FindingTopic topic, const char 
                        uint8_t kinds, const Refusal *refusal);
 
 /* Is the message well-formed: version, known operation, strings terminated and NUL-padded, enums
- * and counts in range, everything that the operation does not use zero? size is what was received.
+ * and counts in range, everything that the operation does not use zero? size and n_fds are what was
+ * received.
  * 0 or -EBADMSG. Pure functions, fuzz targets. */
-int ipc_request_check(const IpcRequest *request, size_t size);
+int ipc_request_check(const IpcRequest *request, size_t size, size_t n_fds);
 int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds);
 
 /* Could this finding, this lease be in a reply? 0 or -EBADMSG. */
@@ -285,6 +292,10 @@ const char *ipc_lease_label(const IpcLease *lease, char buffer[static IPC_LEASE_
 
 /* Does a process in the lease's namespace wait for the guest's first frame? */
 bool ipc_lease_learns(const IpcLease *lease);
+
+/* Is the lease's port a descriptor's other side? Else it is one end of a veth pair, and no program
+ * holds the lease. */
+bool ipc_kind_has_fds(uint32_t kind);
 
 /* rtnl_link_stats64's field name of statistics.link[i], as GetStatistics() shows it ("rx_packets" …). */
 const char *ipc_statistics_name(size_t i);

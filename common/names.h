@@ -19,6 +19,7 @@
 /* polkit */
 #define RAWNET_ACTION_OPEN_TAP "org.rawnet1.open-tap"
 #define RAWNET_ACTION_OPEN_PACKET "org.rawnet1.open-packet"
+#define RAWNET_ACTION_ATTACH "org.rawnet1.attach"
 #define RAWNET_ACTION_CLOSE_OTHERS "org.rawnet1.close-others"
 #define RAWNET_ACTION_HOST "org.rawnet1.host"
 
@@ -27,6 +28,7 @@
 #define RAWNET_FEATURE_VHOST_NET "vhost-net"
 #define RAWNET_FEATURE_NFT_EGRESS "nft-egress"
 #define RAWNET_FEATURE_CHECKSUM_TRICK "checksum-trick"
+#define RAWNET_FEATURE_ATTACH "attach"
 #define RAWNET_FEATURE_USER_NAMESPACE "user-namespace"
 
 /* Users, sockets, files */
@@ -84,6 +86,9 @@
  * all of them beside the workers. */
 #define RAWNET_LEARNING_PER_USER_MAX 16u
 #define RAWNET_LEARNING_MAX 256u
+/* veth leases of all users: each has a process of rawnet-helper (helper/child/keep.h). TasksMax= of
+ * rawnet-helper.service leaves room for all of them beside the others. */
+#define RAWNET_ATTACHED_MAX 4096u
 /* dbus-daemon's default max_message_unix_fds for a system bus connection, dbus-daemon(1) */
 #define RAWNET_FDS_MAX 16u
 /* Both daemons' --idle-seconds= */

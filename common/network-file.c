@@ -183,10 +183,12 @@ static int parse_words(Parser *p, const char *key, const char *value, const Choi
 
 static int parse_kinds(Parser *p, const char *key, const char *value) {
         static const Choice choices[] = {{"tap", KIND_BIT(KIND_TAP)},
-                                         {"packet", KIND_BIT(KIND_PACKET)}};
+                                         {"packet", KIND_BIT(KIND_PACKET)},
+                                         {"veth", KIND_BIT(KIND_VETH)}};
 
         return parse_words(p, key, value, choices, ARRAY_SIZE(choices),
-                           "tap, packet, or both with a blank between", &p->network.kinds);
+                           "tap, packet, veth, or several of them with blanks between",
+                           &p->network.kinds);
 }
 
 static int parse_anti_spoof(Parser *p, const char *key, const char *value) {
@@ -489,7 +491,7 @@ int network_file_parse(const char *path, const char *name, const char *text, siz
                         {
                                 .protocol = ETH_P_8021Q,
                                 .mode = MODE_BRIDGE,
-                                .kinds = KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET),
+                                .kinds = KINDS_ALL,
                                 .anti_spoof = true,
                                 .mac_prefixes = {.prefix = {{.octet = {0x52, 0x54, 0x00},
                                                              .length = 3}},

@@ -26,10 +26,12 @@ typedef enum NetworkMode {
 typedef enum LeaseKind {
         KIND_TAP,
         KIND_PACKET,
+        KIND_VETH, /* an interface in a network namespace of the caller's: Attach() */
         KIND_UNKNOWN
 } LeaseKind;
 
 #define KIND_BIT(kind) (1u << (kind))
+#define KINDS_ALL (KIND_BIT(KIND_UNKNOWN) - 1u)
 
 /* What a guest may be for the other stations of its network (GuestServers=): bits. */
 #define GUEST_SERVER_DHCP 1u /* of DHCP and of DHCPv6 */
@@ -74,6 +76,11 @@ typedef struct NetworkName {
  * ASCII: 1..15 characters, no
  * '/', ':' or blank, not "." or "..". */
 bool interface_name_is_valid(const char *name);
+
+/* A name that rawnet gives to an interface in somebody's namespace: of those the ones that no
+ * program takes for something else. Letters, digits, '-', '_' and '.', not '-' or '.' first; not "all"
+ * or "default" (net.ipv4.conf.*); no '%', which the kernel replaces by a number. */
+bool interface_name_is_sane(const char *name);
 
 /* How many of text's first characters may be in a network's NAME. */
 size_t network_name_length(const char *text);
@@ -142,8 +149,12 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
  * NULL: it has no ports there, or chooses no addresses. */
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
-const char *network_mode_to_string(NetworkMode mode);         /* "bridge" … */
-const char *lease_kind_to_string(LeaseKind kind);             /* "tap", "packet", "unknown" */
+const char *network_mode_to_string(NetworkMode mode); /* "bridge" … */
+const char *lease_kind_to_string(LeaseKind kind);     /* "tap" …, "unknown" */
+/* "tap, veth", with ", " as between, for messages. kinds: KIND_BIT()s. Returns buffer. */
+#define KINDS_TEXT_SIZE 48u
+const char *kinds_to_string(unsigned kinds, const char *between,
+                            char buffer[static KINDS_TEXT_SIZE]);
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
 const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */

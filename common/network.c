@@ -35,6 +35,15 @@ bool interface_name_is_valid(const char *name) {
         return true;
 }
 
+bool interface_name_is_sane(const char *name) {
+        if (!interface_name_is_valid(name) || name[0] == '-' || name[0] == '.' ||
+            strcmp(name, "all") == 0 || strcmp(name, "default") == 0)
+                return false;
+        while (is_name_character(*name) || *name == '.')
+                name++;
+        return *name == '\0';
+}
+
 int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal) {
         size_t length = network_name_length(text);
         NetworkName name = {0};
@@ -90,15 +99,18 @@ int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t 
 
 int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal) {
         const char *asked = lease_kind_to_string(kind);
-        const char *other = lease_kind_to_string(kind == KIND_TAP ? KIND_PACKET : KIND_TAP);
+        char offered[KINDS_TEXT_SIZE];
 
         if (network->kinds & KIND_BIT(kind))
                 return 0;
+        (void)kinds_to_string(network->kinds, " and ", offered);
         return refuse(
                 ret_refusal, RAWNET_KIND_NOT_OFFERED,
                 "network %s offers %s leases only, not %s; ask for %s, or have the administrator "
                 "add %s to Kinds= in %s",
-                network->name, other, asked, other, asked, network->path);
+                network->name, offered, asked,
+                (network->kinds & (network->kinds - 1)) ? "one of these" : offered, asked,
+                network->path);
 }
 
 int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
@@ -160,14 +172,28 @@ const char *lease_kind_to_string(LeaseKind kind) {
                 return "tap";
         case KIND_PACKET:
                 return "packet";
+        case KIND_VETH:
+                return "veth";
         case KIND_UNKNOWN:
                 return "unknown";
         }
         return "?";
 }
 
+const char *kinds_to_string(unsigned kinds, const char *between,
+                            char buffer[static KINDS_TEXT_SIZE]) {
+        size_t n = 0;
+
+        buffer[0] = '\0';
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
+                if (kinds & KIND_BIT(kind))
+                        n += (size_t)snprintf(buffer + n, KINDS_TEXT_SIZE - n, "%.8s%s",
+                                              n > 0 ? between : "", lease_kind_to_string(kind));
+        return buffer;
+}
+
 int lease_kind_from_string(const char *text, LeaseKind *ret) {
-        for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
                 if (strcmp(text, lease_kind_to_string(kind)) == 0) {
                         *ret = kind;
                         return 0;

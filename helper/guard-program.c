@@ -203,6 +203,11 @@ void guard_program_set(const GuardProgram *program, uint32_t id, const GuardEntr
         __atomic_store_n(&e->longest, entry->longest, __ATOMIC_SEQ_CST);
 }
 
+void guard_program_forget(GuardProgram *program) {
+        (void)munmap(program->entries, GUARD_LEASES * sizeof(GuardEntry));
+        program->entries = NULL;
+}
+
 int guard_program_remove(const GuardProgram *program, uint32_t id) {
         const GuardEntry none = {};
         int r;

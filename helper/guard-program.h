@@ -62,6 +62,9 @@ int guard_program_next(const GuardProgram *program, uint32_t *id);
 int guard_program_drops(const GuardProgram *program, uint32_t id,
                         uint64_t ret[static GUARD_REASONS]);
 
+/* Takes the entries out of this process: no function above works any more. */
+void guard_program_forget(GuardProgram *program);
+
 /* The first drop of each lease and reason. *ret_fd, which is ring's, is readable while there is one.
  * 0 or -errno. */
 struct ring_buffer;

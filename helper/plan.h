@@ -20,6 +20,8 @@ typedef struct LeasePlan {
         MacPrefixes reserving;
         unsigned queues;
         bool vhost;
+        char interface[IFNAMSIZ]; /* veth: the name of the port's other end, where that is */
+        int namespace_fd;         /* and the namespace where it is. The worker's alone */
         /* rehearse.h: the child makes the wire, too. */
         bool rehearsal;
         GuardShape shape;

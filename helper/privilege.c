@@ -132,3 +132,8 @@ int privilege_die_with(pid_t parent) {
                 return -errno;
         return getppid() == parent ? 0 : -ESRCH;
 }
+
+int privilege_drop_all(void) {
+        capng_clear(CAPNG_SELECT_BOTH);
+        return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}

@@ -33,3 +33,6 @@ int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal);
  * fork. Must be repeated after privilege_enter_lease(), since a change of credentials clears the
  * setting (prctl(2)). 0 or -errno (-ESRCH: the parent is gone already). */
 int privilege_die_with(pid_t parent);
+
+/* Gives all capabilities up, for good. 0 or -errno. */
+int privilege_drop_all(void);

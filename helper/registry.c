@@ -181,6 +181,14 @@ size_t registry_count_learning(const Registry *registry) {
         return n;
 }
 
+size_t registry_count_attached(const Registry *registry) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < registry->n_entries; i++)
+                n += registry->entries[i].lease.kind == KIND_VETH;
+        return n;
+}
+
 unsigned registry_count_queues(const Registry *registry, uint32_t uid) {
         unsigned n = 0;
 

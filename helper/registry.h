@@ -55,6 +55,8 @@ bool registry_next_lost(Registry *registry, IpcLease *ret);
 size_t registry_count(const Registry *registry, const char *network_name);
 /* Leases that wait for their guest's first frame. */
 size_t registry_count_learning(const Registry *registry);
+/* Leases that a process keeps (helper/child/keep.h), gone ones included. */
+size_t registry_count_attached(const Registry *registry);
 /* Queues of all leases of uid, gone ones included. */
 unsigned registry_count_queues(const Registry *registry, uint32_t uid);
 /* The host's interface with this index is gone, or in another namespace. The kernel may give the

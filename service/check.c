@@ -89,7 +89,7 @@ static int append_kinds(sd_bus_message *m, uint8_t kinds) {
                 r = sd_bus_message_open_container(m, 'v', "as");
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "s");
-        for (LeaseKind kind = KIND_TAP; r >= 0 && kind <= KIND_PACKET; kind++)
+        for (LeaseKind kind = KIND_TAP; r >= 0 && kind < KIND_UNKNOWN; kind++)
                 if (kinds & KIND_BIT(kind))
                         r = sd_bus_message_append_basic(m, 's', lease_kind_to_string(kind));
         for (size_t i = 0; r >= 0 && i < 3; i++)
@@ -145,8 +145,8 @@ static const CheckUse check_use = {add_finding, send_reply};
 
 /* A network file that is no good needs no helper to say so. */
 static int reply_bad_file(Request *request, const char *path, const Refusal *refusal) {
-        const IpcFinding finding = ipc_finding(FINDING_ERROR, FINDING_FILE, path,
-                                               KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET), refusal);
+        const IpcFinding finding =
+                ipc_finding(FINDING_ERROR, FINDING_FILE, path, KINDS_ALL, refusal);
         int r;
 
         r = begin_reply(request);

@@ -2,6 +2,7 @@
 
 #include "service/helper-client.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +33,7 @@ typedef struct Pending {
         void *userdata;
         uint64_t until; /* µs, CLOCK_MONOTONIC */
         unsigned n_findings;
+        int fd; /* goes with the request; -1: none, or sent */
         bool sent;
 } Pending;
 
@@ -48,6 +50,11 @@ struct Helper {
         Pending *first, *last; /* in the order of asking, and so of until */
         sd_event_source *io_source, *retry_source, *deadline_source;
 };
+
+static void pending_free(Pending *p) {
+        safe_close(p->fd);
+        free(p);
+}
 
 static uint64_t now_usec(const Helper *h) {
         return event_usec(h->event);
@@ -93,7 +100,7 @@ static void helper_lose(Helper *h, const Refusal *refusal, bool hangs) {
                 pending = p->next;
                 if (p->answer)
                         p->answer(p->userdata, NULL, NULL, 0, refusal);
-                free(p);
+                pending_free(p);
         }
         h->events.lost(h->userdata, refusal, hangs);
         helper_retry(h);
@@ -152,7 +159,8 @@ static int helper_flush(Helper *h) {
         for (Pending *p = h->first; p; p = p->next) {
                 if (p->sent)
                         continue;
-                r = fd_pass_send(h->fd, &p->request, sizeof(p->request), NULL, 0, MSG_DONTWAIT);
+                r = fd_pass_send(h->fd, &p->request, sizeof(p->request), &p->fd, p->fd >= 0,
+                                 MSG_DONTWAIT);
                 if (r == -EAGAIN) {
                         events |= EPOLLOUT;
                         break;
@@ -160,11 +168,12 @@ static int helper_flush(Helper *h) {
                 if (r < 0)
                         return r;
                 p->sent = true;
+                p->fd = safe_close(p->fd);
         }
         return sd_event_source_set_io_events(h->io_source, events);
 }
 
-static int helper_enqueue(Helper *h, const IpcRequest *request, HelperAnswer answer,
+static int helper_enqueue(Helper *h, const IpcRequest *request, int fd, HelperAnswer answer,
                           void *userdata) {
         Pending *p;
         int r;
@@ -176,13 +185,21 @@ static int helper_enqueue(Helper *h, const IpcRequest *request, HelperAnswer ans
                 .request = *request,
                 .answer = answer,
                 .userdata = userdata,
+                .fd = -1,
                 .until = now_usec(h) + (answer ? ANSWER_USEC : LIST_USEC),
         };
         p->request.version = IPC_VERSION;
         p->request.serial = ++h->serial;
-        r = deadline_arm(h, p->until);
+        /* The socket may have no room now, and the caller's may be closed before it has. */
+        if (fd >= 0) {
+                p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                r = p->fd < 0 ? -errno : 0;
+        } else
+                r = 0;
+        if (r == 0)
+                r = deadline_arm(h, p->until);
         if (r < 0) {
-                free(p);
+                pending_free(p);
                 return r;
         }
         if (h->last)
@@ -237,7 +254,7 @@ static void dispatch_answer(Helper *h, const IpcReply *reply, const int *fds, si
                 p->answer(p->userdata, NULL, NULL, 0, &refusal);
         else
                 p->answer(p->userdata, reply, fds, n_fds, NULL);
-        free(p);
+        pending_free(p);
 }
 
 static void dispatch(Helper *h, const IpcReply *reply, const int *fds, size_t n_fds) {
@@ -322,7 +339,7 @@ int helper_connect(Helper *h, Refusal *ret) {
         source_drop(&h->retry_source);
         r = sd_event_add_io(h->event, &h->io_source, h->fd, EPOLLIN, on_io, h);
         if (r >= 0)
-                r = helper_enqueue(h, &list, NULL, NULL);
+                r = helper_enqueue(h, &list, -1, NULL, NULL);
         if (r < 0) {
                 source_drop(&h->io_source);
                 h->fd = safe_close(h->fd);
@@ -363,12 +380,17 @@ void helper_retry(Helper *h) {
 }
 
 int helper_call(Helper *h, IpcRequest *request, HelperAnswer answer, void *userdata, Refusal *ret) {
+        return helper_call_with(h, request, -1, answer, userdata, ret);
+}
+
+int helper_call_with(Helper *h, IpcRequest *request, int fd, HelperAnswer answer, void *userdata,
+                     Refusal *ret) {
         int r;
 
         r = helper_connect(h, ret);
         if (r != 0)
                 return r;
-        r = helper_enqueue(h, request, answer, userdata);
+        r = helper_enqueue(h, request, fd, answer, userdata);
         if (r < 0)
                 return r;
         (void)helper_flush(h);
@@ -416,7 +438,7 @@ void helper_free(Helper *h) {
                 Pending *p = h->first;
 
                 h->first = p->next;
-                free(p);
+                pending_free(p);
         }
         safe_close(h->fd);
         sd_event_unref(h->event);

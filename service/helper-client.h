@@ -57,3 +57,6 @@ uint32_t helper_features(const Helper *helper);
  * answer is called only after 0. */
 int helper_call(Helper *helper, IpcRequest *request, HelperAnswer answer, void *userdata,
                 Refusal *ret_refusal);
+/* The same with a descriptor, which stays the caller's; -1: none. */
+int helper_call_with(Helper *helper, IpcRequest *request, int fd, HelperAnswer answer,
+                     void *userdata, Refusal *ret_refusal);

@@ -52,12 +52,19 @@ static void lease_remove(Service *service, Lease *lease) {
 /* Ended's reason where the parent or the VLAN interface was deleted under the lease. */
 static const char link_gone[] = "link-gone";
 
+/* Where its holder let go of it. */
+static const char *last_reason(const Lease *lease) {
+        return lease->ipc.kind == KIND_VETH ? "interface-gone" : "last-fd";
+}
+
 /* For the journal. */
 static const char *reason_text(const char *reason) {
         if (strcmp(reason, "closed") == 0)
                 return "its user closed it";
         if (strcmp(reason, "revoked") == 0)
                 return "another user closed it";
+        if (strcmp(reason, "interface-gone") == 0)
+                return "its interface, or the namespace that had it, is gone";
         return "its last file descriptor was closed";
 }
 
@@ -134,7 +141,7 @@ int lease_put(Service *service, const IpcLease *ipc) {
 
         /* The same number, but another lease: the old one ended while nobody looked. */
         if (lease && lease->ipc.since != ipc->since) {
-                lease_say_ended(service, lease, "last-fd", false);
+                lease_say_ended(service, lease, last_reason(lease), false);
                 lease_remove(service, lease);
                 lease = NULL;
         }
@@ -184,7 +191,7 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
                 break;
         case IPC_END_LAST_FD:
         case IPC_END_NAMESPACE:
-                lease_say_ended(service, lease, "last-fd", false);
+                lease_say_ended(service, lease, last_reason(lease), false);
                 lease_remove(service, lease);
                 break;
         }
@@ -227,7 +234,7 @@ void lease_list_complete(Service *service) {
                 next = lease_table_next(&service->leases, l);
                 if (l->generation == service->leases.generation)
                         continue;
-                lease_say_ended(service, l, "last-fd", false);
+                lease_say_ended(service, l, last_reason(l), false);
                 lease_remove(service, l);
         }
 }

@@ -17,6 +17,7 @@ static const struct {
         {IPC_FEATURE_EGRESS, RAWNET_FEATURE_NFT_EGRESS},
         {IPC_FEATURE_CHECKSUM_TRICK, RAWNET_FEATURE_CHECKSUM_TRICK},
         {IPC_FEATURE_USER_NAMESPACE, RAWNET_FEATURE_USER_NAMESPACE},
+        {UINT32_MAX, RAWNET_FEATURE_ATTACH},
 };
 
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -50,6 +51,11 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("OpenPacket", SD_BUS_ARGS("s", network, "a{sv}", options),
                                 SD_BUS_RESULT("ah", packets, "o", lease, "a{sv}", info),
                                 open_method_packet, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Attach",
+                SD_BUS_ARGS("s", network, "h", namespace, "s", interface, "a{sv}", options),
+                SD_BUS_RESULT("o", lease, "a{sv}", info), open_method_attach,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind),
                                 SD_BUS_RESULT("s", answer), open_method_can_open,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -62,7 +62,8 @@ static int append_words(sd_bus_message *reply, const char *const *words, size_t 
 static int get_kinds(sd_bus *bus, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const char *const words[] = {lease_kind_to_string(KIND_TAP),
-                                     lease_kind_to_string(KIND_PACKET)};
+                                     lease_kind_to_string(KIND_PACKET),
+                                     lease_kind_to_string(KIND_VETH)};
         const NetworkEntry *entry = userdata;
 
         return append_words(reply, words, ARRAY_SIZE(words), entry->network.kinds);

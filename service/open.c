@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/namespace-fd.h"
 #include "common/terms.h"
 #include "service/check.h"
 #include "service/event-clock.h"
@@ -22,7 +23,13 @@
 #include "service/authorize.h"
 
 static const char *kind_with_article(uint32_t kind) {
-        return kind == KIND_TAP ? "a tap" : "a packet";
+        return kind == KIND_TAP ? "a tap" : kind == KIND_PACKET ? "a packet" : "a veth";
+}
+
+static const char *action_of(uint32_t kind) {
+        return kind == KIND_TAP      ? RAWNET_ACTION_OPEN_TAP
+               : kind == KIND_PACKET ? RAWNET_ACTION_OPEN_PACKET
+                                     : RAWNET_ACTION_ATTACH;
 }
 
 /* The network's part of ipc and the network itself, from its file as it is now; or REQUEST_FILE is
@@ -49,8 +56,7 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         snprintf(queues, sizeof(queues), "%" PRIu32, ipc->queues);
         *question = (PolkitQuestion){
                 .terms = *terms,
-                .action =
-                        ipc->kind == KIND_TAP ? RAWNET_ACTION_OPEN_TAP : RAWNET_ACTION_OPEN_PACKET,
+                .action = action_of(ipc->kind),
                 .for_group = ipc->mac_mode != IPC_MAC_RESERVED,
         };
         polkit_detail(question, "network", ipc->network);
@@ -63,6 +69,8 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         polkit_detail(question, "mac-class", open_mac_class(ipc));
         polkit_detail(question, "queues", queues);
         polkit_detail(question, "vhost", ipc->vhost ? "true" : "false");
+        if (ipc->kind == KIND_VETH)
+                polkit_detail(question, "interface", ipc->interface);
         /* For the message of the action; rules have parent and vlan. */
         polkit_detail(question, "where", wire_to_string(ipc->parent, ipc->vlan, where));
 }
@@ -83,17 +91,19 @@ static const char *question_mac(const OpenOptions *options, char buffer[static M
 #define WHAT_SIZE 192u
 
 static void describe(const IpcOpen *ipc, char what[static WHAT_SIZE]) {
-        char mac[MAC_TEXT_SIZE];
+        char mac[MAC_TEXT_SIZE], port[32];
 
-        if (ipc->mac_mode == IPC_MAC_RESERVED)
-                snprintf(
-                        what, WHAT_SIZE,
-                        "open %s port on network %s with MAC address %s, which is reserved for an address that "
-                        "rawnet derives from a user and a lease name",
-                        kind_with_article(ipc->kind), ipc->network, mac_format(&ipc->mac, mac));
+        if (ipc->kind == KIND_VETH)
+                snprintf(port, sizeof(port), "attach an interface to");
         else
-                snprintf(what, WHAT_SIZE, "open %s port on network %s",
-                         kind_with_article(ipc->kind), ipc->network);
+                snprintf(port, sizeof(port), "open %s port on", kind_with_article(ipc->kind));
+        if (ipc->mac_mode == IPC_MAC_RESERVED)
+                snprintf(what, WHAT_SIZE,
+                         "%s network %s with MAC address %s, which is reserved for an address that "
+                         "rawnet derives from a user and a lease name",
+                         port, ipc->network, mac_format(&ipc->mac, mac));
+        else
+                snprintf(what, WHAT_SIZE, "%s network %s", port, ipc->network);
 }
 
 static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
@@ -121,7 +131,7 @@ static int append_info(sd_bus_message *m, const IpcLease *lease) {
                                      (uint32_t)lease->vlan, "vnet-hdr", "b", (int)lease->vnet_hdr);
 }
 
-/* taps, vhosts, lease, info; or packets, lease, info. The message gets duplicates of the
+/* taps, vhosts, lease, info; or packets, lease, info; or lease, info. The message gets duplicates of the
  * descriptors. */
 static int open_reply(const Request *request, const IpcLease *lease, const int *fds,
                       sd_bus_message **ret) {
@@ -133,9 +143,11 @@ static int open_reply(const Request *request, const IpcLease *lease, const int *
         r = sd_bus_message_new_method_return(request->message, &m);
         if (r < 0)
                 return r;
-        r = append_fds(m, fds, open->queues);
-        if (r < 0)
-                return r;
+        if (ipc_kind_has_fds(open->kind)) {
+                r = append_fds(m, fds, open->queues);
+                if (r < 0)
+                        return r;
+        }
         if (open->kind == KIND_TAP) {
                 r = append_fds(m, fds + open->queues, open->vhost ? open->queues : 0);
                 if (r < 0)
@@ -170,9 +182,11 @@ static void log_opened(const Request *request, const IpcLease *lease) {
 
 /* Did the helper open what it was asked for? */
 static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds) {
+        const size_t expected =
+                ipc_kind_has_fds(open->kind) ? open->queues * (open->vhost ? 2u : 1u) : 0;
         const IpcLease *lease = &reply->lease;
 
-        return reply->type == IPC_OPENED && n_fds == open->queues * (open->vhost ? 2u : 1u) &&
+        return reply->type == IPC_OPENED && n_fds == expected &&
                strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
                lease->uid == open->uid && lease->vlan == open->vlan && !lease->direct &&
                lease->vnet_hdr == open->vnet_hdr && lease->queues == open->queues;
@@ -205,6 +219,41 @@ static void on_delivered(void *userdata, DeliveryResult result) {
         request_end(request);
 }
 
+static void on_taken_back(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
+                          const Refusal *refusal) {
+        Service *service = userdata;
+
+        closer_close(service->closer, fds, n_fds);
+        if (refusal && refusal->error != RAWNET_NO_SUCH_LEASE)
+                log_warning("a lease whose caller left stays open: %s", refusal->text);
+}
+
+/* Nothing but its interface holds a veth lease: one that its caller does not hear of is closed. */
+static void take_back(Service *service, uint32_t id) {
+        IpcRequest ipc = {.operation = IPC_CLOSE, .lease = id};
+        Refusal refusal = {};
+        int r;
+
+        r = helper_call(service->helper, &ipc, on_taken_back, service, &refusal);
+        if (r != 0)
+                log_warning("a lease whose caller left stays open: %s",
+                            r > 0 ? refusal.text : strerror(-r));
+}
+
+/* The reply to Attach() has no descriptors: what delivery.h is about does not matter. r: what making
+ * it came to. */
+static void finish_attached(Request *request, sd_bus_message *m, int r) {
+        const Lease *lease = lease_table_find(&request->service->leases, request->lease);
+
+        if (r >= 0 && m)
+                r = sd_bus_message_send(m);
+        if (r >= 0 && m && lease)
+                log_opened(request, &lease->ipc);
+        else
+                take_back(request->service, request->lease);
+        request_finish(request, r);
+}
+
 static void on_opened(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                       const Refusal *refusal) {
         Request *request = userdata;
@@ -233,6 +282,10 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
         } else
                 log_error("rawnet-helper opened something else than it was asked for on network %s",
                           request->open.network);
+        if (request->lease != 0 && !ipc_kind_has_fds(request->open.kind)) {
+                finish_attached(request, m, r);
+                return;
+        }
         if (m) {
                 delivery_reply(service->deliveries, request->message, request->uid, m, fds, n_fds,
                                on_delivered, request);
@@ -266,6 +319,37 @@ static void on_probed(void *userdata) {
                 request_requeue(request);
 }
 
+/* Attach(): the namespace and what the interface is called there. Whether the name is free only the
+ * kernel knows. */
+static int read_interface(Request *request, const char *network, char ret[static IFNAMSIZ],
+                          Refusal *ret_refusal) {
+        const char *interface;
+        int fd, r;
+
+        r = sd_bus_message_read(request->message, "hs", &fd, &interface);
+        if (r < 0)
+                return r;
+        if (!interface_name_is_sane(interface))
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "network %s: '%.64s' is no name for an interface; it takes 1 to %d "
+                        "letters, digits, '-', '_' and '.', not '-' or '.' first, and neither all "
+                        "nor default",
+                        network, interface, IFNAMSIZ - 1);
+        snprintf(ret, IFNAMSIZ, "%s", interface);
+        return namespace_fd_check(fd, request->uid, network, ret_refusal);
+}
+
+/* The namespace that goes to the helper: the message's. -1: of a kind that has none. */
+static int namespace_of(sd_bus_message *m, const IpcOpen *open) {
+        int fd = -1;
+
+        if (open->kind == KIND_VETH &&
+            (sd_bus_message_rewind(m, true) < 0 || sd_bus_message_read(m, "sh", NULL, &fd) < 0))
+                return -1;
+        return fd;
+}
+
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
         IpcRequest ipc = {.operation = IPC_OPEN};
@@ -282,6 +366,8 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r < 0)
                 return r;
         r = network_name_parse(full_name, &name, ret);
+        if (r == 0 && kind == KIND_VETH)
+                r = read_interface(request, full_name, ipc.open.interface, ret);
         if (r != 0)
                 return r;
         r = options_read(request->message, kind, full_name, &options, ret);
@@ -307,7 +393,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         r = rate_check(request, full_name, ret);
-        if (r == 0)
+        if (r == 0 && ipc_kind_has_fds(kind))
                 r = probe_start(&request->probe, request->service->deliveries, request->message,
                                 request->uid, full_name, on_probed, request, ret);
         if (r != 0)
@@ -317,13 +403,15 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        r = probe_verify(&request->probe, full_name, &yes, ret);
+        if (ipc_kind_has_fds(kind))
+                r = probe_verify(&request->probe, full_name, &yes, ret);
         if (r == 0 && !yes)
                 request->stage = REQUEST_PROBE;
         if (r != 0 || !yes)
                 return r;
 
-        r = helper_call(request->service->helper, &ipc, on_opened, request, ret);
+        r = helper_call_with(request->service->helper, &ipc,
+                             namespace_of(request->message, &ipc.open), on_opened, request, ret);
         if (r != 0)
                 return r;
         request->stage = REQUEST_HELPER;
@@ -358,7 +446,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         IpcRequest ipc = {.operation = IPC_OPEN, .open = {.queues = 1}};
         LeaseKind kind;
         Network network;
-        char what[96];
+        char what[WHAT_SIZE];
         int r;
 
         r = sd_bus_message_read(request->message, "ss", &full_name, &kind_text);
@@ -366,7 +454,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
                 return r;
         if (lease_kind_from_string(kind_text, &kind) < 0)
                 return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %.64s: unknown kind '%.32s'; there are tap and packet",
+                              "network %.64s: unknown kind '%.32s'; there are tap, packet and veth",
                               full_name, kind_text);
         r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &ipc.open, ret);
         request->open = ipc.open;
@@ -376,8 +464,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         if (!helper_ready(request->service->helper))
                 return request_wait_sync(request, ret);
         question_fill(&question, &ipc, "");
-        snprintf(what, sizeof(what), "open %s port on network %s", kind_with_article(kind),
-                 full_name);
+        describe(&ipc.open, what);
         r = authorize_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)
                 return r;
@@ -397,6 +484,12 @@ int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
 
 int open_method_packet(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         LeaseKind kind = KIND_PACKET;
+
+        return request_run(m, userdata, open_step, &kind);
+}
+
+int open_method_attach(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        LeaseKind kind = KIND_VETH;
 
         return request_run(m, userdata, open_step, &kind);
 }

@@ -19,8 +19,8 @@ static const struct {
         const char *type;
         unsigned kinds;
 } option_table[] = {
-        [OPTION_MAC] = {"mac", "s", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
-        [OPTION_NAME] = {"name", "s", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
+        [OPTION_MAC] = {"mac", "s", KINDS_ALL},
+        [OPTION_NAME] = {"name", "s", KINDS_ALL},
         [OPTION_QUEUES] = {"queues", "u", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
         [OPTION_VHOST] = {"vhost", "b", KIND_BIT(KIND_TAP)},
         [OPTION_VNET_HDR] = {"vnet-hdr", "b", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
@@ -94,12 +94,12 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
         int id = option_find(kind, key);
 
         if (id < 0)
-                return refuse(
-                        ret, RAWNET_INVALID_ARGS,
-                        "network %s: unknown option '%.64s' for a %s port; there are mac, name, queues, "
-                        "%svnet-hdr",
-                        network, key, lease_kind_to_string(kind),
-                        kind == KIND_TAP ? "vhost, " : "");
+                return refuse(ret, RAWNET_INVALID_ARGS,
+                              "network %s: unknown option '%.64s' for a %s port; there are mac%s",
+                              network, key, lease_kind_to_string(kind),
+                              kind == KIND_TAP      ? ", name, queues, vhost, vnet-hdr"
+                              : kind == KIND_PACKET ? ", name, queues, vnet-hdr"
+                                                    : " and name");
         if (options->seen & (1u << id))
                 return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice",
                               network, key);

@@ -9,6 +9,8 @@
  *                                            report socket of the worker's daemon
  *   child → worker   CHILD_DONE and fds      or CHILD_FAILED with the refusal (also instead of
  *                                            CHILD_READY)
+ *   worker → child   CHILD_KEEP              kind veth only, to the child that stays (keep.h): the
+ *                                            lease is rawnetd's. Without it the child ends
  */
 
 #include "helper/plan.h"
@@ -16,7 +18,8 @@
 typedef enum ChildStep {
         CHILD_READY = 1,
         CHILD_DONE,
-        CHILD_FAILED
+        CHILD_FAILED,
+        CHILD_KEEP
 } ChildStep;
 
 typedef struct ChildMessage {

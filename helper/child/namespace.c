@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "helper/child/guard.h"
+#include "helper/child/keep.h"
 #include "helper/child/learn.h"
 #include "helper/kernel/offload.h"
 #include "helper/child/port.h"
@@ -58,6 +59,20 @@ static int make_pair(Netlink *netlink, const LinkPlan *plan, const char *peer, u
         return r;
 }
 
+/* Where frames are completed before the guard sees them. */
+static int make_check(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
+        const uint32_t number = GUARD_NUMBER(plan->lease.id);
+        const LinkPlan check = {
+                .name = LINK_NAME_CHECK, .index = GUARD_CHECK | number, .mtu = plan->lease.mtu};
+        int r;
+
+        if (plan->shape != GUARD_TAP_CHECKED)
+                return 0;
+        r = make_pair(netlink, &check, LINK_NAME_CHECKED, GUARD_INNER | number, &links->check,
+                      &links->inner, ret_refusal);
+        return r == 0 ? offload_off(LINK_NAME_CHECK, ret_refusal) : r;
+}
+
 static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
                     Refusal *ret_refusal) {
         const uint32_t id = plan->lease.id;
@@ -68,9 +83,6 @@ static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *
                 .queue_length = port_queue_length(plan->queues),
                 .no_ipv6_address = true,
         };
-        const LinkPlan check = {.name = LINK_NAME_CHECK,
-                                .index = GUARD_CHECK | GUARD_NUMBER(id),
-                                .mtu = plan->lease.mtu};
         int r;
 
         r = port_open_tap(name, id, plan->queues, fds, ret_refusal);
@@ -79,12 +91,8 @@ static int make_tap(const LeasePlan *plan, Netlink *netlink, Links *links, int *
         r = find(netlink, name, &links->port, ret_refusal);
         if (r == 0)
                 r = link_change(netlink, links->port.index, &quiet, ret_refusal);
-        if (r == 0 && plan->shape == GUARD_TAP_CHECKED) {
-                r = make_pair(netlink, &check, LINK_NAME_CHECKED, GUARD_INNER | GUARD_NUMBER(id),
-                              &links->check, &links->inner, ret_refusal);
-                if (r == 0)
-                        r = offload_off(LINK_NAME_CHECK, ret_refusal);
-        }
+        if (r == 0)
+                r = make_check(plan, netlink, links, ret_refusal);
         if (r != 0)
                 fd_pass_close_all(fds, plan->queues);
         return r;
@@ -112,6 +120,42 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
         if (r == 0 && plan->checksum_trick)
                 r = offload_off(name, ret_refusal);
         return r;
+}
+
+/* The worker has made the pair: its other end is in another namespace, where this process may do
+ * nothing. */
+static int find_veth(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        const LinkPlan port = {.name = record_port_name(plan->lease.id, name),
+                               .index = plan->lease.id,
+                               .mtu = plan->lease.mtu};
+        LinkInfo other;
+        int r;
+
+        if (plan->rehearsal) {
+                r = make_pair(netlink, &port, NAMESPACE_ATTACHED, 0, &links->port, &other,
+                              ret_refusal);
+        } else {
+                r = find(netlink, name, &links->port, ret_refusal);
+                if (r == 0)
+                        r = hush(netlink, &links->port, ret_refusal);
+        }
+        return r == 0 ? make_check(plan, netlink, links, ret_refusal) : r;
+}
+
+static int make_port(const LeasePlan *plan, Netlink *netlink, Links *links, int *fds,
+                     Refusal *ret_refusal) {
+        switch ((LeaseKind)plan->lease.kind) {
+        case KIND_TAP:
+                return make_tap(plan, netlink, links, fds, ret_refusal);
+        case KIND_PACKET:
+                return make_packet(plan, netlink, links, ret_refusal);
+        case KIND_VETH:
+                return find_veth(plan, netlink, links, ret_refusal);
+        case KIND_UNKNOWN:
+                break;
+        }
+        return -EINVAL;
 }
 
 static Guard describe_guard(const LeasePlan *plan, const Links *links) {
@@ -222,7 +266,7 @@ static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refus
 
 int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink *netlink,
                     Guard *ret_guard, int *fds, Refusal *ret_refusal) {
-        bool tap = plan->lease.kind == KIND_TAP;
+        const bool packet = plan->lease.kind == KIND_PACKET;
         char name[IFNAMSIZ];
         size_t opened = 0;
         Links links = {};
@@ -239,24 +283,21 @@ int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink 
                 return r;
         if (plan->limits_filters)
                 port_limit_filters();
-        if (tap) {
-                r = make_tap(plan, netlink, &links, fds, ret_refusal);
-                opened = r == 0 ? plan->queues : 0;
-        } else {
-                r = make_packet(plan, netlink, &links, ret_refusal);
-        }
+        r = make_port(plan, netlink, &links, fds, ret_refusal);
+        if (r == 0 && plan->lease.kind == KIND_TAP)
+                opened = plan->queues;
         if (r == 0) {
                 *ret_guard = describe_guard(plan, &links);
                 r = guard_install(ret_guard, program, netlink, ret_refusal);
         }
         if (r == 0)
                 r = raise_links(plan, netlink, &links, ret_refusal);
-        if (r == 0 && !tap) {
+        if (r == 0 && packet) {
                 r = port_open_packet(links.port.index, plan->lease.vnet_hdr, plan->queues, fds,
                                      ret_refusal);
                 opened = r == 0 ? plan->queues : 0;
         }
-        if (r == 0 && !tap && plan->lease.vnet_hdr && port_describes_udp(fds[0]))
+        if (r == 0 && packet && plan->lease.vnet_hdr && port_describes_udp(fds[0]))
                 r = offload_describable(LINK_NAME_INNER, true, ret_refusal);
         if (r == 0 && plan->vhost) {
                 r = port_open_vhost(plan->queues, fds + opened, ret_refusal);
@@ -362,12 +403,14 @@ _Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, in
                 (void)tell(socket_fd, &message, NULL, 0);
                 _exit(EXIT_FAILURE);
         }
-        n_fds = plan.queues * (plan.vhost ? 2 : 1);
+        n_fds = ipc_kind_has_fds(plan.lease.kind) ? plan.queues * (plan.vhost ? 2 : 1) : 0;
         message.step = CHILD_DONE;
         message.lease = plan.lease;
         if (plan.mac_mode == IPC_MAC_LEARN)
                 learn_run(&plan, &netlink, &guard, &program, socket_fd, report_fd, host_fd,
                           &message, fds, n_fds);
+        if (plan.lease.kind == KIND_VETH && !plan.rehearsal)
+                keep_run(&guard, &program, socket_fd, &message);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -16,6 +16,8 @@
 
 /* The far end of a rehearsal's wire. */
 #define NAMESPACE_FAR "far"
+/* The other end of a rehearsal's veth port. */
+#define NAMESPACE_ATTACHED "attached"
 
 /* Builds the port and its guard in the caller's namespace, which has the uplink, or with
  * plan->rehearsal gets a wire and an uplink of its own. fds: plan->queues of the port, then as many

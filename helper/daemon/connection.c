@@ -92,16 +92,17 @@ static int on_request(sd_event_source *source, int fd, uint32_t events, void *da
         n = fd_pass_receive(fd, &request, sizeof(request), fds, &n_fds, MSG_DONTWAIT);
         if (n == -EAGAIN || n == -EINTR)
                 return 0;
-        if (n > 0)
-                fd_pass_close_all(fds, n_fds);
-        if (n <= 0 || n_fds > 0 || ipc_request_check(&request, (size_t)n) < 0) {
+        if (n <= 0 || ipc_request_check(&request, (size_t)n, n_fds) < 0) {
                 /* 0, ECONNRESET: rawnetd closed the connection, perhaps with something unread. */
                 if (n > 0 || n == -EBADMSG)
                         log_warning("a malformed request; closing the connection");
                 close_one(connection);
         } else {
-                connections->events->request(connections->data, connection, &request);
+                connections->events->request(connections->data, connection, &request,
+                                             n_fds > 0 ? fds[0] : -1);
         }
+        if (n > 0)
+                fd_pass_close_all(fds, n_fds);
         connections->events->settle(connections->data);
         return 0;
 }

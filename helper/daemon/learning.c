@@ -47,7 +47,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data) {
         Learning *learning = data;
 
         learning->timer = sd_event_source_disable_unref(learning->timer);
-        if (count_unheard(learning) > 0 && pool_start(learning->pool, JOB_LEARNING, NULL, NULL) < 0)
+        if (count_unheard(learning) > 0 &&
+            pool_start(learning->pool, JOB_LEARNING, NULL, NULL, -1) < 0)
                 learning_watch(learning);
         return 0;
 }

@@ -189,7 +189,7 @@ static int start(Pool *pool, Job *job, int order_fd, Worker **ret) {
 
 static int start_ahead(Pool *pool, Worker **ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
-        Job job = {.kind = JOB_OPEN, .connection_fd = -1};
+        Job job = {.kind = JOB_OPEN, .connection_fd = -1, .namespace_fd = -1};
         int pair[2], r;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -203,20 +203,23 @@ static int start_ahead(Pool *pool, Worker **ret) {
 }
 
 /* False: the worker has just died. */
-static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order) {
-        int r = fd_pass_send(worker->order_fd, order, sizeof(*order),
-                             &(int){connection_fd(connection)}, 1, MSG_DONTWAIT);
+static bool give_order(Worker *worker, const Connection *connection, const JobOrder *order,
+                       int namespace_fd) {
+        const int fds[] = {connection_fd(connection), namespace_fd};
+        int r = fd_pass_send(worker->order_fd, order, sizeof(*order), fds,
+                             namespace_fd >= 0 ? 2 : 1, MSG_DONTWAIT);
 
         worker->order_fd = safe_close(worker->order_fd);
         return r == 0;
 }
 
 static int start_now(Pool *pool, JobKind kind, const Connection *connection, const JobOrder *order,
-                     Worker **ret) {
+                     int namespace_fd, Worker **ret) {
         Job job = {
                 .kind = kind,
                 .order = order,
                 .connection_fd = connection ? connection_fd(connection) : -1,
+                .namespace_fd = namespace_fd,
                 .order_fd = -1,
         };
 
@@ -243,12 +246,13 @@ static Worker *take_spare(Pool *pool) {
         return worker;
 }
 
-int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order) {
+int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order,
+               int namespace_fd) {
         Worker *worker = kind == JOB_OPEN ? take_spare(pool) : NULL;
         int r;
 
-        if (!worker || !give_order(worker, connection, order)) {
-                r = start_now(pool, kind, connection, order, &worker);
+        if (!worker || !give_order(worker, connection, order, namespace_fd)) {
+                r = start_now(pool, kind, connection, order, namespace_fd, &worker);
                 if (r < 0) {
                         log_limited(&pool->failures, LOG_ERR, "cannot start a worker: %s",
                                     strerror(-r));

@@ -63,9 +63,11 @@ struct Pool {
 };
 
 /* Gives the job to a worker: an open to the spare, if there is one. connection and order are NULL
- * for jobs of the daemon's own, and order is not used after the call. 0 or -errno, which is logged.
+ * for jobs of the daemon's own, and order is not used after the call. namespace_fd: as
+ * OpenContext.namespace_fd. 0 or -errno, which is logged.
  */
-int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order);
+int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder *order,
+               int namespace_fd);
 
 /* Jobs of this kind in progress. */
 unsigned pool_count(const Pool *pool, JobKind kind);

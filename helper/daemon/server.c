@@ -72,7 +72,7 @@ static void start_due(Server *server) {
         if (server->scan.wanted && !server->registry.scanning) {
                 registry_begin_scan(&server->registry);
                 server->scan.wanted = false;
-                if (pool_start(&server->pool, JOB_SCAN, NULL, NULL) < 0)
+                if (pool_start(&server->pool, JOB_SCAN, NULL, NULL, -1) < 0)
                         scan_later(server);
         }
         /* A sweep does not wait for opens, some of which take seconds: it leaves alone what an open
@@ -84,7 +84,7 @@ static void start_due(Server *server) {
                 server->sweep_after_open =
                         pool_opening_vlans(&server->pool, server->context.sweep.opening);
                 doubts_begin(&server->context.sweep.doubts);
-                server->sweeping = pool_start(&server->pool, JOB_SWEEP, NULL, NULL) == 0;
+                server->sweeping = pool_start(&server->pool, JOB_SWEEP, NULL, NULL, -1) == 0;
         }
 }
 
@@ -115,14 +115,15 @@ static void on_settle(void *data) {
 
 /* --- what rawnetd asks for --- */
 
-static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request) {
+static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request,
+                  int namespace_fd) {
         JobOrder order = {.request = *request, .features = server->features};
         NetworkName name;
 
         /* For a check, rawnetd counts the leases. */
         if (kind == JOB_OPEN && network_name_parse(request->open.network, &name, NULL) == 0)
                 order.n_leases = registry_count(&server->registry, name.name);
-        if (pool_start(&server->pool, kind, connection, &order) < 0)
+        if (pool_start(&server->pool, kind, connection, &order, namespace_fd) < 0)
                 connection_fail(connection, request->serial, "it cannot start a process");
 }
 
@@ -192,7 +193,8 @@ static const Operation operations[] = {
         [IPC_HOST_SWEEP] = {.run = do_host_sweep},
 };
 
-static void on_request(void *data, Connection *connection, const IpcRequest *request) {
+static void on_request(void *data, Connection *connection, const IpcRequest *request,
+                       int namespace_fd) {
         static const Operation none = {};
         const Operation *o = request->operation < ARRAY_SIZE(operations)
                                      ? &operations[request->operation]
@@ -207,7 +209,7 @@ static void on_request(void *data, Connection *connection, const IpcRequest *req
         else if (o->check && o->check(server, request, &refusal) != 0)
                 connection_refuse(connection, request->serial, &refusal);
         else
-                start(server, connection, o->job, request);
+                start(server, connection, o->job, request, namespace_fd);
 }
 
 static void on_connection_gone(void *data, const Connection *connection) {
@@ -230,7 +232,7 @@ static void on_namespace(Server *server) {
         if (server->features & IPC_FEATURE_USER_NAMESPACE || server->probing)
                 return;
         server->context.probe.again = true;
-        server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL) == 0;
+        server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL, -1) == 0;
 }
 
 static void on_probed(Server *server, uint32_t features) {
@@ -442,7 +444,7 @@ int server_start(Server *server, int listen_fd) {
         if (r == 0)
                 r = watch_start(&server->watch, server->event);
         if (r == 0)
-                r = pool_start(&server->pool, JOB_PROBE, NULL, NULL);
+                r = pool_start(&server->pool, JOB_PROBE, NULL, NULL, -1);
         if (r < 0)
                 return r;
         r = connections_listen(&server->connections, listen_fd);

@@ -10,11 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {
-        /* NLM_F_EXCL: never a change of the link here that has this index. */
-        struct nlmsghdr *m =
-                link_start(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->index);
-
+static void put_plan(struct nlmsghdr *m, const LinkPlan *plan) {
         mnl_attr_put_strz(m, IFLA_IFNAME, plan->name);
         if (plan->lower > 0)
                 mnl_attr_put_u32(m, IFLA_LINK, plan->lower);
@@ -26,6 +22,16 @@ static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan
                 mnl_attr_put_u32(m, IFLA_GROUP, plan->group);
         if (plan->namespace_of > 0)
                 mnl_attr_put_u32(m, IFLA_NET_NS_PID, (uint32_t)plan->namespace_of);
+        if (plan->namespace_fd > 0)
+                mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)plan->namespace_fd);
+}
+
+static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan *plan) {
+        /* NLM_F_EXCL: never a change of the link here that has this index. */
+        struct nlmsghdr *m =
+                link_start(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->index);
+
+        put_plan(m, plan);
         return m;
 }
 
@@ -80,10 +86,17 @@ int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_
 
 int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
                   Refusal *ret_refusal) {
+        const LinkPlan other = {.name = peer, .index = peer_index, .mtu = plan->mtu};
+
+        return link_add_veth_across(netlink, plan, &other, ret_refusal);
+}
+
+int link_add_veth_across(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
+                         Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_add(netlink, buffer, plan);
         struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data, *other;
-        const struct ifinfomsg described = {.ifi_index = (int)peer_index};
+        const struct ifinfomsg described = {.ifi_index = (int)peer->index};
         int r;
 
         mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
@@ -92,9 +105,7 @@ int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint
         other = mnl_attr_nest_start(m, VETH_INFO_PEER);
         memcpy(mnl_nlmsg_get_payload_tail(m), &described, sizeof(described));
         m->nlmsg_len += MNL_ALIGN(sizeof(described));
-        mnl_attr_put_strz(m, IFLA_IFNAME, peer);
-        if (plan->mtu > 0)
-                mnl_attr_put_u32(m, IFLA_MTU, plan->mtu);
+        put_plan(m, peer);
         mnl_attr_nest_end(m, other);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, linkinfo);

@@ -26,6 +26,7 @@ typedef struct LinkPlan {
         uint32_t mtu;
         uint32_t group;     /* 0: the default one */
         pid_t namespace_of; /* a process in whose network namespace the link is made; 0: here */
+        int namespace_fd;   /* the same by the namespace's descriptor; 0: not so */
 } LinkPlan;
 
 typedef struct LinkChange {
@@ -59,6 +60,11 @@ int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_
 /* Both ends here; the peer has the same MTU, and peer_index as plan->index. */
 int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
                   Refusal *ret_refusal);
+
+/* The same with the two ends in different namespaces: plan's and peer's. Of peer: name, index, mac,
+ * mtu, namespace_of, namespace_fd. A name that is taken is refused (EEXIST). */
+int link_add_veth_across(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
+                         Refusal *ret_refusal);
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
 

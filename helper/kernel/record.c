@@ -21,7 +21,8 @@
  *   refused=ADDRESS/WHY  the lease learns, and this is the last address that was refused
  *   name=NAME            the lease has a name
  *
- * A record with neither of the first two is of version 1. A lease may live longer than the helper
+ * A record with neither of the first two is of version 1. Version 3 is that of a lease of kind veth,
+ * a word that older versions do not know, and is else like version 2. A lease may live longer than the helper
  * that opened it, so helpers of other versions read its record, and keep these rules:
  *
  * 1. Whatever changes the text makes a new version: another field, and another word in a field as
@@ -48,7 +49,7 @@
  */
 
 #define RECORD_PREFIX "rawnet"
-#define RECORD_VERSION 2u /* the latest that is understood here */
+#define RECORD_VERSION 3u /* the latest that is understood here */
 #define RECORD_STRICT "strict"
 #define RECORD_DIRECT "direct" /* of an earlier version, see rule 2 */
 #define RECORD_QUEUES_KEY "queues="
@@ -83,7 +84,9 @@ _printf_(3, 4) static size_t
 }
 
 void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]) {
-        const unsigned version = lease->queues > 1 || lease->refused_why ? 2 : 1;
+        const unsigned version = lease->kind == KIND_VETH                  ? 3
+                                 : lease->queues > 1 || lease->refused_why ? 2
+                                                                           : 1;
         char mac[MAC_TEXT_SIZE];
         size_t n;
 
@@ -266,8 +269,10 @@ int record_parse(const char *text, IpcLease *ret) {
                 field[i] = strsep(&rest, " ");
         }
         r = version > RECORD_VERSION ? parse_later(field, rest, &lease)
-            : version == 2           ? parse_second(text, field, rest, &lease)
+            : version >= 2           ? parse_second(text, field, rest, &lease)
                                      : parse_first(field, rest, &lease);
+        if (r == 0 && version == 1 && lease.kind == KIND_VETH)
+                r = -EBADMSG;
         if (r < 0)
                 return version > RECORD_VERSION ? -EOPNOTSUPP : r;
         *ret = lease;

@@ -72,3 +72,9 @@ int child_go(const Child *child, const LeasePlan *plan, const GuardProgram *prog
         return fd_pass_send(child->socket_fd, plan, sizeof(*plan), fds,
                             GUARD_HANDLES + (host_fd >= 0 ? 2 : 1), 0);
 }
+
+int child_keep(const Child *child) {
+        const ChildStep step = CHILD_KEEP;
+
+        return fd_pass_send(child->socket_fd, &step, sizeof(step), NULL, 0, 0);
+}

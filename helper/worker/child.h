@@ -28,6 +28,9 @@ void child_drop_if_gone(Child *child);
 int child_hear(const Child *child, ChildStep expected, IpcLease *ret_lease,
                int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds, Refusal *ret_refusal);
 
+/* To a child that keeps a veth lease and has sent CHILD_DONE: stay. 0 or -errno. */
+int child_keep(const Child *child);
+
 /* Its nsid is set, the uplink is in it: here is the plan, build. Copies of the guard's descriptors,
  * of report_fd and, where the MAC is to be learned, of host_fd go along: a netlink socket of the
  * host's namespace, by which a process without capabilities there can only look. 0 or -errno. */

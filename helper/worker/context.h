@@ -28,6 +28,7 @@ typedef struct OpenContext {
         size_t n_leases;   /* of the network that the request names */
         LeaseIds *ids;     /* shared by the daemon and its workers */
         Child spare;       /* a child made ahead (pool.h), or socket_fd -1 */
+        int namespace_fd;  /* of the request, kind veth; else -1. Stays the caller's */
 } OpenContext;
 
 /* A sweep: what it leaves alone. */

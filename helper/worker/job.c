@@ -67,19 +67,22 @@ static int do_check(const JobContext *job, const JobOrder *order, int fd, Refusa
 
 /* spare: as OpenContext.spare. */
 static int do_request(const WorkerContext *context, JobKind kind, const JobOrder *order, int fd,
-                      Child spare) {
+                      int namespace_fd, Child spare) {
         const IpcRequest *request = &order->request;
         const JobContext *job = &context->job;
-        const OpenContext open = {order->features, order->n_leases, context->ids, spare};
+        const OpenContext open = {order->features, order->n_leases, context->ids, spare,
+                                  namespace_fd};
         IpcReply reply = ipc_reply(request->serial, IPC_DONE);
         int fds[RAWNET_FDS_MAX], r;
+        Child keeper = {.socket_fd = -1};
         Refusal refusal = {};
         size_t n_fds = 0;
 
         switch (kind) {
         case JOB_OPEN:
                 reply.type = IPC_OPENED;
-                r = lease_open(job, &open, &request->open, &reply.lease, fds, &n_fds, &refusal);
+                r = lease_open(job, &open, &request->open, &reply.lease, fds, &n_fds, &keeper,
+                               &refusal);
                 break;
         case JOB_CLOSE:
                 r = lease_close(job, request->lease, &refusal);
@@ -107,6 +110,9 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
         if (r > 0)
                 reply = ipc_reply_refused(request->serial, &refusal);
         r = send_reply(job, fd, &reply, fds, n_fds);
+        /* Not before rawnetd has the lease: one that nobody knows would live on. */
+        if (r == 0 && keeper.socket_fd >= 0)
+                r = child_keep(&keeper);
         if (r == 0)
                 r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
         return r;
@@ -162,7 +168,8 @@ static int keep_only(int *const keep[], size_t n) {
         return close_range((unsigned)next, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
-static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
+static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd,
+                         int *ret_namespace_fd) {
         int fds[RAWNET_FDS_MAX];
         size_t n_fds;
         ssize_t n;
@@ -173,41 +180,43 @@ static int receive_order(int order_fd, JobOrder *ret, int *ret_connection_fd) {
         /* The daemon ended. */
         if (n == 0)
                 _exit(EXIT_SUCCESS);
-        if (n != sizeof(*ret) || n_fds != 1) {
+        if (n != sizeof(*ret) || n_fds < 1 || n_fds > 2) {
                 fd_pass_close_all(fds, n_fds);
                 return -EBADMSG;
         }
         *ret_connection_fd = fds[0];
+        *ret_namespace_fd = n_fds > 1 ? fds[1] : -1;
         return 0;
 }
 
 /* The child first: it makes its namespace while the worker waits for the order. */
 static int do_ahead(const WorkerContext *context, int order_fd) {
-        int connection_fd = -1, r;
+        int connection_fd = -1, namespace_fd = -1, r;
         JobOrder order;
         Child spare;
 
         r = child_start(&context->job.privilege, context->job.guard.entries, &spare);
         if (r == 0)
-                r = receive_order(order_fd, &order, &connection_fd);
+                r = receive_order(order_fd, &order, &connection_fd, &namespace_fd);
         if (r < 0)
                 return r;
         child_drop_if_gone(&spare);
-        return do_request(context, JOB_OPEN, &order, connection_fd, spare);
+        return do_request(context, JOB_OPEN, &order, connection_fd, namespace_fd, spare);
 }
 
 _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent) {
-        int connection_fd = job->connection_fd, order_fd = job->order_fd, r;
+        int connection_fd = job->connection_fd, order_fd = job->order_fd,
+            namespace_fd = job->namespace_fd, r;
         WorkerContext context = *of_daemon;
-        int *keep[4 + GUARD_HANDLES] = {&connection_fd, &context.job.report_fd, &order_fd,
-                                        &context.job.owner_fd};
+        int *keep[5 + GUARD_HANDLES] = {&connection_fd, &context.job.report_fd, &order_fd,
+                                        &context.job.owner_fd, &namespace_fd};
         _cleanup_netlink_ Netlink netlink = {};
         sigset_t none;
 
         context.job.report_fd = job->report_fd;
         context.job.netlink = &netlink;
         for (size_t i = 0; i < GUARD_HANDLES; i++)
-                keep[4 + i] = &context.job.guard.fd[i];
+                keep[5 + i] = &context.job.guard.fd[i];
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         r = privilege_die_with(parent);
@@ -219,7 +228,7 @@ _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t par
                 if (order_fd >= 0)
                         r = do_ahead(&context, order_fd);
                 else if (job->order)
-                        r = do_request(&context, job->kind, job->order, connection_fd,
+                        r = do_request(&context, job->kind, job->order, connection_fd, namespace_fd,
                                        (Child){.socket_fd = -1});
                 else
                         r = do_own(&context, job->kind);

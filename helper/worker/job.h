@@ -34,9 +34,10 @@ typedef struct Job {
         JobKind kind;
         const JobOrder *order; /* NULL: a job of the daemon's own, or the spare's */
         int connection_fd;     /* where the answer goes; -1: nowhere, or it comes with the order */
+        int namespace_fd;      /* as OpenContext.namespace_fd; or it comes with the order */
         int report_fd;
         int order_fd; /* of the spare (pool.h): its JobOrder comes here, with the connection's
-                         descriptor; else -1 */
+                         descriptor and perhaps a namespace's; else -1 */
 } Job;
 
 /* A worker's whole life after fork(). parent: the daemon's pid. */

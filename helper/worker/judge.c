@@ -366,7 +366,7 @@ static void judge_ports(Judge *judge) {
         if (!chosen)
                 findings_refused(findings, FINDING_WARNING, FINDING_FILE, network->path, 0,
                                  &refusal);
-        for (LeaseKind kind = KIND_TAP; kind <= KIND_PACKET; kind++)
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
                 if (all & judge->request->kinds & KIND_BIT(kind))
                         judge_kind(judge, kind, chosen ? NULL : &mac);
         findings->kinds = KIND_BIT(KIND_TAP);
@@ -416,8 +416,10 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
 
 int judge_network(const JobContext *job, uint32_t features, const IpcCheck *request, Findings *ret,
                   Refusal *ret_refusal) {
-        Judge judge = {
-                .job = job, .open = {.features = features}, .request = request, .findings = ret};
+        Judge judge = {.job = job,
+                       .open = {.features = features, .namespace_fd = -1},
+                       .request = request,
+                       .findings = ret};
         int r;
 
         *ret = (Findings){.network = request->network, .kinds = request->kinds};

@@ -42,6 +42,38 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         return parent_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
+/* The port and its other end, which gets the lease's address, in the caller's namespace. The kernel
+ * makes both or neither. That end is down, and the port is until the guard is in. */
+static int add_veth(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+        const LinkPlan port = {.name = record_port_name(plan->lease.id, name),
+                               .index = plan->lease.id,
+                               .mtu = plan->lease.mtu,
+                               .namespace_of = child};
+        const LinkPlan other = {.name = plan->interface,
+                                .mac = plan->lease.mac,
+                                .mtu = plan->lease.mtu,
+                                .namespace_fd = plan->namespace_fd};
+        Refusal refusal = {};
+        int r;
+
+        if (plan->lease.kind != KIND_VETH)
+                return 0;
+        /* Without a namespace the kernel would make it in the host's. */
+        if (plan->namespace_fd <= 0)
+                return -EINVAL;
+        r = link_add_veth_across(netlink, &port, &other, &refusal);
+        /* The child's namespace is empty but for the uplink. */
+        if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EEXIST)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network %s: that network namespace has an interface %s already; "
+                              "choose another name, or delete that interface",
+                              plan->lease.network, plan->interface);
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
 /* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for),
  * some 1,300 short frames or a dozen of 64 KiB. A tap has room for 512 of any length; with a
  * socket's usual 208 KiB, three long ones, a vhost-user back end that had to wait a moment for a
@@ -65,6 +97,8 @@ static int talk_child(const JobContext *job, const LeasePlan *plan, Netlink *net
         r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0)
                 r = add_uplink(plan, netlink, child->pid, ret_refusal);
+        if (r == 0)
+                r = add_veth(plan, netlink, child->pid, ret_refusal);
         if (r == 0)
                 r = nsid_set(netlink, child->pid, plan->lease.id, ret_refusal);
         if (r == 0)
@@ -121,7 +155,8 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
 static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *plan,
                     Netlink *netlink, Child *spare, IpcLease *ret_lease, int *ret_fds,
-                    size_t *ret_n_fds, LinkInfo *ret_parent, Refusal *ret_refusal) {
+                    size_t *ret_n_fds, Child *ret_keeper, LinkInfo *ret_parent,
+                    Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
@@ -142,6 +177,10 @@ static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *p
         if (r == 0)
                 r = talk_child(job, plan, netlink, &child, ret_lease, ret_fds, ret_n_fds,
                                ret_refusal);
+        if (r == 0 && plan->lease.kind == KIND_VETH) {
+                *ret_keeper = child;
+                return 0;
+        }
         safe_close(child.socket_fd);
         /* A child that failed is gone, and with it the namespace and the uplink, before the next
          * try. */
@@ -175,24 +214,26 @@ static int explain(const LeasePlan *plan, Netlink *netlink, const LinkInfo *pare
 
 int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
                IpcLease *ret_lease, int ret_fds[static RAWNET_FDS_MAX], size_t *ret_n_fds,
-               Refusal *ret_refusal) {
+               Child *ret_keeper, Refusal *ret_refusal) {
         Child spare = open->spare;
         LinkInfo parent = {};
         LeasePlan plan;
         int r;
 
+        *ret_keeper = (Child){.socket_fd = -1};
         r = validate_open(job, open, request, &plan, ret_refusal);
         if (r != 0)
                 return r;
         for (;;) {
                 r = try_open(job, open, &plan, job->netlink, &spare, ret_lease, ret_fds, ret_n_fds,
-                             &parent, ret_refusal);
+                             ret_keeper, &parent, ret_refusal);
                 if (r == 0) {
                         r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)
                                 return 0;
                         fd_pass_close_all(ret_fds, *ret_n_fds);
                         *ret_n_fds = 0;
+                        ret_keeper->socket_fd = safe_close(ret_keeper->socket_fd);
                 }
                 if (r < 0)
                         return r;

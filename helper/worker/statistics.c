@@ -8,7 +8,7 @@
 #include "helper/kernel/record.h"
 #include "helper/worker/lease.h"
 
-/* A tap transmits what the guest receives. */
+/* A tap transmits what the guest receives, and so does our end of a veth. */
 static void turn_round(struct rtnl_link_stats64 *s) {
         const struct rtnl_link_stats64 seen = *s;
 
@@ -46,7 +46,7 @@ static int read_drops(const JobContext *job, uint32_t id, IpcStatistics *ret) {
  * and segmented ones. */
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
-        const char *name = lease->kind == KIND_TAP ? LINK_NAME_CHECKED : LINK_NAME_INNER;
+        const char *name = lease->kind == KIND_PACKET ? LINK_NAME_INNER : LINK_NAME_CHECKED;
         LinkInfo inner;
         int r;
 
@@ -67,14 +67,14 @@ int lease_statistics(const JobContext *job, uint32_t id, IpcStatistics *ret, Ref
                 return r;
         /* The port does not count what the holder of a packet port sends (guard.h); the uplink
          * does. */
-        if (lease.kind == KIND_TAP)
+        if (lease.kind != KIND_PACKET)
                 record_port_name(id, name);
         else
                 record_uplink_name(&lease, name);
         r = link_get(job->netlink, (int32_t)id, name, &port, ret_refusal);
         if (r != 0)
                 return r;
-        if (lease.kind == KIND_TAP)
+        if (lease.kind != KIND_PACKET)
                 turn_round(&port.statistics);
         r = add_too_long(job->netlink, &lease, &port.statistics, ret_refusal);
         if (r != 0)

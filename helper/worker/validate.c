@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/namespace-fd.h"
 #include "common/terms.h"
 #include "common/text.h"
 #include "helper/worker/probe.h"
@@ -122,6 +123,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 .mac_mode = (IpcMacMode)request->mac_mode,
                 .queues = request->queues,
                 .vhost = request->vhost,
+                .namespace_fd = open->namespace_fd,
                 .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
                 /* A packet socket's filter is locked. */
                 .limits_filters =
@@ -132,6 +134,10 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
         int r;
 
         r = terms_confirm_open(request, &plan.network, ret_refusal);
+        /* A rehearsal has none. */
+        if (r == 0 && kind == KIND_VETH && open->namespace_fd >= 0)
+                r = namespace_fd_check(open->namespace_fd, request->uid, request->network,
+                                       ret_refusal);
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
@@ -156,6 +162,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
         else
                 plan.lease.mac = request->mac;
         memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
+        memcpy(plan.interface, request->interface, sizeof(plan.interface));
         memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));
         memcpy(plan.lease.lease_name, request->lease_name, sizeof(plan.lease.lease_name));
         *ret = plan;

@@ -20,13 +20,15 @@ static void check_host(const IpcHost *h, bool up) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const IpcOpen *o;
         IpcRequest request = {0};
+        size_t n_fds;
 
         memcpy(&request, data, MIN_OF(size, sizeof(request)));
-        if (ipc_request_check(&request, size) != 0) {
+        n_fds = request.operation == IPC_OPEN && request.open.kind == KIND_VETH;
+        if (ipc_request_check(&request, size, n_fds) != 0) {
                 /* Most inputs: a right head lets the mutations reach what is behind it. */
                 request.version = IPC_VERSION;
                 request.serial = 1;
-                if (ipc_request_check(&request, sizeof(request)) != 0)
+                if (ipc_request_check(&request, sizeof(request), n_fds) != 0)
                         return 0;
         }
         assert(request.operation >= IPC_OPEN && request.operation <= IPC_CHECK);
@@ -36,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 NetworkName name;
 
                 assert(network_name_parse(request.check.network, &name, NULL) == 0);
-                assert(request.check.kinds >= 1 && request.check.kinds <= 3);
+                assert(request.check.kinds >= 1 && (request.check.kinds & ~KINDS_ALL) == 0);
         }
         if (request.operation != IPC_OPEN)
                 return 0;
@@ -45,8 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(strnlen(o->parent, sizeof(o->parent)) < sizeof(o->parent));
         assert(strnlen(o->lease_name, sizeof(o->lease_name)) < sizeof(o->lease_name));
         assert(text_is_printable_ascii(o->lease_name) && interface_name_is_valid(o->parent));
-        assert(o->kind <= KIND_PACKET && o->mode <= MODE_EXCLUSIVE &&
+        assert(o->kind <= KIND_VETH && o->mode <= MODE_EXCLUSIVE &&
                o->guest_servers <= GUEST_SERVERS_ALL);
+        assert(interface_name_is_sane(o->interface) == (o->kind == KIND_VETH));
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
         assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);

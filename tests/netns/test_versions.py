@@ -149,7 +149,7 @@ LATER = 1800000000000000
 def later_record(lease, kind="tap", words="rate=1000 queues=2 name=new vm", network="lab", vlan=0):
     """As a version might write it that knows more, under rules 2 and 3."""
     uid, mac = lab.uid_of("member"), lease.info["mac"]
-    return f"rawnet3 {uid} {kind} fenced 1 {vlan} 1500 {mac} {LATER} {network} wire0 {words}"
+    return f"rawnet4 {uid} {kind} fenced 1 {vlan} 1500 {mac} {LATER} {network} wire0 {words}"
 
 
 def test_downgrade():

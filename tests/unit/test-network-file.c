@@ -58,7 +58,7 @@ static void test_defaults(_unused_ void **state) {
         assert_int_equal(n.vlan_last, 100);
         assert_int_equal(n.protocol, ETH_P_8021Q);
         assert_int_equal(n.mode, MODE_BRIDGE);
-        assert_int_equal(n.kinds, KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET));
+        assert_int_equal(n.kinds, KINDS_ALL);
         assert_true(n.anti_spoof);
         assert_false(n.pass_control);
         assert_int_equal(n.guest_servers, 0);
@@ -153,6 +153,8 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "Protocol=802.1Q").protocol, ETH_P_8021Q);
         assert_int_equal(parsed(HEAD "Kinds=tap").kinds, KIND_BIT(KIND_TAP));
         assert_int_equal(parsed(HEAD "Kinds=packet tap").kinds, 3);
+        assert_int_equal(parsed(HEAD "Kinds=veth").kinds, KIND_BIT(KIND_VETH));
+        assert_int_equal(parsed(HEAD "Kinds=veth packet tap").kinds, KINDS_ALL);
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
         assert_int_equal(parsed(HEAD "GuestServers=none").guest_servers, 0);

@@ -110,6 +110,28 @@ static void test_second(_unused_ void **state) {
                             "eth0 vm");
 }
 
+/* A lease of a kind that versions before do not know. */
+static void test_third(_unused_ void **state) {
+        static const char text[] =
+                "rawnet3 1000 veth strict 0 100 1500 52:54:00:12:34:56 17 lab.100 eth0 name=box 1";
+        static const char *const bad[] = {
+                "rawnet1 1000 veth strict 0 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                "rawnet2 1000 veth strict 0 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0 queues=4",
+                "rawnet3 1000 veth strict 0 100 1500 52:54:00:12:34:56 17 lab.100 eth0 box",
+        };
+        char again[LINK_ALIAS_SIZE];
+        IpcLease l = parsed(text);
+
+        assert_int_equal(l.kind, KIND_VETH);
+        assert_int_equal(l.later, 0);
+        assert_string_equal(l.lease_name, "box 1");
+        record_format(&l, again);
+        assert_string_equal(again, text);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_int_equal(record_parse(bad[i], &l), -EBADMSG);
+}
+
 #define LEARNING "rawnet2 1000 tap strict 1 100 1500 - 17 lab.100 eth0"
 
 /* The address that a learning port does not take. */
@@ -292,7 +314,7 @@ static void test_later(_unused_ void **state) {
                 const char *text;
                 IpcLease lease;
         } records[] = {
-                {"rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
+                {"rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 17 lab.100 eth0",
                  {.uid = 1000,
                   .vnet_hdr = 1,
                   .vlan = 100,
@@ -301,7 +323,7 @@ static void test_later(_unused_ void **state) {
                   .since = 17,
                   .network = "lab.100",
                   .parent = "eth0"}},
-                {"rawnet3 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
+                {"rawnet4 1000 packet strict 0 0 9000 - 17 lab eth0 rate=1000 queues=4 "
                  "name=my vm name=x",
                  {.uid = 1000,
                   .kind = KIND_PACKET,
@@ -311,16 +333,16 @@ static void test_later(_unused_ void **state) {
                   .parent = "eth0",
                   .queues = 4,
                   .lease_name = "my vm name=x"}},
-                {"rawnet4294967295 0 veth fenced - 0 - - - lab eth0 x= =y  z name=",
+                {"rawnet4294967295 0 netkit fenced - 0 - - - lab eth0 x= =y  z name=",
                  {.kind = KIND_UNKNOWN, .network = "lab", .parent = "eth0"}},
-                {"rawnet3 0 tap direct 2 0 65536 53:54:00:12:34:56 x lab eth0 nickname=a",
+                {"rawnet4 0 tap direct 2 0 65536 53:54:00:12:34:56 x lab eth0 nickname=a",
                  {.network = "lab", .parent = "eth0"}},
-                {"rawnet3 0 tap strict 1 0 0 learn 1 lab eth0 name=\xc3\xa4",
+                {"rawnet4 0 tap strict 1 0 0 learn 1 lab eth0 name=\xc3\xa4",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
-                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 "
+                {"rawnet4 0 tap strict 1 0 0 - 1 lab eth0 "
                  "name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
-                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 refused=bc:24:11:00:00:01/prefix "
+                {"rawnet4 0 tap strict 1 0 0 - 1 lab eth0 refused=bc:24:11:00:00:01/prefix "
                  "refused=bc:24:11:00:00:02/other refused=x",
                  {.vnet_hdr = 1,
                   .since = 1,
@@ -328,16 +350,16 @@ static void test_later(_unused_ void **state) {
                   .parent = "eth0",
                   .refused_mac = {{0xbc, 0x24, 0x11, 0, 0, 1}},
                   .refused_why = LEARN_REFUSED_PREFIX}},
-                {"rawnet3 0 tap strict 1 0 0 52:54:00:12:34:56 1 lab eth0 "
+                {"rawnet4 0 tap strict 1 0 0 52:54:00:12:34:56 1 lab eth0 "
                  "refused=bc:24:11:00:00:01/prefix",
                  {.vnet_hdr = 1,
                   .since = 1,
                   .mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
                   .network = "lab",
                   .parent = "eth0"}},
-                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 queues=300 x queues=y",
+                {"rawnet4 0 tap strict 1 0 0 - 1 lab eth0 queues=300 x queues=y",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0", .queues = 255}},
-                {"rawnet3 0 tap strict 1 0 0 - 1 lab eth0 ",
+                {"rawnet4 0 tap strict 1 0 0 - 1 lab eth0 ",
                  {.vnet_hdr = 1, .since = 1, .network = "lab", .parent = "eth0"}},
         };
 
@@ -357,23 +379,23 @@ static void test_later(_unused_ void **state) {
 /* These are no lease that can be shown, and yet somebody's. */
 static void test_later_unreadable(_unused_ void **state) {
         static const char *const texts[] = {
-                "rawnet3",
-                "rawnet3 ",
-                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet4",
+                "rawnet4 ",
+                "rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab",
-                "rawnet3 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
+                "rawnet4 bob tap strict 1 100 1500 52:54:00:12:34:56 1 lab "
                 "eth0",
-                "rawnet3 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
+                "rawnet4 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 "
                 "lab eth0",
-                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa eth0",
-                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab eth0567890123456",
-                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
+                "rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 1  "
                 "eth0",
-                "rawnet3 4294967295 tap strict 1 100 1500 "
+                "rawnet4 4294967295 tap strict 1 100 1500 "
                 "52:54:00:12:34:56 1 lab eth0", /* by ipc_lease_check() */
-                "rawnet3 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
+                "rawnet4 1000 tap strict 1 100 1500 52:54:00:12:34:56 1 "
                 "lab/x eth0",
         };
 
@@ -391,7 +413,7 @@ static void test_later_unreadable(_unused_ void **state) {
 
 /* It lives while its port is there; what else belongs to it is not known. */
 static void test_read_later(_unused_ void **state) {
-        static const char text[] = "rawnet3 1000 veth fenced 1 100 1500 52:54:00:12:34:56 1 "
+        static const char text[] = "rawnet4 1000 netkit fenced 1 100 1500 52:54:00:12:34:56 1 "
                                    "lab.100 eth0 name=vm";
         Netlink netlink = fake_kernel();
         Refusal refusal = REFUSAL_UNTOUCHED;
@@ -475,9 +497,9 @@ static void test_read_queues(_unused_ void **state) {
                 {PLAIN, 0, 1}, /* packet sockets */
                 {PLAIN, 300, RAWNET_QUEUES_MAX},
                 {SECOND " queues=4", 2, 4}, /* the holder closed two */
-                {"rawnet3 1000 tap strict 1 100 1500 - 1 lab.100 eth0 queues=32", 2, 32},
-                {"rawnet3 1000 tap strict 1 100 1500 - 1 lab.100 eth0", 3, 3},
-                {"rawnet3 1000 veth strict 1 100 1500 - 1 lab.100 eth0", 0, 1},
+                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0 queues=32", 2, 32},
+                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0", 3, 3},
+                {"rawnet4 1000 netkit strict 1 100 1500 - 1 lab.100 eth0", 0, 1},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -596,19 +618,13 @@ static void test_read_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_plain),
-                cmocka_unit_test(test_round_trip),
-                cmocka_unit_test(test_second),
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_bad),
-                cmocka_unit_test(test_later),
-                cmocka_unit_test(test_later_unreadable),
-                cmocka_unit_test(test_read_later),
-                cmocka_unit_test(test_names),
-                cmocka_unit_test(test_read),
-                cmocka_unit_test(test_read_queues),
-                cmocka_unit_test(test_read_nothing),
-                cmocka_unit_test(test_read_refused),
+                cmocka_unit_test(test_plain),        cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_second),       cmocka_unit_test(test_third),
+                cmocka_unit_test(test_refused),      cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_later),        cmocka_unit_test(test_later_unreadable),
+                cmocka_unit_test(test_read_later),   cmocka_unit_test(test_names),
+                cmocka_unit_test(test_read),         cmocka_unit_test(test_read_queues),
+                cmocka_unit_test(test_read_nothing), cmocka_unit_test(test_read_refused),
                 cmocka_unit_test(test_read_faults),
         };
 
