@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One method call and its answer. Whoever waits for more than a moment is told what for.
+ * One method call and its answer. A person who waits for more than a moment is told what for; a
+ * program that reads standard error gets the outcome alone.
  */
 
 #include "client/bus-call.h"
@@ -22,16 +23,16 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         return 1;
 }
 
-/* Until the next event; says once that it is waiting. 0 or -errno. */
+/* Until the next event; says once, on a terminal, that it is waiting. 0 or -errno. */
 static int wait_event(sd_bus *bus, uint64_t *notice) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
         int r;
 
         if (now >= *notice) {
                 *notice = UINT64_MAX;
-                log_warning(
-                        "waiting for rawnetd, which may be waiting for rawnet-helper (systemctl status "
-                        "rawnetd rawnet-helper) ...");
+                if (isatty(STDERR_FILENO))
+                        log_warning("waiting for rawnetd, which may be waiting for rawnet-helper "
+                                    "(systemctl status rawnetd rawnet-helper) ...");
         }
         r = sd_bus_wait(bus, *notice == UINT64_MAX ? UINT64_MAX : *notice - now);
         return r == -EINTR ? 0 : MIN_OF(r, 0);

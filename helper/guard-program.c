@@ -140,8 +140,9 @@ static int load(GuardProgram *program, const GuardStored *stored, size_t n_store
                 return -errno;
         reused = reuse_maps(skeleton, stored, n_stored);
         if (!reused && n_stored > 0) {
-                log_notice("the maps of the last rawnet-helper do not fit this one's guard; leases "
-                           "that it opened keep theirs, and their drops are not counted any more");
+                log_notice(
+                        "the guard's maps that systemd has kept are another version's; leases that "
+                        "are open keep their guard, but their drops are no longer counted");
                 /* Some of them may have been taken over already. */
                 guard_bpf__destroy(skeleton);
                 forget_stored(stored, n_stored);

@@ -218,9 +218,10 @@ void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
         };
         log_event(&event,
                   "lease %s of user %" PRIu32 " on network %s, MAC %s: the guard dropped a frame "
-                  "with the source address %s: %s; rawnetctl stat counts those that follow",
+                  "from %s, reason: %s; rawnetctl stat " RAWNET_PORT_NAME_FORMAT
+                  " counts those that follow",
                   ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
-                  event.mac ? event.mac : "to be learned", source, drop_text(dropped->reason));
+                  event.mac ? event.mac : "to be learned", source, drop_text(dropped->reason), id);
 }
 
 void lease_list_begins(Service *service) {

@@ -52,10 +52,11 @@ static void log_count(const Entry *entry, bool others) {
         if (!others)
                 snprintf(user, sizeof(user), "user %" PRIu32, entry->uid);
         if (entry->kind == LOGGED_DROP)
-                log_event(&event,
-                          "the guard dropped frames on leases of %s for %u more %s; rawnetctl "
-                          "stat shows those of a lease",
-                          user, entry->n, text_plural(entry->n, "reason", "reasons"));
+                log_event(
+                        &event,
+                        "left out %u more %s about frames that the guard dropped on leases of %s; "
+                        "rawnetctl stat shows what it dropped on a lease",
+                        entry->n, text_plural(entry->n, "entry", "entries"), user);
         else
                 log_event(&event, "refused %u more %s by %s", entry->n,
                           text_plural(entry->n, "request", "requests"), user);

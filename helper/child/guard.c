@@ -74,8 +74,8 @@ static int explain_gate(int refused, Refusal *refusal) {
                 return refused;
         return refuse(
                 refusal, RAWNET_NOT_SUPPORTED,
-                "this kernel cannot filter what a packet port sends (no nf_tables egress "
-                "hook); kind packet needs Linux 5.16 or newer with CONFIG_NF_TABLES_NETDEV and "
+                "this kernel cannot close the uplink of a packet port to its holder (no nf_tables "
+                "egress hook); kind packet needs a kernel with CONFIG_NF_TABLES_NETDEV and "
                 "CONFIG_NETFILTER_EGRESS, kind tap works without (Kinds=tap) (%s)",
                 said.text);
 }

@@ -95,7 +95,8 @@ void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu) 
                 log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
                            name, mtu, n, n == 1 ? "" : "s");
         if (n_direct > 0)
-                log_notice("an earlier version opened %zu of them with Isolation=direct; they keep "
-                           "that MTU if %s gets a larger one: open them anew then",
-                           n_direct, name);
+                log_notice(
+                        "%zu of them were opened by an earlier version with Isolation=direct; if the "
+                        "MTU of %s rises again, they keep this one until they are opened anew",
+                        n_direct, name);
 }

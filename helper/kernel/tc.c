@@ -35,8 +35,8 @@ static int explain(int refused, const char *what, const char *module, const char
                 return refused;
         return refuse(
                 refusal, RAWNET_NOT_SUPPORTED,
-                "this kernel has no %s, which guards every port; load the module %s (modprobe "
-                "%s) or use a kernel with %s (%s)",
+                "this kernel has no %s, which the guard of every port needs; load the module %s "
+                "(modprobe %s) or use a kernel with %s (%s)",
                 what, module, module, option, said.text);
 }
 

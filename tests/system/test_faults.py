@@ -385,9 +385,9 @@ def test_nf_tables_missing():
 
 @tap.limit(240)
 def test_other_modules_missing():
-    for module, kind in (("tun", "tap"), ("macvlan", "tap"), ("veth", "packet"), ("nft_fwd_netdev", "tap")):
+    for module, kind in (("tun", "tap"), ("macvlan", "tap"), ("veth", "packet"), ("cls_bpf", "tap"), ("sch_ingress", "packet")):
         with missing(module):
-            refused("vlan100", f"load the {module} module" if module == "tun" else f"load the module {module}", kind=kind)
+            refused("vlan100", "load the module", f"modprobe {module}", kind=kind)
         works(kind)
 
 

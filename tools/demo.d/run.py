@@ -298,7 +298,7 @@ def show_capture(demo, capture, mac):
 
 def summary(demo):
     failed = [sentence for good, sentence in demo.checks if not good]
-    print(f"\nSummary: {len(demo.checks) - len(failed)} of {len(demo.checks)} held, {time.monotonic() - STARTED:.0f} s")
+    print(f"\nSummary: {len(demo.checks) - len(failed)} of {len(demo.checks)} checks passed, {time.monotonic() - STARTED:.0f} s")
     for sentence in failed:
         print(f"  NOT OK: {sentence}")
     if not failed:
