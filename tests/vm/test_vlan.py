@@ -144,14 +144,14 @@ def test_tag_in_tag_does_not_come_in():
 
 
 def test_no_tag_gets_out():
-    """Single, double and priority tags of every kind, on a VLAN and untagged: nothing but the marker, with its one tag."""
+    """Single and double tags of every kind, on a VLAN and untagged: nothing but the marker, with its one tag. A priority tag is taken off."""
     with bus.connect("member") as member, frames.WirePort() as trunk:
         for network, own in (("vlan100", [(DOTQ, 100)]), ("vlan200", [(DOTQ, 200)]), ("lab", [])):
             for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
                 lease, port = open_port(member, kind, network, **options)
                 with lease:
                     mac = lease.info["mac"]
-                    for tags in ([100], [200], [0], [0x2000], [100, 200], [200, 100], [(DOTAD, 200), 100]):
+                    for tags in ([100], [200], [0, 100], [100, 0], [100, 200], [200, 100], [(DOTAD, 200), 100]):
                         port_try(port, frames.tagged(frames.marker(mac, "hop"), *tags))
                     for outer in sorted(vlan.TAGS):
                         port_try(port, frames.tagged(frames.marker(mac, "hop"), (outer, 300)))
@@ -161,6 +161,10 @@ def test_no_tag_gets_out():
                                if frames.mac_text(frame[6:12]) == mac]  # fmt: skip
                     assert not escaped, f"{network} {kind} {options}: {escaped}"
                     assert vlan.taken_apart(trunk.last)[2] == own, trunk.last.hex()
+                    for tag in (0, 0x2000, (DOTAD, 0)):
+                        priority = frames.marker(mac, f"priority {tag}")
+                        port.send(frames.tagged(priority, tag))
+                        assert vlan.taken_apart(trunk.wait(priority[14:]))[2] == own, trunk.last.hex()
 
 
 def port_try(port, frame):
