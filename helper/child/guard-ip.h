@@ -39,6 +39,7 @@
 #define REDIRECT 137       /* RFC 4861 4.5 */
 #define BOOTP_OFFSET 8u    /* behind the UDP header, RFC 768 */
 #define CHECKSUM_OFFSET 6u /* in it */
+#define ICMPV6_CHECKSUM 2u /* RFC 4443 2.1 */
 
 /* A message to a DHCP server fits a frame; its tail is kept here for a moment. */
 #define TAIL_MAX 2048u
@@ -128,8 +129,7 @@ static __always_inline bool only_checksum_changes(struct __sk_buff *skb, uint32_
         if (!is_incomplete(skb))
                 return true;
         tail = bpf_map_lookup_elem(&guard_tail, &zero);
-        /* Of a segmented frame the kernel forgets the segments when it cuts it. */
-        if (!tail || size == 0 || size > TAIL_MAX || skb->gso_size != 0)
+        if (!tail || size == 0 || size > TAIL_MAX)
                 return false;
         if (!is_final(skb, at + CHECKSUM_OFFSET))
                 return false;
@@ -141,11 +141,13 @@ static __always_inline bool only_checksum_changes(struct __sk_buff *skb, uint32_
 /* -- IPv4 -- */
 
 /* UDP to port 67, where servers and relays listen: a client's request passes. A fragment could get
- * another first byte from an overlapping one, and no client has to send fragments. */
+ * another first byte from an overlapping one, and no client has to send fragments. The kernel makes
+ * fragments of what has a gso_size (virtio 1.2 5.1.6, VIRTIO_NET_HDR_GSO_UDP), or datagrams whose
+ * first bytes nobody has read (VIRTIO_NET_HDR_GSO_UDP_L4). */
 static __always_inline int judge_bootp(struct __sk_buff *skb, const Ipv4 *ip, uint32_t at) {
         uint8_t operation;
 
-        if (ip->fragment & bpf_htons(IPV4_MORE | IPV4_FRAGMENT))
+        if ((ip->fragment & bpf_htons(IPV4_MORE | IPV4_FRAGMENT)) || skb->gso_size != 0)
                 return GUARD_NOT_JUDGED;
         if (bpf_skb_load_bytes(skb, at + BOOTP_OFFSET, &operation, sizeof(operation)) != 0)
                 return GUARD_NOT_JUDGED;
@@ -214,6 +216,7 @@ static __always_inline Chain *chain_of(struct __sk_buff *skb) {
 /* The last header of the chain is at chain->at. */
 static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
         const uint32_t at = chain_of(skb)->at, end = chain_of(skb)->end;
+        uint32_t checksum = CHECKSUM_OFFSET;
         uint16_t port;
         uint8_t type;
 
@@ -222,6 +225,9 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                 if (at + sizeof(Ports) > end ||
                     bpf_skb_load_bytes(skb, at + offsetof(Ports, destination), &port,
                                        sizeof(port)) != 0)
+                        return GUARD_NOT_JUDGED;
+                /* The kernel may make fragments of it, with extensions in the first one: see step(). */
+                if (skb->gso_size != 0 && at != ETHERNET_HEADER + sizeof(Ipv6))
                         return GUARD_NOT_JUDGED;
                 if (port == bpf_htons(DHCPV6_CLIENT) && !(flags & GUARD_ALLOW_DHCP))
                         return GUARD_SERVER;
@@ -232,12 +238,13 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                         return GUARD_NOT_JUDGED;
                 if ((type == ADVERTISEMENT || type == REDIRECT) && !(flags & GUARD_ALLOW_RA))
                         return GUARD_SERVER;
+                checksum = ICMPV6_CHECKSUM;
                 break;
         case EXPERIMENT_1:
         case EXPERIMENT_2:
                 return GUARD_NOT_JUDGED;
         }
-        return is_final(skb, at + CHECKSUM_OFFSET) ? GUARD_PASS : GUARD_NOT_JUDGED;
+        return is_final(skb, at + checksum) ? GUARD_PASS : GUARD_NOT_JUDGED;
 }
 
 /* One step along the chain: GUARD_PASS to go on, GUARD_NOT_JUDGED, GUARD_LATER, or GUARD_LAST at

@@ -110,8 +110,9 @@ static __always_inline bool has_bit(uint64_t low, uint64_t high, uint8_t number)
 
 /* The ports and the first byte of the payload are where no option, fragment or extension moves
  * them. No checksum, completed later, can make a server's message of such a packet: that would have
- * to write in two places, the port and the message's own type or the protocol. */
-static __always_inline bool is_ordinary_ipv4(const void *data) {
+ * to write in two places, the port and the message's own type or the protocol. Datagrams that are
+ * cut from one frame have each another type. */
+static __always_inline bool is_ordinary_ipv4(struct __sk_buff *skb, const void *data) {
         uint16_t port = AT(uint16_t, data, PORT_AT(IPV4_UPPER));
 
         if (AT(uint8_t, data, ETHERNET_HEADER) != IPV4_PLAIN || port == bpf_htons(BOOTP_SERVER) ||
@@ -119,13 +120,14 @@ static __always_inline bool is_ordinary_ipv4(const void *data) {
                 return false;
         if (AT(uint8_t, data, IPV4_AT(protocol)) == TCP)
                 return true;
-        return AT(uint8_t, data, IPV4_AT(protocol)) == UDP &&
+        return AT(uint8_t, data, IPV4_AT(protocol)) == UDP && skb->gso_size == 0 &&
                (AT(uint16_t, data, IPV4_AT(fragment)) & bpf_htons(IPV4_MORE | IPV4_FRAGMENT)) ==
                        0 &&
                AT(uint8_t, data, IPV4_UPPER + BOOTP_OFFSET) != BOOTREPLY;
 }
 
-static __always_inline bool is_ordinary_ipv6(const void *data, const void *end) {
+static __always_inline bool is_ordinary_ipv6(struct __sk_buff *skb, const void *data,
+                                             const void *end) {
         if ((const uint8_t *)data + IPV6_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
                 return false;
         if (AT(uint8_t, data, ETHERNET_HEADER) >> 4 != 6 ||
@@ -134,7 +136,7 @@ static __always_inline bool is_ordinary_ipv6(const void *data, const void *end) 
                 return false;
         if (AT(uint8_t, data, IPV6_AT(next)) == TCP)
                 return true;
-        return AT(uint8_t, data, IPV6_AT(next)) == UDP &&
+        return AT(uint8_t, data, IPV6_AT(next)) == UDP && skb->gso_size == 0 &&
                !has_bit(DHCPV6_TYPES, 0, AT(uint8_t, data, IPV6_UPPER + BOOTP_OFFSET));
 }
 
@@ -153,8 +155,8 @@ static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry 
                 return false;
         word = AT(uint64_t, data, SOURCE_OFFSET) ^ AT(uint64_t, entry->mac, 0);
         if (word == TYPE_WORD(TYPE_IPV4))
-                return is_ordinary_ipv4(data);
-        return word == TYPE_WORD(TYPE_IPV6) && is_ordinary_ipv6(data, end);
+                return is_ordinary_ipv4(skb, data);
+        return word == TYPE_WORD(TYPE_IPV6) && is_ordinary_ipv6(skb, data, end);
 }
 
 /* A segmented frame is as long as its segments together. Each of them has an IP header of at least

@@ -2,28 +2,17 @@
 """The checksum trick (checksum-trick.c) on every kind of lease, where the wire completes checksums as a NIC does: on a kernel that
 has it and on one that answers EINVAL, nothing gets out but what the guard saw. tests/vm/test_trick.py shows that the attack is real."""
 
-import contextlib
 import os
 import struct
-import subprocess
 
 import attacker
 import frames
 import lab
 import tap
-from attacker import lease_of
+from attacker import completing_wire, lease_of
 
 PROGRAM = f"{lab.build_dir}/tests/attack/checksum-trick"
 COOKIE = b"played the trick"
-
-
-@contextlib.contextmanager
-def completing_wire():
-    subprocess.run(["ethtool", "-K", "wire0", "tx", "off"], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["ethtool", "-K", "wire0", "tx", "on"], check=True, capture_output=True)
 
 
 def play(user, lease, fd, *words):

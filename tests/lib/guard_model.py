@@ -61,7 +61,7 @@ def is_control(frame):
         or number(frame, 12, 2) == MAC_CONTROL  # fmt: skip
 
 
-def ipv4_servers(frame):
+def ipv4_servers(frame, gso_size):
     version, words = divmod(number(frame, 14, 1), 16)
     number(frame, 14, 20)
     upper = 14 + words * 4
@@ -72,13 +72,13 @@ def ipv4_servers(frame):
         return False
     port = number(frame, upper + 2, 2)
     if port == 67:
-        if more:
+        if more or gso_size:  # it is a fragment, or becomes several datagrams or fragments
             raise Unclear
         return number(frame, upper + 8, 1) == 2
     return port == 68
 
 
-def ipv6_servers(frame, rules):
+def ipv6_servers(frame, rules, gso_size):
     number(frame, 14, 40)
     if frame[14] >> 4 != 6:
         raise Unclear
@@ -103,6 +103,8 @@ def ipv6_servers(frame, rules):
         raise Unclear
     if kind == 17:
         if upper + 4 > end:
+            raise Unclear
+        if before and gso_size:  # extensions could get into a fragment
             raise Unclear
         return number(frame, upper + 2, 2) == 546 and not rules.allow_dhcp
     if kind == 58:
@@ -137,9 +139,9 @@ def _sent(frame, rules, gso_size):
     if kind < FIRST_ETHERTYPE:
         tag, hidden = llc(frame, judge_ip)
         return TAG if tag else NOT_JUDGED if hidden else PASSES
-    if kind == IPV4 and not rules.allow_dhcp and ipv4_servers(frame):
+    if kind == IPV4 and not rules.allow_dhcp and ipv4_servers(frame, gso_size):
         return SERVER
-    if kind == IPV6 and judge_ip and ipv6_servers(frame, rules):
+    if kind == IPV6 and judge_ip and ipv6_servers(frame, rules, gso_size):
         return SERVER
     return PASSES
 

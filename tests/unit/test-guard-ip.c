@@ -32,6 +32,10 @@ static void test_ipv4(_unused_ void **state) {
                 {"a reply to a relay", TO_GW IP4("11") UDP("0043") "02", GUARD_SERVER},
                 {"a reply to a relay where it may be", TO_GW IP4("11") UDP("0043") "02", PASS,
                  .flags = GUARD_ALLOW_DHCP},
+                {"a request that is to be cut", TO_GW IP4("11") UDP("0043") "01", GUARD_NOT_JUDGED,
+                 .gso_size = 20},
+                {"a datagram that is to be cut", TO_GW IP4("11") UDP("0009") "02", PASS,
+                 .gso_size = 20},
                 {"a request without a byte", TO_GW IP4("11") UDP("0043"), GUARD_NOT_JUDGED,
                  .size = 42},
                 {"options", TO_GW IP4_OPTIONS("02"), PASS},
@@ -134,6 +138,11 @@ static void test_extensions(_unused_ void **state) {
                 {"a reply behind destination options", TO_GW IP6("3c") OPTIONS("11") UDP("0222"),
                  GUARD_SERVER},
                 {"TCP behind destination options", TO_GW IP6("3c") OPTIONS("06") TCP("0222"), PASS},
+                {"a datagram to be cut behind options", TO_GW IP6("3c") OPTIONS("11") UDP("0009"),
+                 GUARD_NOT_JUDGED, .gso_size = 20},
+                {"a datagram to be cut", TO_GW IP6("11") UDP("0009"), PASS, .gso_size = 20},
+                {"TCP to be cut behind options", TO_GW IP6("3c") OPTIONS("06") TCP("0222"), PASS,
+                 .gso_size = 20},
                 {"two hop-by-hop options", TO_GW IP6("00") OPTIONS("00") OPTIONS("06"),
                  GUARD_NOT_JUDGED},
                 {"hop-by-hop options in a wrong place", TO_GW IP6("3c") OPTIONS("00") "06",
@@ -248,6 +257,7 @@ static void test_late_checksums(_unused_ void **state) {
         static const struct {
                 const char *frame;
                 bool passes;
+                uint32_t gso_size;
         } cases[] = {
                 {TO_GW " 88b5", true},
                 {"all own 0806", true},
@@ -260,6 +270,8 @@ static void test_late_checksums(_unused_ void **state) {
                 {TO_GW IP4("11") UDP("0009") "01", true},
                 {TO_GW IP4("11") UDP("0009") "02", false},
                 {TO_GW IP4("11") UDP("0043") "01", false},
+                {TO_GW IP4("11") UDP("0009") "01", false, 20},
+                {TO_GW IP4("06") TCP("0050"), true, 20},
                 {TO_GW IP4_FRAGMENT("2000", "11") UDP("0009"), false},
                 {TO_GW IP4_FRAGMENT("0001", "11") UDP("0044"), false},
                 {TO_GW IP4_FRAGMENT("0001", "11") UDP("0009"), true},
@@ -281,6 +293,8 @@ static void test_late_checksums(_unused_ void **state) {
                 {TO_GW IP6("11") UDP("0009"), true},
                 {TO_GW IP6("11") UDP("0009") "01", true},
                 {TO_GW IP6("11") UDP("0009") "02", false},
+                {TO_GW IP6("11") UDP("0009") "01", false, 20},
+                {TO_GW IP6("06") TCP("0050"), true, 20},
                 {TO_GW IP6("11") UDP("0009") "07", false},
                 {TO_GW IP6("11") UDP("0009") "0a", false},
                 {TO_GW IP6("3a") "8000", false},
@@ -293,8 +307,9 @@ static void test_late_checksums(_unused_ void **state) {
 
         NEED_PROGRAMS();
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                const GuardFrame frame = guard_case_frame(cases[i].frame, 90);
+                GuardFrame frame = guard_case_frame(cases[i].frame, 90);
 
+                frame.gso_size = cases[i].gso_size;
                 guard_case_rules(&guard_probe, &rules);
                 assert_int_equal(guard_run(&guard_probe, "from_guest", &frame, &verdict), 0);
                 if ((verdict.reason == -1) != cases[i].passes)

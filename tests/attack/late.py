@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames that become messages of servers only when their checksum is completed, which is behind the guard.
+
+A virtio_net_hdr with NEEDS_CSUM makes the kernel or the adapter sum up the frame from csum_start to its end and write the result at
+csum_start + csum_offset. Kernels let a sender name any place from the frame's 20th byte on. The last two bytes of a frame here are
+chosen so that the result is what the sender wants there.
+"""
+
+import dataclasses
+import struct
+
+import frames
+
+COOKIE = b"late checksum"
+FIRST_PLACE = 20  # the earliest csum_start: include/linux/virtio_net.h
+OURS, THEIRS = "10.77.0.99", "10.77.0.1"
+OURS6, ALL_NODES = "fe80::5054:ff:fe00:99", "ff02::1"
+TO = "02:00:00:00:77:01"  # to one station: frames to groups never pass unseen
+SNAP = b"\xaa\xaa\x03\0\0\0"
+
+
+@dataclasses.dataclass
+class Disguise:
+    """One frame: before and after, and the header that turns it into the latter."""
+
+    name: str
+    looks: bytes
+    becomes: bytes
+    header: bytes
+
+
+def disguise(name, message, at, before, start):
+    """`message`, with the two bytes at `at` replaced by `before` until the checksum from `start` on is completed. The frame gets an end
+    of two bytes or three."""
+    wanted = int.from_bytes(message[at : at + 2], "big")
+    assert wanted, f"{name}: a completed checksum is never 0"
+    body = message + b"\0" * ((len(message) - start) % 2)
+    looks = body[:at] + before + body[at + 2 :]
+    # In ones' complement a - b is a + ~b.
+    total = (wanted ^ 0xFFFF) + frames.checksum(looks[start:])
+    end = struct.pack("!H", (total & 0xFFFF) + (total >> 16))
+    assert frames.checksum((looks + end)[start:]) == wanted, name
+    return Disguise(f"{name}, from byte {start} on", looks + end, body + end, frames.vnet_header(frames.NEEDS_CSUM, start=start, offset=at - start))
+
+
+def bootp(operation):
+    return (struct.pack("!BBBBIHH", operation, 1, 6, 0, 0x12345678, 0, 0x8000) + bytes(16) + COOKIE).ljust(240, b"\0")
+
+
+def _ipv4(mac, packet):
+    return frames.ether(TO, mac, frames.IPV4, packet)
+
+
+def _ipv6(mac, kind, data):
+    return frames.ether(TO, mac, frames.IPV6, frames.ipv6(OURS6, ALL_NODES, kind, data))
+
+
+def _datagram(port, data, source_port=9):
+    return struct.pack("!HHHH", source_port, port, 8 + len(data), 0) + data
+
+
+def _icmp6(kind):
+    return struct.pack("!BBH", kind, 0, 0x1234) + COOKIE.ljust(40, b"\0")
+
+
+def _extension(following):
+    return bytes((following, 0, 1, 4, 0, 0, 0, 0))
+
+
+def ipv4_messages(mac):
+    """(name, message, at, what is there before)"""
+    reply, relayed = (_ipv4(mac, frames.udp(OURS, "255.255.255.255", 67, port, bootp(2))) for port in (68, 67))
+    options = frames.ipv4(OURS, THEIRS, 17, b"\x94\4\0\0" + _datagram(68, bootp(2), 67))
+    options = _ipv4(mac, b"\x46" + options[1:])
+    for port, message in ((68, reply), (67, relayed)):
+        yield f"a reply to port {port}, port", message, 36, b"\0\x09"
+        yield f"a reply to port {port}, protocol", message, 22, b"\x40\x06"
+        yield f"a reply to port {port}, protocol at an odd place", message, 23, b"\x06\0"
+        unfragmented = message[:20] + b"\x40\0" + message[22:]
+        yield f"a reply to port {port}, fragment", unfragmented, 20, b"\0\1"
+    yield "a reply to a client, port at an odd place", reply, 35, b"\1\0"
+    yield "a reply to a relay, operation", relayed, 42, b"\1\1"
+    yield "a reply with options, port", options, 40, b"\0\x09"
+    yield "a reply with options, protocol", options, 22, b"\x40\x06"
+    yield "something to a client, port", _ipv4(mac, frames.udp(OURS, THEIRS, 68, 68, bootp(1))), 36, b"\0\x43"
+
+
+def ipv6_messages(mac):
+    advertise = {kind: _datagram(546, bytes((kind,)) + COOKIE, 547) for kind in (2, 7, 10)}
+    for kind, data in advertise.items():
+        yield f"DHCPv6 {kind}, port", _ipv6(mac, 17, data), 56, b"\0\x09"
+    yield "DHCPv6, protocol", _ipv6(mac, 17, advertise[2]), 20, b"\x06\x40"
+    for kind in (134, 137):
+        yield f"ICMPv6 {kind}, protocol", _ipv6(mac, 58, _icmp6(kind)), 20, b"\x06\x40"
+        yield f"ICMPv6 {kind}, no next header before", _ipv6(mac, 58, _icmp6(kind)), 20, b"\x3b\x40"
+        yield f"ICMPv6 {kind}, type", _ipv6(mac, 58, _icmp6(kind)), 54, b"\x80\0"
+    for kind in (0, 43, 60, 135, 139, 140):
+        yield f"extension {kind}, its next header", _ipv6(mac, kind, _extension(58) + _icmp6(134)), 54, b"\x06\0"
+        for following, data in ((58, _icmp6(134)), (17, advertise[2])):
+            yield f"extension {kind}, before {following}", _ipv6(mac, kind, _extension(following) + data), 20, b"\x06\x40"
+    for kind in (43, 44, 51, 60, 135, 139, 140):  # two in a row
+        length, size = (1, 12) if kind == 51 else (0, 8)
+        second = (bytes((58, 0, 0, 0, 0, 0, 0, 1)) if kind == 44 else bytes((58, length)).ljust(size, b"\0")) + _icmp6(134)
+        yield f"options before extension {kind}", _ipv6(mac, 60, _extension(kind) + second), 20, b"\x06\x40"
+    authenticated = bytes((58, 1)).ljust(12, b"\0") + _icmp6(134)
+    yield "authentication, protocol", _ipv6(mac, 51, authenticated), 20, b"\x06\x40"
+    fragment = bytes((58, 0, 0, 1, 0, 0, 0, 1)) + _icmp6(134)
+    yield "a fragment, protocol", _ipv6(mac, 44, fragment), 20, b"\x06\x40"
+    yield "a fragment, its next header", _ipv6(mac, 44, fragment), 54, b"\x06\0"
+    yield "a fragment, its offset", _ipv6(mac, 44, fragment), 56, b"\0\x09"
+
+
+def llc_messages(mac):
+    """IP or a tag in SNAP, which some receivers take for a frame with that EtherType."""
+    packet = frames.ipv6(OURS6, ALL_NODES, 58, _icmp6(134))
+    for kind in (frames.IPV6, frames.VLAN):
+        body = SNAP + struct.pack("!H", kind) + packet
+        yield f"SNAP {kind:04x}", frames.ether(TO, mac, len(body), body), 20, b"\x80\x9b"
+
+
+def starts(at):
+    """Where the sum may begin, so that it is written at `at`."""
+    return sorted({start for start in (FIRST_PLACE, at - 1, at) if start >= FIRST_PLACE})
+
+
+def disguises(messages):
+    return [disguise(*message, start) for message in messages for start in starts(message[2])]
+
+
+# -- frames that are cut into pieces behind the guard
+
+GSO_UDP, GSO_UDP_L4 = 3, 5  # linux/virtio_net.h: IP fragments of one datagram; several datagrams with the same header
+SEGMENT = 400
+
+
+def cut(mac):
+    """(name, frame, header): frames of which each piece has the cookie."""
+    data = bootp(1).ljust(SEGMENT, b"\1") + ((b"\2" + COOKIE).ljust(SEGMENT, b"\1") * 4)
+    routing = bytes((60, 0, 2, 0, 0, 0, 0, 0))
+    forms = {f"to port {port}": _ipv4(mac, frames.udp(OURS, THEIRS, 68, port, data, complete=False)) for port in (67, 68, 9)}
+    for name, kind, extensions in (("IPv6", 17, b""), ("options", 60, _extension(17)), ("routing and options", 43, routing + _extension(17))):
+        for port in (546, 9):
+            forms[f"{name}, to port {port}"] = _ipv6(mac, kind, extensions + _datagram(port, data))
+    for name, frame in forms.items():
+        upper = len(frame) - len(data) - 8
+        for kind in (GSO_UDP, GSO_UDP_L4):
+            for start in (0, upper, upper - 4):  # without a checksum, with its own, and with the port in its place
+                header = frames.vnet_header(frames.NEEDS_CSUM if start else 0, kind, upper + 8, SEGMENT, start, 6 if start else 0)
+                yield f"{name}, GSO {kind}, sum from {start} on", frame, header
