@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from guard_rules import RULES
+
 
 @dataclasses.dataclass
 class Mutation:
@@ -93,6 +95,7 @@ MUTATIONS = [
     Mutation("guard: a port is open while it learns", [(ATTACH, ".longest = g->learning ? 0 : g->mtu + ETH_HLEN,", ".longest = g->mtu + ETH_HLEN,")],
              "tests/unit/test-guard.c", "test_learning", "test_learning"),
     attached("AntiSpoof=yes is not said", "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0", "spoofed"),
+    *(Mutation(f"rule: {name}", [(path, old, new)], test, pattern, because) for name, path, old, new, test, pattern, because in RULES),
     # -- the trial at the helper's start finds such a guard as well
     Mutation("trial: a guard that lets a source pass",
              [(PROGRAM, "if ((flags & GUARD_ANTI_SPOOF) &&", "if ((flags & GUARD_DROP_OWN) &&")], SEND, "spoofed", "did not work"),
