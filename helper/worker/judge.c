@@ -160,13 +160,12 @@ static bool is_exclusively_leased(Judge *judge) {
 
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const IpcLease *lease = &registry->entries[i].lease;
-                char name[IFNAMSIZ];
                 LinkInfo uplink;
 
                 if (lease->vlan == judge->first && !lease->gone && !lease->later &&
                     registry->entries[i].lower == judge->parent.index &&
-                    link_get(judge->job->netlink, (int32_t)lease->id,
-                             record_uplink_name(lease, name), &uplink, &(Refusal){}) == 0 &&
+                    link_get(judge->job->netlink, (int32_t)lease->id, LINK_NAME_UPLINK, &uplink,
+                             &(Refusal){}) == 0 &&
                     strcmp(uplink.kind, "vlan") == 0 &&
                     uplink.vlan_protocol == judge->network.protocol)
                         return true;
