@@ -28,7 +28,7 @@
 #include "common/network-file.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e0011)
+#define IPC_VERSION UINT32_C(0x726e0012)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 

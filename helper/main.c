@@ -15,9 +15,10 @@
  *     is given to a worker (pool.c). What the kernel says of leases and interfaces arrives in
  *     watch.c. server.c alone decides what is due. The daemon holds no descriptor of a lease.
  *  3. A worker (worker/) is forked for one job in the host's namespace, and may block. It reads the
- *     network file, judges the request (validate.c), finds the parent (parent.c), has a child make
- *     the port, and sends the reply with its descriptors to rawnetd itself. To the daemon it only
- *     reports (report.c). It dies with the daemon.
+ *     network file, judges the request (validate.c), finds the parent (host/parent.c), has a child
+ *     make the port, and sends the reply with its descriptors to rawnetd itself. To the daemon it
+ *     only reports (report.c). It dies with the daemon. host/ has what workers do to interfaces of
+ *     the host, check/ what they find out about a network for `rawnetctl check`.
  *  4. A child (child/) is forked by the worker of an open. It enters a user and a network namespace
  *     of its own (namespace.c), where it has every capability and in the host none; it builds the
  *     port and the guard, hands the descriptors up, and exits. It executes nothing and reads no

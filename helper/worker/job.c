@@ -13,14 +13,14 @@
 
 #include "common/fd-pass.h"
 #include "common/log.h"
-#include "helper/worker/host-interface.h"
+#include "helper/worker/host/host-interface.h"
 #include "helper/worker/close.h"
-#include "helper/worker/judge.h"
+#include "helper/worker/check/judge.h"
 #include "helper/worker/open.h"
 #include "helper/worker/probe.h"
 #include "helper/worker/scan.h"
 #include "helper/worker/statistics.h"
-#include "helper/worker/sweep.h"
+#include "helper/worker/host/sweep.h"
 
 /* If rawnetd does not read its socket for this long, the worker ends, and with its descriptors the
  * lease. */

@@ -14,7 +14,7 @@
 #include "helper/kernel/nsid.h"
 #include "helper/child/host-mac.h"
 #include "helper/worker/lease.h"
-#include "helper/worker/parent.h"
+#include "helper/worker/host/parent.h"
 #include "helper/kernel/record.h"
 #include "helper/worker/validate.h"
 

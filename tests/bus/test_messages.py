@@ -134,7 +134,7 @@ def test_authorization():
 def test_leases():
     """By their IDs and names, never by numbers; users by their names."""
     says("there is no lease '1': give an ID, such as rn7fff0001, or a name that 'rawnetctl list' shows", "stat", "1")
-    says("there is no lease rn12345678; it may have ended, rawnetctl list shows the leases", "stat", "rn12345678")
+    says("there is no lease rn7fff5678; it may have ended, rawnetctl list shows the leases", "stat", "rn7fff5678")
     with bus.connect("member") as connection, connection.open_tap("lab", name="web") as lease:
         word = f"rn{lease.id:x}"
         says(f"to close lease {word} (web) of user member, {NO_AGENT} (action org.rawnet1.close-others)", "close", "web", user="outsider")

@@ -24,8 +24,8 @@ CHECKED = "tests/netns/test_checked.py"
 FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
-SHARED, SWEEP, OWN_VLAN = "helper/worker/shared.c", "helper/worker/sweep.c", "tests/vm/test_own_vlan.py"
-VLAN_GUARD, HARDENING = "helper/worker/vlan-guard.c", "tests/vm/test_hardening.py"
+SHARED, SWEEP, OWN_VLAN = "helper/worker/host/shared.c", "helper/worker/host/sweep.c", "tests/vm/test_own_vlan.py"
+VLAN_GUARD, HARDENING = "helper/worker/host/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
@@ -203,14 +203,14 @@ MUTATIONS = [
     Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
     Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL, -1) == 0;", "server->probing = false;")],
              CHECK, "allowed_again", "TimeoutError"),
-    Mutation("check: a port is not rehearsed", [("helper/worker/judge.c", "r = rehearse_port(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
+    Mutation("check: a port is not rehearsed", [("helper/worker/check/judge.c", "r = rehearse_port(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
              CHECK, "kernel_lacks", WRONG),
-    Mutation("check: the host's guard is not rehearsed", [("helper/worker/judge.c", "if (r == 0 && judge.needs_guard)", "if (r > 0 && judge.needs_guard)")],
+    Mutation("check: the host's guard is not rehearsed", [("helper/worker/check/judge.c", "if (r == 0 && needs_guard)", "if (r > 0 && needs_guard)")],
              CHECK, "hosts_guard", WRONG),
     Mutation("check: the rehearsal's namespace is called a lease",
-             [("helper/worker/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
+             [("helper/worker/check/rehearse.c", "        if (r == 0)\n                r = child_go(", "        Netlink netlink = {};\n        if (r == 0)\n                r = netlink_open(&netlink, NETLINK_ROUTE);\n"
                "        if (r == 0)\n                r = nsid_set(&netlink, child.pid, plan->lease.id, ret_refusal);\n        if (r == 0)\n                r = child_go("),
-              ("helper/worker/rehearse.c", '#include "common/clock.h"', '#include "helper/kernel/nsid.h"\n#include <linux/netlink.h>\n#include "common/clock.h"')],
+              ("helper/worker/check/rehearse.c", '#include "common/clock.h"', '#include "helper/kernel/nsid.h"\n#include <linux/netlink.h>\n#include "common/clock.h"')],
              CHECK, "nothing_changes", WRONG),
     Mutation("flood: no limit of a call's size", [(GATE_C, "#define CALL_SIZE_MAX 4096u", "#define CALL_SIZE_MAX 4096000u"),
                                                        (GATE_C, "(256u * SIZE_OF_NAME_MAX)", "(25600u * SIZE_OF_NAME_MAX)")],
@@ -305,9 +305,9 @@ MUTATIONS = [
              [(TERMS, "if (memcmp(&terms, host, sizeof(terms)) != 0)", "if (network.path[0] == 0)")],
              FORGED_HOST, "interfaces_of_the_files", WRONG),
     Mutation("host interface: somebody else's interface is taken for it",
-             [("helper/worker/host-interface.c", "(!is_host_interface(network, &link) || link.lower", "(link.lower")], HOST, "somebody_elses", WRONG),
+             [("helper/worker/host/host-interface.c", "(!is_host_interface(network, &link) || link.lower", "(link.lower")], HOST, "somebody_elses", WRONG),
     Mutation("host interface: it takes what guests advertise",
-             [("helper/worker/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
+             [("helper/worker/host/host-interface.c", "        ignore_advertisements(name);\n", "        (void)ignore_advertisements;\n")],
              HOST, "cannot_give_it_addresses", WRONG),
     # -- network files that are being written
     Mutation("file: half a file is believed",
@@ -319,7 +319,7 @@ MUTATIONS = [
              [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
              HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
     Mutation("sweep: a refusal of the kernel is taken for a no",
-             [("helper/worker/parent.c", "        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.\n         */\n        if (r != 0)\n",
+             [("helper/worker/host/parent.c", "        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.\n         */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
              FORGED_HOST, "refusal_of_the_kernel", WRONG),
     # -- rawnet-vhost and its front end
@@ -348,7 +348,7 @@ MUTATIONS = [
     Mutation("offload: the port's sender leaves everything to the reader",
              [("helper/kernel/offload.c", 'return !name_ends(name, "-segmentation")', 'return true || !name_ends(name, "-segmentation")')],
              "tests/netns/test_segments.py", "tunnel", "is said to be gso_type"),
-    Mutation("parent: a shared interface grows while it is up", [("helper/worker/shared.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
+    Mutation("parent: a shared interface grows while it is up", [("helper/worker/host/shared.c", "link->mtu < IPV6_MIN_MTU &&", "link->mtu < 0 &&")],
              "tests/vm/test_vlan.py", "grows", "AssertionError", vm=True),
     # -- the mark says whose a VLAN interface is
     Mutation("shared: a renamed interface is open to the host",
@@ -356,7 +356,7 @@ MUTATIONS = [
               ("helper/kernel/nft.c", "NFTNL_EXPR_CMP_DATA, &group, sizeof(group))", 'NFTNL_EXPR_CMP_DATA, group ? "rnv" : "", 3)')],
              OWN_VLAN, "as_closed_as_before", "the host heard or answered", vm=True),
     # -- the host's guard survives a flush, and the helper's end
-    Mutation("vlan-guard: both tables belong to nobody", [(VLAN_GUARD, "{.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id}", "{}")],
+    Mutation("vlan-guard: both tables belong to nobody", [(VLAN_GUARD, "{.flags = NFT_TABLE_F_OWNER, .owner = netlink->port_id}", "{}")],
              HARDENING, "test_flush_ruleset", WRONG, vm=True),
     Mutation("vlan-guard: no table stays without the helper", [(VLAN_GUARD, "remove ? !table->exists : table->matches", "remove ? !table->exists : table->matches || !table->owner")],
              HARDENING, "helper_ends", WRONG, vm=True),
@@ -385,7 +385,7 @@ MUTATIONS = [
     Mutation("link: an index of another namespace is one of here, with VLANs",
              [("helper/kernel/link-info.c", "                info.lower = 0;\n", "")], "tests/vm/test_wrong_wire.py", "index_of_another", WRONG, vm=True),
     Mutation("shared: a name stays right for ever",
-             [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
+             [("helper/worker/host/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/vm/test_wrong_wire.py", "moved_away", WRONG, vm=True),
     # -- requests of rawnetd, while a walk along their list goes on
     Mutation("request: an end frees at once",
@@ -397,13 +397,16 @@ MUTATIONS = [
                                                                ("client/qmp.c", "poll(&p, 1, (int)(until_ms - now))", "poll(&p, 1, (int)now | -1)")],
              "tests/unit/test-client-qmp.c", "useless_server", "hangs"),
     # -- a new helper knows every lease
-    Mutation("scan: a list that ends early is whole",
-             [("helper/worker/scan.c", "*ret_whole = dumped != NSID_LIST_CUT_OFF;", "*ret_whole = true;")],
-             "tests/unit/test-scan.c", "cut_off", "told.whole"),
+    Mutation("nsid: a list that ends early is whole",
+             [("helper/kernel/nsid.c", "*ret_whole = walk.bytes < SURELY_NOT_FULL;", "*ret_whole = true;")],
+             "tests/unit/test-nsid.c", "test_dump", "test-nsid.c"),
     Mutation("sweep: a list that is not whole will do", [(SWEEP, "if (shared->stays || !registry->whole)", "if (shared->stays)")],
              "tests/unit/test-sweep.c", "part_of_the_leases", "not ok"),
+    Mutation("lease-id: a try gets the last one's id again",
+             [("helper/lease-id.c", "atomic_fetch_add(&ids->next, 1) % N_IDS", "(atomic_fetch_add(&ids->next, 0) + tries) % N_IDS")],
+             "tests/unit/test-nsid.c", "test_no_id_twice", "test-nsid.c"),
     Mutation("scan: ids are not asked for one by one",
-             [("helper/worker/scan.c", "if (dumped != NSID_LIST_WHOLE) {", "if (dumped != NSID_LIST_WHOLE && list->failed) {")],
+             [("helper/worker/scan.c", "if (r == 0 && !whole) {", "if (r == 0 && !whole && list->failed) {")],
              "tests/attack/test_many.py", "finds_every_lease", "leases were forgotten"),
     Mutation("record: a later version is none",
              [("helper/kernel/record.c", "        return version;\n}", "        return version <= RECORD_VERSION ? version : 0;\n}")],
@@ -423,7 +426,7 @@ MUTATIONS = [
     Mutation("shared: its MTU stays down until the next open", [(SERVER, "if (registry_outgrown(&server->registry, name, mtu))", "if (mtu == 0)")],
              "tests/vm/test_vlan.py", "falls_and_rises", "the leases' MTU of", vm=True),
     Mutation("shared: a name alone makes an interface ours",
-             [("helper/worker/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
+             [("helper/worker/host/parent.c", "r = shared_check(network, parent, vlan, &link, ret_refusal);", "r = 0;")],
              "tests/attack/test_wrong_wire.py", "alternative", "AssertionError|got no error|it was opened"),
     Mutation("link: an index of another namespace is one of here",
              [("helper/kernel/link-info.c", "                info.lower = 0;\n", "")], "tests/attack/test_wrong_wire.py", "index_is_not", WRONG),

@@ -5,16 +5,16 @@
  * nothing that changes anything. The kernel, the file and the rehearsed port are played.
  */
 
-#include "helper/worker/judge.h"
+#include "helper/worker/check/judge.h"
 
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 
 #include "fault.h"
 #include "find-link.h"
-#include "helper/worker/host-interface.h"
-#include "helper/worker/parent.h"
-#include "helper/worker/rehearse.h"
+#include "helper/worker/host/host-interface.h"
+#include "helper/worker/host/parent.h"
+#include "helper/worker/check/rehearse.h"
 #include "test.h"
 
 #define PARENT 2u

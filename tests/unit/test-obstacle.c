@@ -6,7 +6,7 @@
  * kernel has these obstacles is tried in tests/netns/test_parents.py and tests/vm/test_parents.py.
  */
 
-#include "helper/worker/obstacle.h"
+#include "helper/worker/host/obstacle.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,15 +5,15 @@
  * its steps fails once.
  */
 
-#include "helper/worker/parent.h"
+#include "helper/worker/host/parent.h"
 
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 
 #include "fault.h"
 #include "find-link.h"
-#include "helper/worker/vlan-harden.h"
-#include "helper/worker/shared.h"
+#include "helper/worker/host/vlan-harden.h"
+#include "helper/worker/host/shared.h"
 #include "test.h"
 
 #define PARENT 2u

@@ -9,11 +9,11 @@
 
 #include "fault.h"
 #include "find-link.h"
-#include "helper/worker/vlan-guard.h"
+#include "helper/worker/host/vlan-guard.h"
 #include "helper/kernel/link.h"
 #include "helper/report.h"
-#include "helper/worker/sweep.h"
-#include "helper/worker/vlan-harden.h"
+#include "helper/worker/host/sweep.h"
+#include "helper/worker/host/vlan-harden.h"
 #include "test.h"
 
 #define PARENT 2u

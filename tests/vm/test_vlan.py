@@ -465,7 +465,7 @@ def test_parent_s_mtu_falls_and_rises_under_leases():
                 with frames.WirePort(f"wire.{lease.info['vlan']}") as far:
 
                     def out():
-                        # Above 1280 rawnet's interface was down for a moment (helper/worker/shared.c), and its carrier comes after it.
+                        # Above 1280 rawnet's interface was down for a moment (helper/worker/host/shared.c), and its carrier comes after it.
                         port.send(frames.ether(frames.BROADCAST, lease.info["mac"], frames.TEST, text))  # pylint: disable=cell-var-from-loop
                         with contextlib.suppress(AssertionError):
                             return far.wait(text, 0.5)  # pylint: disable=cell-var-from-loop

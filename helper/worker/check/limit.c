@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/limit.h"
+#include "helper/worker/check/limit.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/parent.h"
+#include "helper/worker/host/parent.h"
 
 #include <linux/if_arp.h>
 #include <string.h>
 
-#include "helper/worker/obstacle.h"
-#include "helper/worker/shared.h"
+#include "helper/worker/host/obstacle.h"
+#include "helper/worker/host/shared.h"
 
 /* By DEVTYPE=wlan in the device's uevent file, as udev finds it out. 1, 0, or -errno. 0 also where
  * /sys is hidden from the helper or shows another namespace. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/rehearse.h"
+#include "helper/worker/check/rehearse.h"
 
 #include <linux/netlink.h>
 #include <sys/wait.h>
@@ -8,8 +8,8 @@
 #include "common/clock.h"
 #include "common/fd-pass.h"
 #include "helper/report.h"
-#include "helper/worker/parent.h"
-#include "helper/worker/vlan-guard.h"
+#include "helper/worker/host/parent.h"
+#include "helper/worker/host/vlan-guard.h"
 
 int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Refusal *ret_refusal) {
         int fds[RAWNET_FDS_MAX], r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/host-interface.h"
+#include "helper/worker/host/host-interface.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -9,7 +9,7 @@
 #include "common/terms.h"
 #include "helper/kernel/sysctl.h"
 #include "helper/worker/lease.h"
-#include "helper/worker/parent.h"
+#include "helper/worker/host/parent.h"
 
 const char *host_interface_network(const LinkInfo *link) {
         const size_t n = strlen(RAWNET_HOST_ALIAS_PREFIX);

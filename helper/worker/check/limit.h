@@ -7,7 +7,7 @@
  */
 
 #include "helper/privilege.h"
-#include "helper/worker/findings.h"
+#include "helper/worker/check/findings.h"
 
 /* Adds a note for each limit that leaves only a few more ports beside n_leases. A limit that is used
  * up is not reported here: the rehearsal of a port finds it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/findings.h"
+#include "helper/worker/check/findings.h"
 
 #include <string.h>
 

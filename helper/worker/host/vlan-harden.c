@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/vlan-harden.h"
+#include "helper/worker/host/vlan-harden.h"
 
 #include "helper/kernel/link.h"
 #include "helper/kernel/sysctl.h"
-#include "helper/worker/vlan-guard.h"
+#include "helper/worker/host/vlan-guard.h"
 
 int vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal) {
         static const uint32_t strict = 1;

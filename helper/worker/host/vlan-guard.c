@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/vlan-guard.h"
+#include "helper/worker/host/vlan-guard.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,17 +23,11 @@ typedef struct HostTable {
         bool exists, matches; /* flags and owner; nobody else changes the rule of an owned one */
 } HostTable;
 
-typedef struct HostGuard {
-        Netlink netlink;
-        HostTable tables[2];
-} HostGuard;
-
-static void host_guard_done(HostGuard *guard) {
-        netlink_close(&guard->netlink);
-}
+/* One that belongs to the daemon's socket, and one to nobody. */
+#define TABLES 2u
 
 /* The lock belongs to the process, and ends when the process closes any descriptor of the socket
- * (fcntl(2)): in host_guard_done(), or when a worker is killed. */
+ * (fcntl(2)), or is killed. */
 static int wait_for_turn(int fd) {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         char byte;
@@ -84,9 +78,9 @@ static int look(Netlink *netlink, HostTable *table, Refusal *ret_refusal) {
         return r;
 }
 
-/* Waits for its turn, and looks at both tables. */
-static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
-        HostTable *owned = &ret->tables[0], *free_one = &ret->tables[1];
+/* Waits for this process's turn, and looks at both tables. */
+static int start(int owner_fd, Netlink *netlink, HostTable tables[static TABLES],
+                 Refusal *ret_refusal) {
         int fd, r;
 
         if (owner_fd < 0)
@@ -96,16 +90,16 @@ static int host_guard_open(int owner_fd, HostGuard *ret, Refusal *ret_refusal) {
         fd = fcntl(owner_fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
                 return -errno;
-        r = netlink_take(&ret->netlink, fd);
+        r = netlink_take(netlink, fd);
         if (r == 0)
                 r = wait_for_turn(fd);
         if (r < 0)
                 return r;
-        *owned = (HostTable){.flags = NFT_TABLE_F_OWNER, .owner = ret->netlink.port_id};
-        *free_one = (HostTable){.name = NFT_TABLE};
-        snprintf(owned->name, sizeof(owned->name), NFT_TABLE "-%" PRIu32, owned->owner);
-        r = look(&ret->netlink, owned, ret_refusal);
-        return r == 0 ? look(&ret->netlink, free_one, ret_refusal) : r;
+        tables[0] = (HostTable){.flags = NFT_TABLE_F_OWNER, .owner = netlink->port_id};
+        tables[1] = (HostTable){.name = NFT_TABLE};
+        snprintf(tables[0].name, sizeof(tables[0].name), NFT_TABLE "-%" PRIu32, netlink->port_id);
+        r = look(netlink, &tables[0], ret_refusal);
+        return r == 0 ? look(netlink, &tables[1], ret_refusal) : r;
 }
 
 /* Somebody else may delete the free one at this moment: so it is made first, if it is not there. */
@@ -135,17 +129,18 @@ static void put_table(NftBatch *batch, const HostTable *table) {
 
 /* In one transaction: makes what is missing, or deletes what is there. */
 static int change(int owner_fd, bool remove, Refusal *ret_refusal) {
-        _cleanup_(host_guard_done) HostGuard guard = {};
+        _cleanup_netlink_ Netlink netlink = {};
+        HostTable tables[TABLES];
         bool any = false;
         NftBatch batch;
         int r;
 
-        r = host_guard_open(owner_fd, &guard, ret_refusal);
+        r = start(owner_fd, &netlink, tables, ret_refusal);
         if (r != 0)
                 return r;
-        nft_batch_begin(&batch, ++guard.netlink.sequence);
-        for (size_t i = 0; i < ARRAY_SIZE(guard.tables); i++) {
-                const HostTable *table = &guard.tables[i];
+        nft_batch_begin(&batch, ++netlink.sequence);
+        for (size_t i = 0; i < TABLES; i++) {
+                const HostTable *table = &tables[i];
 
                 if (remove ? !table->exists : table->matches)
                         continue;
@@ -158,7 +153,7 @@ static int change(int owner_fd, bool remove, Refusal *ret_refusal) {
         r = any ? nft_batch_end(&batch) : 0;
         if (r < 0 || !any)
                 return r;
-        return netlink_talk_batch(&guard.netlink, batch.data, batch.size, ret_refusal,
+        return netlink_talk_batch(&netlink, batch.data, batch.size, ret_refusal,
                                   "writing nftables' tables " NFT_TABLE " of the host");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/obstacle.h"
+#include "helper/worker/host/obstacle.h"
 
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>

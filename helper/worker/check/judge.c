@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/judge.h"
+#include "helper/worker/check/judge.h"
 
 #include <linux/if_arp.h>
 #include <string.h>
 
 #include "common/terms.h"
-#include "helper/kernel/record.h"
-#include "helper/worker/host-interface.h"
-#include "helper/worker/limit.h"
-#include "helper/worker/parent.h"
-#include "helper/worker/rehearse.h"
-#include "helper/worker/shared.h"
+#include "helper/worker/host/host-interface.h"
+#include "helper/worker/check/limit.h"
+#include "helper/worker/host/parent.h"
+#include "helper/worker/check/rehearse.h"
+#include "helper/worker/check/vlans.h"
 #include "helper/worker/validate.h"
 
-/* So many VLAN interfaces of the host are looked at, and so many named in a note. */
-#define VLANS_MAX 16u
-#define NAMED_MAX 4u
 /* The wire of a rehearsal where there is no parent to take it from. */
 #define ETHERNET_MTU 1500u
 
@@ -28,14 +24,8 @@ typedef struct Judge {
         uint16_t first, last; /* the VLANs that are asked about; 0, 0: untagged */
         LinkInfo parent;      /* index 0: there is none */
         Findings *findings;
-        bool needs_guard;  /* a port would be on a shared VLAN interface of rawnet's */
         bool no_namespace; /* a rehearsal did not get one */
 } Judge;
-
-/* For a finding about one VLAN: that VLAN where a range is judged, else 0. */
-static uint16_t only_vlan(const Judge *judge, uint16_t vlan) {
-        return judge->first != judge->last ? vlan : 0;
-}
 
 static void on_parent_refused(void *data, const LinkInfo *link, const Refusal *refusal) {
         const Judge *judge = data;
@@ -62,158 +52,6 @@ static int judge_parent(Judge *judge) {
                         "%s is an ifb, which drops what is sent on it: guests reach each other only",
                         parent->name);
         return 0;
-}
-
-/* --- the VLAN's interface in the host's namespace, of which there is one at most --- */
-
-typedef struct Vlans {
-        Judge *judge;
-        LinkInfo found[VLANS_MAX];
-        size_t n;
-        size_t n_host; /* of the host's own, those that found has no room for among them */
-        uint16_t vlan; /* of the interface that is judged */
-} Vlans;
-
-static int collect_vlan(const LinkInfo *link, void *data) {
-        Vlans *vlans = data;
-        Judge *judge = vlans->judge;
-
-        if (strcmp(link->kind, "vlan") != 0 || link->lower != judge->parent.index ||
-            link->vlan_protocol != judge->network.protocol || link->vlan < judge->first ||
-            link->vlan > judge->last)
-                return 0;
-        vlans->n_host += !shared_is_ours(link);
-        if (vlans->n < VLANS_MAX)
-                vlans->found[vlans->n++] = *link;
-        return 0;
-}
-
-static void on_vlan_refused(void *data, const LinkInfo *link, const Refusal *refusal) {
-        const Vlans *vlans = data;
-        const Judge *judge = vlans->judge;
-
-        findings_refused(judge->findings, FINDING_ERROR, FINDING_VLAN, link->name,
-                         only_vlan(judge, vlans->vlan), refusal);
-}
-
-/* The VLAN is taken: who has it? where: of the finding. */
-static int judge_taken(Judge *judge, FindingSeverity severity, const char *where, uint16_t vlan) {
-        Refusal refusal = {};
-        int r = parent_vlan_taken(judge->job->netlink, &judge->network, &judge->parent, vlan,
-                                  &refusal);
-
-        if (r > 0)
-                findings_refused(judge->findings, severity, FINDING_VLAN, where,
-                                 only_vlan(judge, vlan), &refusal);
-        return MIN_OF(r, 0);
-}
-
-static int judge_vlan(Vlans *vlans, const LinkInfo *link) {
-        Judge *judge = vlans->judge;
-        const bool ours = shared_is_ours(link);
-        const ParentReasons reasons = {on_vlan_refused, vlans};
-        Refusal refusal = {};
-        char name[IFNAMSIZ];
-        int r;
-
-        findings_fact(judge->findings, FINDING_VLAN, link->name,
-                      ours ? FINDING_OWNER_RAWNET : FINDING_OWNER_HOST)
-                ->vlan = link->vlan;
-        vlans->vlan = link->vlan;
-        if (judge->network.mode == MODE_EXCLUSIVE)
-                return judge_taken(judge, ours ? FINDING_BUSY : FINDING_ERROR, link->name,
-                                   link->vlan);
-        if (ours)
-                return 0;
-        shared_name(judge->parent.index, judge->network.protocol, link->vlan, name);
-        if (strcmp(link->name, name) != 0)
-                return parent_judge_vlan(judge->job->netlink, &judge->network, link, &reasons);
-        r = shared_check(&judge->network, &judge->parent, link->vlan, link, &refusal);
-        if (r > 0)
-                on_vlan_refused(vlans, link, &refusal);
-        return MIN_OF(r, 0);
-}
-
-static void note_owner(const Vlans *vlans) {
-        char named[NAMED_MAX * (IFNAMSIZ + 2)] = "";
-        size_t n = 0;
-
-        for (size_t i = 0; i < vlans->n && n < NAMED_MAX; i++) {
-                const size_t length = strlen(named);
-
-                if (shared_is_ours(&vlans->found[i]))
-                        continue;
-                n++;
-                snprintf(named + length, sizeof(named) - length, "%s%s", length > 0 ? ", " : "",
-                         vlans->found[i].name);
-        }
-        if (named[0])
-                findings_say(vlans->judge->findings, FINDING_NOTE, FINDING_VLAN, "",
-                             "its ports are on VLAN interfaces of the host's own: %s%s; rawnet "
-                             "does not change or delete them",
-                             named, vlans->n_host > n ? " ..." : "");
-}
-
-/* Does an exclusive lease have the VLAN? The VLAN's interface is in the lease's namespace then. */
-static bool is_exclusively_leased(Judge *judge) {
-        const Registry *registry = judge->job->registry;
-
-        for (size_t i = 0; i < registry->n_entries; i++) {
-                const IpcLease *lease = &registry->entries[i].lease;
-                LinkInfo uplink;
-
-                if (lease->vlan == judge->first && !lease->gone && !lease->later &&
-                    registry->entries[i].lower == judge->parent.index &&
-                    link_get(judge->job->netlink, (int32_t)lease->id, LINK_NAME_UPLINK, &uplink,
-                             &(Refusal){}) == 0 &&
-                    strcmp(uplink.kind, "vlan") == 0 &&
-                    uplink.vlan_protocol == judge->network.protocol)
-                        return true;
-        }
-        return false;
-}
-
-/* The host's namespace has no interface for this VLAN. Could an open make it? */
-static int judge_free_vlan(Vlans *vlans) {
-        Judge *judge = vlans->judge;
-        Refusal refusal = {};
-        char name[IFNAMSIZ];
-        LinkInfo link;
-        int r;
-
-        if (is_exclusively_leased(judge))
-                return judge_taken(judge, FINDING_BUSY, judge->parent.name, judge->first);
-        if (judge->network.mode == MODE_EXCLUSIVE)
-                return 0;
-        shared_name(judge->parent.index, judge->network.protocol, judge->first, name);
-        r = link_find(judge->job->netlink, LINK_HERE, name, &link, &refusal);
-        if (r == 0 && link.index != 0)
-                r = shared_check(&judge->network, &judge->parent, judge->first, &link, &refusal);
-        if (r > 0)
-                on_vlan_refused(vlans, &link, &refusal);
-        return MIN_OF(r, 0);
-}
-
-static int judge_vlans(Judge *judge) {
-        _cleanup_free_ Vlans *vlans = calloc(1, sizeof(*vlans));
-        Refusal refusal = {};
-        int r;
-
-        if (!vlans)
-                return -ENOMEM;
-        vlans->judge = judge;
-        r = link_dump(judge->job->netlink, "vlan", collect_vlan, vlans, &refusal);
-        if (r > 0)
-                return -refusal.kernel_errno;
-        for (size_t i = 0; r == 0 && i < vlans->n; i++)
-                r = judge_vlan(vlans, &vlans->found[i]);
-        if (r == 0 && vlans->n == 0 && judge->first == judge->last)
-                r = judge_free_vlan(vlans);
-        if (judge->network.mode != MODE_EXCLUSIVE)
-                note_owner(vlans);
-        if (vlans->n_host == judge->last - judge->first + 1u)
-                judge->needs_guard = false;
-        return r;
 }
 
 /* --- the host's own interface on the network: ports are served without it --- */
@@ -409,7 +247,6 @@ static int read_file(Judge *judge, Refusal *ret_refusal) {
                                  ret_refusal);
         judge->first = name.vlan != 0 ? name.vlan : network->vlan_first;
         judge->last = name.vlan != 0 ? name.vlan : network->vlan_last;
-        judge->needs_guard = judge->first != 0 && network->mode != MODE_EXCLUSIVE;
         return r;
 }
 
@@ -419,6 +256,7 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                        .open = {.features = features, .namespace_fd = -1},
                        .request = request,
                        .findings = ret};
+        bool needs_guard; /* a port would be on a shared VLAN interface of rawnet's */
         int r;
 
         *ret = (Findings){.network = request->network, .kinds = request->kinds};
@@ -427,16 +265,18 @@ int judge_network(const JobContext *job, uint32_t features, const IpcCheck *requ
                 return r == RAWNET_BAD_NETWORK_FILE ? 0 : r;
         ret->parent = judge.network.parent;
         ret->kinds = (uint8_t)judge.network.kinds;
+        needs_guard = judge.first != 0 && judge.network.mode != MODE_EXCLUSIVE;
         r = judge_parent(&judge);
         if (r == 0 && judge.parent.index != 0 && judge.first != 0)
-                r = judge_vlans(&judge);
+                r = vlans_judge(job, &judge.network, &judge.parent, judge.first, judge.last, ret,
+                                &needs_guard);
         if (r == 0)
                 r = judge_host(&judge);
         if (r == 0) {
                 judge_ports(&judge);
                 limit_judge(&job->privilege, job->registry->n_entries, ret);
         }
-        if (r == 0 && judge.needs_guard)
+        if (r == 0 && needs_guard)
                 judge_guard(&judge);
         ret->network = ret->parent = NULL;
         return r;

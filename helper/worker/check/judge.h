@@ -14,7 +14,7 @@
  */
 
 #include "helper/worker/context.h"
-#include "helper/worker/findings.h"
+#include "helper/worker/check/findings.h"
 
 /* features: IPC_FEATURE_*. The caller may be in a namespace of its own afterwards
  * (rehearse_vlan_guard()). Returns 0 with all findings; RAWNET_NO_SUCH_NETWORK,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/shared.h"
+#include "helper/worker/host/shared.h"
 
 #include <linux/if_ether.h>
 #include <linux/ipv6.h>
 #include <string.h>
 
-#include "helper/worker/vlan-harden.h"
+#include "helper/worker/host/vlan-harden.h"
 
 const char *shared_name(uint32_t parent, uint16_t protocol, uint16_t vlan,
                         char ret[static IFNAMSIZ]) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "helper/worker/sweep.h"
+#include "helper/worker/host/sweep.h"
 
 #include <string.h>
 
@@ -8,11 +8,11 @@
 #include "common/log.h"
 #include "helper/kernel/record.h"
 #include "helper/report.h"
-#include "helper/worker/host-interface.h"
-#include "helper/worker/parent.h"
-#include "helper/worker/shared.h"
-#include "helper/worker/vlan-guard.h"
-#include "helper/worker/vlan-harden.h"
+#include "helper/worker/host/host-interface.h"
+#include "helper/worker/host/parent.h"
+#include "helper/worker/host/shared.h"
+#include "helper/worker/host/vlan-guard.h"
+#include "helper/worker/host/vlan-harden.h"
 
 /* --- host interfaces that no network file asks for --- */
 
