@@ -2,6 +2,7 @@
 
 #include "helper/guard-program.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
@@ -103,6 +104,30 @@ static int keep(int fd, int *ret) {
         return *ret < 0 ? -errno : 0;
 }
 
+static int map_entries(GuardProgram *program, uint32_t first, uint32_t n) {
+        void *entries = mmap(NULL, n * sizeof(GuardEntry), PROT_READ | PROT_WRITE, MAP_SHARED,
+                             program->fd[GUARD_ENTRIES], (off_t)(first * sizeof(GuardEntry)));
+
+        if (entries == MAP_FAILED)
+                return -errno;
+        program->entries = entries;
+        program->first = first;
+        program->n_entries = n;
+        return 0;
+}
+
+int guard_program_map(GuardProgram *program, uint32_t id) {
+        const uint32_t n = (uint32_t)sysconf(_SC_PAGESIZE) / sizeof(GuardEntry);
+
+        return map_entries(program, GUARD_NUMBER(id) / n * n, n);
+}
+
+void guard_program_forget(GuardProgram *program) {
+        if (program->entries)
+                (void)munmap(program->entries, program->n_entries * sizeof(GuardEntry));
+        program->entries = NULL;
+}
+
 /* What outlives the skeleton. */
 static int keep_handles(const struct guard_bpf *skeleton, GuardProgram *program) {
         const int fds[GUARD_HANDLES] = {
@@ -111,9 +136,9 @@ static int keep_handles(const struct guard_bpf *skeleton, GuardProgram *program)
                 [GUARD_TO_CHECK] = bpf_program__fd(skeleton->progs.to_check),
                 [GUARD_DEAD_END] = bpf_program__fd(skeleton->progs.dead_end),
                 [GUARD_COUNTERS] = bpf_map__fd(skeleton->maps.guard_counters),
+                [GUARD_ENTRIES] = bpf_map__fd(skeleton->maps.bss),
         };
         int r = keep(bpf_map__fd(skeleton->maps.guard_events), &program->events_fd);
-        void *entries;
 
         for (size_t i = 0; r == 0 && i < GUARD_HANDLES; i++)
                 r = keep(fds[i], &program->fd[i]);
@@ -121,12 +146,10 @@ static int keep_handles(const struct guard_bpf *skeleton, GuardProgram *program)
                 return r;
         _Static_assert(sizeof(*skeleton->bss) == GUARD_LEASES * sizeof(GuardEntry),
                        "the entries are all of .bss");
-        entries = mmap(NULL, sizeof(*skeleton->bss), PROT_READ | PROT_WRITE, MAP_SHARED,
-                       bpf_map__fd(skeleton->maps.bss), 0);
-        if (entries == MAP_FAILED)
-                return -errno;
-        program->entries = entries;
-        return 0;
+        r = map_entries(program, 0, GUARD_LEASES);
+        if (r == 0 && madvise(program->entries, sizeof(*skeleton->bss), MADV_DONTFORK) < 0)
+                r = -errno;
+        return r;
 }
 
 static int load(GuardProgram *program, const GuardStored *stored, size_t n_stored) {
@@ -160,6 +183,7 @@ static int load(GuardProgram *program, const GuardStored *stored, size_t n_store
 }
 
 static void let_go(GuardProgram *program) {
+        guard_program_forget(program);
         for (size_t i = 0; i < GUARD_HANDLES; i++)
                 program->fd[i] = safe_close(program->fd[i]);
         program->events_fd = safe_close(program->events_fd);
@@ -191,7 +215,10 @@ void guard_program_load(GuardProgram *ret, const GuardStored *stored, size_t n_s
 }
 
 static GuardEntry *entry_of(const GuardProgram *program, uint32_t id) {
-        return &program->entries[GUARD_NUMBER(id)];
+        const uint32_t number = GUARD_NUMBER(id);
+
+        assert(program->entries && number - program->first < program->n_entries);
+        return &program->entries[number - program->first];
 }
 
 /* `longest` alone makes an entry active: guard-entry.h. */
@@ -204,16 +231,16 @@ void guard_program_set(const GuardProgram *program, uint32_t id, const GuardEntr
         __atomic_store_n(&e->longest, entry->longest, __ATOMIC_SEQ_CST);
 }
 
-void guard_program_forget(GuardProgram *program) {
-        (void)munmap(program->entries, GUARD_LEASES * sizeof(GuardEntry));
-        program->entries = NULL;
-}
-
 int guard_program_remove(const GuardProgram *program, uint32_t id) {
         const GuardEntry none = {};
-        int r;
+        GuardProgram mine = *program;
+        int r = program->entries ? 0 : guard_program_map(&mine, id);
 
-        guard_program_set(program, id, &none);
+        if (r < 0)
+                return r;
+        guard_program_set(&mine, id, &none);
+        if (!program->entries)
+                guard_program_forget(&mine);
         r = bpf_map_delete_elem(program->fd[GUARD_COUNTERS], &id);
         return r == -ENOENT ? 0 : r;
 }

@@ -22,16 +22,20 @@ typedef enum GuardHandle {
         GUARD_FROM_GUEST,
         GUARD_TO_CHECK,
         GUARD_DEAD_END,
-        GUARD_COUNTERS, /* map */
-        GUARD_HANDLES   /* how many */
+        GUARD_COUNTERS, /* maps */
+        GUARD_ENTRIES,
+        GUARD_HANDLES /* how many */
 } GuardHandle;
 
-/* Workers and children inherit the entries, which are mapped memory that all processes share, and
- * use this struct as it is, with descriptors of their own. */
+/* Workers and children use this struct as it is, with descriptors of their own. */
 typedef struct GuardProgram {
         int fd[GUARD_HANDLES];
         int events_fd; /* the daemon's alone: guard_program_watch() */
+        /* n_entries entries from number `first` on, in memory that all processes share: in the daemon
+         * all of them. No fork() inherits them, since it would copy the page tables of 2 MiB at each
+         * open; so a worker or a child sets entries to NULL, and maps what it needs. */
         GuardEntry *entries;
+        uint32_t first, n_entries;
         char missing[256]; /* why there is none; "": it is loaded */
 } GuardProgram;
 
@@ -46,7 +50,13 @@ typedef struct GuardStored {
  * ret->missing. */
 void guard_program_load(GuardProgram *ret, const GuardStored *stored, size_t n_stored);
 
-/* No function below waits. id: of a new lease, or RAWNET_ID_PROBE or RAWNET_ID_REHEARSAL. */
+/* Maps the page of memory in which the lease's entry is. 0 or -errno. */
+int guard_program_map(GuardProgram *program, uint32_t id);
+/* Takes the entries out of this process. */
+void guard_program_forget(GuardProgram *program);
+
+/* No function below waits. All but guard_program_remove() need the lease's entry mapped, if they are
+ * about an entry. id: of a new lease, or RAWNET_ID_PROBE or RAWNET_ID_REHEARSAL. */
 
 /* Makes entry the lease's, at once and as a whole where it was not active. */
 void guard_program_set(const GuardProgram *program, uint32_t id, const GuardEntry *entry);
@@ -61,9 +71,6 @@ int guard_program_next(const GuardProgram *program, uint32_t *id);
 /* How many frames of the lease were dropped, by GuardReason. 0 or -errno. */
 int guard_program_drops(const GuardProgram *program, uint32_t id,
                         uint64_t ret[static GUARD_REASONS]);
-
-/* Takes the entries out of this process: no function above works any more. */
-void guard_program_forget(GuardProgram *program);
 
 /* The first drop of each lease and reason. *ret_fd, which is ring's, is readable while there is one.
  * 0 or -errno. */

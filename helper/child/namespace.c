@@ -372,11 +372,10 @@ static int receive_plan(int socket_fd, LeasePlan *ret, GuardProgram *ret_program
         return 0;
 }
 
-_Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, int socket_fd,
-                             pid_t parent) {
+_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent) {
         ChildMessage message = {.step = CHILD_FAILED};
         int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, host_fd = -1, r;
-        GuardProgram program = {.events_fd = -1, .entries = entries};
+        GuardProgram program = {.events_fd = -1};
         Netlink netlink = {};
         LeasePlan plan;
         sigset_t none;
@@ -394,6 +393,8 @@ _Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, in
                 r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
                 r = receive_plan(socket_fd, &plan, &program, &report_fd, &host_fd);
+        if (r == 0)
+                r = guard_program_map(&program, plan.lease.id);
         if (r == 0)
                 r = namespace_build(&plan, &program, &netlink, &guard, fds, &message.refusal);
         r = explain_powerless(r, &message.refusal);

@@ -26,7 +26,5 @@
 int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink *netlink,
                     Guard *ret_guard, int *fds, Refusal *ret_refusal);
 
-/* The child's whole life after fork(). entries: the guard's (GuardProgram.entries), which all
- * processes of the helper share; the guard's descriptors come with the plan. */
-_Noreturn void namespace_run(const Privilege *privilege, GuardEntry *entries, int socket_fd,
-                             pid_t parent);
+/* The child's whole life after fork(). The guard's descriptors come with the plan. */
+_Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t parent);

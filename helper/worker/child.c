@@ -9,7 +9,7 @@
 
 #include "common/fd-pass.h"
 
-int child_start(const Privilege *privilege, GuardEntry *entries, Child *ret) {
+int child_start(const Privilege *privilege, Child *ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
         pid_t parent = getpid(), pid;
         int pair[2];
@@ -22,7 +22,7 @@ int child_start(const Privilege *privilege, GuardEntry *entries, Child *ret) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                namespace_run(privilege, entries, theirs, parent);
+                namespace_run(privilege, theirs, parent);
         *ret = (Child){pid, TAKE_FD(ours)};
         return 0;
 }

@@ -14,9 +14,8 @@ typedef struct Child {
         int socket_fd; /* -1: no child */
 } Child;
 
-/* Forks a child, which makes its namespace at once and dies with the caller. entries: the guard's.
- * 0 or -errno. */
-int child_start(const Privilege *privilege, GuardEntry *entries, Child *ret);
+/* Forks a child, which makes its namespace at once and dies with the caller. 0 or -errno. */
+int child_start(const Privilege *privilege, Child *ret);
 
 /* Makes child->socket_fd -1 where the child has ended. One made ahead has had time to, perhaps for
  * a reason that is gone by now. */

@@ -195,7 +195,7 @@ static int do_ahead(const WorkerContext *context, int order_fd) {
         JobOrder order;
         Child spare;
 
-        r = child_start(&context->job.privilege, context->job.guard.entries, &spare);
+        r = child_start(&context->job.privilege, &spare);
         if (r == 0)
                 r = receive_order(order_fd, &order, &connection_fd, &namespace_fd);
         if (r < 0)
@@ -215,6 +215,7 @@ _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t par
 
         context.job.report_fd = job->report_fd;
         context.job.netlink = &netlink;
+        context.job.guard.entries = NULL;
         for (size_t i = 0; i < GUARD_HANDLES; i++)
                 keep[5 + i] = &context.job.guard.fd[i];
         sigemptyset(&none);

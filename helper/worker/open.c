@@ -168,7 +168,7 @@ static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *p
         /* Where none was made ahead: the namespace is half of the work, and is made while the
          * host's side is looked at. */
         if (child.socket_fd < 0)
-                r = child_start(&job->privilege, job->guard.entries, &child);
+                r = child_start(&job->privilege, &child);
         if (r < 0)
                 return r;
         spare->socket_fd = -1;

@@ -55,7 +55,7 @@ static int open_far(Netlink *netlink, int *ret, Refusal *ret_refusal) {
         return 0;
 }
 
-static int set_up(const JobContext *job, bool checksum_trick, Netlink *netlink, Trial *ret,
+static int set_up(const GuardProgram *program, bool checksum_trick, Netlink *netlink, Trial *ret,
                   Refusal *ret_refusal) {
         const LeasePlan plan = {
                 .lease = {.id = RAWNET_ID_PROBE,
@@ -75,7 +75,7 @@ static int set_up(const JobContext *job, bool checksum_trick, Netlink *netlink, 
         };
         int r;
 
-        r = namespace_build(&plan, &job->guard, netlink, &ret->guard, &ret->port_fd, ret_refusal);
+        r = namespace_build(&plan, program, netlink, &ret->guard, &ret->port_fd, ret_refusal);
         return r == 0 ? open_far(netlink, &ret->far_fd, ret_refusal) : r;
 }
 
@@ -156,20 +156,24 @@ static const char *try_out(const Trial *t, uint32_t far) {
 int trial_run(const JobContext *job, bool checksum_trick, TrialResult *ret, Refusal *ret_refusal) {
         Trial trial = {.port_fd = -1, .far_fd = -1};
         _cleanup_netlink_ Netlink netlink = {};
+        GuardProgram program = job->guard;
         const char *failure = NULL;
         LinkInfo far;
         int r;
 
         r = netlink_open(&netlink, NETLINK_ROUTE);
         if (r == 0)
-                r = set_up(job, checksum_trick, &netlink, &trial, ret_refusal);
+                r = guard_program_map(&program, RAWNET_ID_PROBE);
+        if (r == 0)
+                r = set_up(&program, checksum_trick, &netlink, &trial, ret_refusal);
         if (r == 0)
                 r = link_get(&netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
         if (r == 0)
                 failure = try_out(&trial, far.index);
         safe_close(trial.port_fd);
         safe_close(trial.far_fd);
-        (void)guard_program_remove(&job->guard, RAWNET_ID_PROBE);
+        (void)guard_program_remove(&program, RAWNET_ID_PROBE);
+        guard_program_forget(&program);
         if (r < 0)
                 return r;
         *ret = r > 0 ? TRIAL_REFUSED : failure ? TRIAL_FAILS : TRIAL_HOLDS;

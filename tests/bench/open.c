@@ -14,10 +14,10 @@
  *   open polkit ACTION COUNT -          polkit alone: the caller asks it about itself
  *   open fork - COUNT -                 the kernel alone: a child that makes a user and a network
  *                                       namespace and exits
- *   open helper NETWORK COUNT -         straight to rawnet-helper, as rawnetd does it (and as its
+ *   open helper NETWORK COUNT KIND      straight to rawnet-helper, as rawnetd does it (and as its
  *                                       user): what the helper takes of the whole; each when the
  *                                       one before has ended and polkit has been asked a question
- *   open hasty NETWORK COUNT -          the same, but each is asked for upon the last one's answer
+ *   open hasty NETWORK COUNT KIND       the same, but each is asked for upon the last one's answer
  */
 
 #include <assert.h>
@@ -261,7 +261,7 @@ static void request_send(int socket_fd, IpcRequest *request, IpcOperation operat
                 errx(1, "the helper hung up");
 }
 
-static void run_helper(const char *network, uint32_t count, bool one_by_one) {
+static void run_helper(const char *network, uint32_t count, const char *kind, bool one_by_one) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int socket_fd = connect_helper();
         IpcRequest request = {};
@@ -275,7 +275,7 @@ static void run_helper(const char *network, uint32_t count, bool one_by_one) {
         if (!memccpy(request.open.network, network, 0, sizeof(request.open.network)))
                 errx(2, "the name is too long");
         request.open.uid = getuid();
-        request.open.kind = KIND_TAP;
+        request.open.kind = strcmp(kind, "packet") == 0 ? KIND_PACKET : KIND_TAP;
         request.open.queues = 1;
         request.open.mac_mode = IPC_MAC_RANDOM;
         request.open.vnet_hdr = 1;
@@ -348,9 +348,9 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[1], "fork") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
                 run_fork(count);
         else if (strcmp(argv[1], "helper") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
-                run_helper(argv[2], count, true);
+                run_helper(argv[2], count, argv[4], true);
         else if (strcmp(argv[1], "hasty") == 0 && text_parse_u32(argv[3], 1, 1000000, &count) == 0)
-                run_helper(argv[2], count, false);
+                run_helper(argv[2], count, argv[4], false);
         else
                 errx(2,
                      "bus, idle, first, end, ask, polkit, fork, helper, hasty or list, and a count");

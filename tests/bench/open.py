@@ -22,6 +22,7 @@ TITLES = {
     "sequential": "OpenTap by D-Bus, the machine idle",
     "first": "the same, each by a new connection",
     "helper alone": "of that, rawnet-helper",
+    "helper packet": "rawnet-helper, a packet port",
     "helper hasty": "rawnet-helper, each upon the last",
     "asking": "of that, bus and polkit (CanOpen)",
     "polkit alone": "reference: a question to polkit alone",
@@ -101,9 +102,11 @@ def measure(arguments):
     settle()
     result["first"] = summary(run("member", "first", NETWORK, str(arguments.opens), "-"))
     settle()
-    result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, str(arguments.opens), "-"))
+    result["helper alone"] = summary(run("_rawnet", "helper", NETWORK, str(arguments.opens), "tap"))
     settle()
-    result["helper hasty"] = summary(run("_rawnet", "hasty", NETWORK, str(arguments.opens), "-"))
+    result["helper packet"] = summary(run("_rawnet", "helper", NETWORK, str(arguments.opens), "packet"))
+    settle()
+    result["helper hasty"] = summary(run("_rawnet", "hasty", NETWORK, str(arguments.opens), "tap"))
     # With a no of polkit's the helper has nothing to judge.
     with lab.polkit_rule('polkit.addRule(function (action) { if (action.id == "org.rawnet1.open-tap") return polkit.Result.NO; });'):
         result["asking"] = summary(run("member", "ask", NETWORK, str(arguments.opens), "-"))

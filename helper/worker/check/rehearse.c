@@ -23,7 +23,7 @@ int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Ref
         /* Nobody else is on the wire of the rehearsal. */
         plan->mac_mode = IPC_MAC_GIVEN;
         plan->lease.mac = (MacAddress){{0x02, 0, 0, 0, 0, 1}};
-        r = child_start(&job->privilege, job->guard.entries, &child);
+        r = child_start(&job->privilege, &child);
         if (r < 0)
                 return r;
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
