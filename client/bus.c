@@ -251,16 +251,21 @@ static int append_options(sd_bus_message *m, const PortRequest *request) {
         return r;
 }
 
+static const char *method_of(LeaseKind kind) {
+        return kind == KIND_TAP ? "OpenTap" : kind == KIND_PACKET ? "OpenPacket" : "Attach";
+}
+
 static int build_open(sd_bus *bus, const void *userdata, sd_bus_message **ret) {
         const PortRequest *request = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
         r = sd_bus_message_new_method_call(bus, &m, RAWNET_BUS_NAME, RAWNET_PATH,
-                                           RAWNET_IFACE_MANAGER,
-                                           request->kind == KIND_TAP ? "OpenTap" : "OpenPacket");
+                                           RAWNET_IFACE_MANAGER, method_of(request->kind));
         if (r >= 0)
                 r = sd_bus_message_append_basic(m, 's', request->network);
+        if (r >= 0 && request->kind == KIND_VETH)
+                r = sd_bus_message_append(m, "hs", request->namespace, request->interface);
         if (r >= 0)
                 r = append_options(m, request);
         if (r < 0)
@@ -299,10 +304,13 @@ static int read_opened(sd_bus_message *m, Port *port) {
                 {"interface", NULL, "s", offsetof(Port, interface)},
                 {"vlan", NULL, "u", offsetof(Port, vlan)},
         };
+        const bool veth = port->request.kind == KIND_VETH;
+        const size_t queues = veth ? 0 : port->request.queues ? port->request.queues : 1;
         const char *path;
-        int r;
+        int r = 0;
 
-        r = read_descriptors(m, port, &port->n_queues);
+        if (!veth)
+                r = read_descriptors(m, port, &port->n_queues);
         if (r >= 0 && port->request.kind == KIND_TAP)
                 r = read_descriptors(m, port, &port->n_vhosts);
         if (r >= 0)
@@ -310,7 +318,7 @@ static int read_opened(sd_bus_message *m, Port *port) {
         if (r >= 0)
                 r = bus_read_fields(m, fields, ARRAY_SIZE(fields), port);
         /* Callers have places for exactly what they asked for. */
-        if (r >= 0 && (port->n_queues != (port->request.queues ? port->request.queues : 1) ||
+        if (r >= 0 && (port->n_queues != queues ||
                        port->n_vhosts != (port->request.vhost > 0 ? port->n_queues : 0)))
                 r = -EBADMSG;
         return r < 0 ? r : 0;

@@ -32,7 +32,7 @@ typedef int (*BusBuild)(sd_bus *bus, const void *userdata, sd_bus_message **ret)
 int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
                         sd_bus_message **ret_reply, Refusal *ret_refusal);
 
-/* OpenTap or OpenPacket by port->request; fills in the rest of port. The descriptors are port's,
+/* OpenTap, OpenPacket or Attach by port->request; fills in the rest of port. The descriptors are port's,
  * CLOEXEC, never below 3. */
 int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal);
 

@@ -28,6 +28,7 @@ int verb_top(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_qemu(int argc, char **argv);
+int verb_attach(int argc, char **argv);
 int verb_host(int argc, char **argv);
 int verb_plug(int argc, char **argv);
 int verb_unplug(int argc, char **argv);

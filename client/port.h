@@ -14,14 +14,17 @@
 typedef struct PortRequest {
         const char *network;
         LeaseKind kind;
-        const char *mac;  /* NULL or "": rawnet chooses; "learn"; an address */
-        const char *name; /* NULL or "": none */
-        uint32_t queues;  /* 0: not said, one */
-        int vhost;        /* -1: not said */
-        int vnet_hdr;     /* -1: not said */
+        const char *mac;       /* NULL or "": rawnet chooses; "learn"; an address */
+        const char *name;      /* NULL or "": none */
+        const char *interface; /* veth: its name in the namespace */
+        int namespace;         /* veth: a descriptor of the network namespace, not owned */
+        uint32_t queues;       /* 0: not said, one */
+        int vhost;             /* -1: not said */
+        int vnet_hdr;          /* -1: not said */
 } PortRequest;
 
-#define PORT_REQUEST_INIT ((PortRequest){.kind = KIND_TAP, .vhost = -1, .vnet_hdr = -1})
+#define PORT_REQUEST_INIT                                                                          \
+        ((PortRequest){.kind = KIND_TAP, .namespace = -1, .vhost = -1, .vnet_hdr = -1})
 
 typedef struct Port {
         char *name; /* as in --port NAME=NETWORK; NULL for the nameless one */

@@ -30,7 +30,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
 
         switch (option) {
         case RUN_OPTION_KIND:
-                if (lease_kind_from_string(value, &request->kind) >= 0)
+                if (lease_kind_from_string(value, &request->kind) >= 0 &&
+                    request->kind != KIND_VETH)
                         return true;
                 log_error("--kind is tap or packet, not '%s'", value);
                 return false;

@@ -49,6 +49,13 @@ static const VerbOption run_options[] = {
          "a port that {NAME.fd} and so on stand for; may be repeated, "
          "takes the options before it"},
         {}};
+static const VerbOption attach_options[] = {
+        {"pid", "PID", "a process in the container"},
+        {"interface", "IFNAME",
+         "the interface's name there; default: the first free of eth0, eth1 ..."},
+        {"mac", "ADDRESS", "the interface's MAC address; default: rawnet chooses one"},
+        NAME_OPTION,
+        {}};
 static const VerbOption qemu_options[] = {
         {"dry-run", NULL, "open nothing, and print the command line"}, {}};
 static const VerbOption vhost_options[] = {
@@ -120,6 +127,12 @@ const Verb verbs[] = {
          "rawnetctl run lab -- qemu-system-x86_64 -m 1G disk.img \\\n"
          "    -netdev tap,id=n0,fd={fd} -device virtio-net-pci,netdev=n0,mac={mac}",
          run_options},
+        {"attach", verb_attach, "put an interface into a container that runs",
+         "[OPTION...] --pid PID NETWORK", "NETWORK",
+         "Puts an interface on a network into the network namespace of a process, as of a\n"
+         "rootless container, and raises it. It has no IP address. It stays until the\n"
+         "container ends, or until rawnetctl close.",
+         "rawnetctl attach --pid $(podman inspect -f '{{.State.Pid}}' web) lab", attach_options},
         {"qemu", verb_qemu, "become QEMU with ports on networks", "[--dry-run] [--] QEMU [ARG...]",
          "CMD",
          "Becomes QEMU. Each -netdev raw,id=ID,network=NETWORK and each\n"

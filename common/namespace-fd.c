@@ -2,25 +2,25 @@
 
 #include "common/namespace-fd.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
-#define NAMESPACE_PREFIX "net:["
-
-/* By the name that the kernel itself gives the file (fs/nsfs.c, ns_dname()), which asks no file
- * system. The name of a file that has a path begins with '/'. */
+/* The kernel keeps all namespaces in one file system of its own (fs/nsfs.c), whatever name a mount
+ * gives to one of them. AT_STATX_DONT_SYNC: no other file system asks anybody for the answer. */
 static bool is_network_namespace(int fd) {
-        char path[32], target[64];
-        ssize_t n;
+        struct statx theirs;
+        struct stat ours;
 
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        n = readlink(path, target, sizeof(target));
-        return n > (ssize_t)strlen(NAMESPACE_PREFIX) &&
-               memcmp(target, NAMESPACE_PREFIX, strlen(NAMESPACE_PREFIX)) == 0 &&
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &theirs) < 0 ||
+            stat("/proc/self/ns/net", &ours) < 0)
+                return false;
+        return makedev(theirs.stx_dev_major, theirs.stx_dev_minor) == ours.st_dev &&
                ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
 }
 

@@ -333,6 +333,20 @@ static int explain_powerless(int r, Refusal *refusal) {
                 kernel.text);
 }
 
+/* The other end of a veth port is in somebody's namespace. It goes at once, and not whenever the
+ * kernel gets to deleting this namespace: its name is free again for the next try. */
+static void take_veth_back(const LeasePlan *plan, Netlink *netlink) {
+        char name[IFNAMSIZ];
+        Refusal ignored = {};
+        LinkInfo port;
+
+        if (plan->lease.kind == KIND_VETH &&
+            link_find(netlink, LINK_HERE, record_port_name(plan->lease.id, name), &port,
+                      &ignored) == 0 &&
+            port.index != 0)
+                (void)link_delete(netlink, LINK_HERE, &port, &ignored);
+}
+
 static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {
         return fd_pass_send(socket_fd, message, sizeof(*message), fds, n_fds, 0);
 }
@@ -377,7 +391,7 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
         int fds[2 * RAWNET_QUEUES_MAX], report_fd = -1, host_fd = -1, r;
         GuardProgram program = {.events_fd = -1};
         Netlink netlink = {};
-        LeasePlan plan;
+        LeasePlan plan = {};
         sigset_t none;
         size_t n_fds;
         Guard guard;
@@ -399,6 +413,8 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
                 r = namespace_build(&plan, &program, &netlink, &guard, fds, &message.refusal);
         r = explain_powerless(r, &message.refusal);
         if (r != 0) {
+                if (netlink.socket)
+                        take_veth_back(&plan, &netlink);
                 message.fatal = r < 0 ? r : 0;
                 (void)tell(socket_fd, &message, NULL, 0);
                 _exit(EXIT_FAILURE);

@@ -20,6 +20,10 @@ int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
         int r;
 
         r = lease_find(job->netlink, id, &lease, ret_refusal);
+        /* Whichever of the two goes first, the keeper of a veth lease ends with it, and the kernel
+         * deletes the other one later. The container's interface is gone when the caller hears. */
+        if (r == 0 && lease.kind == KIND_VETH)
+                r = delete_link(job->netlink, id, record_port_name(id, name), ret_refusal);
         /* The uplink first: an exclusive VLAN is free at once. */
         if (r == 0)
                 r = delete_link(job->netlink, id, LINK_NAME_UPLINK, ret_refusal);

@@ -15,11 +15,11 @@ with open(f"{lab.SOURCE}/common/ipc.h", encoding="utf-8") as _header:
 OPEN, CLOSE, LIST, STATISTICS_OF, HOST_UP, HOST_DOWN, HOST_SWEEP, CHECK = 1, 2, 3, 4, 5, 6, 7, 8
 OPENED, LEASE, STATISTICS, DONE, REFUSED, ENDED, FINDING, FEATURES = 1, 2, 3, 4, 5, 6, 7, 8
 BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
-TAP, PACKET = 0, 1
+TAP, PACKET, VETH = 0, 1, 2
 Q, AD = 0x8100, 0x88A8
 GIVEN, RANDOM, LEARN, DERIVED, RESERVED = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("=IIQI")
-OPEN_PART = struct.Struct("=38s65sBIIII6sBB16sHHII32s")
+OPEN_PART = struct.Struct("=38s65sBIIII6sBB16s16sHHII32s")
 REPLY = struct.Struct("=IIQII")
 LEASE_PART = struct.Struct("=IIIIHHBBBBQ6s38s16s65s6s5s")
 SIZE = REQUEST.size + OPEN_PART.size
@@ -44,11 +44,16 @@ def digest_of(network):
 
 
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
+                 interface=b"", parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
-    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, parent, vlan, protocol, mode,
+    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, interface, parent, vlan, protocol, mode,
                           guest_servers, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
+
+
+def attach_request(interface=b"eth0", **fields):
+    """A good request of kind veth, which goes with the descriptor of a namespace."""
+    return open_request(**{"kind": VETH, "vnet_hdr": 0, "interface": interface, **fields})
 
 
 def check_request(network=b"lab", kinds=3, reserved=0, **header):

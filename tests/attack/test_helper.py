@@ -17,6 +17,7 @@ import ipc
 import lab
 import tap
 from attacker import as_user, attempt
+from container import Container
 
 
 def alive():
@@ -110,7 +111,7 @@ def malformed():
         yield f"operation {operation}", ipc.request(operation)
     yield "open with a lease", ipc.open_request(lease=0x7FFF0002)
     yield "check of no kind", ipc.check_request(kinds=0)
-    yield "check of a kind that is none", ipc.check_request(kinds=4)
+    yield "check of a kind that is none", ipc.check_request(kinds=8)
     yield "check of a path", ipc.check_request(network=b"../lab")
     yield "check with a reserved byte", ipc.check_request(reserved=1)
     yield "list with a body", ipc.request(ipc.LIST, body=b"x" + nothing[1:])
@@ -127,7 +128,9 @@ def malformed():
     yield "lease name with an escape", ipc.open_request(name=b"\x1b[31m")
     yield "lease name with a line", ipc.open_request(name=b"a\nb")
     yield "uid of nobody at all", ipc.open_request(uid=0xFFFFFFFF)
-    for kind in (2, 255, 0xFFFFFFFF):
+    yield "veth without a namespace", ipc.attach_request()
+    yield "a tap's interface name", ipc.open_request(interface=b"eth0")
+    for kind in (3, 255, 0xFFFFFFFF):
         yield f"kind {kind}", ipc.open_request(kind=kind)
     for queues in (0, 17, 255, 0xFFFFFFFF):
         yield f"queues {queues}", ipc.open_request(queues=queues)
@@ -176,6 +179,82 @@ def test_descriptors_are_not_taken():
                 close_all(reply)
                 assert reply is None, f"with {count} descriptors: answered with {reply}"
         lab.wait_for(lambda: lab.fd_count(pid) <= before, 5, "the descriptors' end")
+
+
+def attach_malformed():
+    for name in (b"", b"a/b", b".", b"..", b"-x", b"eth%d", b"all", b"default", b"a b", b"e" * 16, b"eth0\0x", b"\xc3\xa9", b"a:b"):
+        yield f"interface {name}", ipc.attach_request(name)
+    yield "two queues", ipc.attach_request(queues=2)
+    yield "vnet-hdr", ipc.attach_request(vnet_hdr=1)
+    yield "vhost", ipc.attach_request(vhost=1)
+    yield "learn", ipc.attach_request(mac_mode=ipc.LEARN)
+    yield "a list with a namespace", ipc.request(ipc.LIST)
+    yield "a tap with a namespace", ipc.open_request()
+    yield "a check with a namespace", ipc.check_request()
+
+
+def test_malformed_attach():
+    with same_process(), Container() as box:
+        pid = lab.helper_pid()
+        before = lab.fd_count(pid)
+        for what, data in attach_malformed():
+            with ipc.Helper() as helper:
+                reply = helper.call(data, [box.namespace])
+                close_all(reply)
+                assert reply is None, f"{what}: answered with {reply}"
+        for count in (2, 16, 17):
+            with ipc.Helper() as helper:
+                assert helper.call(ipc.attach_request(), [box.namespace] * count) is None, f"{count} descriptors were taken"
+        assert list(box.links()) == ["lo"] and not lab.lease_ids()
+        lab.wait_for(lambda: lab.fd_count(pid) <= before, 5, "the descriptors' end")
+
+
+def attach_refused(error, fd, **forged):
+    with ipc.Helper() as helper:
+        reply = helper.call(ipc.attach_request(**forged), [fd])
+    assert (reply.type, reply.error, reply.fds) == (ipc.REFUSED, error, []), reply
+    assert not lab.lease_ids(), reply
+    return reply.text
+
+
+def test_helper_itself_asks_whose_namespace_it_is():
+    """A rawnetd that was taken over says what it likes of the caller; a namespace of the host's it gets for nobody."""
+    member, member2 = lab.uid_of("member"), lab.uid_of("member2")
+    with same_process(), Container() as box, Container("member2") as other, contextlib.ExitStack() as stack:
+        links = set(lab.links())
+        host = os.open("/proc/self/ns/net", os.O_RDONLY)
+        stack.callback(os.close, host)
+        neighbour = os.open(f"/run/netns/{lab.FAR}", os.O_RDONLY)
+        stack.callback(os.close, neighbour)
+        user = os.open(f"/proc/{box.pid}/ns/user", os.O_RDONLY)
+        stack.callback(os.close, user)
+        null = os.open("/dev/null", os.O_RDONLY)
+        stack.callback(os.close, null)
+        for uid in (member, 0, lab.uid_of("_rawnet"), lab.uid_of("_rawnet-helper")):
+            for namespace in (host, neighbour):
+                assert "the host's own user namespace" in attach_refused("AccessDenied", namespace, uid=uid), uid
+        for namespace in (user, null):
+            assert "not that of a network namespace" in attach_refused("InvalidArgs", namespace, uid=member)
+        assert f"belongs to user {member2}" in attach_refused("AccessDenied", other.namespace, uid=member)
+        assert f"belongs to user {member}" in attach_refused("AccessDenied", box.namespace, uid=0)
+        # Nor does it take another lease's namespace: that is the helper's own.
+        with bus.connect("member") as connection, connection.open_packet("lab") as lease:
+            inside = lab.open_namespace(lease.fd)
+            stack.callback(os.close, inside)
+            with ipc.Helper() as helper:
+                reply = helper.call(ipc.attach_request(uid=member), [inside])
+            assert (reply.type, reply.error) == (ipc.REFUSED, "AccessDenied"), reply
+        assert list(box.links()) == list(other.links()) == ["lo"] and set(lab.links()) == links
+
+
+def test_attach_that_nobody_waits_for():
+    """rawnetd leaves before the answer: the interface does not stay."""
+    with same_process(), Container() as box:
+        for _ in range(10):
+            with ipc.Helper() as helper:
+                helper.send(ipc.attach_request(uid=lab.uid_of("member")), [box.namespace])
+            lab.wait_no_leases()
+        lab.wait_for(lambda: list(box.links()) == ["lo"], 10, "the end of the interfaces")
 
 
 def test_random_messages():

@@ -9,11 +9,12 @@ import socket
 import subprocess
 
 import bus
+import container
 import lab
 import tap
 import unfit
 
-KINDS = ("tap", "packet")
+KINDS = ("tap", "packet", "veth")
 KEYS = {"severity", "what", "where", "kinds", "text"}
 MORE_KEYS = {"error", "vlan", "detail"}
 
@@ -37,13 +38,22 @@ def refusals(found, kind):
     return [(finding["error"], finding["text"]) for finding in found if finding["severity"] in ("error", "busy") and kind in finding["kinds"]]
 
 
+def opened(connection, network, kind):
+    """Opens a port of a kind and closes it again."""
+    if kind != "veth":
+        connection.open(kind, network).close_fds()
+        return
+    with container.Container() as box:
+        container.attach(connection, network, box)
+
+
 def agree(connection, network, kinds=KINDS):
     """The check and the opens: both say yes, or the open is refused with one of the check's errors, word by word. Returns the findings."""
     found = check(connection, network)
     for kind in kinds:
         expected = refusals(found, kind)
         try:
-            connection.open(kind, network).close_fds()
+            opened(connection, network, kind)
             lab.wait_no_leases()
             lab.wait_for(lambda: not connection.leases(), 10, "rawnetd to learn of the lease's end")
             assert not expected, (network, kind, expected)
@@ -203,20 +213,20 @@ def test_rawnetctl_shows_it():
     with parent(), lab.network("far", Parent="parent0"), lab.network("own", MaxLeases="1"), lab.network("nowhere", Parent="nowhere0"), \
             bus.connect("member") as member:  # fmt: skip
         status, network, text = shown("far")
-        assert (status, network["state"]) == (0, "ok") and network["can-open"] == {"tap": "yes", "packet": "yes"}, network
+        assert (status, network["state"]) == (0, "ok") and network["can-open"] == dict.fromkeys(KINDS, "yes"), network
         sh("ip link set peer0 down")
         status, network, text = shown("far")
         assert (status, network["state"]) == (1, "warning") and " serves, see below" in text and "no carrier" in network["problems"][0], text
         status, network, text = shown("nowhere")
         assert (status, network["state"]) == (1, "error") and "cannot serve" in text, text
-        assert network["can-open"] == {"tap": "no", "packet": "no"} and network["findings"] == plain_json(check(member, "nowhere")), network
+        assert network["can-open"] == dict.fromkeys(KINDS, "no") and network["findings"] == plain_json(check(member, "nowhere")), network
         with member.open_tap("own"):
             status, network, text = shown("own")
             assert (status, network["state"], network["problems"]) == (0, "busy", []) and " in use" in text and "note: network own has 1 of at most 1 lease;" in text
         lab.wait_no_leases()
         with unfit.kernel_without("egress"):
             status, network, text = shown("lab")
-            assert (status, network["state"], network["can-open"]) == (1, "partial", {"tap": "yes", "packet": "no"}), network
+            assert (status, network["state"], network["can-open"]) == (1, "partial", {"tap": "yes", "packet": "no", "veth": "yes"}), network
             assert "serves in part" in text and "no nf_tables egress hook" in text, text
 
 

@@ -500,7 +500,7 @@ def test_polkitd_dies_while_it_thinks():
 def test_the_file_of_actions_has_no_keep():
     with open("/usr/share/polkit-1/actions/org.rawnet1.policy", encoding="utf-8") as file:
         text = file.read()
-    assert "_keep" not in text.replace("never auth_admin_keep", "") and text.count("unix-user:_rawnet<") == 4
+    assert "_keep" not in text.replace("never auth_admin_keep", "") and text.count("unix-user:_rawnet<") == 5
 
 
 if __name__ == "__main__":

@@ -19,12 +19,17 @@ class Container:
     def __init__(self, user="member"):
         words = ["unshare", "--user", "--map-root-user", "--net", "--", "cat"]
         self.user = user
-        self.process = lab.popen_as(user, words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = self._popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process.stdin.write("ready\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "ready\n", "there is no container"
         self.pid = self.process.pid
         self.namespace = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _popen(self, words, **options):
+        if self.user == "root":  # with its capabilities, without which it may not map itself
+            return subprocess.Popen(words, text=True, **options)
+        return lab.popen_as(self.user, words, **options)
 
     def __enter__(self):
         return self
@@ -47,7 +52,7 @@ class Container:
     def popen(self, *words, **options):
         """A command as the container's root."""
         entered = ["nsenter", "--target", str(self.pid), "--user", "--net", "--preserve-credentials", "--", *words]
-        return lab.popen_as(self.user, entered, **options)
+        return self._popen(entered, **options)
 
     def run(self, *words, check=True, timeout=60):
         """The same, to its end: its output; AssertionError if it fails."""

@@ -354,6 +354,11 @@ def in_namespace(where):
         os.close(opened)
 
 
+def open_namespace(where):
+    """A descriptor of a namespace, the caller's; where as for in_namespace()."""
+    return _namespace_fd(where)
+
+
 def _namespace_fd(where):
     if isinstance(where, str):
         return os.open(f"/run/netns/{where}", os.O_RDONLY | os.O_CLOEXEC)

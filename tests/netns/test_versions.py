@@ -126,7 +126,7 @@ def test_queues_of_later_leases_count():
 
 def test_downgrade_below_a_new_kind():
     with bus.connect("member") as connection, connection.open_packet("lab") as lease:
-        write_record(lease.fd, later_record(lease, kind="veth", words="nickname=x name=new kind"))
+        write_record(lease.fd, later_record(lease, kind="netkit", words="nickname=x name=new kind"))
         new_daemons()
         properties = connection.leases()[lease.path]
         assert (properties["Kind"], properties["Name"]) == ("unknown", "new kind"), properties
@@ -170,7 +170,7 @@ def test_what_a_later_lease_needs_is_not_swept():
         # rawnetd first: it would start the helper again.
         lab.kill_service()
         lab.kill_helper()
-        text = later_record(later, kind="veth", network="vlan100", vlan=100)
+        text = later_record(later, kind="netkit", network="vlan100", vlan=100)
         write_record(later.fd, text)
         rename_uplink(later.fd)
         # A sweep follows the end of a lease on a VLAN, and is done before the next open is answered.
