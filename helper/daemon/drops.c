@@ -19,8 +19,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *d
         int r = guard_watch_read(&drops->watch);
 
         if (r < 0) {
-                log_warning("cannot read what the guard reports of dropped frames: %s",
-                            strerror(-r));
+                log_warning("cannot read the guard's reports of dropped frames: %s", strerror(-r));
                 drops_stop(drops);
         }
         return 0;

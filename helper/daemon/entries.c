@@ -32,7 +32,7 @@ static void mark_unknown(Entries *entries) {
                 if (!registry_find(entries->registry, id))
                         entries_ended(entries, id);
         if (r < 0)
-                log_warning("cannot look at the guard's counters: %s", strerror(-r));
+                log_warning("cannot read the guard's counters: %s", strerror(-r));
 }
 
 static void remove_marked(Entries *entries) {

@@ -2,9 +2,11 @@
 """The units: how they start, that their sandbox is tight and yet lets everything through that a lease needs, what they say in
 the journal, and that networkd keeps off."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 
 import bus
 import debian
@@ -16,7 +18,8 @@ import vlan
 EXPOSURE = {"rawnetd.service": 0.8, "rawnet-helper.service": 2.0}
 OPENED, REFUSED, ENDED = (
     "d8141f479581476994268bf323dadbb4", "6adb09ff20f549539a2a4bdebe7732fd", "797cad538a664f4090b5e7fa4592af89")  # fmt: skip
-ADDRESS_REFUSED = "850804c49e27425a96167aa82792d60e"
+ADDRESS_REFUSED, DROPPED = "850804c49e27425a96167aa82792d60e", "72502471835c4200932ffad91125c612"
+OTHER = "52:54:00:00:be:ef"
 
 
 def stop_all():
@@ -200,10 +203,15 @@ def test_networkmanager_s_file():
     assert lines == ["[device-rawnet]", "match-device=interface-name:rnv*", "managed=0"], lines
 
 
+def spoof(lease):
+    frames.Port(lease.fd, vnet_hdr=True).send(frames.marker(OTHER, "I am another one"))
+
+
 def test_journal():
     foreign = "bc:24:11:00:77:01"
     with bus.connect("member") as member, member.open_tap("vlan100", name="journal") as lease, member.open_tap("vlan100", mac="learn") as learns:
         number, learning = lease.id, learns.id
+        spoof(lease)
         frames.Port(learns.fd, vnet_hdr=True).send(frames.marker(foreign, "I am"))
         lab.wait_for(lambda: member.leases()[learns.path]["RefusedMAC"] == foreign, 20, "the refused address")
     lab.wait_no_leases()
@@ -218,11 +226,14 @@ def test_journal():
     lab.wait_for(lambda: events(OPENED, **wanted) and events(ENDED, **wanted), 20, "the lease in the journal")
     assert events(OPENED, **wanted)[0]["_SYSTEMD_UNIT"] == "rawnetd.service"
     lab.wait_for(lambda: events(REFUSED, RAWNET_UID=str(lab.uid_of("outsider"))), 20, "the refusal in the journal")
+    lab.wait_for(lambda: events(DROPPED, **wanted, RAWNET_REASON="spoofed_source", RAWNET_SOURCE=OTHER), 20, "the drop in the journal")
     wanted = {"RAWNET_LEASE": f"rn{learning:x}", "RAWNET_NETWORK": "vlan100", "RAWNET_MAC": foreign, "RAWNET_UID": str(lab.uid_of("member"))}
     lab.wait_for(lambda: events(ADDRESS_REFUSED, **wanted), 20, "the refused address in the journal")
     assert "MACPrefix=" in events(ADDRESS_REFUSED, **wanted)[0]["MESSAGE"], events(ADDRESS_REFUSED, **wanted)
     explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={OPENED}")
     assert "It lives until the last copy of its file descriptors is closed." in explained, explained[-1000:]
+    explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={DROPPED}", f"RAWNET_LEASE=rn{number:x}")
+    assert "reason: spoofed source" in explained and f"rawnetctl stat rn{number:x} shows how many" in explained, explained[-1000:]
     catalog = debian.run("journalctl", "--list-catalog")
     assert catalog.count(" rawnet: ") == 7, [line for line in catalog.splitlines() if "rawnet" in line]
 
@@ -237,6 +248,39 @@ def test_nothing_is_denied():
         tap.diag("the daemons' warnings:\n" + "\n".join(str(line) for line in told))
     for unit in EXPOSURE:
         assert debian.show(unit, "NRestarts")["NRestarts"] == "0", unit
+
+
+def spoofed(connection, lease):
+    """The guard's counter, once both daemons answer again."""
+    found = []
+
+    def answered():
+        with contextlib.suppress(bus.BusError):
+            found.append(connection.statistics(lease.path)["guard_dropped_spoofed_source"])
+        return found
+
+    lab.wait_for(answered, 30, "the lease's counters")
+    return found[-1]
+
+
+def test_the_guard_s_counters_outlive_the_helper():
+    """systemd keeps its maps over a restart and a crash, and not when the unit is stopped. The guard holds in any case."""
+    with bus.connect("member") as member, member.open_tap("vlan100") as lease:
+        for count, ends in enumerate((lambda: debian.run("systemctl", "restart", "rawnet-helper.service"),
+                                      lambda: os.kill(debian.pid("rawnet-helper.service"), signal.SIGKILL)), 1):  # fmt: skip
+            spoof(lease)
+            assert spoofed(member, lease) == count
+            ends()
+            assert spoofed(member, lease) == count
+        debian.run("systemctl", "stop", "rawnet-helper.service")
+        assert spoofed(member, lease) == 0
+        with frames.WirePort() as trunk:
+            spoof(lease)
+            honest = frames.marker(lease.info["mac"], "and I am myself")
+            frames.Port(lease.fd, vnet_hdr=True).send(honest)
+            assert not [frame for frame in trunk.before(honest[14:]) if b"I am another one" in frame]
+        assert spoofed(member, lease) == 0
+    lab.wait_no_leases()
 
 
 if __name__ == "__main__":
