@@ -15,7 +15,7 @@
 #include <systemd/sd-login.h>
 
 #define AGENT_PATH RAWNET_PKTTYAGENT /* meson_options.txt */
-#define AGENT_READY_MS 10000 /* a polkitd that is started for it takes well under a second */
+#define AGENT_READY_MS 10000         /* polkitd starts for it in well under a second */
 
 bool agent_possible(void) {
         return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);

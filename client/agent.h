@@ -15,7 +15,7 @@
 typedef struct Agent {
         pid_t pid; /* 0: none runs */
         bool have_terminal;
-        struct termios terminal; /* as it was before, put back afterwards */
+        struct termios terminal; /* the terminal's modes as they were, restored at the end */
 } Agent;
 
 /* Is there a person to ask: a terminal on standard input and standard error? */

@@ -19,7 +19,7 @@
 #define PROGRAM "rawnet-vhost"
 #define UNIQUE_PART "rawnet.XXXXXX/vhost" /* mkdtemp(3) replaces the X */
 
-/* While a process changes its program it has no command line. */
+/* A process has no command line while execve() replaces its program. */
 #define EXEC_MS 10
 #define EXEC_LOOKS 100u
 
@@ -84,8 +84,8 @@ int backend_arguments(const Port *port, const char *front, char *const *extra, c
         return 0;
 }
 
-/* Its words go to the caller's stderr, unless nobody shall wait for that to be closed; it reads and
- * prints nothing. */
+/* The process keeps the caller's stderr for its messages, unless quiet says that nobody may have to
+ * wait until it is closed. It reads and prints nothing. */
 static int let_go_of_stdio(bool quiet) {
         _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -95,7 +95,7 @@ static int let_go_of_stdio(bool quiet) {
         return 0;
 }
 
-/* The descriptors stay over exec, everything else is closed by rawnet-vhost itself. */
+/* These descriptors stay open over exec; rawnet-vhost itself closes all others. */
 static int become(const Port *port, int connection) {
         _cleanup_(argv_freep) char **argv = NULL;
         _cleanup_free_ char *front = NULL;
@@ -128,7 +128,7 @@ static void remove_socket(const Port *port) {
         *slash = '/';
 }
 
-/* What is unique of the path, and needs no quoting in QEMU's options: "rawnet.XXXXXX/vhost". */
+/* The unique end of the path, which needs no quoting in QEMU's options: "rawnet.XXXXXX/vhost". */
 static const char *unique_part(const Port *port) {
         return port->socket + strlen(port->socket) - strlen(UNIQUE_PART);
 }
@@ -144,15 +144,15 @@ static int wait_for_connection(int listener, int process, int timeout_ms) {
         while (poll(polls, ARRAY_SIZE(polls), timeout_ms) < 0 && errno == EINTR)
                 ;
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        /* The directory is ours alone: only root could be somebody else. */
+        /* The directory belongs to the caller, so that only root could be another peer. */
         if (fd >= 0 && unix_peer_user(fd, &user) == 0 && (user == geteuid() || user == 0))
                 return fd;
         safe_close(fd);
         return -1;
 }
 
-/* A process that has the socket's path on its command line: QEMU, or what will become QEMU. A pidfd
- * or -errno. */
+/* Finds a process that has the socket's path on its command line: QEMU, or a process that becomes
+ * QEMU. A pidfd or -errno. */
 static int find_user_of(const Port *port, int listener, int *ret_connection) {
         int process = -EAGAIN;
 
@@ -202,7 +202,7 @@ static const char *runtime_directory(void) {
                        : "/tmp";
 }
 
-/* In a directory of our own, mode 0700: nobody else may connect. */
+/* In a directory with mode 0700: no other user may connect. */
 static int make_listener(Port *port, int *ret, Refusal *ret_refusal) {
         const char *runtime = runtime_directory();
         _cleanup_free_ char *directory = NULL, *path = NULL;
@@ -229,7 +229,8 @@ static int make_listener(Port *port, int *ret, Refusal *ret_refusal) {
         return 0;
 }
 
-/* Twice, so that it is init's child; out of the terminal's reach, whose Ctrl-C is for QEMU. */
+/* Forks twice, so that the process is init's child, and makes a session of its own: the terminal's
+ * Ctrl-C is for QEMU. */
 static int detach(const Port *port, int listener, int parent, bool quiet) {
         pid_t child = fork();
         int status;

@@ -83,8 +83,8 @@ static int limit_life(void) {
         return 0;
 }
 
-/* A descriptor that we inherited, and a UNIX socket: else the answer could go nowhere after all the
- * work. */
+/* An inherited descriptor that is a UNIX socket: otherwise the reply could not be sent after all
+ * the work. */
 static bool is_unix_socket(int fd) {
         int domain;
         socklen_t size = sizeof(domain);
@@ -175,7 +175,7 @@ int main(int argc, char **argv) {
                 log_error("%s", r > 0 ? refusal.text : errno_text(r));
                 return EXIT_FAILURE;
         }
-        /* One byte of data that means nothing, and the descriptor: net/tap.c recv_fd(), libvirt's
+        /* One byte of data without a meaning, and the descriptor: net/tap.c recv_fd(), libvirt's
          * virSocketRecvFD(). */
         r = fd_pass_send(options.fd, "", 1, port.fds, 1, 0);
         if (r < 0) {

@@ -53,7 +53,7 @@ int bus_call(sd_bus *bus, sd_bus_message *m, uint64_t usec, bool notice, sd_bus_
                         r = wait_event(bus, &notice_at);
         }
         reply = call.reply;
-        /* sd-bus ends the calls of a connection that was closed with an answer of its own. */
+        /* sd-bus ends the calls of a closed connection with a reply of its own. */
         if (r >= 0 && sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) > 0 &&
             sd_bus_is_open(bus) <= 0)
                 r = -ENOTCONN;

@@ -19,7 +19,7 @@ static bool is_string(const BusField *field) {
         return strcmp(field->signature, "s") == 0 || strcmp(field->signature, "as") == 0;
 }
 
-/* What is read here ends up on a terminal: not even a rawnetd in other hands puts control
+/* These texts are shown on a terminal: even a rawnetd that was taken over must not put control
  * characters there. */
 static int replace_string(char **where, const char *text) {
         char *copy = strdup(text);
@@ -66,7 +66,7 @@ static int read_value(sd_bus_message *m, const BusField *field, void *base) {
                 return r < 0 ? r : replace_string(where, text);
         case 'a':
                 return read_words(m, where);
-        case 'b': /* an int in sd-bus's hands */
+        case 'b': /* sd-bus reads a bool into an int */
                 r = sd_bus_message_read_basic(m, 'b', &flag);
                 if (r >= 0)
                         *(bool *)where = flag;
@@ -116,7 +116,8 @@ int bus_read_fields(sd_bus_message *m, const BusField *fields, size_t n_fields, 
         }
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : 0; /* never sd-bus's positive values: those would read as refusals */
+        return r < 0 ? r : 0; /* Never sd-bus's positive values, which would be taken for refusals.
+                               */
 }
 
 void bus_fields_done(const BusField *fields, size_t n_fields, void *base) {

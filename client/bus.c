@@ -14,11 +14,10 @@
 #include "client/user-name.h"
 
 #define QUERY_USEC                                                                                 \
-        UINT64_C(                                                                                  \
-                25000000) /* sd-bus's default, said here so that SYSTEMD_BUS_TIMEOUT does not     \
-                              change it */
+        UINT64_C(25000000) /* sd-bus's default, given here so that SYSTEMD_BUS_TIMEOUT does not
+                           * change it */
 #define FIRST_TRY_USEC                                                                             \
-        UINT64_C(60000000)       /* opening waits for a lease that is just ending, and in a queue */
+        UINT64_C(60000000)       /* an open waits for a lease that is just ending, and in a queue */
 #define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
 
 /* EXFULL is sd-bus's: the kernel had no number left for a descriptor that came with a message.
@@ -82,7 +81,7 @@ static RawnetError error_code(const char *name) {
         return RAWNET_HELPER_UNAVAILABLE;
 }
 
-/* rawnetd's own refusals have the same name and other words. */
+/* rawnetd's own refusals have the same name and another text. */
 static bool is_refused_by_bus(const char *name, const char *message) {
         static const char daemon[] = "Rejected send message", broker[] = "Sender is not authorized";
 
@@ -91,7 +90,7 @@ static bool is_refused_by_bus(const char *name, const char *message) {
                 strncmp(message, broker, strlen(broker)) == 0);
 }
 
-/* rawnetd's own sentence. */
+/* rawnetd's sentence. */
 static int refuse_in_its_words(const char *name, const char *message, Refusal *ret_refusal) {
         _cleanup_free_ char *text = user_names_in(*message ? message : name);
 
@@ -115,7 +114,7 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
         if (strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
             strncmp(name, "org.freedesktop.systemd1.", 25) == 0 ||
             strcmp(name, "org.freedesktop.DBus.Error.TimedOut") ==
-                    0) /* dbus-daemon waited for its start */
+                    0) /* dbus-daemon waited for rawnetd's start */
                 return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
                               "rawnetd could not be started: %s (journalctl -u rawnetd says why)",
                               message);
@@ -231,7 +230,7 @@ static int append_option(sd_bus_message *m, const char *key, const char *type, .
         return r;
 }
 
-/* Only what the user said goes into the message: the service owns the defaults and the rules. */
+/* The message has only what the user said: the service owns the defaults and the rules. */
 static int append_options(sd_bus_message *m, const PortRequest *request) {
         int r;
 
@@ -317,7 +316,7 @@ static int read_opened(sd_bus_message *m, Port *port) {
                 r = sd_bus_message_read_basic(m, 'o', &path);
         if (r >= 0)
                 r = bus_read_fields(m, fields, ARRAY_SIZE(fields), port);
-        /* Callers have places for exactly what they asked for. */
+        /* The caller has room for exactly the descriptors that it asked for. */
         if (r >= 0 && (port->n_queues != queues ||
                        port->n_vhosts != (port->request.vhost > 0 ? port->n_queues : 0)))
                 r = -EBADMSG;

@@ -25,15 +25,15 @@ int bus_query_within(sd_bus *bus, uint64_t usec, const char *path, const char *i
 int bus_query(sd_bus *bus, const char *path, const char *interface, const char *member,
               sd_bus_message **ret_reply, Refusal *ret_refusal, const char *types, ...);
 
-/* A call that polkit may want a password for. build makes the message anew for each try: the first
- * does not allow a prompt; if polkit wants one, the second does, with an agent on our terminal
- * where there is one, and no time limit. */
+/* A call for which polkit may ask for a password. build makes the message anew for each try. The
+ * first try allows no prompt. If polkit wants one, the second try allows it, with an agent on the
+ * terminal where there is one, and without a time limit. */
 typedef int (*BusBuild)(sd_bus *bus, const void *userdata, sd_bus_message **ret);
 int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
                         sd_bus_message **ret_reply, Refusal *ret_refusal);
 
-/* OpenTap, OpenPacket or Attach by port->request; fills in the rest of port. The descriptors are port's,
- * CLOEXEC, never below 3. */
+/* OpenTap, OpenPacket or Attach by port->request; sets the rest of port. The descriptors belong to
+ * port, are CLOEXEC, and never below 3. */
 int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal);
 
 /* Lease.Close() on lease. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * rawnetctl check: who is in the group whose members may open ports.
- */
+/* rawnetctl check: who is in the group whose members may open ports. */
 
 #include <grp.h>
 #include <pwd.h>
@@ -36,7 +34,7 @@ static int add_primary_members(json_object *members, gid_t gid) {
         return is_absence(errnum) ? 0 : -errnum;
 }
 
-/* Members by the group's list; who has it as primary group is not listed there, getgrnam(3). */
+/* Members by the group's list, which does not have users whose primary group it is, getgrnam(3). */
 void check_group(json_object *root, json_object *notes) {
         const struct group *group;
         json_object *members;
@@ -94,7 +92,7 @@ static bool wants_password(json_object *root) {
         return false;
 }
 
-/* Of this process, which has had its groups since the login. */
+/* The groups of this process, which it has had since the login. */
 static bool has_group(void) {
         const struct group *group = getgrnam(RAWNET_GROUP);
         _cleanup_free_ gid_t *gids = NULL;

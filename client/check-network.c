@@ -39,7 +39,7 @@ typedef struct Subject {
         bool errors, busy;
 } Subject;
 
-/* A refusal's sentence begins with the network's name, which is shown in front of it anyhow. */
+/* A refusal's sentence begins with the network's name, which is shown before it anyway. */
 static const char *without_name(const char *text) {
         const char *end = strstr(text, ": ");
 
@@ -62,7 +62,7 @@ static unsigned kinds_of(const Finding *finding) {
         return kinds;
 }
 
-/* Of the host's interfaces that the network is on. */
+/* States of the host's interfaces that the network is on. */
 static void note_fact(const Subject *subject, const Finding *finding) {
         json_object *list, *entry;
 
@@ -117,7 +117,7 @@ static int take_findings(Subject *subject, sd_bus_message *reply) {
         return MIN_OF(r, 0);
 }
 
-/* Nobody can be asked: said once, of one network as of all. */
+/* Where rawnetd cannot be asked, one sentence for all networks says so. */
 static void lose_service(Check *check, const Refusal *refusal) {
         add_refusal(json_object_object_get(check->root, "problems"), refusal);
         check->bus = sd_bus_flush_close_unref(check->bus);
@@ -146,8 +146,8 @@ static void ask_judge(Check *check, Subject *subject) {
                 add_sentence(subject->problems, "%s", strerror(-r));
 }
 
-/* polkit's answer for us, now; "no" where the network refuses anyhow. A range is asked about by its
- * first VLAN. */
+/* polkit's answer for the caller, now; "no" where the network refuses anyway. A range is asked
+ * about by its first VLAN. */
 static void ask_polkit(Check *check, Subject *subject, LeaseKind kind, json_object *answers) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Network *network = &subject->network;
@@ -204,7 +204,8 @@ static void show_file(const Subject *subject, uint16_t vlan) {
                 (void)add_list(result, "vlan-interfaces");
 }
 
-/* 0, a refusal or -errno; said, but for a mistake in the file that rawnetd can be asked about. */
+/* Reads the file. 0, a refusal or -errno, which is shown, except a mistake in the file that rawnetd
+ * can report. */
 static int read_file(const Check *check, Subject *subject) {
         Network *network = &subject->network;
         Refusal refusal = {};
@@ -230,7 +231,7 @@ static int read_file(const Check *check, Subject *subject) {
 }
 
 static const char *state_of(const Check *check, const Subject *subject) {
-        /* One kind of ports is served, or some VLANs of a range are. */
+        /* Does the network serve one kind of ports, or some VLANs of a range? */
         if (subject->errors)
                 return subject->network.kinds & ~subject->refused ? "partial" : "error";
         if (!check->bus)

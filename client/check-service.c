@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * rawnetctl check: what rawnetd says of itself, of its helper and of its networks.
- */
+/* rawnetctl check: what rawnetd reports about itself, its helper and its networks. */
 
 #include <string.h>
 
 #include "client/check.h"
 
-/* Until then the list of features is empty. A kernel with none of them could not serve a port. */
+/* The list of features is empty until then. A kernel without any of them could not serve a port. */
 static bool helper_has_answered(const Check *check) {
         return json_object_array_length(check->features) > 0;
 }
@@ -61,7 +59,7 @@ static int ask_service(Check *check, Refusal *ret_refusal) {
         return r;
 }
 
-/* What concerns every network. */
+/* Findings that concern every network. */
 void check_service(Check *check, json_object *problems, json_object *notes) {
         Refusal refusal = {};
         int r = ask_service(check, &refusal);

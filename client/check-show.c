@@ -84,8 +84,8 @@ static int add_network(Table *table, json_object *network, bool known) {
         return r;
 }
 
-/* known: nothing stands in the way of all of them. The headings belong to the report, in a pipe
- * too. */
+/* known: networks serve all of them without a problem. The headings belong to the report, in a
+ * pipe, too. */
 static int print_networks(json_object *networks, bool known) {
         static const TableColumn columns[] = {{"NETWORK"}, {"VLAN"},   {"PARENT"},
                                               {"TAP"},     {"PACKET"}, {"STATE"}};

@@ -43,8 +43,8 @@ static int check_networks(Check *check, const char *only) {
 
                 if (!shown)
                         return -ENOMEM;
-                /* It is shown, on a terminal or in JSON. No name of a network is changed by that.
-                 */
+                /* The name is shown on a terminal or in JSON. No valid name of a network is changed
+                 * by that. */
                 text_make_printable(shown);
                 check_network(check, networks, shown);
                 return 0;
@@ -58,7 +58,7 @@ static int check_networks(Check *check, const char *only) {
         return 0;
 }
 
-/* Nothing in any list of problems, and at least one network. */
+/* No list of problems has an entry, and there is at least one network. */
 static bool all_good(json_object *root) {
         json_object *networks = json_object_object_get(root, "networks");
         size_t n = json_object_array_length(networks);

@@ -32,24 +32,24 @@ typedef struct Check {
  * Returns 0 or -ENOMEM. */
 int check_show(json_object *root);
 
-/* A sentence to the end of list. Without memory the program ends: there is nothing to show. */
+/* Appends a sentence to list. Without memory the program ends: there is nothing to show. */
 void add_sentence(json_object *list, const char *format, ...) _printf_(2, 3);
 
 json_object *add_list(json_object *object, const char *key);
 
-/* What concerns every network: the service and its helper. Sets check->bus, features and objects.
- */
+/* Checks what concerns every network: the service and its helper. Sets check->bus, features and
+ * objects. */
 void check_service(Check *check, json_object *problems, json_object *notes);
-/* rawnetd's object of a network whose file is good, waiting up to 2 s for rawnetd to have read the
- * file, too. NULL: none came. */
+/* rawnetd's object of a network whose file is good, after waiting up to 2 s for rawnetd to read the
+ * file, too. NULL: there is none. */
 const NetworkObject *check_wait_object(Check *check, const char *name);
 
-/* One network, NAME or NAME.VID: appended to networks, and its notes to those of all. Sets check->bus
- * to NULL where the service or its helper cannot be asked any more. */
+/* Checks one network, NAME or NAME.VID: appends it to networks, and its notes to those of all. Sets
+ * check->bus to NULL where the service or its helper can no longer be asked. */
 void check_network(Check *check, json_object *networks, const char *name);
 
-/* Who is in group rawnet: into root, and what there is to say about it into notes. */
+/* Adds who is in group rawnet to root, and remarks on it to notes. */
 void check_group(json_object *root, json_object *notes);
-/* After all networks: a note where a password is wanted and the caller is not in the group, or
+/* After all networks: adds a note where a password is needed and the caller is not in the group, or
  * was not when he logged in. */
 void check_membership(json_object *root, json_object *notes);

@@ -47,7 +47,8 @@ static int look_at_program(const char *path) {
         return access(path, X_OK) < 0 ? errno : 0;
 }
 
-/* As execvp(3) searches: the first that can be run, else what the last one found lacks. */
+/* As execvp(3) searches: the first program that can be run, else the error of the last one found.
+ */
 static int search_program(const char *program, int *ret_errnum) {
         const char *path = getenv("PATH");
 

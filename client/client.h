@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl's verbs, and what they have in common. A verb gets argv from its own name on and
- * returns the exit status.
+ * rawnetctl's verbs, and functions that several of them use. A verb gets argv from its own name on
+ * and returns the exit status.
  */
 
 #include <getopt.h>

@@ -31,7 +31,7 @@ static void offer_networks(const Current *current) {
                       current->objects->networks[i].description);
 }
 
-/* A name that a shell would have to quote is not offered. */
+/* Names that a shell would have to quote are not offered. */
 static bool is_plain(const char *name) {
         for (; *name; name++)
                 if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.",
@@ -40,7 +40,7 @@ static bool is_plain(const char *name) {
         return true;
 }
 
-/* By their IDs; by their names, too, once something is typed. */
+/* Offers leases by their IDs, and by their names, too, once something is typed. */
 static void offer_leases(const Current *current) {
         for (size_t i = 0; i < current->objects->n_leases; i++) {
                 const LeaseObject *lease = &current->objects->leases[i];
@@ -63,7 +63,7 @@ static void offer_verbs(const Current *current) {
 
 static void offer_value(const Current *current, const char *value);
 
-/* NAME=NETWORK: only behind the = there is something to choose. */
+/* NAME=NETWORK: only the part behind the = is completed. */
 static void offer_named_network(const Current *current) {
         const char *equals = strchr(current->typed, '=');
         Current behind = *current;
@@ -127,7 +127,7 @@ static void offer_options(const Current *current, const Verb *verb) {
                 offer(current, "--", "the command follows");
 }
 
-/* What is known of the words before the current one. */
+/* What the words before the current one say. */
 typedef struct Line {
         const VerbOption *pending; /* takes the current word */
         size_t n_arguments;

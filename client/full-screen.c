@@ -46,7 +46,7 @@ int full_screen_enter(FullScreen *screen) {
         modes = screen->before;
         modes.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
         modes.c_iflag &=
-                ~(tcflag_t)IXON; /* Ctrl-S would stop the output, and the program with it */
+                ~(tcflag_t)IXON; /* Ctrl-S would stop the output, and with it the program */
         modes.c_cc[VMIN] = 1;
         modes.c_cc[VTIME] = 0;
         if (tcsetattr(STDIN_FILENO, TCSANOW, &modes) < 0)
@@ -63,7 +63,8 @@ void full_screen_leave(FullScreen *screen) {
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
 }
 
-/* Of a line's size bytes those that fit, and all sequences: the tone that the line has is to end. */
+/* Writes the part of a line of size bytes that fits, and all sequences, because the tone of the
+ * line has to end. */
 static void print_line(FILE *out, const char *line, size_t size, size_t width) {
         while (size > 0) {
                 bool sequence = *line == '\033';
@@ -97,8 +98,8 @@ int full_screen_draw(const char *text, unsigned n_lines, unsigned width) {
         for (unsigned i = 0; i < n_lines; i++) {
                 size_t length = strcspn(text, "\n");
 
-                /* Cleared first: behind a line of the full width the cursor is on its last
-                 * character. A newline at the end would move the picture up. */
+                /* Clears first: after a line of the full width the cursor is on its last character.
+                 * A newline at the end would scroll the picture. */
                 fputs(CLEAR_LINE, out);
                 print_line(out, text, length, width);
                 fputs(i + 1 < n_lines ? "\r\n" : "", out);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A terminal that shows one picture, on the alternate screen, and gives single keys. What is entered
- * has to be left on every way out of the program.
+ * A terminal that shows one picture, on the alternate screen, and gives single keys. Every way out
+ * of the program must leave the screen that it entered.
  */
 
 #include <termios.h>
@@ -26,7 +26,7 @@ enum {
 /* Are standard input and output terminals, and of a kind that has a cursor (TERM)? */
 bool full_screen_is_possible(void);
 
-/* Once more where the terminal may have other modes by now: after SIGCONT. 0 or -errno. */
+/* Sets the modes again where the terminal may have others: after SIGCONT. 0 or -errno. */
 int full_screen_enter(FullScreen *screen);
 void full_screen_leave(FullScreen *screen);
 

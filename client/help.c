@@ -7,7 +7,7 @@
 #include "client/client.h"
 
 #define LINE_WIDTH 79u
-#define HELP_COLUMN 25u /* where an option's explanation begins */
+#define HELP_COLUMN 25u /* the column at which an option's explanation begins */
 
 void help_print(FILE *out) {
         fputs("rawnetctl COMMAND [ARGUMENT...]\n"
@@ -63,7 +63,7 @@ static void print_option(FILE *out, const VerbOption *option) {
         print_wrapped(out, option->help, HELP_COLUMN);
 }
 
-/* Each line of text with what is to be in front of it. */
+/* Writes each line of text with a prefix. */
 static void print_lines(FILE *out, const char *before, const char *text) {
         for (const char *line = text; *line;) {
                 size_t length = strcspn(line, "\n");

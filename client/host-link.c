@@ -9,7 +9,7 @@
 #include "common/util.h"
 
 int host_link_by_name(const char *name, HostLink *ret) {
-        /* Any socket will do, netdevice(7). */
+        /* netdevice(7): a socket of any kind takes these requests. */
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         struct ifreq request = {};
 

@@ -15,6 +15,6 @@
  * lease that has it. 0 with *ret; the exit status after one line on stderr. */
 int lease_argument(sd_bus *bus, const char *text, uint32_t *ret);
 
-/* As say_failure(), for what the lease that text names was asked; puts text in front where the
- * sentence does not show it. */
+/* As say_failure(), for a request about the lease that text names. Puts text in front where the
+ * sentence does not contain it. */
 int say_lease_failure(const char *text, int r, const Refusal *refusal);

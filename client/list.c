@@ -16,7 +16,7 @@
 #include "client/user-name.h"
 #include "common/clock.h"
 
-/* What is asked once for all rows. */
+/* Values that are asked for once for all rows. */
 typedef struct Rows {
         UserName user;
         HostLink parent;
@@ -56,7 +56,7 @@ static void add_lease(Table *table, const LeaseObject *lease, Rows *rows) {
         table_add(table, lease->name);
 }
 
-/* A sentence, which is too long for a cell: why a port has not taken its guest's address. */
+/* The reason why a port has not taken its guest's address: a sentence, too long for a cell. */
 static void print_refused(const LeaseObject *lease) {
         char id[LEASE_ID_TEXT_SIZE];
 

@@ -13,7 +13,7 @@
 #include "client/help.h"
 #include "common/streams.h"
 
-/* Output that did not arrive (a full disk, a closed pipe) is a failure too. */
+/* Output that was not written (a full disk, a closed pipe) is a failure, too. */
 static int finish(int status) {
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return status;

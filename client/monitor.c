@@ -93,7 +93,7 @@ static void on_lease(void *userdata, WatchEvent event, const LeaseObject *lease,
                     monitor->json ? print_json(watch_event_to_string(event), lease, reason) : 0);
 }
 
-/* For programs: the list is complete, what follows is news. */
+/* For programs: the list is complete, and changes follow. */
 static void on_listed(void *userdata) {
         Monitor *monitor = userdata;
 
@@ -107,7 +107,7 @@ static void on_failed(void *userdata, int r, const Refusal *refusal) {
         sd_event_exit(monitor->event, say_failure(r, refusal));
 }
 
-/* Nobody reads any more: no reason to wait for the next event, which would end the program. */
+/* The reader has gone: rawnetctl ends now, and not at the next event. */
 static int on_output(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         return sd_event_exit(userdata, EXIT_SUCCESS);
 }

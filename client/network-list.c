@@ -84,7 +84,7 @@ static int print_networks(const Objects *objects, bool legend) {
                      "/etc/rawnet/networks:\nsee rawnet.network(5).");
                 return 0;
         }
-        /* An error is a long sentence. A terminal shows it whole below the table. */
+        /* An error is a long sentence. A terminal shows it below the table. */
         for (size_t i = 0; i < objects->n_networks && r >= 0; i++)
                 r = add_network(&table, &objects->networks[i], screen.legend);
         if (r >= 0)
@@ -130,7 +130,7 @@ static int read_networks(sd_bus *bus, Objects *ret, Refusal *ret_refusal) {
         Names names = {};
         int r;
 
-        /* The files may not be there for us to read: rawnetd's view is the answer. */
+        /* The caller may not be able to read the files: rawnetd's view is used then. */
         (void)network_file_list(&names.name, &names.n);
         r = objects_read_when(bus, all_shown, &names, ret, ret_refusal);
         network_names_free(names.name, names.n);

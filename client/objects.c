@@ -13,7 +13,7 @@
 #include "common/clock.h"
 
 #define READY_USEC                                                                                 \
-        (2 * UINT64_C(1000000)) /* rawnetd looks at changed files after a fraction of a second */
+        (2 * UINT64_C(1000000)) /* rawnetd reads changed files after a fraction of a second */
 
 #define FIELD(type, bus_name, json_name, signature, member)                                        \
         { bus_name, json_name, signature, offsetof(type, member) }
@@ -174,7 +174,7 @@ int objects_read_when(sd_bus *bus, ObjectsReady ready, const void *userdata, Obj
         Objects objects = {};
         int r;
 
-        /* First listen, then look. */
+        /* Subscribes first and reads then. */
         r = sd_bus_add_match(bus, &slot,
                              "type='signal',sender='" RAWNET_BUS_NAME
                              "',path_namespace='" RAWNET_PATH "'",

@@ -12,8 +12,8 @@
 static const char word_characters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
 
-/* Writes what stands at p, where a '{' is, and returns how many characters of p that was; or an
- * error. */
+/* Writes the replacement for the '{' at p, and returns the number of characters of p that it
+ * replaces; or an error. */
 static int replace_one(FILE *out, const char *p, PlaceholderLookup lookup, void *userdata,
                        size_t *ret_consumed, Refusal *ret_refusal) {
         _cleanup_free_ char *word = NULL, *text = NULL;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * {word} in a command's arguments. A word nobody knows stays as it is, braces and all, since
+ * {word} in a command's arguments. Unknown words stay as they are, with their braces, because
  * arguments with braces of their own (QEMU's JSON, awk, jq) pass through here.
  */
 

@@ -17,7 +17,7 @@
 #include "client/run-options.h"
 #include "client/show.h"
 
-/* How long a guest may take to let go of a card. */
+/* The time that a guest has to release a card. */
 #define UNPLUG_SECONDS 10u
 #define ID_LENGTH_MAX 64u
 #define NAME_SIZE (ID_LENGTH_MAX + 32u) /* of what is named after it */
@@ -58,7 +58,7 @@ static const struct option plug_long_options[] = {
 static const struct option unplug_long_options[] = {{"qmp", required_argument, NULL, OPTION_QMP},
                                                     {}};
 
-/* 0 or EXIT_USAGE. last: the question for the one argument, where it is missing. */
+/* Checks the one argument. 0 or EXIT_USAGE. last: the question where it is missing. */
 static int parse(int argc, char **argv, const struct option *long_options, const char *last,
                  PlugOptions *ret) {
         int c;
@@ -105,8 +105,8 @@ static void fd_name(const char *id, size_t i, char ret[static NAME_SIZE]) {
         snprintf(ret, NAME_SIZE, "%s.fd%zu", id, i);
 }
 
-/* Another than the device's, or QEMU's commands that take either (set_link, query-rx-filter) find
- * the wrong one. */
+/* A netdev's id must differ from the device's. Otherwise QEMU's commands that take either
+ * (set_link, query-rx-filter) find the wrong one. */
 static void netdev_name(const char *id, char ret[static NAME_SIZE]) {
         snprintf(ret, NAME_SIZE, "%s.port", id);
 }
@@ -255,7 +255,7 @@ int verb_plug(int argc, char **argv) {
                 return r;
         options.request.network = argv[optind];
         port_init(&port, NULL, &options.request);
-        /* A QEMU that cannot be reached costs nobody a lease. */
+        /* A QEMU that cannot be reached is found out before a lease is opened. */
         r = qmp_connect(options.socket, QMP_PATIENCE_MS, &qmp, &refusal);
         if (r == 0)
                 r = bus_connect(&bus, &refusal);
@@ -272,8 +272,8 @@ int verb_plug(int argc, char **argv) {
         return EXIT_SUCCESS;
 }
 
-/* Has the guest been asked to let go, now or before? *ret_there: false where there is no such
- * device (any more). */
+/* Asks the guest to release the card, unless it was asked before. *ret_there: false where there is
+ * no such device (any more). */
 static int ask_device(Qmp *qmp, const char *id, bool *ret_there, Refusal *ret_refusal) {
         Refusal refusal = {};
         int r = qmp_execute(qmp, "device_del", one("id", id), -1, &refusal);

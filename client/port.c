@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * A port that a command asks for, and what it got.
- */
+/* A port that a command asks for, and the lease that it got. */
 
 #include "client/port.h"
 
@@ -134,8 +132,8 @@ static int refuse_place(Refusal *ret_refusal) {
 int ports_place(Port *ports, size_t n_ports, Refusal *ret_refusal) {
         int above = highest_number(ports, n_ports) + 1;
 
-        /* First all out of the way, or one descriptor's new place could be another's present one.
-         */
+        /* Moves all of them away first: the new number of one descriptor could be the present
+         * number of another. */
         for (size_t i = 0; i < n_ports; i++)
                 for (size_t k = 0; k < ports[i].n_queues + ports[i].n_vhosts; k++) {
                         int moved = fcntl(ports[i].fds[k], F_DUPFD_CLOEXEC, above);

@@ -62,9 +62,10 @@ void ports_explain_refusal(const Port *ports, size_t i, Refusal *refusal);
 /* The first number free for the ports' descriptors; sd_listen_fds(3): SD_LISTEN_FDS_START. */
 #define PORT_FIRST_NUMBER 3
 
-/* Numbers from 3 up without a gap, port by port, as sd_listen_fds(3) has it. Returns how many. */
+/* Gives the descriptors numbers from 3 up without a gap, port by port, as sd_listen_fds(3) has it.
+ * Returns how many. */
 size_t ports_number_from_three(Port *ports, size_t n_ports);
-/* The lowest numbers from 3 up that this process has not open now; call before anything is opened.
+/* The lowest numbers from 3 up that are unused now in this process; call before anything is opened.
  * wanted: how many. Returns 0 or -errno. */
 int ports_find_free(int *ret_numbers, size_t wanted);
 /* Gives out numbers, port by port, in order. */

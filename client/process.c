@@ -51,7 +51,7 @@ int process_find(const char *text) {
                 if (text_parse_u32(entry->d_name, 1, INT32_MAX, &pid) < 0 ||
                     pid == (uint32_t)getpid())
                         continue;
-                /* First, so that the number cannot become another process's. */
+                /* Opened first, so that another process cannot get the number. */
                 pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
                 process = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (pidfd < 0 || process < 0 || !may_be_ours(process))

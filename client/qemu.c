@@ -60,7 +60,7 @@ static void say_kind(const QemuLine *line, size_t port) {
                            netdev->reason);
 }
 
-/* With kind=auto, a network without packet ports gives a tap. */
+/* With kind=auto, a network without packet ports gets a tap. */
 static int open_port(sd_bus *bus, QemuLine *line, size_t i, const QemuHost *host,
                      Refusal *ret_refusal) {
         Port *port = &line->ports[i];
@@ -152,7 +152,7 @@ static void print_command(char **argv) {
         fputc('\n', stdout);
 }
 
-/* The card that rawnetctl does not see: on a hub, or plugged in later. */
+/* A card that rawnetctl does not see: on a hub, or plugged in later. */
 static void warn_unused(const QemuLine *line) {
         for (size_t i = 0; i < line->n_ports; i++) {
                 const Port *port = &line->ports[i];
@@ -168,7 +168,7 @@ static void warn_unused(const QemuLine *line) {
         }
 }
 
-/* Everything up to the command line that QEMU gets. */
+/* Everything that is done before QEMU's command line is complete. */
 static int prepare(QemuLine *line, const QemuHost *host, bool dry_run, char ***ret_command,
                    Refusal *ret_refusal) {
         size_t wanted = qemu_line_descriptors(line);

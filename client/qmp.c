@@ -22,9 +22,10 @@ struct Qmp {
         int fd;
         uint64_t id;
         unsigned patience_ms; /* as qmp_connect() got it */
-        uint64_t left_ms;     /* of it; 0: the peer is given up, and every command fails at once */
-        char text[4096];      /* what came last */
-        size_t read, used;    /* how much of that the tokener has read, and how much it is */
+        uint64_t left_ms;     /* milliseconds left of it; 0: the peer is given up, and every command
+                               * fails at once */
+        char text[4096];      /* the bytes that were received last */
+        size_t read, used;    /* how many of them the tokener has read, and how many there are */
         json_tokener *tokener;
         size_t message_size; /* bytes that the tokener has of a message that is not complete */
         char error_class[64];
@@ -62,8 +63,8 @@ static const char *text_of(json_object *object, const char *key) {
                        : "";
 }
 
-/* One message out of what has come. QEMU writes it on one line, or with pretty=on on many; a
- * message ends where its object ends. 1, 0 (none yet), or -EBADMSG. */
+/* Takes one message from the received bytes. QEMU writes it on one line, or with pretty=on on many;
+ * a message ends where its object ends. 1, 0 (none yet), or -EBADMSG. */
 static int take_message(Qmp *qmp, json_object **ret) {
         size_t length = qmp->used - qmp->read;
         json_object *message =
@@ -86,13 +87,13 @@ static int take_message(Qmp *qmp, json_object **ret) {
         return 1;
 }
 
-/* A deadline for what is left of our patience. */
+/* The deadline by which the rest of the patience is used up. */
 static uint64_t deadline(const Qmp *qmp) {
         return now_ms() + qmp->left_ms;
 }
 
-/* What it took since the deadline was computed is used up. A peer that does not speak QMP, or not
- * in time, is given up: what follows would wait for nothing once more. */
+/* Takes the time since the deadline was computed off the patience. A peer that does not speak QMP,
+ * or not in time, is given up: the next command would wait in vain once more. */
 static void use_patience(Qmp *qmp, uint64_t until_ms, int r) {
         uint64_t now = now_ms();
 
@@ -106,7 +107,7 @@ static int read_more(Qmp *qmp, uint64_t until_ms) {
         ssize_t n;
         int r;
 
-        /* Also of a peer that never stops talking. */
+        /* Also for a peer that never stops sending. */
         if (now >= until_ms)
                 return -ETIMEDOUT;
         r = poll(&p, 1, (int)(until_ms - now));
@@ -129,7 +130,7 @@ static void note_event(Qmp *qmp, json_object *message) {
                 qmp->deleted = true;
 }
 
-/* The next message, whatever it is. 0 or -errno, as read_more(). */
+/* The next message of any kind. 0 or -errno, as read_more(). */
 static int next_message(Qmp *qmp, uint64_t until_ms, json_object **ret) {
         int r = 0;
 
@@ -160,7 +161,7 @@ static int refuse_trouble(const Qmp *qmp, int r, const char *what, Refusal *ret_
                       r == -ECONNRESET ? "it closed the connection" : strerror(-r));
 }
 
-/* "return" or "error" of the command with our id. */
+/* The "return" or "error" of the command with this id. */
 static int read_answer(Qmp *qmp, const char *command, Refusal *ret_refusal) {
         uint64_t until = deadline(qmp);
 

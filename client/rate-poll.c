@@ -7,7 +7,8 @@
 #include "common/names.h"
 
 #define SECOND UINT64_C(1000000) /* µs */
-/* Of the 64 calls that rawnetd takes of a user (service/gate.c): his next open does not wait. */
+/* Of the 64 calls that rawnetd takes of a user (service/gate.c): his next open does not wait for
+ * them. */
 #define OPEN_CALLS_MAX 4u
 #define CALL_USEC (10 * SECOND)
 
@@ -71,7 +72,7 @@ static Call *free_call(RatePoll *poll) {
         return NULL;
 }
 
-/* Enough for this second: the timer goes on. */
+/* The limit of this second is reached: the timer goes on. */
 static bool must_pause(RatePoll *poll) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
@@ -85,14 +86,14 @@ static bool must_pause(RatePoll *poll) {
                sd_event_source_set_enabled(poll->pause, SD_EVENT_ONESHOT) >= 0;
 }
 
-/* The round ends early: what fails now would fail again. */
+/* Ends the round early: after this failure the next call would fail, too. */
 static void fail(RatePoll *poll, const sd_bus_error *error, int r) {
         poll->n_ids = poll->n_asked;
         if (!poll->refusal.error && bus_refuse(error, r, &poll->refusal) < 0)
                 (void)refuse(&poll->refusal, RAWNET_LIMITS_EXCEEDED, "%s", errno_text(ENOMEM));
 }
 
-/* Asks as many as may be asked now. */
+/* Asks for as many leases as the limits allow. */
 static void go_on(RatePoll *poll) {
         Call *call;
 
@@ -106,7 +107,7 @@ static void go_on(RatePoll *poll) {
                         poll->n_in_second++;
                         r = ask(poll, call, lease);
                 }
-                if (!lease || r < 0) /* it has ended since the round began */
+                if (!lease || r < 0) /* the lease has ended since the round began */
                         poll->n_answered++;
                 if (r < 0)
                         fail(poll, &SD_BUS_ERROR_NULL, r);
@@ -128,7 +129,7 @@ static int take(const Call *call, sd_bus_message *reply) {
         if (r >= 0)
                 sample_of(&statistics, clock_usec(CLOCK_MONOTONIC), &sample);
         rate_table_take(call->poll->table, call->id, call->since, r >= 0 ? &sample : NULL);
-        /* The signal that says so came before, or comes now. */
+        /* The lease has ended: the signal that says so came before, or comes now. */
         if (sd_bus_message_is_method_error(reply, RAWNET_ERROR_PREFIX "NoSuchLease") > 0)
                 return 0;
         return MIN_OF(r, 0);

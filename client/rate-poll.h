@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Asks rawnetd for the counters of leases, one GetStatistics() call each. Each call costs the helper
- * a process of its own, so that few are open at a time, and not many are made in a second.
+ * Asks rawnetd for the counters of leases, one GetStatistics() call each. Each call costs the
+ * helper a process of its own, so only a few are open at a time, and their number in a second is
+ * limited.
  */
 
 #include <systemd/sd-bus.h>

@@ -103,7 +103,7 @@ int rates_compare(const Rates *a, const Rates *b, RateOrder order) {
         return x > y ? -1 : x < y;
 }
 
-/* Where id is, or where it belongs. */
+/* The index of id, or the index where it belongs. */
 static size_t place_of(const RateTable *table, uint32_t id) {
         size_t low = 0, high = table->n;
 
@@ -184,7 +184,7 @@ int rate_table_next(const RateTable *table, size_t max, uint32_t **ret, size_t *
                 n_shown++;
         n_first = MIN_OF(n_shown, max);
         n_others = MIN_OF(table->n - n_shown, max - n_first);
-        /* Not for the shown ones alone: another one may be the busiest by now. */
+        /* Leases that are not shown are asked, too: one of them may be the busiest by now. */
         if (n_others < max / 4 && n_others < table->n - n_shown) {
                 n_others = MIN_OF(table->n - n_shown, max / 4);
                 n_first = MIN_OF(n_shown, max - n_others);

@@ -59,7 +59,7 @@ void rates_add(Rates *total, const Rates *rates);
 const char *rate_order_to_string(RateOrder order);
 /* 0 or -EINVAL. */
 int rate_order_from_string(const char *name, RateOrder *ret);
-/* For qsort(3), by any order but RATE_ORDER_NAME: the highest rate first, unknown ones last. */
+/* For qsort(3), by any order but RATE_ORDER_NAME: the highest rate first, unknown rates last. */
 int rates_compare(const Rates *a, const Rates *b, RateOrder order);
 
 /* Adds a lease without a sample, in place of another one with this id. 0 or -ENOMEM. */
@@ -67,8 +67,8 @@ int rate_table_add(RateTable *table, uint32_t id, uint64_t since);
 void rate_table_remove(RateTable *table, uint32_t id);
 /* NULL: not in the table. Valid until the next lease is added or removed. */
 RatedLease *rate_table_find(const RateTable *table, uint32_t id);
-/* What a lease answered; sample NULL: it did not, and its rates are not known. A lease that was
- * removed since is no longer of interest. */
+/* Stores the reply of a lease; sample NULL: it did not answer, and its rates are not known. The
+ * reply of a removed lease is dropped. */
 void rate_table_take(RateTable *table, uint32_t id, uint64_t since, const Sample *sample);
 /* The ids of at most max leases to ask next: those that are shown first, then others, which get a
  * quarter of max at least. Of both, those come first that were asked longest ago. The caller frees.

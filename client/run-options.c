@@ -70,8 +70,8 @@ static bool same_variable(const char *a, const char *b) {
         return *a == *b;
 }
 
-/* Options that do not go together, as the service would refuse them, in the words of the command
- * line. */
+/* Options that exclude each other, refused as the service would, in the words of the command line.
+ */
 static bool options_agree(const PortRequest *request) {
         const char *option = NULL, *kind = request->kind == KIND_TAP ? "packet" : "tap";
 

@@ -69,7 +69,7 @@ static void warn_unused_mac(const PortList *list, char **command) {
         }
 }
 
-/* From open ports to everything that CMD finds when it starts. */
+/* Everything from open ports to what CMD finds when it starts. */
 static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusal) {
         PortList list = {.ports = options->ports, .n_ports = options->n_ports};
         int r;
@@ -83,7 +83,8 @@ static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusa
         return r < 0 ? r : ports_place(options->ports, options->n_ports, ret_refusal);
 }
 
-/* Before anything is opened or anybody is asked for a password. 0 or the exit status. */
+/* Checks placeholders before anything is opened or anybody is asked for a password. 0 or the exit
+ * status. */
 static int look_for_command(const RunOptions *options) {
         char **command = options->command;
         int r = strchr(command[0], '{') ? 0

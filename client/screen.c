@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * What is known of the place that output goes to.
- */
+/* Finds out what the output goes to. */
 
 #include "client/screen.h"
 
@@ -11,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <wchar.h>
 
-#define USUAL_WIDTH 80u /* of a terminal that does not say: a serial line */
+#define USUAL_WIDTH 80u /* for a terminal that does not report its size: a serial line */
 #define USUAL_HEIGHT 24u
 
 static bool terminal_has_colour(void) {

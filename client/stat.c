@@ -17,7 +17,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 
-/* One line for each property, in the order in which people ask. */
+/* One line for each property, the most wanted first. */
 static void print_lease(const LeaseObject *lease) {
         char id[LEASE_ID_TEXT_SIZE], since[UNITS_SIZE], age[UNITS_SIZE];
         UserName user = {};

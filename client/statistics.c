@@ -32,7 +32,7 @@ int statistics_read(sd_bus_message *m, Statistics *ret) {
 
         r = sd_bus_message_enter_container(m, 'a', "{st}");
         while (r >= 0 && (r = sd_bus_message_read(m, "{st}", &name, &value)) > 0)
-                if (text_is_printable_ascii(name)) /* it ends up on a terminal */
+                if (text_is_printable_ascii(name)) /* the name is shown on a terminal */
                         r = add_counter(&statistics, name, value);
         if (r < 0)
                 return r;
@@ -55,7 +55,7 @@ uint64_t statistics_get(const Statistics *statistics, const char *name) {
         return 0;
 }
 
-/* The reason's name; NULL: the counter is another one. */
+/* The reason's name; NULL: this counter is none of the guard's. */
 static const char *drop_reason(const Counter *counter) {
         const size_t size = strlen(DROP_COUNTER_PREFIX);
 
@@ -76,7 +76,7 @@ uint64_t statistics_dropped(const Statistics *statistics) {
                statistics_guard_dropped(statistics);
 }
 
-/* A later rawnetd has reasons that are not known here. */
+/* A later rawnetd may have reasons that this version does not know. */
 static void print_reason(FILE *out, const char *name) {
         const char *text = drop_text_of(name);
 

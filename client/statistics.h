@@ -27,9 +27,9 @@ void statistics_done(Statistics *statistics);
 
 /* 0 for a counter that the service does not have. */
 uint64_t statistics_get(const Statistics *statistics, const char *name);
-/* All that the guard dropped, for whatever reason. */
+/* All frames that the guard dropped, for whatever reason. */
 uint64_t statistics_guard_dropped(const Statistics *statistics);
-/* All that was dropped, either way: by the guard or by the kernel. */
+/* All frames that were dropped, in both directions: by the guard or by the kernel. */
 uint64_t statistics_dropped(const Statistics *statistics);
 /* "12 spoofed source, 3 VLAN tag": what the guard dropped, by reason. "" for nothing. Of a reason
  * that is unknown here, the name with blanks. The caller frees. 0 or -errno. */

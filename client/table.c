@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * The one printer of tables.
- */
+/* Prints tables. */
 
 #include "client/table.h"
 
@@ -10,7 +8,7 @@
 #include <string.h>
 
 #define GAP 2u       /* columns of blanks between two cells */
-#define WIDTH_MIN 8u /* what a wide column keeps */
+#define WIDTH_MIN 8u /* the least width of a wide column */
 #define ELLIPSIS "\u2026"
 
 void table_add_toned(Table *table, Tone tone, const char *text) {
@@ -55,8 +53,7 @@ static void measure_columns(const Table *table, const Screen *screen, size_t *wi
         }
 }
 
-/* Takes columns away from the wide ones until the row fits: the names that one types are on the
- * left. */
+/* Shortens the wide columns until the row fits. The names that a user types are on the left. */
 static void fit_columns(const Table *table, size_t max, size_t *widths) {
         size_t total = (table->n_columns - 1) * GAP;
 

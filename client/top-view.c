@@ -108,7 +108,7 @@ static void add_row(TopView *view, Table *table, const Row *row, bool plain) {
         table_add(table, row->lease->name);
 }
 
-/* Not every lease is read in a round: the picture says so, in a line of its own. */
+/* Where a round does not read every lease, the picture says so in a line of its own. */
 static bool is_behind(const TopView *view) {
         return view->table->n > view->per_round;
 }

@@ -34,10 +34,10 @@ typedef struct Top {
         uint64_t interval, next; /* µs; of the next tick, CLOCK_MONOTONIC */
         uint32_t count;          /* tables to print; 0: no end */
         unsigned n_rounds, n_tables;
-        bool late;       /* a round was due while the last one still ran */
-        bool warned;     /* that tables come late */
+        bool late;       /* a round was due while the last one was still running */
+        bool warned;     /* it was said that tables come late */
         Refusal trouble; /* of the last round */
-        /* How the loop ended; reported when the terminal is as it was. */
+        /* The error that ended the loop, reported once the terminal is restored. */
         int failure, signal;
         Refusal refusal;
 } Top;
@@ -84,7 +84,7 @@ static void print_table(Top *top) {
                 sd_event_exit(top->event, EXIT_SUCCESS);
 }
 
-/* Tables have all leases: they come later than the user asked for, and he reads why. */
+/* Tables show all leases. Where they come later than the user asked for, a line says why. */
 static void warn_slow(Top *top) {
         uint64_t usec = top->table.n * SECOND / RATE_POLL_CALLS_PER_SECOND;
 
@@ -178,7 +178,7 @@ static int on_input(sd_event_source *source, int fd, uint32_t events, void *user
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
                 return 0;
-        if (n <= 0) /* the terminal is gone */
+        if (n <= 0) /* the terminal has gone */
                 return sd_event_exit(top->event, EXIT_SUCCESS);
         for (size_t at = 0; at < (size_t)n; at += used)
                 press(top, full_screen_key(bytes + at, (size_t)n - at, &used));
@@ -186,14 +186,15 @@ static int on_input(sd_event_source *source, int fd, uint32_t events, void *user
         return 0;
 }
 
-/* Nobody reads any more: no reason to wait for the next table, which would end the program. */
+/* The reader has gone: rawnetctl ends now, and not at the next table. */
 static int on_output(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         Top *top = userdata;
 
         return sd_event_exit(top->event, EXIT_SUCCESS);
 }
 
-/* Stops as if nobody had caught SIGTSTP; comes back when the user wants. */
+/* Stops as if SIGTSTP were not caught, and restores the screen when the user continues the program.
+ */
 static int suspend(Top *top) {
         sigset_t set;
 

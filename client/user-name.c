@@ -23,7 +23,7 @@ const char *user_name(UserName *last, uint32_t uid) {
         return last->name;
 }
 
-/* The number that text begins with. */
+/* The number at the beginning of text. */
 static int leading_number(const char *text, size_t *ret_length, uint32_t *ret) {
         char number[sizeof("4294967295")];
         size_t n = strspn(text, "0123456789");

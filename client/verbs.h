@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetctl's commands: what each is called, takes and does, once. --help, the completions of the
- * shells and tests/lint-options go by this table.
+ * rawnetctl's commands: name, arguments and explanation of each, defined once. --help, the
+ * completions of the shells and tests/lint-options use this table.
  */
 
 #include "common/util.h"
@@ -34,5 +34,5 @@ extern const size_t n_verbs;
 
 /* NULL: there is none of that name. */
 const Verb *verb_find(const char *name);
-/* One that the name may have meant (network, lists), or NULL. */
+/* The verb that a wrong name may have meant (network, lists), or NULL. */
 const Verb *verb_guess(const char *name);

@@ -30,8 +30,8 @@ static const struct option long_options[] = {
         {},
 };
 
-/* rawnet-vhost checks these values, too, but it starts after polkit may have asked for a password.
- * It gets them as they were written. */
+/* rawnet-vhost checks these values, too, but it starts only after polkit may have asked for a
+ * password. It gets them as they were written. */
 static bool set_time(const char *name, uint32_t max, const char **ret) {
         uint32_t number;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The leases as they come and go. Anybody on the bus may send anybody a signal: only what the owner
- * of rawnetd's name sent counts.
+ * Leases as they come and go. Anybody on the bus may send a signal to anybody: only signals of the
+ * owner of rawnetd's name count.
  */
 
 #include "client/watch.h"
@@ -116,7 +116,7 @@ static bool differ(json_object *before, json_object *after) {
         return !before || !after || !json_object_equal(before, after);
 }
 
-/* A lease that rawnetd shows, new or not. Takes what it needs of *lease. */
+/* A lease that rawnetd shows, new or known. Takes what it needs of *lease. */
 static int put(Watch *watch, LeaseObject *lease) {
         Entry *entry = find(watch, lease->id);
         json_object *before, *after;
@@ -214,7 +214,7 @@ static int on_ended(Watch *watch, sd_bus_message *m, Entry *entry) {
                 return -ENOMEM;
         }
         text_make_printable(shown);
-        /* State follows where the lease is still held; it is no further change. */
+        /* State follows where the lease is still held; that is no further change. */
         free(entry->lease.state);
         entry->lease.state = ended;
         entry->ended = true;
@@ -252,7 +252,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         Watch *watch = userdata;
         int r;
 
-        /* What comes before the list is in the list. */
+        /* Signals before the list are in the list. */
         if (!is_from(m, watch->owner))
                 return 0;
         r = dispatch(watch, m);
@@ -327,8 +327,8 @@ static int on_list(sd_bus_message *reply, void *userdata, sd_bus_error *ret_erro
         return 0;
 }
 
-/* rawnetd ends when it has nothing to do. Where it has left leases behind it is asked again, which
- * starts it; else it is let alone until somebody else needs it. */
+/* rawnetd ends when it has nothing to do. If it has left leases behind, rawnetctl asks it again,
+ * which starts it. Otherwise it is left alone until another client needs it. */
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         const char *name, *before, *after;
         Watch *watch = userdata;

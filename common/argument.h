@@ -3,14 +3,14 @@
 
 /*
  * Values of command-line options, for all programs. Each function logs one line about a value that
- * it does not take. option is the option's name, "--queues".
+ * it refuses. option is the option's name, "--queues".
  */
 
 #include <sys/types.h>
 
 #include "common/util.h"
 
-/* The exit status of a program for a command line that it does not take. */
+/* The exit status of a program that refuses its command line. */
 #define EXIT_USAGE 2
 
 /* A decimal number in min..max. 0 or -EINVAL; *ret is untouched on failure. */

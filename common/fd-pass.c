@@ -43,9 +43,9 @@ int fd_pass_send(int socket_fd, const void *data, size_t size, const int *fds, s
         return (size_t)n == size ? 0 : -EIO;
 }
 
-/* Takes every descriptor out of the message into fds (room for max). Returns false where there is
- * anything else in the control part; descriptors are collected to its end all the same, so that
- * they can be closed. */
+/* Takes every descriptor out of the message into fds (room for max). Returns false where the
+ * control part contains anything else. Collects the descriptors to its end all the same, so that
+ * the caller can close them. */
 static bool collect(struct msghdr *message, int *fds, size_t max, size_t *ret_n_fds) {
         bool clean = true;
         size_t n = 0;
@@ -93,7 +93,7 @@ ssize_t fd_pass_receive(int socket_fd, void *data, size_t size, int fds[static R
         if (n < 0)
                 return -errno;
         clean = collect(&message, received, ARRAY_SIZE(received), &n_received);
-        /* Descriptors with no byte beside them cannot be told from the end of the stream. */
+        /* Descriptors without a byte beside them look like the end of the stream. */
         if (!clean || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
             n_received > RAWNET_FDS_MAX || (n == 0 && n_received > 0)) {
                 fd_pass_close_all(received, n_received);

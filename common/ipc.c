@@ -8,7 +8,7 @@
 
 #include "common/text.h"
 
-/* No byte without a name: what is not used can be held to be zero. */
+/* Every byte has a name, so a check can hold unused bytes to be zero. */
 _Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + 2 * IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
                "padding");
 _Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
@@ -39,14 +39,14 @@ static bool is_zero(const void *data, size_t size) {
         return size == 0;
 }
 
-/* Terminated inside its member, with nothing but NULs behind. */
+/* Terminated inside its member, and NULs to the end. */
 static bool is_padded(const char *text, size_t size) {
         size_t length = strnlen(text, size);
 
         return length < size && is_zero(text + length, size - length);
 }
 
-/* Who the lease is for and what it is on, the same in a request and in a lease. */
+/* The owner, the network and the parent, which a request and a lease have alike. */
 static bool party_is_valid(const char network[static RAWNET_FULL_NAME_MAX + 1],
                            const char parent[static IFNAMSIZ],
                            const char lease_name[static RAWNET_LEASE_NAME_MAX + 1], uint16_t vlan,
@@ -64,7 +64,7 @@ static bool party_is_valid(const char network[static RAWNET_FULL_NAME_MAX + 1],
         return uid != UINT32_MAX; /* (uid_t) -1 is nobody, chown(2) */
 }
 
-/* Without a VLAN there is no tag, and the file's parser allows the default alone. */
+/* Without a VLAN there is no tag, and the file's parser allows the default only. */
 static bool protocol_is_valid(uint16_t protocol, uint16_t vlan) {
         return protocol == ETH_P_8021Q || (protocol == ETH_P_8021AD && vlan != 0);
 }
@@ -213,7 +213,7 @@ bool ipc_lease_learns(const IpcLease *lease) {
         return mac_is_zero(&lease->mac) && !lease->gone && !lease->later;
 }
 
-/* Of the lease nothing but its id. */
+/* Everything but the lease's id is zero. */
 static bool lease_is_id_only(const IpcLease *l) {
         IpcLease id_only = {.id = l->id};
 
@@ -245,7 +245,7 @@ int ipc_finding_check(const IpcFinding *f) {
             f->topic > FINDING_LEASES || f->detail >= FINDING_DETAIL_COUNT ||
             !kinds_are_valid(f->kinds) || f->vlan > VLAN_ID_MAX || f->reserved != 0)
                 return -EBADMSG;
-        /* A warning may be about what is refused, a note is not. */
+        /* A warning may be about refused ports, a note may not. */
         if (f->error >= RAWNET_ERROR_COUNT || !errno_is_valid(f->kernel_errno, f->error) ||
             (f->severity != FINDING_WARNING && refuses != (f->error != RAWNET_OK)))
                 return -EBADMSG;
@@ -255,7 +255,7 @@ int ipc_finding_check(const IpcFinding *f) {
         return 0;
 }
 
-/* Of the body, nothing but its first bytes. */
+/* The body is zero from these bytes on. */
 static bool is_zero_behind(const IpcReply *reply, size_t size) {
         return is_zero((const char *)&reply->finding + size, sizeof(reply->finding) - size);
 }
@@ -297,7 +297,7 @@ int ipc_reply_check(const IpcReply *reply, size_t size, size_t n_fds) {
         if (size != sizeof(*reply) || reply->version != IPC_VERSION)
                 return -EBADMSG;
         type = reply->type;
-        /* Pushed: with serial 0. Answers: with the request's. A lease may come as either. */
+        /* Sent unasked: with serial 0. Answers: with the request's. IPC_LEASE may be either. */
         if (type != IPC_LEASE &&
             (reply->serial == 0) !=
                     (type == IPC_ENDED || type == IPC_FEATURES || type == IPC_DROPPED))

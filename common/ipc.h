@@ -40,15 +40,15 @@ typedef enum IpcOperation {
         IPC_HOST_UP,    /* makes a network's host interface, if it does not exist */
         IPC_HOST_DOWN,  /* removes it, if it is */
         IPC_HOST_SWEEP, /* removes those that no network file asks for (any more); the helper
-                            decides which */
+                         * decides which */
         IPC_CHECK,      /* judges a network, and changes nothing */
 } IpcOperation;
 
 typedef enum IpcMacMode {
         IPC_MAC_GIVEN = 1, /* the caller's, not a reserved one (mac_is_reserved()) */
-        IPC_MAC_RANDOM,    /* the helper picks one that nobody has */
-        IPC_MAC_LEARN,    /* the guest's first frame says it (tap only); no reserved one but that in
-                             mac */
+        IPC_MAC_RANDOM,    /* the helper chooses one that no other lease has */
+        IPC_MAC_LEARN,    /* taken from the guest's first frame (tap only); no reserved one but that
+                           * in mac */
         IPC_MAC_DERIVED,  /* derived by rawnetd for this owner, network and lease name; a reserved
                              one */
         IPC_MAC_RESERVED, /* the caller's, a reserved one; polkit said yes to that */
@@ -59,7 +59,7 @@ typedef struct IpcOpen {
                      1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
         uint8_t reserved_1;
-        uint32_t uid;  /* owner: rawnetd's word */
+        uint32_t uid;  /* owner, as rawnetd says */
         uint32_t kind; /* LeaseKind */
         uint32_t
                 queues; /* 1..RAWNET_QUEUES_MAX, veth: 1; times (vhost ? 2 : 1) <= RAWNET_FDS_MAX */
@@ -134,8 +134,8 @@ typedef struct IpcLease {
         uint32_t mtu;
         uint16_t vlan;
         uint16_t queues; /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
-        uint8_t gone; /* 1: port or uplink no longer exist (closed, revoked, parent lost); lives on
-                         by its fds only */
+        uint8_t gone; /* 1: port or uplink no longer exist (closed, revoked, parent lost); only its
+                       * descriptors keep the lease alive */
         uint8_t vnet_hdr;
         /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
          * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
@@ -160,7 +160,7 @@ typedef enum IpcReplyType {
         IPC_REFUSED,    /* refusal */
         IPC_ENDED,      /* lease.id, reason */
         IPC_FINDING,    /* finding */
-        IPC_FEATURES,   /* features, which are others now */
+        IPC_FEATURES,   /* features, which have changed */
         IPC_DROPPED,    /* lease.id, dropped */
 } IpcReplyType;
 
@@ -183,16 +183,16 @@ typedef enum IpcEndReason {
 #define IPC_FEATURE_FILTER_LIMIT                                                                   \
         32u /* net.core.optmem_max is a setting of each namespace (Linux 6.7) */
 
-/* What a finding means for who opens a port on the network. */
+/* What a finding means for a user who opens a port on the network. */
 typedef enum FindingSeverity {
         FINDING_ERROR = 1, /* ports are refused, with this error and text, until somebody acts */
-        FINDING_BUSY,      /* they are refused now, for what other leases use */
-        FINDING_WARNING,   /* they are opened, and some are not, or do not do what they should */
-        FINDING_NOTE,      /* they are opened; worth knowing */
-        FINDING_FACT,      /* nothing to act upon; text may be empty */
+        FINDING_BUSY,      /* ports are refused now, because other leases use something up */
+        FINDING_WARNING,   /* ports are opened, and some are not, or do not do what they should */
+        FINDING_NOTE,      /* ports are opened; worth knowing */
+        FINDING_FACT,      /* needs no action; text may be empty */
 } FindingSeverity;
 
-/* What it is about. */
+/* The topic of a finding. */
 typedef enum FindingTopic {
         FINDING_FILE = 1, /* where: its path */
         FINDING_PARENT,   /* where: its name */
@@ -202,7 +202,7 @@ typedef enum FindingTopic {
         FINDING_LEASES,   /* what leases use up. where: "" */
 } FindingTopic;
 
-/* FINDING_VLAN: whose the interface is; FINDING_HOST: how it stands with it. */
+/* FINDING_VLAN: the interface's owner; FINDING_HOST: the state of the host interface. */
 typedef enum FindingDetail {
         FINDING_DETAIL_NONE,
         FINDING_OWNER_HOST,
@@ -239,7 +239,7 @@ typedef struct IpcStatistics {
 /* The guard has dropped a frame of the lease for this reason for the first time. */
 typedef struct IpcDropped {
         uint32_t reason;   /* DropReason */
-        MacAddress source; /* the frame's source address, whatever that is */
+        MacAddress source; /* the frame's source address, as it was sent */
         uint8_t reserved[2];
 } IpcDropped;
 

@@ -14,7 +14,7 @@
 #include "common/names.h"
 #include "common/text.h"
 
-/* The journal's native socket, sd_journal_send(3): that it is there means that a journal runs. */
+/* The journal's native socket, sd_journal_send(3). Where it exists a journal runs. */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 /* Set once by log_open(), before there are threads. */
@@ -70,7 +70,7 @@ void log_at(int level, const char *format, ...) {
         va_start(ap, format);
         text = format_text(format, ap);
         va_end(ap);
-        /* Without memory the bare format still says what happened. */
+        /* Without memory the bare format still tells what happened. */
         write_line(level, text ? text : format);
         errno = saved;
 }
@@ -118,7 +118,7 @@ static void entry_free(Entry *entry) {
                 free(entry->field[--entry->count].iov_base);
 }
 
-/* Leaves the field out where there is no memory: an entry with less in it beats none. */
+/* Without memory the field is left out: an entry with fewer fields beats none. */
 _printf_(2, 3) static void entry_add(Entry *entry, const char *format, ...) {
         va_list ap;
         char *text;
@@ -175,7 +175,7 @@ void log_event(const LogEvent *event, const char *format, ...) {
         text = format_text(format, ap);
         va_end(ap);
         r = send_entry(event, text ? text : format);
-        /* Where stderr is the journal too, the entry is the line: not the same twice. */
+        /* Where stderr is the journal too, the entry replaces the line. */
         if (!log_to_journal || r < 0)
                 write_line(event->level, text ? text : format);
         errno = saved;

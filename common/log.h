@@ -25,20 +25,21 @@ void log_at(int level, const char *format, ...) _printf_(2, 3);
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 
-/* For a line that somebody else can cause as often as he likes: the first is written, then one in
- * LOG_LIMIT_USEC at most, with the number of those that were left out. Zero-initialized; belongs to
- * one kind of line. */
+/* For a line that somebody else can cause as often as he likes: the first is written, then at most
+ * one in LOG_LIMIT_USEC, with the number of lines that were left out. Zero-initialized. One limit
+ * for each kind of line. */
 #define LOG_LIMIT_USEC (10 * UINT64_C(1000000))
 typedef struct LogLimit {
         uint64_t until; /* µs, CLOCK_MONOTONIC */
         unsigned n_left_out;
 } LogLimit;
 
-/* May a line be written? If so, *ret_left_out is how many were not since the last one. */
+/* May a line be written? If so, *ret_left_out is the number of lines that were left out since the
+ * last one. */
 bool log_limit_pass(LogLimit *limit, unsigned *ret_left_out);
 void log_limited(LogLimit *limit, int level, const char *format, ...) _printf_(3, 4);
 
-/* What the journal entry is about; NULL and 0 leave a field out. */
+/* The subject of the journal entry; NULL and 0 leave a field out. */
 typedef struct LogEvent {
         int level;
         const char *message_id; /* 32 hex digits, names.h */

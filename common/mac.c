@@ -145,7 +145,7 @@ bool mac_allowed(const MacAddress *mac, const MacPrefixes *prefixes) {
         return false;
 }
 
-/* Longer ones leave too few addresses. */
+/* Longer prefixes leave too few addresses. */
 #define CHOOSE_LENGTH_MAX 4u
 #define RESERVED_BITS 0xf0u
 
@@ -203,7 +203,7 @@ void mac_derive(const MacPrefix *prefix, const uint8_t key[static MAC_KEY_SIZE],
         n = snprintf(uid_text, sizeof(uid_text), "%u", uid);
         SHA256Init(&context);
         SHA256Update(&context, key, MAC_KEY_SIZE);
-        /* Each with its NUL, so that ("ab", "c") and ("a", "bc") differ. */
+        /* Each field with its NUL, so that ("ab", "c") and ("a", "bc") differ. */
         SHA256Update(&context, (const uint8_t *)uid_text, (size_t)n + 1);
         SHA256Update(&context, (const uint8_t *)network, strlen(network) + 1);
         SHA256Update(&context, (const uint8_t *)name, strlen(name) + 1);

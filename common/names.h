@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/*
- * Every name that more than one program, or the outside world, knows: once, here.
- */
+/* Every name that more than one program or the outside world knows, defined once. */
 
 /* D-Bus */
 #define RAWNET_BUS_NAME "org.rawnet1"
@@ -57,10 +55,11 @@
 /* Its mark: the group that it is made with (ip-link(8)), "rnv". Whatever its name, it is rawnet's
  * as long as it is in that group. */
 #define RAWNET_VLAN_GROUP UINT32_C(0x726e76)
-#define RAWNET_VLAN_ALIAS_PREFIX "rawnet: VLAN " /* and what it is */
+#define RAWNET_VLAN_ALIAS_PREFIX "rawnet: VLAN " /* followed by a description */
 #define RAWNET_OWN_NAME_PREFIX "rn" /* no interface that an administrator names may begin so */
 /* A host interface (HostInterface=): its name while it is being made, and its alias, which ends
- * with the network's name. Older releases wrote the same alias, so it cannot change. */
+ * with the network's name. Interfaces of older releases have the same alias, so it cannot change.
+ */
 #define RAWNET_HOST_NAME_PREFIX "rnh"
 #define RAWNET_HOST_ALIAS_PREFIX "rawnet: host leg of "
 

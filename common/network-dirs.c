@@ -54,7 +54,7 @@ static bool is_mask(const struct stat *st) {
         return is_dev_null(st) || (S_ISREG(st->st_mode) && st->st_size == 0);
 }
 
-/* Trouble of this process or of the whole system, not of the file. */
+/* An error of this process or of the whole system, not of the file. */
 static bool is_our_trouble(int errnum) {
         return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EINTR;
 }
@@ -69,8 +69,8 @@ static int find_file(const char *const *dirs, const char *name, Found *ret) {
                 n = snprintf(ret->path, sizeof(ret->path), "%s/%s" SUFFIX, *dirs, name);
                 if (n < 0 || (size_t)n >= sizeof(ret->path))
                         return -ENAMETOOLONG;
-                /* NONBLOCK, NOCTTY: a FIFO or terminal somebody left there must not hold up or be
-                 * taken by a daemon. */
+                /* NONBLOCK, NOCTTY: a FIFO or terminal in the directory must neither block a daemon
+                 * nor become its terminal. */
                 ret->fd = open(ret->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
                 if (ret->fd >= 0) {
                         if (fstat(ret->fd, &ret->st) < 0) {
@@ -83,7 +83,8 @@ static int find_file(const char *const *dirs, const char *name, Found *ret) {
                 }
                 if (errno != ENOENT && errno != ENOTDIR)
                         return -errno;
-                /* A link that leads nowhere is a mistake to be told, not the absence of a file. */
+                /* A link that leads nowhere is reported as a mistake, not as the absence of a file.
+                 */
                 if (lstat(ret->path, &st) == 0)
                         return -ENOENT;
                 if (errno != ENOENT && errno != ENOTDIR)
@@ -151,7 +152,7 @@ static int being_written(const char *name, const char *path, Refusal *ret_refusa
                       "network %s: %s is being written; try again when it is finished", name, path);
 }
 
-/* Is there a file NAME where NAME.conf is wanted? A usual mistake. */
+/* Is there a file NAME in place of NAME.conf? A usual mistake. */
 static bool lacks_suffix(const char *const *dirs, const char *name, char *path, size_t size) {
         struct stat st;
 
@@ -258,7 +259,7 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
         size_t length = network_name_length(name), size = 0;
         int r;
 
-        /* Nothing else may become a part of a path. */
+        /* No other text may become a part of a path. */
         if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || name[length] != '\0')
                 return not_found(name, false, dirs, ret_refusal);
         r = find_file(dirs, name, &found);
@@ -271,20 +272,19 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
         reason = untrusted(&found, owner, buffer, sizeof(buffer));
         if (is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
                 return masked(name, &found, ret_refusal);
-        /* Before anything is waited for: whom nobody trusts cannot keep a daemon busy by writing.
-         */
+        /* Before any wait: a writer whom nobody trusts cannot keep a daemon busy. */
         if (reason)
                 return bad_file(name, found.path, ret, ret_refusal, reason);
         r = read_finished(&found, name, &text, &size, ret_refusal);
         if (r != 0)
                 return r;
-        /* Emptied since it was found, and for long enough: the next reader says what it is. */
+        /* Emptied since it was found, and for long enough: the next reader reports the mistake. */
         return size == 0 ? being_written(name, found.path, ret_refusal)
                          : network_file_parse(found.path, name, text, size, ret, ret_refusal);
 }
 
-/* FNV-1a (draft-eastlake-fnv): no secret, and nobody gains by two states that look the same but an
- * administrator who made them. */
+/* FNV-1a (draft-eastlake-fnv). A secret is not needed: only the administrator could make two states
+ * that look the same. */
 static void mix(uint64_t *state, uint64_t value) {
         for (unsigned i = 0; i < sizeof(value); i++) {
                 *state ^= value >> 8 * i & 0xff;
@@ -356,7 +356,7 @@ int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal)
         return network_file_load_wait_at(network_dirs, 0, name, ret, ret_refusal);
 }
 
-/* Names while they are gathered. */
+/* Names while they are collected. */
 typedef struct Names {
         char **name;
         size_t count, room;
@@ -388,7 +388,7 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* May the first length bytes of a file's name be a network's? If not, the log says why. */
+/* May the first length bytes of a file's name be a network's? If not, logs why. */
 static bool check_file_name(const char *dir, const char *file, size_t length) {
         size_t good = network_name_length(file);
 
@@ -410,7 +410,7 @@ static bool check_file_name(const char *dir, const char *file, size_t length) {
         return false;
 }
 
-/* Adds the NAME of every NAME.conf in dir; a directory that is not there has none. */
+/* Adds the NAME of every NAME.conf in dir. A missing directory has none. */
 static int read_dir(const char *path, Names *names) {
         _cleanup_closedir_ DIR *dir = NULL;
 
@@ -439,8 +439,8 @@ static int read_dir(const char *path, Names *names) {
         }
 }
 
-/* Is there a network of that name? A file that cannot be opened is one, with a mistake. 1, 0 or
- * -errno. */
+/* Is there a network of that name? A file that cannot be opened counts as a network with a mistake.
+ * 1, 0 or -errno. */
 static int is_there(const char *const *dirs, const char *name) {
         _cleanup_(found_close) Found found = {.fd = -1};
         int r;
@@ -465,8 +465,8 @@ int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret
         }
         if (names.count > 0)
                 qsort(names.name, names.count, sizeof(*names.name), compare_names);
-        /* Keeps the first of equal names that are there, in place. What is dropped is freed at once
-         * and forgotten, so that an error in the middle frees every name once. */
+        /* Keeps the first of equal names, in place. A dropped name is freed and set to NULL at
+         * once, so that an error in the middle frees every name once. */
         for (size_t i = 0; i < names.count; i++) {
                 bool again = kept > 0 && strcmp(names.name[kept - 1], names.name[i]) == 0;
 

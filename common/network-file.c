@@ -56,7 +56,7 @@ _printf_(3, 4) static int bad(Parser *p, unsigned line, const char *format, ...)
 static int bad_value(Parser *p, const char *key, const char *value, const char *instead) {
         if (value[0] == '\0')
                 return bad(p, p->line, "%s= has no value; write %s", key, instead);
-        /* A value of any length would push the advice out of the sentence. */
+        /* A longer value would push the advice out of the sentence. */
         return bad(p, p->line, "%s=%.80s%s is not allowed; write %s", key, value,
                    strlen(value) > 80 ? "..." : "", instead);
 }
@@ -365,8 +365,8 @@ static int parse_assignment(Parser *p, char *line) {
         return bad(p, p->line, "unknown key %.80s=; rawnet.network(5) has the list", name);
 }
 
-/* Control bytes have no business in any line, comments included: an editor hides what they do to a
- * terminal. */
+/* No line may have control bytes, not even a comment: an editor hides their effect on a terminal.
+ */
 static int check_bytes(Parser *p, const char *line, size_t size) {
         if (size > NETWORK_FILE_LINE_MAX)
                 return bad(p, p->line, "the line is longer than %u bytes; shorten it",
@@ -426,7 +426,7 @@ static int check_host_interface(Parser *p) {
         return 0;
 }
 
-/* What no line shows alone. */
+/* Checks what no single line shows. */
 static int check_whole(Parser *p) {
         const Network *n = &p->network;
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The administrator's word: /etc/rawnet/networks/NAME.conf. Both daemons read it at every open,
- * each by itself, so this parser is the one place that says what a network file may contain. It
- * trusts nothing: owner, mode, size, every key and every value are checked, and a file with any
- * mistake is refused whole, with file:line and the reason.
+ * The administrator's file: /etc/rawnet/networks/NAME.conf. Both daemons read it at every open,
+ * each by itself, so this parser alone defines what a network file may contain. It checks owner,
+ * mode, size, every key and every value. A file with any mistake is refused as a whole, with
+ * file:line and the reason.
  */
 
 #include <net/if.h>
@@ -33,7 +33,7 @@ typedef enum LeaseKind {
 #define KIND_BIT(kind) (1u << (kind))
 #define KINDS_ALL (KIND_BIT(KIND_UNKNOWN) - 1u)
 
-/* What a guest may be for the other stations of its network (GuestServers=): bits. */
+/* What a guest may be for other stations of its network (GuestServers=): bits. */
 #define GUEST_SERVER_DHCP 1u /* of DHCP and of DHCPv6 */
 #define GUEST_SERVER_RA 2u   /* an IPv6 router: router advertisements and redirects */
 #define GUEST_SERVERS_ALL (GUEST_SERVER_DHCP | GUEST_SERVER_RA)
@@ -82,7 +82,7 @@ bool interface_name_is_valid(const char *name);
  * or "default" (net.ipv4.conf.*); no '%', which the kernel replaces by a number. */
 bool interface_name_is_sane(const char *name);
 
-/* How many of text's first characters may be in a network's NAME. */
+/* The number of first characters of text that may be in a network's NAME. */
 size_t network_name_length(const char *text);
 
 /* Syntax only: NAME is 1..32 of [A-Za-z0-9_-], an optional ".VID" is 1..4094 with no leading zero.
@@ -100,9 +100,9 @@ int network_file_load(const char *name, Network *ret, Refusal *ret_refusal);
  * for a daemon's loop. */
 int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal);
 
-/* A number that is another one whenever the network's file may be: its directory, inode, size and
- * times, or where there is none the times of the directories. For comparing two looks, nothing
- * else. 0 or -errno. */
+/* A number that changes whenever the network's file may have changed: from its directory, inode,
+ * size and times, or where there is no file from the times of the directories. For comparing two
+ * looks only. 0 or -errno. */
 int network_file_state(const char *name, uint64_t *ret);
 int network_file_state_at(const char *const *dirs, const char *name, uint64_t *ret);
 
@@ -125,7 +125,7 @@ int network_file_list(char ***ret_names, size_t *ret_count);
 int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret_count);
 void network_names_free(char **names, size_t count);
 
-/* What a request may ask of a network, the same rule in both daemons. name is as given by
+/* What a request may ask of a network: one rule for both daemons. name is as given by
  * network_name_parse(). Sets *ret_vlan to the lease's VID (0 untagged). Returns 0,
  * RAWNET_NO_SUCH_NETWORK (VID missing or out of range; a single-VLAN network does not take ".VID").
  */

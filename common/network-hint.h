@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The usual mistakes in network files, recognized: a parser that only said "not allowed" would
- * leave their reader to guess. Nothing here decides whether a file is good.
+ * Recognizes the usual mistakes in network files, so that the parser's message says more than "not
+ * allowed". Nothing here decides whether a file is good.
  */
 
 #include <stddef.h>

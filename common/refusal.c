@@ -46,7 +46,7 @@ _printf_(5, 0) static void fill(Refusal *ret, RawnetError error, int kernel_errn
                 used += (size_t)snprintf(text + used, sizeof(text) - used, ": %s", suffix);
         if (used >= sizeof(text))
                 text_shorten(text, sizeof(text) - 1);
-        /* D-Bus takes nothing but UTF-8, and a terminal should get no control sequences. */
+        /* D-Bus takes UTF-8 only, and a terminal must get no control sequences. */
         text_make_printable(text);
 
         memset(ret, 0, sizeof(*ret));

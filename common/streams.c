@@ -7,8 +7,8 @@
 #include "common/util.h"
 
 int streams_ensure(void) {
-        /* A write to standard output fails as it did while that was closed: rawnetctl's exit status
-         * must tell. */
+        /* A write to standard output fails as it did while standard output was closed, so that
+         * rawnetctl's exit status reports it. */
         static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
 
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -16,8 +16,8 @@ int streams_ensure(void) {
 
                 if (fcntl(fd, F_GETFD) >= 0)
                         continue;
-                /* The lowest free number: those below are open by now. Without CLOEXEC, as the
-                 * three always are. */
+                /* open() returns the lowest free number, and those below are open by now. Without
+                 * CLOEXEC, as for the three always. */
                 null = open("/dev/null", modes[fd]);
                 if (null < 0)
                         return -errno;

@@ -42,7 +42,7 @@ static size_t utf8_decode(const unsigned char *s, size_t size, uint32_t *ret_cod
         return length;
 }
 
-/* Characters that are not seen, but change where and how others are seen: they make a text look
+/* Characters that are not visible, but change where and how others are shown: they make a text look
  * like another. Unicode 16, general categories Cf (format), Zl and Zp (line and paragraph
  * separator), with the unassigned code points between them that are reserved for more
  * (DerivedCoreProperties, Default_Ignorable_Code_Point). Sorted. */

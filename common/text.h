@@ -3,8 +3,8 @@
 
 /*
  * Text from outside: may it be shown, is it a number. Everything that reaches a log, a terminal or
- * D-Bus passes here, so that no file, peer or kernel puts control sequences or bytes that are not
- * UTF-8 there. Nothing here allocates or fails.
+ * D-Bus passes here, so that no file, peer or kernel can send control sequences or bytes that are
+ * not UTF-8. Nothing here allocates or fails.
  */
 
 #include "common/util.h"
@@ -17,8 +17,8 @@ bool text_is_printable_utf8(const char *text, size_t size);
 /* Blank to tilde only; true for "". */
 bool text_is_printable_ascii(const char *text);
 
-/* Makes text_is_printable_utf8() true in place: what offends becomes '?', byte by byte, the length
- * stays. */
+/* Makes text_is_printable_utf8() true in place: '?' replaces each byte that is not allowed, and the
+ * length stays. */
 void text_make_printable(char *text);
 
 /* Puts "..." at text's end, cutting it to at most max bytes (without the NUL; the buffer has room

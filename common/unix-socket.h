@@ -15,9 +15,9 @@
  * unix(7). */
 int unix_address(const char *path, struct sockaddr_un *ret, Refusal *ret_refusal);
 
-/* A socket that listens at path, non-blocking. Its file has exactly that mode from its first
- * moment, whatever the umask and the directory's default ACL say. Something at path already is a
- * refusal. 0, a RawnetError or -errno. */
+/* A socket that listens at path, non-blocking. Its file has exactly that mode from the start,
+ * whatever the umask and the directory's default ACL say. An existing file at path is a refusal. 0,
+ * a RawnetError or -errno. */
 int unix_listen(const struct sockaddr_un *address, mode_t mode, int backlog, int *ret_fd,
                 Refusal *ret_refusal);
 

@@ -74,7 +74,7 @@ static inline void closedirp(DIR **dir) {
                 _grown;                                                                            \
         })
 
-/* Hand a resource on: the variable forgets it, the value goes to the new owner. */
+/* Hands a resource on: the variable forgets it, and the value goes to the new owner. */
 #define TAKE_FD(fd)                                                                                \
         ({                                                                                         \
                 int *_fdp = &(fd), _taken = *_fdp;                                                 \

@@ -2,13 +2,12 @@
 
 #include "service/authorize.h"
 
-/* A question may wait for a person for as long as that person likes. So many of one user are open
- * at a time; more wait for their turn, within the bounds of what one user may have waiting at all
- * (gate.c). */
+/* A question may wait for a person for any time. One user may have this many questions open at a
+ * time. More of them wait for their turn, within the limit of waiting calls that gate.c has. */
 #define QUESTIONS_MAX 16u
-/* polkit works on one question after the other until a person has to be asked. So that another
- * user's question does not wait behind all of these, only so many of one user's are with polkit in
- * the first second. */
+/* polkit works on one question after the other until it asks a person. Another user's question must
+ * not wait behind all of one user's, so only this many of one user's are with polkit in the first
+ * second. */
 #define FRESH_MAX 1u
 
 static void on_answered(void *userdata) {
@@ -51,7 +50,7 @@ int authorize_ask(Request *request, const PolkitQuestion *question, bool interac
                 return polkit_answer(&request->polkit, question, what, ret_answer, ret);
         *ret_answer = POLKIT_WAIT;
         if (!may_ask(request->service, request->uid)) {
-                /* The answer to an open question, or its age, is what wakes it. */
+                /* The end of an open question, or of its first second, wakes the request. */
                 request->has_turn = false;
                 request->stage = REQUEST_TURN;
                 return 0;
@@ -67,8 +66,8 @@ int authorize_ask(Request *request, const PolkitQuestion *question, bool interac
         return 0;
 }
 
-/* The actions' defaults are a password, never a plain no: that comes from a rule, or from the
- * dialogue. */
+/* The actions' defaults ask for a password and never say a plain no. A plain no comes from a rule,
+ * or from the dialogue. */
 static const char *no_text(const Request *request) {
         if (request->polkit.dismissed)
                 return "the authentication was cancelled";

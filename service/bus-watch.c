@@ -24,8 +24,8 @@ struct BusWatch {
         void *userdata;
 };
 
-/* unix(7), SIOCOUTQ: what is in the socket and has not been read at its other end. It gets less
- * only when the bus reads. */
+/* unix(7), SIOCOUTQ: bytes in the socket that its other end has not read yet. The number falls only
+ * when the bus reads. */
 static void look(BusWatch *watch) {
         int unread = 0;
 
@@ -42,8 +42,8 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         watch->armed = false;
         (void)sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
         look(watch);
-        /* An answer that comes late behind many calls is no error: dbus-broker may have half a
-         * minute of them for us. */
+        /* An answer that comes late behind many calls is no error: dbus-broker may have queued half
+         * a minute of calls in front of it. */
         if (sd_bus_message_is_method_error(reply, NULL) > 0 && !watch->taken) {
                 watch->armed = true;
                 watch->stalled(watch->userdata);

@@ -16,7 +16,7 @@
 
 typedef struct BusWatch BusWatch;
 
-/* bus_fd: what goes to the bus is written to it. stalled is called at most once. */
+/* bus_fd: the descriptor by which rawnetd writes to the bus. stalled is called at most once. */
 int bus_watch_new(sd_event *event, sd_bus *bus, int bus_fd, void (*stalled)(void *userdata),
                   void *userdata, BusWatch **ret);
 void bus_watch_free(BusWatch *watch);

@@ -14,7 +14,7 @@
 typedef struct Caller {
         struct Caller *next;
         CallerTable *table;
-        sd_bus_slot *question; /* while the bus is asked; uid is not known yet */
+        sd_bus_slot *question; /* the bus is being asked; uid is not known yet */
         uint32_t uid;
         char name[];
 } Caller;
@@ -45,7 +45,7 @@ static Caller **caller_find(CallerTable *table, const char *name) {
         return p;
 }
 
-/* Makes room for one more: forgets the known name that has not called for the longest time. */
+/* Makes room for one more name: forgets the known name that has been idle for the longest time. */
 static void forget_oldest(CallerTable *table) {
         Caller **oldest = NULL, *caller;
 
@@ -96,7 +96,8 @@ static int caller_ask(CallerTable *table, const char *name) {
                 return -ENOMEM;
         *caller = (Caller){.table = table};
         memcpy(caller->name, name, size);
-        /* The bus has it from the socket's SO_PEERCRED at connect: nothing that the caller says. */
+        /* The bus takes the uid from the socket's SO_PEERCRED at connect. The caller cannot choose
+         * it. */
         r = sd_bus_call_method_async(table->bus, &caller->question, BUS_DAEMON, BUS_DAEMON_PATH,
                                      BUS_DAEMON, "GetConnectionUnixUser", on_answer, caller, "s",
                                      name);

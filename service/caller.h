@@ -21,7 +21,7 @@ typedef void (*CallerAnswer)(void *userdata, const char *name, uint32_t uid,
                              const sd_bus_error *error);
 
 int caller_table_new(sd_bus *bus, CallerAnswer answer, void *userdata, CallerTable **ret);
-/* Answers that are still open do not come any more. */
+/* Answers to open questions are not reported any more. */
 void caller_table_free(CallerTable *table);
 
 /* 1 with *ret_uid; 0: the bus is asked, the answer comes later; -ENOBUFS: too many names are being

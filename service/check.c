@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "service/quota.h"
 
-/* The answer is not a judgement but the loss of the helper, perhaps to be restarted: true, and the
+/* The answer is the loss of the helper, perhaps to be restarted, and not a judgement: true, and the
  * request waits for the next helper, unless it has done so before. */
 static bool ask_again(Request *request, const Refusal *refusal) {
         if (!refusal || request->lost_helper || helper_connected(request->service->helper))
@@ -135,7 +135,7 @@ static int send_reply(Request *request) {
 
 /* --- Check() --- */
 
-/* One that cannot be appended is not left out: there is no reply, then. */
+/* A finding that cannot be appended is not left out: then there is no reply. */
 static void add_finding(Request *request, const IpcFinding *finding) {
         if (request->findings && append_finding(request->findings, finding) < 0)
                 request->findings = sd_bus_message_unref(request->findings);
@@ -143,7 +143,7 @@ static void add_finding(Request *request, const IpcFinding *finding) {
 
 static const CheckUse check_use = {add_finding, send_reply};
 
-/* A network file that is no good needs no helper to say so. */
+/* A bad network file is reported without the helper. */
 static int reply_bad_file(Request *request, const char *path, const Refusal *refusal) {
         const IpcFinding finding =
                 ipc_finding(FINDING_ERROR, FINDING_FILE, path, KINDS_ALL, refusal);

@@ -12,11 +12,12 @@
 /* org.rawnet1.Manager.Check */
 int check_method(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 
-/* What a judgement is for. */
+/* What a caller wants a judgement for. */
 struct CheckUse {
-        /* One finding has come. */
+        /* The helper has reported one finding. */
         void (*found)(Request *request, const IpcFinding *finding);
-        /* All have: sends the reply, unless request->caller_gone. Not negative, or -errno. */
+        /* All findings were reported: sends the reply, unless request->caller_gone. Not negative,
+         * or -errno. */
         int (*reply)(Request *request);
 };
 

@@ -28,7 +28,7 @@ static void *closer_thread(void *data) {
         return NULL;
 }
 
-/* Each thread has its own copy of the pipe's reading end: the last one closes it. */
+/* Each thread has a copy of the pipe's reading end. The last thread closes it. */
 static int start_thread(int pipe_fd) {
         _cleanup_close_ int read_fd = fcntl(pipe_fd, F_DUPFD_CLOEXEC, 3);
         pthread_attr_t attributes;
@@ -61,8 +61,8 @@ int closer_new(Closer **ret) {
                 return -errno;
         read_fd = fds[0];
         write_fd = fds[1];
-        /* The loop must not wait for the threads: with a full pipe (16,384 numbers) it closes by
-         * itself. */
+        /* The loop must not wait for the threads: where the pipe is full (16,384 numbers) it closes
+         * the descriptor itself. */
         if (fcntl(write_fd, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
         for (unsigned i = 0; i < CLOSER_THREADS; i++) {

@@ -17,7 +17,7 @@ typedef struct Closer Closer;
 
 /* Starts the threads. 0 or -errno. */
 int closer_new(Closer **ret);
-/* Stops taking descriptors; those given are still closed. */
+/* Stops taking descriptors. Those that were given are still closed. */
 void closer_free(Closer *closer);
 /* Takes over all n descriptors. */
 void closer_close(Closer *closer, const int *fds, size_t n);

@@ -48,8 +48,8 @@ struct Service {
         sd_event_source *idle_source;
         bool host_asked; /* HostUp() was called: a host interface may exist that no file names */
         bool listed;     /* the helper has named all leases at least once */
-        bool on_bus;     /* has the name: what happens from now on is news to somebody */
+        bool on_bus;     /* the bus name is owned: from now on changes are reported to clients */
         bool leaving;    /* idle: the bus name is being given back */
-        bool stalled;    /* the bus does not take what we send */
-        bool released;   /* and is given back */
+        bool stalled;    /* the bus does not take what rawnetd sends */
+        bool released;   /* the connection to the bus is given up */
 };

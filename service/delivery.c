@@ -14,13 +14,14 @@
 #include "service/event-clock.h"
 #include "service/known-names.h"
 
-/* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number it stops reading. Probes have
- * their own share, since they go to users whom polkit has not said yes to. */
+/* dbus-daemon(1): max_incoming_unix_fds is 64, and at that number dbus-daemon stops reading. Probes
+ * have a share of their own, since polkit has not yet said yes to their users. */
 #define REPLY_FDS_MAX 48u
 #define PROBE_FDS_MAX 15u
-/* How long a message may be unread before others of its user are given up. */
+/* After this time without being read, a message makes rawnetd give up other messages of its user.
+ */
 #define PATIENCE_USEC (5 * UINT64_C(1000000))
-/* What was not taken is asked about again so often. */
+/* The interval at which the bus is asked about messages that were not taken. */
 #define AGAIN_USEC (100 * UINT64_C(1000))
 
 _Static_assert(REPLY_FDS_MAX + PROBE_FDS_MAX < 64, "dbus-daemon reads on below 64");
@@ -43,12 +44,12 @@ struct Delivery {
         sd_bus_message *message; /* of a reply, until it is sent */
         uint64_t cookie;         /* of the message, once it is sent; else 0 */
         uint64_t since;          /* µs, CLOCK_MONOTONIC: when it began to wait, or was sent */
-        bool unread;             /* sent, and was not taken when the bus was asked */
+        bool unread;             /* sent; the bus said that it was not taken */
         sd_bus_slot *question;   /* is it taken? */
-        DeliveryDone done;       /* NULL: has been called, or nobody wants it */
+        DeliveryDone done;       /* NULL: it was called, or the caller has lost interest */
         void *userdata;
         size_t n_fds;
-        int fds[RAWNET_FDS_MAX]; /* our copies, of a reply only */
+        int fds[RAWNET_FDS_MAX]; /* rawnetd's copies, of a reply only */
 };
 
 struct DeliveryTable {
@@ -59,7 +60,7 @@ struct DeliveryTable {
         sd_event_source *timer;
         sd_bus_slot *filter;
         KnownNames able, unable;
-        bool no_stats; /* it has been logged that the bus cannot say what it holds */
+        bool no_stats; /* the journal has a line that the bus cannot say what it holds */
 };
 
 static uint64_t now_usec(const DeliveryTable *table) {
@@ -80,7 +81,7 @@ static void delivery_say(Delivery *d, DeliveryResult result) {
 
 static void delivery_free(Delivery *d) {
         sd_bus_slot_unref(d->question);
-        /* Its duplicates are closed here, and never the last ones. */
+        /* Closes the message's duplicates, which are never the last ones. */
         sd_bus_message_unref(d->message);
         sd_bus_message_unref(d->call);
         if (d->kind == DELIVER_REPLY)
@@ -98,7 +99,7 @@ static void delivery_unlink(Delivery *d) {
 
 static void send_waiting(DeliveryTable *table);
 
-/* Over: neither the bus nor anybody here needs it. */
+/* Finished: neither the bus nor rawnetd needs the delivery. */
 static void delivery_end(Delivery *d, DeliveryResult result) {
         DeliveryTable *table = d->table;
 
@@ -148,7 +149,7 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         int r;
 
         d->question = sd_bus_slot_unref(d->question);
-        /* A receiver that has left is heard of by delivery_gone() as well. */
+        /* delivery_gone() reports a receiver that has left, too. */
         r = bus_stats_read(reply, BUS_STATS_OUTGOING_FDS, &waiting);
         if (r < 0 && !table->no_stats) {
                 log_info(
@@ -171,7 +172,8 @@ static int ask_stats(Delivery *d) {
         return bus_stats_ask(d->table->bus, receiver(d), on_stats, d, &d->question);
 }
 
-/* Each with an open file of its own: what one receiver does to it, another does not see. */
+/* Each descriptor has an open file of its own, so that no receiver notices what another one does
+ * with it. */
 static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -193,7 +195,7 @@ static int probe_message(sd_bus *bus, const char *name, sd_bus_message **ret) {
         return 0;
 }
 
-/* A probe that waits for its turn keeps no descriptor: its message is made when it is sent. */
+/* A probe that waits for its turn keeps no descriptor: its message is made here. */
 static void delivery_send(Delivery *d) {
         uint64_t cookie = 0;
         int r = 0;
@@ -209,7 +211,7 @@ static void delivery_send(Delivery *d) {
         d->cookie = cookie;
         d->since = now_usec(d->table);
         d->message = sd_bus_message_unref(d->message);
-        /* Cannot be asked now: the timer does it. */
+        /* The bus cannot be asked now: the timer tries again. */
         if (ask_stats(d) < 0) {
                 d->unread = true;
                 (void)timer_arm(d->table);
@@ -218,7 +220,8 @@ static void delivery_send(Delivery *d) {
                 delivery_say(d, DELIVERY_SENT);
 }
 
-/* Each send may end others, and what is called then may start new ones: from the top each time. */
+/* Each send may end other deliveries, and their callbacks may start new ones: the walk begins anew
+ * each time. */
 static void send_waiting(DeliveryTable *table) {
         Delivery *d;
 
@@ -230,7 +233,8 @@ static void send_waiting(DeliveryTable *table) {
         } while (d);
 }
 
-/* Gives up what has waited for too long. Returns true when it did, and the list is another one. */
+/* Gives up a delivery that has waited for too long. Returns true if it did: the list has changed.
+ */
 static bool give_up_one(DeliveryTable *table, uint64_t now) {
         for (Delivery *d = table->first; d; d = d->next) {
                 if (!d->done || now < d->since + PATIENCE_USEC)
@@ -258,7 +262,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return more ? timer_arm(table) : 0;
 }
 
-/* An error with the number of one of our messages: the bus has not passed it on. */
+/* An error with the number of one of rawnetd's messages: the bus has not passed that message on. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         DeliveryTable *table = userdata;
         DeliveryResult result =
@@ -279,8 +283,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
                 known_names_add(&table->unable, receiver(d));
                 result = DELIVERY_UNABLE;
         } else if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_ACCESS_DENIED) > 0)
-                /* Something on this machine lets no signal through to the caller: a reply it may
-                 * get. */
+                /* Something on this machine lets no signal through to the caller. A reply may still
+                 * reach him. */
                 result = DELIVERY_ABLE;
         if (d->kind == DELIVER_REPLY) {
                 Refusal refusal;
@@ -328,8 +332,8 @@ int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, Del
                 done(userdata, DELIVERY_UNABLE);
                 return 0;
         }
-        /* Others leave theirs unread: an open goes without. A reply that is not wanted is noticed
-         * all the same, later. */
+        /* Other users leave their messages unread, so an open goes on without a probe. A reply that
+         * is not taken is noticed later all the same. */
         if (known_names_has(&table->able, name) ||
             (fds_under_way(table, DELIVER_PROBE, uid, &has_uid) >= PROBE_FDS_MAX && !has_uid)) {
                 done(userdata, DELIVERY_ABLE);
@@ -371,7 +375,7 @@ void delivery_reply(DeliveryTable *table, sd_bus_message *call, uint32_t uid, sd
                 (void)timer_arm(table);
 }
 
-/* What has been sent to uid and is not read, the oldest. */
+/* The oldest message to uid that was sent and is not read. */
 static const Delivery *find_unread(const DeliveryTable *table, uint32_t uid) {
         for (const Delivery *d = table->first; d; d = d->next)
                 if (d->unread && d->uid == uid)

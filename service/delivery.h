@@ -34,10 +34,10 @@ typedef struct DeliveryTable DeliveryTable;
 typedef struct Delivery Delivery;
 
 typedef enum DeliveryResult {
-        DELIVERY_SENT,   /* a reply: the bus has it, and follows it from here */
+        DELIVERY_SENT,   /* a reply: the bus has it, and delivery.c follows it from here on */
         DELIVERY_ABLE,   /* a probe: the connection takes descriptors, or nobody knows */
         DELIVERY_UNABLE, /* a probe: it does not */
-        DELIVERY_UNREAD, /* given up: what was sent before is not read */
+        DELIVERY_UNREAD, /* given up: the receiver has not read what was sent before */
         DELIVERY_GONE,   /* the receiver has left the bus */
         DELIVERY_FAILED, /* out of memory, or the bus is not there */
 } DeliveryResult;
@@ -47,7 +47,7 @@ typedef enum DeliveryResult {
 typedef void (*DeliveryDone)(void *userdata, DeliveryResult result);
 
 int delivery_table_new(sd_event *event, sd_bus *bus, Closer *closer, DeliveryTable **ret);
-/* Closes all copies; nobody is called any more. */
+/* Closes all copies and calls nobody any more. */
 void delivery_table_free(DeliveryTable *table);
 
 /* Finds out whether the connection that sent call takes descriptors, by a signal with a harmless
@@ -55,16 +55,16 @@ void delivery_table_free(DeliveryTable *table);
  * delivery_forget() takes; or -errno. */
 int delivery_probe(DeliveryTable *table, sd_bus_message *call, uint32_t uid, DeliveryDone done,
                    void *userdata, Delivery **ret_delivery);
-/* The probe's result is of no interest any more. NULL is allowed. */
+/* Drops the probe's result. NULL is allowed. */
 void delivery_forget(Delivery *delivery);
 
-/* Sends reply, now or when it is its turn. Takes fds, which are those in reply, in any case. done
- * is always called. */
+/* Sends reply, now or when it is its turn. Always takes fds, which are those in reply. done is
+ * always called. */
 void delivery_reply(DeliveryTable *table, sd_bus_message *call, uint32_t uid, sd_bus_message *reply,
                     const int *fds, size_t n_fds, DeliveryDone done, void *userdata);
 
-/* Is there something that uid has not read for too long? 0, or RAWNET_LIMITS_EXCEEDED, which says
- * what to do. */
+/* Has uid left something unread for too long? 0, or RAWNET_LIMITS_EXCEEDED, which says what to do.
+ */
 int delivery_check(const DeliveryTable *table, uint32_t uid, const char *network,
                    Refusal *ret_refusal);
 /* The refusal for DELIVERY_UNREAD. Returns RAWNET_LIMITS_EXCEEDED. */

@@ -42,7 +42,7 @@ int gate_item_refuse(GateItem *item, const Refusal *refusal) {
 bool gate_call_is_of_use(sd_bus_message *m) {
         if (sd_bus_message_get_expect_reply(m) > 0)
                 return true;
-        /* Close() alone. Any other call without a wish for a reply would open a port, or read
+        /* Only Close(). Any other call without a wish for a reply would open a port, or read
          * something, for nobody. */
         return strcmp(sd_bus_message_get_member(m), "Close") == 0 &&
                strcmp(sd_bus_message_get_signature(m, true), "") == 0;

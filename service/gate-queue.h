@@ -40,11 +40,10 @@ const char *gate_item_caller(const GateItem *item);
 /* Turns a call into the refusal of it. 0, or -errno: the caller wants no reply, or there is no
  * memory for one. */
 int gate_item_refuse(GateItem *item, const Refusal *refusal);
-/* Does m do something for its caller, even for one who wants no reply? Without reading its
- * arguments. */
+/* Does m do something even for a caller who wants no reply? Reads no arguments. */
 bool gate_call_is_of_use(sd_bus_message *m);
 
-/* Where in the list that begins at *first the pointer to a queue is stored, or to the NULL at its
+/* The place, in the list that begins at *first, of the pointer to a queue, or of the NULL at its
  * end. */
 GateQueue **gate_queue_of_uid(GateQueue **first, uint32_t uid);
 GateQueue **gate_queue_of_name(GateQueue **first, const char *name);
@@ -54,11 +53,11 @@ GateQueue **gate_queue_end(GateQueue **first);
 GateQueue *gate_queue_at(GateQueue **p, uint32_t uid, const char *name);
 /* Takes the queue at *p out of its list. */
 GateQueue *gate_queue_unlink(GateQueue **p);
-/* Frees an unlinked queue with what waits in it. */
+/* Frees an unlinked queue and the messages in it. */
 void gate_queue_free(GateQueue *queue);
 
 void gate_queue_append(GateQueue *queue, GateItem *item);
 /* The item that has waited longest; NULL: none. */
 GateItem *gate_queue_take(GateQueue *queue);
-/* Frees what caller has waiting. */
+/* Frees the messages of caller. */
 void gate_queue_drop(GateQueue *queue, const char *caller);

@@ -26,8 +26,8 @@
 #define REFUSALS_OF_NAME_MAX 256u
 /* Bytes of a call's arguments; the longest valid ones have less than 1,000. */
 #define CALL_SIZE_MAX 4096u
-/* Longer calls of one user that wait for their refusal. To find out how long a call is takes time
- * in proportion; with so many waiting, his next calls are refused unread. */
+/* Longer calls of one user that wait for their refusal. It takes time in proportion to find out how
+ * long a call is. With this many waiting, the user's next calls are refused unread. */
 #define TOO_LONG_MAX 4u
 /* Bytes that wait: of a name whose user is not known yet, and of everybody. A user may have 256
  * connections (dbus-daemon(1), max_connections_per_user). */
@@ -38,13 +38,13 @@
  * eight short replies. dbus-daemon reads 2 to 4 KiB of a connection before it looks at the next, so
  * this much keeps it busy. */
 #define SEND_BUFFER 16384
-/* While messages arrive faster than they are read, a turn is taken after so many: to take a call
- * from the bus is cheaper than the bus's work for it, but to answer it need not be. */
+/* While messages arrive faster than they are read, a turn is taken after this many. Taking a call
+ * costs less than the bus's work for it; answering it may cost more. */
 #define ARRIVALS_PER_TURN 8u
-/* Between two turns of a user who has refusals waiting. His connections run into the bus's limit of
- * open calls then, and the bus, which everybody uses, has less to do for them. */
+/* The pause between two turns of a user who has refusals waiting. His connections then run into the
+ * bus's limit of open calls, and the bus, which everybody uses, has less to do for them. */
 #define FLOODER_PAUSE_USEC UINT64_C(2000)
-/* The same, after the refusal of a call that is too long. */
+/* The same pause, after the refusal of a call that is too long. */
 #define TOO_LONG_PAUSE_USEC UINT64_C(100000)
 
 struct Gate {
@@ -54,15 +54,15 @@ struct Gate {
         CallerTable *callers;
         int room_fd; /* the bus's socket once more, for an event source of our own */
         sd_event_source *room_source;
-        sd_event_source *pause_source; /* ends the pause of those who flood */
+        sd_event_source *pause_source; /* the timer at the end of the pause of users who flood */
         GateQueue *turns;              /* users: the next one comes first; none is empty */
         GateQueue *asking;             /* names whose uid the bus is asked for; none is empty */
         size_t size;                   /* bytes that wait, of all */
-        unsigned n_arrivals;           /* since the last turn */
-        sd_bus_message *released;      /* is in sd-bus's queue: comes here once more, and passes */
+        unsigned n_arrivals;           /* messages since the last turn */
+        sd_bus_message *released;      /* is in sd-bus's queue: passes when it comes here again */
         uint32_t released_uid;
         bool released_gone;            /* its caller has left since */
-        const sd_bus_message *passing; /* is being dispatched; to be compared with only */
+        const sd_bus_message *passing; /* is being dispatched; for comparison only */
         uint32_t passing_uid;
 };
 
@@ -120,8 +120,8 @@ static bool has_room_for_refusal(const Gate *gate, const GateQueue *queue) {
                gate->size + GATE_MESSAGE_COST <= SIZE_MAX_OF_ALL;
 }
 
-/* Puts item, which is the gate's from then on, into queue; turned into a refusal where there are
- * too many, or dropped. */
+/* Puts item, which is the gate's from then on, into queue. Where there are too many it turns item
+ * into a refusal, or drops it. */
 static void take_in(Gate *gate, GateQueue *queue, GateItem *item) {
         bool room = has_room_for_refusal(gate, queue);
         Refusal refusal = {};
@@ -151,7 +151,7 @@ static GateItem *take_out(Gate *gate, GateQueue *queue) {
         return item;
 }
 
-/* To the queue of uid. */
+/* Puts item into the queue of uid. */
 static void take_in_of_uid(Gate *gate, uint32_t uid, GateItem *item) {
         GateQueue **p = gate_queue_of_uid(&gate->turns, uid), *queue = gate_queue_at(p, uid, NULL);
 
@@ -184,7 +184,7 @@ static void item_release(Gate *gate, uint32_t uid, GateItem *item) {
         gate_item_free(item);
 }
 
-/* Is the socket (almost) empty, and nothing of ours waits in front of it? */
+/* Is the socket (almost) empty, and sd-bus's queue as well? */
 static bool bus_has_room(const Gate *gate) {
         struct pollfd p = {.fd = gate->room_fd, .events = POLLOUT};
         uint64_t n_unsent = 0;
@@ -197,8 +197,8 @@ static uint64_t now_usec(const Gate *gate) {
         return event_usec(sd_event_source_get_event(gate->room_source));
 }
 
-/* Where the queue is whose turn it is now; else at the list's end, and *ret_next is when one will
- * be. */
+/* The place of the queue whose turn it is now; else the list's end, and *ret_next is the time of
+ * the next turn. */
 static GateQueue **queue_due(Gate *gate, uint64_t now, uint64_t *ret_next) {
         GateQueue **p = &gate->turns;
 
@@ -210,7 +210,7 @@ static GateQueue **queue_due(Gate *gate, uint64_t now, uint64_t *ret_next) {
         return p;
 }
 
-/* Nothing is to be done before that time. */
+/* Starts the timer: nothing is due before that time. */
 static int pause_until(Gate *gate, uint64_t usec) {
         int r;
 
@@ -229,8 +229,8 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
         return sd_event_source_set_enabled(gate->room_source, SD_EVENT_ON);
 }
 
-/* The next user's turn, one message, if the bus has room. One call at a time: only after it the
- * socket shows its reply. */
+/* Gives the next user a turn, one message, if the bus has room. Only one call at a time: the socket
+ * shows the reply only after the call. */
 static int next_turn(Gate *gate) {
         uint64_t now = now_usec(gate), next;
         GateQueue **p, *queue;
@@ -264,7 +264,7 @@ static int next_turn(Gate *gate) {
         return 0;
 }
 
-/* Something waits, or waits no longer: on_room() looks at it. */
+/* Messages wait, or wait no longer: on_room() looks at the socket. */
 static void look_again(Gate *gate) {
         /* This can fail for want of memory in the kernel only; the next call tries again. */
         (void)sd_event_source_set_enabled(gate->room_source, SD_EVENT_ON);
@@ -284,13 +284,13 @@ static int on_room(sd_event_source *source, int fd, uint32_t revents, void *user
                 gate->events.idle(gate->userdata);
                 return sd_event_source_set_enabled(source, SD_EVENT_OFF);
         }
-        /* A connection that broke is for sd-bus to notice; here it would be reported for ever. */
+        /* sd-bus notices a broken connection. This source would report it for ever. */
         if (!(revents & EPOLLOUT))
                 return sd_event_source_set_enabled(source, SD_EVENT_OFF);
         return next_turn(gate);
 }
 
-/* The bus's answer for callers that had to wait for it. */
+/* The bus has answered whose the waiting calls are. */
 static void on_uid(void *userdata, const char *name, uint32_t uid, const sd_bus_error *error) {
         Gate *gate = userdata;
         GateQueue **p = gate_queue_of_name(&gate->asking, name), *queue;
@@ -311,8 +311,7 @@ static void on_uid(void *userdata, const char *name, uint32_t uid, const sd_bus_
         look_again(gate);
 }
 
-/* Takes item, a new call or its refusal, to where it waits. 0 or -errno: item is the caller's
- * still. */
+/* Puts item, a new call or its refusal, into its queue. 0 or -errno: item is still the caller's. */
 static int queue_up(Gate *gate, GateItem *item) {
         const char *name = gate_item_caller(item);
         GateQueue *queue;
@@ -372,7 +371,7 @@ int gate_uid(const Gate *gate, const sd_bus_message *m, uint32_t *ret_uid) {
         return 0;
 }
 
-/* Drops what name has waiting in the queue at *p. Is the queue still there? */
+/* Drops the messages of name in the queue at *p. Returns whether the queue is still there. */
 static bool queue_drop(Gate *gate, GateQueue **p, const char *name) {
         GateQueue *queue = *p;
 
@@ -416,8 +415,8 @@ static int watch_room(Gate *gate, sd_event *event) {
         r = sd_event_add_io(event, &gate->room_source, gate->room_fd, EPOLLOUT, on_room, gate);
         if (r < 0)
                 return r;
-        /* After sd-bus's own sources, which it would keep from their turn: what sd-bus has queued
-         * is dispatched by a timer that it sets anew in each round. */
+        /* After sd-bus's own sources, which it would otherwise starve: sd-bus dispatches its queue
+         * by a timer that it sets anew in each round. */
         r = sd_event_source_set_priority(gate->room_source, SD_EVENT_PRIORITY_NORMAL + 1);
         if (r < 0)
                 return r;

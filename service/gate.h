@@ -30,17 +30,17 @@
 typedef struct Gate Gate;
 
 typedef struct GateEvents {
-        /* Is m a call that passed before, and comes again because what it waited for is there? It
+        /* Is m a call that has passed before, and comes again because it no longer has to wait? It
          * passes. */
         bool (*passed)(void *userdata, const sd_bus_message *m);
-        /* How many calls of uid are being worked on. */
+        /* The number of uid's calls that are being worked on. */
         unsigned (*running)(void *userdata, uint32_t uid);
-        /* May a message to that unique name be caused? 1; 0: its user's turn is put off until
-         * gate_resume(); negative: what it has asked for is dropped. */
+        /* May a message to that unique name be sent? 1; 0: its user's turn waits for gate_resume();
+         * negative: the call is dropped. */
         int (*may_pass)(void *userdata, const char *name, uint64_t now);
-        /* A call of uid was refused: for the log. */
+        /* A call of uid was refused: for the journal. */
         void (*refused)(void *userdata, uint32_t uid, const Refusal *refusal);
-        /* What waited has passed and been dispatched; more may have arrived meanwhile. */
+        /* A waiting call has passed and was dispatched; more may have arrived meanwhile. */
         void (*idle)(void *userdata);
 } GateEvents;
 
@@ -55,8 +55,8 @@ int gate_arrive(Gate *gate, sd_bus_message *m);
 /* The uid of the call that has just passed, while it is being dispatched: 0, or -ENXIO when m is
  * not that call. */
 int gate_uid(const Gate *gate, const sd_bus_message *m, uint32_t *ret_uid);
-/* A unique name has left the bus: what waits for it is dropped. */
+/* A unique name has left the bus: drops what waits for it. */
 void gate_caller_gone(Gate *gate, const char *name);
-/* Users whose turn was put off have it again. */
+/* Users whose turn was put off have a turn again. */
 void gate_resume(Gate *gate);
 bool gate_is_empty(const Gate *gate);

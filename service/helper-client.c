@@ -14,14 +14,14 @@
 #include "common/log.h"
 #include "service/event-clock.h"
 
-/* The helper bounds its own work (2 s for an address that is just becoming free); this is for a
- * helper that hangs. */
+/* The helper bounds its own work (2 s for an address that is just becoming free). This limit is for
+ * a helper that hangs. */
 #define ANSWER_USEC (30 * UINT64_C(1000000))
 /* The list is the first thing that a helper is asked for, and what callers wait for first. */
 #define LIST_USEC (15 * UINT64_C(1000000))
 #define RETRY_FIRST_USEC (100 * UINT64_C(1000))
 #define RETRY_LAST_USEC (10 * UINT64_C(1000000))
-/* Messages read at a time before others get their turn. */
+/* Messages that are read in a row before other event sources run. */
 #define RECEIVE_BATCH 64u
 
 #define WHAT_TO_DO "see: systemctl status rawnet-helper.socket rawnet-helper.service"
@@ -47,7 +47,7 @@ struct Helper {
         uint32_t features;
         uint64_t serial;
         uint64_t retry_usec;   /* how long to wait before the next try */
-        Pending *first, *last; /* in the order of asking, and so of until */
+        Pending *first, *last; /* in the order of asking, which is also that of until */
         sd_event_source *io_source, *retry_source, *deadline_source;
 };
 
@@ -85,7 +85,7 @@ static Pending *pending_take(Helper *h, uint64_t serial) {
         return NULL;
 }
 
-/* Lets go of the connection; everybody who waits is told. */
+/* Closes the connection, and refuses all requests that wait for an answer. */
 static void helper_lose(Helper *h, const Refusal *refusal, bool hangs) {
         Pending *pending = h->first;
 
@@ -122,9 +122,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Helper *h = userdata;
 
         if (h->first && h->first->until <= now_usec(h)) {
-                /* A helper that does not answer one request answers none; a fresh one may.
-                 * Descriptors that it still sends on this connection are lost with it, and the
-                 * lease with them. */
+                /* A helper that does not answer one request answers none; a new helper may. Closing
+                 * the connection closes the descriptors that the old one still sends on it, and so
+                 * ends the lease. */
                 helper_lose_how(h, "does not answer", true);
                 return 0;
         }
@@ -150,8 +150,8 @@ static int deadline_arm(Helper *h, uint64_t until) {
         return sd_event_source_set_enabled(h->deadline_source, SD_EVENT_ONESHOT);
 }
 
-/* Sends what is not sent yet; the rest when the socket has room again. 0 or -errno, the connection
- * then being useless. */
+/* Sends what is not sent yet; the rest when the socket has room again. 0 or -errno: the connection
+ * is useless. */
 static int helper_flush(Helper *h) {
         uint32_t events = EPOLLIN;
         int r;
@@ -217,7 +217,7 @@ static void list_done(Helper *h, const IpcReply *reply) {
         h->events.list_complete(h->userdata);
 }
 
-/* Part of the answer to an IPC_CHECK, of which there is a limited number. */
+/* Part of the answer to an IPC_CHECK. The number of findings is limited. */
 static void dispatch_finding(Helper *h, const IpcReply *reply) {
         Pending *p = pending_find(h, reply->serial);
 
@@ -258,7 +258,8 @@ static void dispatch_answer(Helper *h, const IpcReply *reply, const int *fds, si
 }
 
 static void dispatch(Helper *h, const IpcReply *reply, const int *fds, size_t n_fds) {
-        /* IPC_LEASE is part of the list's answer or, with serial 0, news: the same thing to us. */
+        /* IPC_LEASE is part of the list's answer or, with serial 0, news. rawnetd handles both in
+         * the same way. */
         if (reply->type == IPC_LEASE)
                 h->events.lease(h->userdata, &reply->lease);
         else if (reply->type == IPC_ENDED)
@@ -318,7 +319,8 @@ static int helper_socket(void) {
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        /* On AF_UNIX this is done or refused at once, the listener's queue permitting (EAGAIN). */
+        /* On AF_UNIX connect() succeeds or fails at once, or with EAGAIN where the listener's queue
+         * is full. */
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return -errno;
         return TAKE_FD(fd);
@@ -346,7 +348,7 @@ int helper_connect(Helper *h, Refusal *ret) {
                 return r;
         }
         h->events.list_begins(h->userdata);
-        /* A send that fails shows as end of file in the loop, where it is dealt with. */
+        /* A failed send shows as the end of the stream in the loop, which handles it. */
         (void)helper_flush(h);
         return 0;
 }

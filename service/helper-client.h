@@ -22,28 +22,29 @@ typedef struct Helper Helper;
 typedef void (*HelperAnswer)(void *userdata, const IpcReply *reply, const int *fds, size_t n_fds,
                              const Refusal *refusal);
 
-/* What comes unasked. */
+/* Messages that are no answers. */
 typedef struct HelperEvents {
         void (*list_begins)(void *userdata);
         void (*lease)(void *userdata, const IpcLease *lease);
         void (*ended)(void *userdata, uint32_t id, IpcEndReason reason);
         void (*dropped)(void *userdata, uint32_t id, const IpcDropped *dropped);
-        void (*list_complete)(void *userdata); /* every lease has been named; features are known */
+        void (*list_complete)(void *userdata); /* the list of leases is complete; features are known
+                                                */
         void (*features)(void *userdata);      /* are others now */
         /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper
          * runs and does not answer, and another connection would not help. */
         void (*lost)(void *userdata, const Refusal *refusal, bool hangs);
-        bool (*wanted)(void *userdata); /* are there, or may there be, leases to watch? */
+        bool (*wanted)(void *userdata); /* Are there leases to watch, or may there be? */
 } HelperEvents;
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,
                Helper **ret);
 void helper_free(Helper *helper);
 
-/* Connects and asks for the list, where that is not done yet. 0 or RAWNET_HELPER_UNAVAILABLE. */
+/* Connects and asks for the list, unless that is done. 0 or RAWNET_HELPER_UNAVAILABLE. */
 int helper_connect(Helper *helper, Refusal *ret_refusal);
 
-/* Keeps trying in the background while events.wanted() says so. */
+/* Retries in the background while events.wanted() returns true. */
 void helper_retry(Helper *helper);
 
 bool helper_connected(const Helper *helper);

@@ -37,7 +37,7 @@ static int plan_down(Request *request, const char *name, Network *ret_network) {
         return 0;
 }
 
-/* parent and interface are "" where there is no file; vlan and protocol then say nothing. */
+/* parent and interface are "" where there is no file; then vlan and protocol mean nothing. */
 static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *parent,
                           uint16_t vlan, uint16_t protocol, const char *interface) {
         char number[8], where[WIRE_TEXT_SIZE];

@@ -55,7 +55,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append_basic(reply, 's', lease_text(&lease->ipc, property, buffer));
 }
 
-/* The vtable's userdata is the lease; the service is the bus's. */
+/* The vtable's userdata is the lease. The service is the bus's userdata. */
 static Service *service_of(sd_bus *bus) {
         return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
 }
@@ -109,7 +109,7 @@ static void on_closed(void *userdata, const IpcReply *reply, const int *fds, siz
                 request_refuse(request, refusal);
                 return;
         }
-        /* Even if the helper's event is yet to come: signal, then reply. */
+        /* Signals first, even if the helper's event is still to come, and replies then. */
         lease_end(request->service, request->lease, IPC_END_CLOSED);
         if (!request->caller_gone)
                 (void)sd_bus_reply_method_return(request->message, NULL);
@@ -276,8 +276,9 @@ static int no_lease_step(Request *request, void *userdata, Refusal *ret) {
         return refuse_no_lease(ret, sd_bus_message_get_path(request->message));
 }
 
-/* Calls to a lease that does not exist: NoSuchLease, instead of sd-bus's UnknownObject; or, before
- * the helper's list is there, patience. Comes before the vtable and lets it have what exists. */
+/* Calls to a lease that does not exist: NoSuchLease, instead of sd-bus's UnknownObject; they wait
+ * until the helper's list is complete. Runs before the vtable, and passes calls to existing leases
+ * on. */
 static int on_any_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
         const char *path = sd_bus_message_get_path(m);

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Ids are given out one after the other (helper/lease-id.h): their low bits spread leases evenly.
- */
+/* The helper counts ids up (helper/lease-id.h), so their low bits spread leases evenly. */
 static Lease **bucket_of(const LeaseTable *table, uint32_t id) {
         return &table->buckets[id & (table->n_buckets - 1)];
 }

@@ -8,11 +8,11 @@
 #include "common/ipc.h"
 
 typedef struct Lease {
-        struct Lease *next; /* in its bucket */
+        struct Lease *next; /* the next one in the bucket */
         IpcLease ipc;
-        uint32_t generation; /* of the list that last named it */
-        bool ended;          /* Ended was sent; it counts until its namespace is gone */
-        bool owner_closes;   /* the close that is under way was asked by the owner */
+        uint32_t generation; /* of the list that last had the lease */
+        bool ended;          /* Ended was sent; the lease counts until its namespace is gone */
+        bool owner_closes;   /* the owner asked for the close that is in progress */
 } Lease;
 
 typedef struct LeaseTable {

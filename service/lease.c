@@ -32,8 +32,8 @@ int lease_path_to_id(const char *path, uint32_t *ret) {
         return text_parse_u32(path + prefix + 1, RAWNET_ID_MIN, RAWNET_ID_MAX, ret);
 }
 
-/* A signal that cannot be sent leaves a client with an old view until it asks again: logged, no
- * more. */
+/* A signal that cannot be sent leaves a client with an old view until it asks again. rawnetd logs
+ * that and goes on. */
 static void signal_sent(int r, const char *what) {
         if (r < 0)
                 log_warning("could not send the signal %s: %s", what, strerror(-r));
@@ -97,7 +97,8 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason, 
                             "PropertiesChanged");
 }
 
-/* The helper reports ever more rarely what a guest tries (helper/child/learn.c): no flood. */
+/* The helper reports a guest's attempts at growing intervals (helper/child/learn.c), so this is no
+ * flood. */
 static void log_refused(const Service *service, const IpcLease *lease) {
         char mac[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
         LogEvent event = {
@@ -122,7 +123,7 @@ static int lease_add(Service *service, const IpcLease *ipc) {
         lease = lease_table_add(&service->leases, ipc);
         if (!lease)
                 return -ENOMEM;
-        /* Closed or revoked before we knew it: nobody is waiting for its Ended. */
+        /* Closed or revoked before rawnetd knew it: nobody waits for its Ended. */
         lease->ended = ipc->gone;
         log_refused(service, ipc);
         if (service->on_bus)
@@ -139,7 +140,7 @@ int lease_put(Service *service, const IpcLease *ipc) {
         const char *changed[5];
         size_t n = 0;
 
-        /* The same number, but another lease: the old one ended while nobody looked. */
+        /* The same number, but another lease: the old one ended while rawnetd did not listen. */
         if (lease && lease->ipc.since != ipc->since) {
                 lease_say_ended(service, lease, last_reason(lease), false);
                 lease_remove(service, lease);

@@ -18,15 +18,17 @@ const char *lease_refused(const Service *service, const IpcLease *lease,
 /* The id of a path below RAWNET_PATH_LEASE. 0, -EINVAL or -ERANGE. */
 int lease_path_to_id(const char *path, uint32_t *ret);
 
-/* A lease as the helper has it now, new or known: InterfacesAdded, or PropertiesChanged for
- * what is another. 0 or -ENOMEM. */
+/* The helper reports a lease, new or known: InterfacesAdded, or PropertiesChanged for what differs.
+ * 0 or -ENOMEM. */
 int lease_put(Service *service, const IpcLease *ipc);
 
 /* The helper's event: Ended, and InterfacesRemoved once the namespace is gone. */
 void lease_end(Service *service, uint32_t id, IpcEndReason reason);
-/* The guard has dropped a frame of it for this reason for the first time: a line in the journal. */
+/* The guard has dropped a frame of the lease for this reason for the first time: writes a line into
+ * the journal. */
 void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped);
 
-/* Around the helper's list after a (re)connect: what was not named in between has ended unseen. */
+/* Begin and end of the helper's list after a (re)connect: a lease that it does not have ended
+ * unnoticed. */
 void lease_list_begins(Service *service);
 void lease_list_complete(Service *service);

@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "common/names.h"
 
-/* While it is written. */
+/* The file's name while it is written. */
 #define NEW_KEY_FILE RAWNET_KEY_FILE ".new"
 
 /* 0, -ENOENT, -EBADMSG where the file is not a key of ours, or -errno. */
@@ -45,7 +45,8 @@ static int write_key(int fd) {
         return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The file appears whole, and never in another's place: a second rawnetd may be doing the same. */
+/* The file appears complete, and never replaces another one: a second rawnetd may make it at the
+ * same time. */
 static int make_key(int directory) {
         _cleanup_close_ int fd = -1;
         int r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetd: the D-Bus service org.rawnet1. It reads what strangers say, asks polkit, and passes on
- * what was allowed. It holds no capability and must never need one: what takes privilege is
- * rawnet-helper's, which checks everything again.
+ * rawnetd: the D-Bus service org.rawnet1. It reads messages of any user, asks polkit, and passes on
+ * what was allowed. It holds no capability and must never need one: whatever takes privilege is
+ * rawnet-helper's work, which checks everything again.
  */
 
 #include <getopt.h>

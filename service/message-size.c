@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* What each value costs beside its own length: its place in the message, and our time to read it.
- */
+/* What each value costs beside its own length: its place in the message, and rawnetd's time to read
+ * it. */
 #define VALUE_COST 8u
 /* D-Bus Specification, "Valid Signatures": 32 arrays in 32 structs; variants nest as well. */
 #define DEPTH_MAX 16u

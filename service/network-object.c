@@ -17,7 +17,7 @@ static const char *entry_text(const NetworkEntry *entry, const char *property,
                 return n->name;
         if (strcmp(property, "Error") == 0)
                 return entry->error ? entry->error : "";
-        /* Of a bad file nothing is said but what is wrong with it. */
+        /* A bad file shows only what is wrong with it. */
         if (entry->error)
                 return "";
         if (strcmp(property, "Description") == 0)

@@ -8,13 +8,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-/* Editors write, rename and chmod in one go: look once, when a file that is finished counts as
- * finished. */
+/* Editors write, rename and chmod in one go: one look is enough, at the time when a file that was
+ * just changed counts as finished. */
 #define SETTLE_USEC UINT64_C(150000)
-/* What was not finished, or not there, is looked at again. */
+/* A file that was unfinished or missing is read again after this time. */
 #define AGAIN_USEC UINT64_C(250000)
-/* Writers empty or remove a file before they write it anew: a network without its file is shown for
- * so long. */
+/* Writers empty or remove a file before they write it anew: a network without a file is shown for
+ * this long. */
 #define GONE_USEC UINT64_C(1000000)
 
 static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS};
@@ -59,7 +59,7 @@ static int entry_load(const char *name, NetworkEntry **ret) {
         if (r < 0)
                 (void)refuse_errno(&refusal, r, "network %s: cannot read its file", name);
         if (r != 0) {
-                /* Whatever else it came to, the name is the one that was asked for. */
+                /* Whatever the result of the reading, the name is the one that was asked for. */
                 snprintf(entry->network.name, sizeof(entry->network.name), "%s", name);
                 entry->error = strdup(refusal.text);
                 if (!entry->error) {
@@ -118,7 +118,7 @@ static int entries_merge(const NetworkTable *table, char **names, size_t n_names
         return r;
 }
 
-/* again: some of it has to be looked at once more. */
+/* again: some files have to be read once more. */
 static int entries_load(const NetworkTable *table, NetworkEntry ***ret_entries, size_t *ret_n,
                         bool *ret_again) {
         NetworkEntry **entries = NULL;
@@ -170,7 +170,8 @@ static void entries_compare(const NetworkTable *table, NetworkEntry **old, size_
         }
 }
 
-/* One that its file may have ceased to ask for. Of a bad file nothing is known. */
+/* A network whose file may no longer ask for its host interface. Of a bad file that is not known.
+ */
 static bool has_host_interface(NetworkEntry **entries, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (entries[i]->error || entries[i]->network.host_interface[0])
@@ -243,7 +244,7 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         int r;
 
         table->rescan_source = sd_event_source_disable_unref(table->rescan_source);
-        /* First watch, then read: what changes in between is seen twice, not missed. */
+        /* Watches first and reads then: a change in between is seen twice, and not missed. */
         watch_all(table);
         r = entries_load(table, &entries, &n, &again);
         if (r < 0) {

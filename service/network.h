@@ -21,12 +21,13 @@ typedef struct NetworkEntry {
         uint64_t gone_since; /* CLOCK_MONOTONIC, µs: it has had no file since; 0: it has one */
 } NetworkEntry;
 
-/* What differs from what was known. None of them may keep an entry. */
+/* Reports what changed. No callback may keep an entry. */
 typedef struct NetworkEvents {
         void (*added)(void *data, const NetworkEntry *entry);
         void (*changed)(void *data, const NetworkEntry *before, const NetworkEntry *after);
         void (*removed)(void *data, const char *name);
-        /* All files are finished. host: one that is gone or changed may have had a HostInterface=. */
+        /* All files are finished. host: a network that is gone or changed may have had a
+         * HostInterface=. */
         void (*settled)(void *data, bool host);
 } NetworkEvents;
 
@@ -39,8 +40,8 @@ typedef struct NetworkTable {
         sd_event_source *watches[NETWORK_WATCHES_MAX];
         size_t n_watches;
         sd_event_source *rescan_source;
-        bool unsettled; /* since the last settled() something changed, or was unfinished */
-        bool host;      /* since then: see settled() */
+        bool unsettled; /* something changed, or was unfinished, since the last settled() */
+        bool host;      /* since the last settled(), which gets this */
 } NetworkTable;
 
 /* Reads all files and starts to watch. event, events and data are set. 0 or -errno. */

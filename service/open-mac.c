@@ -10,7 +10,7 @@ static bool reserves(const Network *network, const IpcOpen *ipc) {
         return prefix && mac_is_reserved(&ipc->mac, prefix);
 }
 
-/* Is it reserved for derived addresses on this network, or on another one on the same wire? */
+/* Is mac reserved for derived addresses on this network, or on another one on the same wire? */
 static bool is_reserved(const Service *service, const Network *network, const IpcOpen *ipc) {
         if (reserves(network, ipc))
                 return true;
@@ -41,7 +41,7 @@ int open_mac_plan(const Service *service, const Network *network, const OpenOpti
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
         MacAddress own = {};
 
-        /* A named lease keeps its address. Without a key there is nothing to derive it from. */
+        /* A named lease keeps its address. Without the key no address can be derived. */
         if (prefix && options->name[0])
                 (void)machine_mac_derive(&service->key, prefix, uid, ipc->network, options->name,
                                          &own);

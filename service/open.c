@@ -39,7 +39,7 @@ static int plan_network(Request *request, const char *full_name, LeaseKind kind,
         NetworkName name;
         int r;
 
-        /* Its length, above all. */
+        /* Checks the length of the name, above all. */
         r = network_name_parse(full_name, &name, ret);
         if (r != 0)
                 return r;
@@ -71,11 +71,11 @@ static void question_fill(PolkitQuestion *question, const IpcRequest *terms, con
         polkit_detail(question, "vhost", ipc->vhost ? "true" : "false");
         if (ipc->kind == KIND_VETH)
                 polkit_detail(question, "interface", ipc->interface);
-        /* For the message of the action; rules have parent and vlan. */
+        /* For the message of the action. Rules have the details parent and vlan. */
         polkit_detail(question, "where", wire_to_string(ipc->parent, ipc->vlan, where));
 }
 
-/* polkit's detail "mac": what the caller said, "" when the choice is rawnet's. */
+/* polkit's detail "mac": what the caller asked for, "" when rawnet chooses. */
 static const char *question_mac(const OpenOptions *options, char buffer[static MAC_TEXT_SIZE]) {
         switch (options->mac_mode) {
         case IPC_MAC_GIVEN:
@@ -180,7 +180,7 @@ static void log_opened(const Request *request, const IpcLease *lease) {
                   request->uid, event.mac ? event.mac : "to be learned");
 }
 
-/* Did the helper open what it was asked for? */
+/* Did the helper open the requested lease? */
 static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds) {
         const size_t expected =
                 ipc_kind_has_fds(open->kind) ? open->queues * (open->vhost ? 2u : 1u) : 0;
@@ -192,7 +192,7 @@ static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds
                lease->vnet_hdr == open->vnet_hdr && lease->queues == open->queues;
 }
 
-/* The bus has the reply, or the lease ends with our copies. */
+/* The bus has the reply; otherwise closing rawnetd's copies ends the lease. */
 static void on_delivered(void *userdata, DeliveryResult result) {
         Request *request = userdata;
         const Lease *lease = lease_table_find(&request->service->leases, request->lease);
@@ -262,8 +262,8 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
         int r = -EBADMSG;
 
         if (refusal && !request->lost_helper && !helper_connected(service->helper)) {
-                /* It went, perhaps to be restarted, and with it what it was making: once more from
-                 * the top. */
+                /* The helper was lost, perhaps to be restarted, and with it the half-made lease:
+                 * the request begins again. */
                 request->opens = false;
                 request->stage = REQUEST_SYNC;
                 return;
@@ -275,7 +275,7 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
         if (answer_fits(&request->open, reply, n_fds)) {
                 request->opens = false;
                 request->lease = reply->lease.id;
-                /* Signal, then reply: whoever has the reply finds the object. */
+                /* Signals first and replies then: whoever has the reply finds the object. */
                 r = lease_put(service, &reply->lease);
                 if (r >= 0 && !request->caller_gone)
                         r = open_reply(request, &reply->lease, fds, &m);
@@ -291,12 +291,12 @@ static void on_opened(void *userdata, const IpcReply *reply, const int *fds, siz
                                on_delivered, request);
                 return;
         }
-        /* The caller gets none: the lease ends with ours. */
+        /* The caller gets no descriptors: closing rawnetd's ends the lease. */
         closer_close(service->closer, fds, n_fds);
         request_finish(request, r);
 }
 
-/* After all that costs nothing, once for each open. */
+/* After all checks that cost nothing, once for each open. */
 static int rate_check(Request *request, const char *network, Refusal *ret) {
         RateTable *opens = request->service->opens;
 
@@ -386,7 +386,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
         request->open = ipc.open;
 
-        /* Without the list of leases no quota can be counted. */
+        /* Quotas can be checked only with the list of leases. */
         if (!helper_ready(request->service->helper))
                 return request_wait_sync(request, ret);
         r = quota_check(request, &network, ret);
@@ -431,7 +431,7 @@ static int reply_can_open(Request *request) {
                                                                  answers[request->answer]);
 }
 
-/* What polkit allows and the network cannot serve is a no, too. */
+/* The answer is no, too, where polkit allows a port and the network cannot serve. */
 static void note_obstacle(Request *request, const IpcFinding *finding) {
         if (finding->severity == FINDING_ERROR && finding->kinds & KIND_BIT(request->open.kind))
                 request->answer = POLKIT_NO;
@@ -460,7 +460,7 @@ static int can_open_step(Request *request, void *userdata, Refusal *ret) {
         request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        /* What cannot be opened because the helper is not there, nobody may open. */
+        /* While the helper is not there, the answer is no. */
         if (!helper_ready(request->service->helper))
                 return request_wait_sync(request, ret);
         question_fill(&question, &ipc, "");

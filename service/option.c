@@ -150,7 +150,7 @@ int options_check(const OpenOptions *options, const char *network, Refusal *ret)
         return 0;
 }
 
-/* One {sv}, the message standing inside the dictionary entry. */
+/* Reads one {sv}; the message is inside the dictionary entry. */
 static int option_read(sd_bus_message *m, LeaseKind kind, const char *network, OpenOptions *options,
                        Refusal *ret) {
         const char *key, *type, *contents;

@@ -27,7 +27,7 @@ typedef union OptionValue {
         bool b;
 } OptionValue;
 
-/* What holds when no option is given. */
+/* Sets the defaults. */
 void options_init(OpenOptions *options, LeaseKind kind);
 
 /* The D-Bus type of an option, "s", "u" or "b"; NULL: no such option for this kind. */
@@ -38,11 +38,11 @@ const char *option_type(LeaseKind kind, const char *key);
 int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key,
                OptionValue value, Refusal *ret_refusal);
 
-/* What options must not ask for together: more descriptors than fit in one message. 0 or
+/* Checks what options must not ask for together: more descriptors than fit in one message. 0 or
  * RAWNET_INVALID_ARGS. */
 int options_check(const OpenOptions *options, const char *network, Refusal *ret_refusal);
 
-/* Reads a{sv} at the message's position; all of the above. 0, a RawnetError, or -errno for a broken
- * message. */
+/* Reads a{sv} at the message's position with all checks above. 0, a RawnetError, or -errno for a
+ * broken message. */
 int options_read(sd_bus_message *m, LeaseKind kind, const char *network, OpenOptions *ret,
                  Refusal *ret_refusal);

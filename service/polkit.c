@@ -128,7 +128,7 @@ static int question_message(const PolkitState *state, sd_bus_message *call,
         return 0;
 }
 
-/* Not answered at once: polkit asks a person, and has time for another question. */
+/* polkit has not answered at once: it asks a person, and can take another question. */
 static int on_fresh_time(sd_event_source *source, uint64_t usec, void *userdata) {
         PolkitState *state = userdata;
 
@@ -154,7 +154,8 @@ int polkit_ask(PolkitState *state, uint64_t id, sd_bus_message *call,
                                        POLKIT_FRESH_USEC, 0, on_fresh_time, state);
         if (r < 0)
                 return r;
-        /* No time limit: a person may be typing a password. It ends with the caller. */
+        /* No time limit: a person may be typing a password. The call ends when the caller leaves.
+         */
         r = sd_bus_call_async(state->bus, &state->slot, m, on_answer, state, UINT64_MAX);
         if (r < 0)
                 return r;

@@ -17,7 +17,7 @@
 
 typedef struct PolkitDetail {
         const char *key; /* a literal */
-        char value[48];  /* a full network name, an interface name, a MAC: all shorter */
+        char value[48];  /* a full network name, an interface name and a MAC are all shorter */
 } PolkitDetail;
 
 typedef struct PolkitQuestion {
@@ -30,14 +30,14 @@ typedef struct PolkitQuestion {
 } PolkitQuestion;
 
 typedef enum PolkitAnswer {
-        POLKIT_WAIT, /* asked; the handler returns, and is run again */
+        POLKIT_WAIT, /* asked; the handler returns, and runs again */
         POLKIT_YES,
         POLKIT_NO,
         POLKIT_CHALLENGE, /* yes after a password, but nobody to ask, or asking was not allowed */
 } PolkitAnswer;
 
 typedef struct PolkitEvents {
-        /* The answer is there. */
+        /* polkit has answered. */
         void (*answered)(void *userdata);
         /* The question was not answered within a second: polkit asks a person. */
         void (*aged)(void *userdata);
@@ -48,18 +48,18 @@ typedef struct PolkitState {
         PolkitQuestion question;
         PolkitAnswer answer;
         bool answered;
-        bool interacted; /* the caller could be asked for a password */
-        bool dismissed;  /* and cancelled that */
+        bool interacted; /* polkit could ask the caller for a password */
+        bool dismissed;  /* and the caller cancelled that */
         uint64_t id;     /* of the cancellation */
         sd_bus *bus;
         sd_bus_slot *slot;
-        sd_event_source *fresh; /* while the question has just been asked */
+        sd_event_source *fresh; /* while the question is in its first second */
         char *trouble;          /* why polkit gave no answer */
         const PolkitEvents *events;
         void *userdata;
 } PolkitState;
 
-/* Values that do not fit are our own mistake. */
+/* A value that does not fit is a mistake of rawnetd's own. */
 void polkit_detail(PolkitQuestion *question, const char *key, const char *value);
 
 /* Asks about the sender of call. id: of no other question of this process. interact: the user may

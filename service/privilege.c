@@ -35,8 +35,8 @@ int privilege_drop(Refusal *ret_refusal) {
                                 sets[1].permitted, sets[0].permitted, sets[1].effective,
                                 sets[0].effective, sets[1].inheritable, sets[0].inheritable);
         }
-        /* No exec gives anything back, and nobody of our own user reads the lease fds out of this
-         * process. */
+        /* No exec gives a privilege back, and no other process of this user reads the leases'
+         * descriptors out of this process. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return -errno;
         return 0;

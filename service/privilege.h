@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rawnetd reads what strangers send it, so it must hold nothing worth taking: no capability, not
- * uid 0.
+ * rawnetd reads messages of any user, so it must hold nothing worth taking: no capability, not uid
+ * 0.
  */
 
 #include "common/refusal.h"

@@ -20,7 +20,7 @@ static int probe_refuse(const ProbeState *probe, const char *network, Refusal *r
                 return delivery_refuse_unable(network, ret);
         case DELIVERY_UNREAD:
                 return delivery_refuse_unread(probe->deliveries, probe->uid, network, ret);
-        case DELIVERY_GONE: /* and nobody hears it */
+        case DELIVERY_GONE: /* and nobody is told */
                 return -ECONNRESET;
         case DELIVERY_FAILED:
                 break;

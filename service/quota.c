@@ -4,7 +4,7 @@
 
 #include "common/text.h"
 
-/* One user's leases over all networks, whatever the files allow: each is about 270 KiB of kernel
+/* One user's leases over all networks, whatever the files allow: each takes about 270 KiB of kernel
  * memory. */
 #define LEASES_PER_USER_MAX 4096u
 
@@ -18,7 +18,7 @@ static unsigned count_learning(const Request *request, bool any_uid) {
                requests_count_learning(request->service, request->uid, any_uid);
 }
 
-/* rawnet-helper counts all of them once more, by itself. */
+/* rawnet-helper counts all of them once more. */
 static int check_learning(const Request *request, const Network *network, Refusal *ret) {
         if (request->open.mac_mode != IPC_MAC_LEARN)
                 return 0;
@@ -38,7 +38,7 @@ static int check_learning(const Request *request, const Network *network, Refusa
         return 0;
 }
 
-/* Each queue holds frames that nobody reads, in kernel memory that is charged to nobody. */
+/* Each queue holds unread frames, in kernel memory that is charged to nobody. */
 static int check_queues(const Request *request, const Network *network, Refusal *ret) {
         const Service *service = request->service;
         const unsigned n = lease_table_count_queues(&service->leases, request->uid) +

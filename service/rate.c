@@ -2,12 +2,12 @@
 
 #include "service/rate.h"
 
-/* Users whose bucket is not full. With more of them at a time the one with the fullest bucket is
- * forgotten: he gains the little that he lacks. */
+/* Users whose bucket is not full. With more of them at a time the user with the fullest bucket is
+ * forgotten: he gains the few tokens that he lacks. */
 #define BUCKETS_MAX 1024u
 #define SECOND UINT64_C(1000000)
 
-/* The bucket is full from this moment on. Each token that is taken moves it later. */
+/* The time from which on the bucket is full. Each token that is taken moves it later. */
 typedef struct Bucket {
         uint32_t uid;
         uint64_t full_at; /* µs, CLOCK_MONOTONIC; 0: unused */
@@ -36,7 +36,7 @@ uint32_t rate_per_second(const RateTable *table) {
         return table->per_second;
 }
 
-/* uid's own, or the one that is full first, which is an unused one if there is any. */
+/* uid's own bucket, or the one that is full first, which is an unused one if there is any. */
 static Bucket *bucket_of(RateTable *table, uint32_t uid) {
         Bucket *fullest = &table->bucket[0];
 

@@ -12,14 +12,14 @@
 #include "common/text.h"
 
 #define INTERVAL_USEC (10 * UINT64_C(1000000))
-/* Users at a time; the refusals of more are counted together. */
+/* Users at a time; refusals of further users are counted together. */
 #define USERS_MAX 256u
 
 /* Of drops each lease has one line for each reason. */
 static const struct {
         const char *message_id;
         int level;
-        unsigned n_logged; /* so many are logged before the others are counted */
+        unsigned n_logged; /* the number that are logged before the others are counted */
 } kinds[LOGGED_KINDS] = {
         [LOGGED_REFUSAL] = {RAWNET_EVENT_REFUSED, LOG_INFO, 1},
         [LOGGED_KERNEL_REFUSAL] = {RAWNET_EVENT_KERNEL_REFUSED, LOG_WARNING, 1},
@@ -31,14 +31,14 @@ typedef struct Entry {
         LoggedKind kind;
         uint64_t until; /* µs, CLOCK_MONOTONIC: when its interval ends */
         unsigned n_logged;
-        unsigned n; /* those that were not logged */
+        unsigned n; /* refusals that were not logged */
 } Entry;
 
 struct RefusalLog {
         sd_event_source *timer;
         Entry entries[USERS_MAX];
         size_t n_entries;
-        Entry others[LOGGED_KINDS]; /* uid is nobody's */
+        Entry others[LOGGED_KINDS]; /* the entry is unused */
 };
 
 static void log_count(const Entry *entry, bool others) {

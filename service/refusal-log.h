@@ -14,7 +14,7 @@
 
 typedef struct RefusalLog RefusalLog;
 
-/* Each is limited by itself. */
+/* Each kind is limited by itself. */
 typedef enum LoggedKind {
         LOGGED_REFUSAL,        /* a request */
         LOGGED_KERNEL_REFUSAL, /* a request, which the kernel refused */
@@ -26,5 +26,5 @@ int refusal_log_new(sd_event *event, RefusalLog **ret);
 /* Logs what has been counted. */
 void refusal_log_free(RefusalLog *log);
 
-/* Is this one of uid to be logged? Otherwise it is counted. */
+/* Is this refusal of uid to be logged? Otherwise it is counted. */
 bool refusal_log_wants(RefusalLog *log, uint32_t uid, LoggedKind kind);

@@ -25,7 +25,8 @@ static const Words words[] = {
                  "end the guest and start it again with a new port"},
 };
 
-/* The file may be another one by now: an address that it allows is allowed to a new port only. */
+/* The file may have changed meanwhile: an address that it allows now is allowed to a new port only.
+ */
 static void say_prefix(const IpcLease *lease, const Network *network, const char *mac,
                        Refusal *ret) {
         char prefixes[MAC_PREFIXES_TEXT_SIZE] = "";

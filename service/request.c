@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-/* Until a network file that is being written is looked at again. */
+/* The pause before a network file that is being written is read again. */
 #define FILE_WAIT_USEC UINT64_C(50000)
 /* Networks that the helper judges at a time: for one user, and for all. */
 #define CHECKS_OF_USER_MAX 1u
@@ -24,7 +24,7 @@ bool requests_has(const Service *service, const sd_bus_message *m) {
         return request_find(service, m) != NULL;
 }
 
-/* For a call that the gate has just let pass. */
+/* Makes the request of a call that the gate has just let pass. */
 static int request_new(Service *service, sd_bus_message *m, Request **ret) {
         Request *q;
         uint32_t uid;
@@ -68,8 +68,8 @@ static void request_unlink(Request *q) {
         free(q);
 }
 
-/* The only place that frees requests while the loop runs. It is called by the loop itself: no walk
- * along the list is under way, and no caller up the stack still uses one. */
+/* The only place that frees requests while the loop runs. The loop itself calls it: nothing walks
+ * along the list, and no caller up the stack uses a request. */
 static int on_reap(sd_event_source *source, void *userdata) {
         Service *service = userdata;
 
@@ -110,7 +110,7 @@ void request_end(Request *q) {
         probe_forget(&q->probe);
         request_end_check(q);
         q->file_source = sd_event_source_disable_unref(q->file_source);
-        /* Cannot fail: the source is there, and a deferred one needs nothing of the kernel. */
+        /* Cannot fail: the source is there, and a deferred source needs nothing of the kernel. */
         (void)sd_event_source_set_enabled(q->service->reap_source, SD_EVENT_ONESHOT);
         if (pass_turn)
                 requests_next_turn(q->service, q->uid);
@@ -123,7 +123,7 @@ void request_end_check(Request *q) {
         if (!q->checks)
                 return;
         q->checks = false;
-        /* New ones are put in front. */
+        /* New requests are put in front. */
         for (Request *other = q->service->requests; other; other = other->next)
                 if (other->stage == REQUEST_CHECK && requests_may_check(q->service, other->uid))
                         oldest = other;
@@ -170,7 +170,7 @@ void request_refuse(Request *q, const Refusal *refusal) {
         const char *network = q->open.network[0] ? q->open.network : q->host.network;
         Refusal named;
 
-        /* What became of the connection to the helper is said without knowing for whom. */
+        /* The text says what happened to the helper, and names no network. */
         if (refusal->error == RAWNET_HELPER_UNAVAILABLE && network[0]) {
                 (void)refuse(&named, refusal->error, "network %s: %s", network, refusal->text);
                 refusal = &named;
@@ -278,7 +278,7 @@ void requests_synced(Service *service) {
 void requests_next_turn(Service *service, uint32_t uid) {
         Request *oldest = NULL;
 
-        /* New ones are put in front. */
+        /* New requests are put in front. */
         for (Request *q = service->requests; q; q = q->next)
                 if (q->stage == REQUEST_TURN && q->uid == uid)
                         oldest = q;
@@ -288,7 +288,7 @@ void requests_next_turn(Service *service, uint32_t uid) {
         }
 }
 
-/* Those that have waited for one helper in vain, or with everybody all. */
+/* Refuses the requests that have waited for one helper in vain, or all of them with everybody. */
 static void refuse_waiting(Service *service, bool all, const Refusal *refusal) {
         for (Request *q = service->requests; q; q = q->next)
                 if (q->stage == REQUEST_SYNC && (all || q->lost_helper))

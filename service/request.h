@@ -19,16 +19,16 @@ typedef struct CheckUse CheckUse; /* check.h */
 
 typedef enum RequestStage {
         REQUEST_RUNNING,  /* its handler runs */
-        REQUEST_FILE,     /* waits for the end of writing to a network file */
+        REQUEST_FILE,     /* waits until a network file is finished */
         REQUEST_SYNC,     /* waits for the helper's list of leases */
         REQUEST_TURN,     /* waits until fewer questions of its user are open */
         REQUEST_POLKIT,   /* waits for polkit */
-        REQUEST_PROBE,    /* waits to hear whether its caller takes descriptors */
+        REQUEST_PROBE,    /* waits until it is known whether its caller takes descriptors */
         REQUEST_CHECK,    /* waits until fewer networks are being checked */
-        REQUEST_REQUEUED, /* has been waited for; its message stands in the bus's queue again */
+        REQUEST_REQUEUED, /* no longer waits; its message is in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
         REQUEST_REPLIED,  /* has its reply, may end */
-        REQUEST_ENDED,    /* is over, and freed when control is back in the event loop */
+        REQUEST_ENDED,    /* has ended, and is freed when control is back in the event loop */
 } RequestStage;
 
 struct Request {
@@ -37,24 +37,24 @@ struct Request {
         sd_bus_message *message;
         uint32_t uid; /* of the caller, as the bus has it (gate.c) */
         RequestStage stage;
-        bool caller_gone; /* while the helper worked */
-        bool lost_helper; /* one went while it was waited for: a second one is waited for, no third
-                           */
+        bool caller_gone; /* the caller left while the helper worked */
+        bool lost_helper; /* a helper was lost while the request waited: it waits for a second one,
+                           * and for no third */
         uint64_t file_since; /* CLOCK_MONOTONIC, µs, when it first waited for a network file; 0:
                                 never */
         sd_event_source *file_source;
         bool has_turn; /* woken by requests_next_turn(), has not asked polkit yet */
-        bool rated;    /* has been counted as one of its user's opens */
+        bool rated;    /* was counted as one of its user's opens */
         PolkitState polkit;
         ProbeState probe;
-        IpcOpen open;              /* what is asked for, as far as it is known: for the log, and in
-                           REQUEST_HELPER for the quota */
+        IpcOpen open;              /* what is asked for, as far as it is known: for the journal, and
+                                    * in REQUEST_HELPER for the quota */
         IpcHost host;              /* HostUp, HostDown: what is asked for */
-        bool opens;                /* open is an open that the helper works on */
-        bool checks;               /* the helper judges a network for it */
-        const CheckUse *check_use; /* with checks: what the judgement is for */
-        sd_bus_message *findings;  /* Check: the reply, as far as it has come */
-        PolkitAnswer answer;       /* CanOpen: polkit's, or the judge's no */
+        bool opens;                /* the helper works on open */
+        bool checks;               /* the helper judges a network for this request */
+        const CheckUse *check_use; /* with checks: what the caller wants the judgement for */
+        sd_bus_message *findings;  /* Check(): the reply so far */
+        PolkitAnswer answer;       /* CanOpen(): the no of polkit or of the judge */
         uint32_t lease;            /* Close, GetStatistics */
 };
 
@@ -69,7 +69,7 @@ void requests_done(Service *service);
 /* Is m a call that is being worked on? */
 bool requests_has(const Service *service, const sd_bus_message *m);
 
-/* Runs step for m, new or come again, and answers it where step refuses. For an
+/* Runs step for m, which is new or comes again, and sends the refusal where step refuses. For an
  * sd_bus_message_handler_t to return. */
 int request_run(sd_bus_message *m, Service *service, RequestStep step, void *userdata);
 
@@ -81,25 +81,25 @@ int request_wait_file(Request *request, int r);
 /* The handler's way to wait for the helper's list of leases: 0 with REQUEST_SYNC set, or
  * RAWNET_HELPER_UNAVAILABLE. */
 int request_wait_sync(Request *request, Refusal *ret_refusal);
-/* The list has come: all that waited for it run again. */
+/* The list is complete: all requests that waited for it run again. */
 void requests_synced(Service *service);
-/* It will not come: those who have waited for a list before are refused, the others wait for that
- * of the helper that comes next (the one that went may just have been restarted). hangs: all are
- * refused. */
+/* The list does not come: requests that have waited for a list before are refused, the others wait
+ * for that of the next helper (the lost one may just have been restarted). hangs: all are refused.
+ */
 void requests_not_synced(Service *service, const Refusal *refusal, bool hangs);
 
 /* Sends a waiting request's message through the dispatcher again. */
 void request_requeue(Request *request);
 
-/* One of uid's questions is over: the one that has waited longest for its turn runs again. Should
- * it end without a question of its own, request_end() passes the turn on. */
+/* One of uid's questions has ended: the request that has waited longest for its turn runs again.
+ * Where it ends without a question of its own, request_end() passes the turn on. */
 void requests_next_turn(Service *service, uint32_t uid);
 
 /* May the helper judge one more network for uid now? Each check takes a worker of the helper and
- * some processes and namespaces for a moment, and anybody may ask for one. */
+ * some processes and namespaces for a moment, and any user may ask for one. */
 bool requests_may_check(const Service *service, uint32_t uid);
-/* The request's check is over, if it has one: the one that has waited longest for its own, and may
- * have it, runs again. request_end() does this, too. */
+/* Ends the request's check, if it has one: the request that has waited longest for a check of its
+ * own runs again. request_end() does this, too. */
 void request_end_check(Request *request);
 
 /* Answers and ends. A request that has ended stays in memory and in the list until control is back
@@ -107,18 +107,18 @@ void request_end_check(Request *request);
 void request_refuse(Request *request, const Refusal *refusal);
 void request_fail(Request *request, int errnum);
 void request_end(Request *request);
-/* r: what sending the reply came to. */
+/* r: the result of sending the reply. */
 void request_finish(Request *request, int r);
 
-/* Somebody has left the bus: questions on his behalf are withdrawn; what the helper does for him is
- * dropped once done. */
+/* A connection has left the bus: withdraws its questions; the result of the helper's work for it is
+ * dropped. */
 void requests_caller_gone(Service *service, const char *unique_name);
 
 /* How many requests of uid are at a stage, or, with REQUEST_RUNNING, at any but REQUEST_ENDED. */
 unsigned requests_count(const Service *service, uint32_t uid, RequestStage stage);
 
-/* Is kept from quota_check's view of leases alone: opens that the helper is working on, for a
- * network (name of its file) and, with any_uid false, of one uid. */
+/* Counts opens that the helper is still working on, for a network (the name of its file) and, with
+ * any_uid false, for one uid. quota_check() adds them to the live leases. */
 unsigned requests_count_opens(const Service *service, const char *network, uint32_t uid,
                               bool any_uid);
 /* The same for opens with mac=learn, on all networks. */

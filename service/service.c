@@ -44,7 +44,7 @@ static void on_dropped(void *userdata, uint32_t id, const IpcDropped *dropped) {
 static void on_list_complete(void *userdata) {
         Service *service = userdata;
 
-        /* What files asked for while this process was not there to see. */
+        /* Sweeps what changed while this process was not running. */
         if (!service->listed)
                 host_sweep(service);
         service->listed = true;
@@ -68,7 +68,7 @@ static void on_lost(void *userdata, const Refusal *refusal, bool hangs) {
 static bool on_wanted(void *userdata) {
         Service *service = userdata;
 
-        /* Never heard of any: there may be some all the same. */
+        /* The helper has not listed its leases yet: there may be some. */
         return service->leases.n_leases > 0 || !service->listed;
 }
 
@@ -118,9 +118,9 @@ static void maybe_leave(Service *service) {
         if (!service->leaving || !service->released || service->requests ||
             !gate_is_empty(service->gate))
                 return;
-        /* A call that came just before the name was given up has left a lease. Somebody has to
-         * watch it, and it cannot be this process, which the service manager counts as stopping:
-         * its successor is called in by its bus name. */
+        /* A call that came just before the name was given up has left a lease. A process has to
+         * watch it, and it cannot be this one, which the service manager counts as stopping. A call
+         * to the bus name starts the next one. */
         if (service->leases.n_leases > 0)
                 (void)sd_bus_call_method_async(service->bus, NULL, BUS_DAEMON, BUS_DAEMON_PATH,
                                                BUS_DAEMON, "StartServiceByName", NULL, NULL, "su",
@@ -131,8 +131,8 @@ static void maybe_leave(Service *service) {
 static int on_released(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Service *service = userdata;
 
-        /* The bus keeps the order: every call that was sent to us by name has come before this
-         * reply. What is being worked on is finished; new calls start a new rawnetd. */
+        /* The bus keeps the order: every call that was sent to rawnetd's name arrives before this
+         * reply. Calls in progress are finished; new calls start a new rawnetd. */
         service->released = true;
         maybe_leave(service);
         return 1;
@@ -143,8 +143,8 @@ static void service_leave(Service *service) {
 
         log_debug("idle, leaving");
         service->leaving = true;
-        /* systemd has to know it before the bus asks it to start us for the next call, or it would
-         * take us for running. */
+        /* systemd must know it before the bus asks it to start rawnetd for the next call. Otherwise
+         * it would take this process for running. */
         (void)sd_notify(false, "STOPPING=1");
         (void)sd_notify_barrier(false, 1000000);
         r = sd_bus_release_name_async(service->bus, NULL, RAWNET_BUS_NAME, on_released, service);
@@ -220,8 +220,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
         return gate_arrive(service->gate, m);
 }
 
-/* A new connection needs a new start: nothing is here that the helper and the files do not have.
- * Calls that wait get NoReply from the bus; leases live on. */
+/* A lost connection ends this process: the helper and the files have all that it knows. Calls that
+ * wait get NoReply from the bus. Leases live on. */
 static void on_stalled(void *userdata) {
         Service *service = userdata;
 
@@ -270,8 +270,8 @@ static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
         return 0;
 }
 
-/* One match for all callers, there before the first call is: a caller's leaving can then not be
- * missed, however soon after its call it comes. */
+/* One match for all callers, installed before the first call. So rawnetd cannot miss that a caller
+ * leaves, however soon that is after the call. */
 static int watch_callers(Service *service) {
         return sd_bus_add_match(service->bus, NULL,
                                 "type='signal',sender='" BUS_DAEMON "',path='" BUS_DAEMON_PATH
@@ -286,7 +286,7 @@ static int on_first_list_late(sd_event_source *source, uint64_t usec, void *user
         return 0;
 }
 
-/* Before anybody can call: the leases that there are. */
+/* Before anybody can call: reads the list of leases. */
 static int first_list(Service *service) {
         _cleanup_(sd_event_source_disable_unrefp) sd_event_source *timer = NULL;
         Refusal refusal = {};
@@ -343,15 +343,16 @@ static int start_bus(Service *service) {
         r = sd_bus_attach_event(service->bus, service->event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
                 return r;
-        /* Without the bus there is nobody to serve; leases do not need us. */
+        /* Without the bus there is nobody to serve. Leases do not need rawnetd. */
         r = sd_bus_set_exit_on_disconnect(service->bus, true);
         if (r < 0)
                 return r;
         r = sd_bus_request_name(service->bus, RAWNET_BUS_NAME, 0);
         if (r < 0)
                 return r;
-        /* dbus-broker has one queue for all that is sent to us, so behind a flood its answers to us
-         * are late, too. None is given up: a bus that takes nothing is bus_watch's business. */
+        /* dbus-broker has one queue for all messages to rawnetd, so behind a flood its answers are
+         * late, too. rawnetd waits for each answer: bus_watch recognizes a bus that takes nothing.
+         */
         r = sd_bus_set_method_call_timeout(service->bus, UINT64_MAX);
         if (r < 0)
                 return r;
@@ -366,7 +367,7 @@ static int start_loop(Service *service, uint32_t opens_per_second) {
         (void)sigemptyset(&stop);
         (void)sigaddset(&stop, SIGTERM);
         (void)sigaddset(&stop, SIGINT);
-        /* Before the closer's thread exists, which inherits the mask. */
+        /* Before the closer's threads exist, which inherit the mask. */
         if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0)
                 return -errno;
         r = sd_event_new(&service->event);
@@ -405,7 +406,7 @@ static int start_idle_timer(Service *service) {
                               service);
         if (r < 0)
                 return r;
-        /* After every call that has come by then. */
+        /* Runs after every call that has arrived by then. */
         return sd_event_source_set_priority(service->idle_source, SD_EVENT_PRIORITY_IDLE);
 }
 

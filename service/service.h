@@ -5,7 +5,7 @@
 
 #include "service/context.h"
 
-/* What the administrator chose. */
+/* The options of the command line. */
 typedef struct ServiceOptions {
         uint64_t idle_usec;        /* 0: never leave */
         uint32_t opens_per_second; /* 0: no limit */

@@ -6,17 +6,17 @@
 
 #include "service/bus-stats.h"
 
-/* The bus is asked about us once in so many calls. The longest reply, with 4,096 leases in it, has
- * 2 MB. */
+/* The bus is asked about rawnetd itself once in this many calls. The longest reply, with 4,096
+ * leases in it, has 2 MB. */
 #define CALLS_PER_QUESTION 16u
-/* Bytes of ours: from when on callers are asked about, and from when on the connection is given up.
- */
+/* Unread bytes of rawnetd's: where it begins to ask about callers, and where it gives the
+ * connection up. */
 #define CAREFUL_BYTES (8u * 1024 * 1024)
 #define OVERFULL_BYTES (96u * 1024 * 1024)
-/* Bytes that a caller may have unread in the bus, whoever sent them. What is in his socket does not
+/* Bytes that a caller may have unread in the bus, whoever sent them. Bytes in his socket do not
  * count. */
 #define CALLER_BYTES (64u * 1024)
-/* One who did not read is asked about again after that time. */
+/* A caller who did not read is asked about again after this time. */
 #define AGAIN_USEC UINT64_C(500000)
 #define ENTRIES_MAX 512u
 
@@ -39,7 +39,7 @@ struct UnreadTable {
         sd_bus *bus;
         UnreadEvents events;
         void *userdata;
-        sd_bus_slot *question; /* about ourselves */
+        sd_bus_slot *question; /* the question about rawnetd itself */
         unsigned n_calls;      /* since then */
         unsigned n_entries;
         bool careful, overfull;
@@ -73,7 +73,7 @@ static int on_own_answer(sd_bus_message *answer, void *userdata, sd_bus_error *r
         uint32_t bytes = 0;
 
         table->question = sd_bus_slot_unref(table->question);
-        /* A bus that does not say it has other bounds. */
+        /* A bus that cannot say it has other limits. */
         (void)bus_stats_read(answer, BUS_STATS_INCOMING_BYTES, &bytes);
         if (table->careful && bytes <= CAREFUL_BYTES) {
                 forget_all(table);
@@ -87,7 +87,7 @@ static int on_own_answer(sd_bus_message *answer, void *userdata, sd_bus_error *r
         return 1;
 }
 
-/* Where that cannot be asked the next call tries again. */
+/* Where the bus cannot be asked, the next call tries again. */
 static void ask_about_us(UnreadTable *table) {
         const char *name;
 

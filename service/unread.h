@@ -20,9 +20,9 @@
 typedef struct UnreadTable UnreadTable;
 
 typedef struct UnreadEvents {
-        /* Calls that had to wait may pass, or be dropped, now. */
+        /* Calls that had to wait may pass now, or are dropped. */
         void (*known)(void *userdata);
-        /* The connection to the bus had better be given up. */
+        /* The connection to the bus should be given up. */
         void (*overfull)(void *userdata);
 } UnreadEvents;
 

@@ -14,6 +14,6 @@ typedef struct QemuHostProbe {
         struct utsname system;
 } QemuHostProbe;
 
-/* Opens /dev/kvm and makes a virtual machine there, as QEMU does it when it tries KVM before
- * another accelerator; opens /dev/vhost-net. Nothing of it is left. */
+/* Opens /dev/kvm and makes a virtual machine there, as QEMU does when it tries KVM before another
+ * accelerator; opens /dev/vhost-net. Closes all of it again. */
 void qemu_host_probe(QemuHostProbe *ret);

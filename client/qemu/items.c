@@ -41,7 +41,7 @@ static const Known known_options[] = {
         {"readconfig", QEMU_READCONFIG, FORM_WORD, "file"},
         {"set", QEMU_SET, FORM_SET, NULL},
         {"daemonize", QEMU_DAEMONIZE, FORM_FLAG, "daemonize", "on"},
-        /* QEMU's own meaning of it (softmmu/vl.c). */
+        /* As QEMU treats this option (softmmu/vl.c). */
         {"enable-kvm", QEMU_MACHINE, FORM_FLAG, "accel", "kvm"},
 };
 
@@ -74,7 +74,7 @@ static int add_item(QemuItems *items, QemuGroup group, QemuOptions *options, con
         return 0;
 }
 
-/* As QEMU does it, -set concerns what is there already. */
+/* As in QEMU, -set changes only what is there already. */
 static int apply_set(QemuItems *items, const QemuOptions *set) {
         const char *group = qemu_options_get(set, "group"), *id = qemu_options_get(set, "id");
 
@@ -156,7 +156,7 @@ static int add_known(QemuItems *items, const Known *known, const char *option, c
                 return add_set(items, value, argument);
         case FORM_OPTIONS:
                 r = qemu_options_parse(value, known->first_key, &options);
-                /* What is not JSON is QEMU's to complain about. */
+                /* QEMU complains about text that is no JSON. */
                 if (r == -EINVAL)
                         return 0;
                 break;
@@ -217,8 +217,8 @@ int qemu_items_parse(char **argv, QemuItems *ret) {
                 int r;
 
                 if (!known) {
-                        /* Another option's value is not an option, whatever it looks like; whether
-                         * that one takes a value is QEMU's to know. */
+                        /* The value of another option is not an option, whatever it looks like.
+                         * Only QEMU knows whether that option takes a value. */
                         if (*option == '-' && argv[i + 1] && !find_known(argv[i + 1]))
                                 i++;
                         continue;

@@ -35,7 +35,7 @@ static bool sets_iommu(const QemuOptions *global) {
         return false;
 }
 
-/* Whether guests reach their memory past an IOMMU or encrypted: the back end has neither. */
+/* Do guests reach their memory by an IOMMU or encrypted? The back end supports neither. */
 static int judge_platform(const QemuItems *items, QemuReason *ret) {
         static const char *const keys[] = {"confidential-guest-support", "memory-encryption"};
 
@@ -115,7 +115,7 @@ static int judge_cards(const QemuLine *line, size_t port, const QemuHost *host, 
                                  line->ports[port].name);
 }
 
-/* What else uses a netdev: hubs and filters, which QEMU serves between taps and cards only. */
+/* Other users of a netdev: hubs and filters, which QEMU serves between taps and cards only. */
 static const QemuItem *find_user(const QemuItems *items, const char *id) {
         for (size_t i = 0; i < items->n; i++) {
                 const QemuItem *item = &items->list[i];
@@ -160,7 +160,7 @@ static int judge_architecture(const QemuLine *line, const QemuHost *host, QemuRe
         return 0;
 }
 
-/* Can the port be a packet port? The certain answers come first. */
+/* Can the port be a packet port? Certain answers are checked first. */
 static int judge_port(const QemuLine *line, size_t port, const QemuHost *host, QemuReason *ret) {
         QemuReason unknown;
         int r, doubt = judge_cards(line, port, host, ret);

@@ -38,7 +38,7 @@ static int check_keys(const QemuItem *item, Refusal *ret_refusal) {
         return 0;
 }
 
-/* auto unless it says something else; fd= is a packet socket. */
+/* auto unless the option says something else; fd= is a packet socket. */
 static int read_kind(const QemuItem *item, LeaseKind *ret, bool *ret_any, Refusal *ret_refusal) {
         const char *kind = qemu_options_get(&item->options, "kind");
         bool given = qemu_options_get(&item->options, "fd");

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * What a QEMU command line says of the machine.
- */
+/* What a QEMU command line says about the machine. */
 
 #include "client/qemu/machine.h"
 
@@ -190,7 +188,7 @@ QemuAccelerator qemu_accelerator(const QemuItems *items, const QemuHost *host) {
                         return QEMU_ACCEL_XEN;
                 if (!is_word(name, length, "kvm"))
                         return QEMU_ACCEL_OTHER;
-                /* The last one: this, or no QEMU. */
+                /* The last accelerator: QEMU uses it or does not start. */
                 if (host->kvm || !candidate(items, i + 1, &ignored))
                         return QEMU_ACCEL_KVM;
         }

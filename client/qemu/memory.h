@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Whether a vhost-user back end can share the guest's memory, by what the command line says of it.
- * Pure functions.
+ * Whether a vhost-user back end can share the guest's memory, as the command line says. Pure
+ * functions.
  */
 
 #include "client/qemu/machine.h"

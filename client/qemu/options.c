@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * One value of a QEMU option taken apart, and something added to it.
- */
+/* Takes one value of a QEMU option apart, and adds something to it. */
 
 #include "client/qemu/options.h"
 

@@ -95,11 +95,12 @@ static char *packet_netdev(const Port *port) {
         return r < 0 ? NULL : text;
 }
 
-/* A card's text while it is completed; that of a card from a file cannot be, hence -set. */
+/* A card's text while options are added to it. The text of a card from a file cannot be changed, so
+ * -set is used. */
 typedef struct Completion {
         const QemuCard *card;
         char *text;  /* NULL: from a file */
-        Words *sets; /* what to put behind all options */
+        Words *sets; /* options to put behind all others */
 } Completion;
 
 /* Adds the option where the card does not have it. */
@@ -179,7 +180,7 @@ static int append(char **text, const char *key, const char *value) {
         return 0;
 }
 
-/* -nic with a card that is not virtio-net stays -nic: which device it is, QEMU knows. */
+/* -nic with a card that is not virtio-net stays -nic: QEMU knows which device it is. */
 static int rewrite_nic(Words *words, const QemuCard *card, const Port *port, char *netdev) {
         const QemuOptions *options = &card->item->options;
         _cleanup_free_ char *text = netdev;
