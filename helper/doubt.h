@@ -13,7 +13,7 @@
 #include "common/util.h"
 
 #define DOUBT_USEC UINT64_C(1000000)
-/* An interface that does not fit is doubted by a later sweep, when there is room. */
+/* Where the list is full, a later sweep doubts the interface. */
 #define DOUBTS_MAX 64u
 
 typedef struct Doubt {

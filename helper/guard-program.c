@@ -13,8 +13,8 @@
 #include "common/log.h"
 #include "helper/child/guard.skel.h"
 
-/* A map that outlives the helper. The store's names say the layout, so that a map of another one is
- * never taken for one of this. */
+/* A map that outlives the helper. Its name in the store contains the layout, so that no map of
+ * another layout is taken for it. */
 typedef struct Map {
         const char *stored_name;
         struct bpf_map *map;
@@ -31,7 +31,7 @@ static void list_maps(const struct guard_bpf *skeleton, Map ret[static MAPS]) {
         ret[2] = (Map){STORED_PREFIX "events", skeleton->maps.guard_events};
 }
 
-/* libbpf's own words, the verifier's among them: for whoever reads the journal. */
+/* Messages of libbpf and of the verifier go to the journal. */
 _printf_(2, 0) static int print(enum libbpf_print_level level, const char *format, va_list ap) {
         char text[1024];
 
@@ -128,7 +128,7 @@ void guard_program_forget(GuardProgram *program) {
         program->entries = NULL;
 }
 
-/* What outlives the skeleton. */
+/* Copies what must outlive the skeleton. */
 static int keep_handles(const struct guard_bpf *skeleton, GuardProgram *program) {
         const int fds[GUARD_HANDLES] = {
                 [GUARD_FROM_WIRE] = bpf_program__fd(skeleton->progs.from_wire),

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A lease as it is going to be: all that validate.c and open.c decided before anything is made, and
- * all that the child in the namespace needs to know. After a try that met a taken id or random
- * address, the plan gets another one.
+ * A lease before it is made: what validate.c and open.c decided, and what the child in the
+ * namespace needs to know. After a try that met a taken id or random address, the plan gets another
+ * one.
  */
 
 #include "common/ipc.h"

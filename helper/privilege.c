@@ -105,7 +105,7 @@ int privilege_enter_lease(const Privilege *privilege, Refusal *ret_refusal) {
 
                 if (privilege->admin_of_system && unshare(CLONE_NEWNET) == 0)
                         return keep_network_capabilities();
-                /* Of this moment: nothing is said about what the system allows. */
+                /* A temporary error: it says nothing about what the system allows. */
                 if (errnum == ENOMEM)
                         return -errnum;
                 /* unshare(2): one of the limits of namespaces(7) is reached, 0 among them. */

@@ -26,9 +26,9 @@ typedef struct Registry {
         bool scanning;
         /* A scan has found every lease alive. Before, nothing may be deleted for the reason that no
          * known lease needs it. Stays true: workers report the leases that they open, and later
-         * scans ask for each known one. */
+         * scans report all others. */
         bool whole;
-        /* The ids of leases that ended during a scan, which may still report them. */
+        /* The ids of leases that ended during a scan, which may still be reported by it. */
         uint32_t *buried;
         size_t n_buried, n_buried_allocated;
 } Registry;
@@ -39,7 +39,7 @@ RegistryEntry *registry_find(const Registry *registry, uint32_t id);
  * -ENOMEM. A lease that was seen gone stays gone. */
 int registry_put(Registry *registry, const IpcLease *lease, uint32_t lower, uint32_t carries);
 /* The host's interface with this index carries mtu bytes now. Returns the next lease whose
- * lease.mtu that changes, from *position (first: 0) on; NULL: no more. */
+ * lease.mtu changes for that reason, from *position (first: 0) on; NULL: no more. */
 RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t mtu,
                                    size_t *position);
 /* Does a VLAN interface of this parent, which carries mtu bytes now, keep any lease below what both

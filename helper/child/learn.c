@@ -66,7 +66,7 @@ static int listen_for_links(Netlink *ret) {
                        : 0;
 }
 
-/* As far as it can be said without asking the kernel. */
+/* The judgement that needs no question to the kernel. */
 static LearnRefusal judge(const Learner *l, const MacAddress *mac) {
         const LeasePlan *plan = l->plan;
 
@@ -101,7 +101,7 @@ static int next_address(Learner *l, MacAddress *ret) {
         return 1;
 }
 
-/* Where people look for it: in the record, and by the daemon with rawnetd. */
+/* Stores the refusal in the record, and reports it to the daemon and so to rawnetd. */
 static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
         const uint64_t now = clock_usec(CLOCK_MONOTONIC);
         IpcLease *lease = &l->plan->lease;
@@ -151,8 +151,8 @@ static int take_address(Learner *l, const MacAddress *mac, LearnRefusal *ret_why
         return r;
 }
 
-/* 0: the address is the lease's. 1: it is not, go on listening. Negative: the lease is beyond help.
- */
+/* 0: the lease has the address. 1: it has not, and the child goes on listening. Negative: the lease
+ * cannot be used any more. */
 static int try_address(Learner *l, const MacAddress *mac) {
         LearnRefusal why = judge(l, mac);
         Refusal refusal = {};
@@ -162,7 +162,7 @@ static int try_address(Learner *l, const MacAddress *mac) {
                 r = take_address(l, mac, &why, &refusal);
                 if (r == 0)
                         return 0;
-                /* Its holder closed it at this moment. */
+                /* The holder has closed the port at this moment. */
                 if (r == -ENODEV || link_is_missing(r, &refusal))
                         return -ENODEV;
                 l->pause = true;
@@ -200,7 +200,7 @@ static bool ended(Learner *l) {
                 return mnl_cb_run(buffer, (size_t)n, 0, 0, link_gone, l) == MNL_CB_STOP;
         if (errno == EINTR)
                 return false;
-        /* Messages were lost (ENOBUFS): look. A question that fails is no answer: the next message
+        /* Messages were lost (ENOBUFS): looks at the links. An error is no answer: the next message
          * is another chance. */
         return link_is_missing(link_get(l->netlink, LINK_HERE, l->guard.port.name, &info, &refusal),
                                &refusal);
@@ -248,7 +248,8 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, const Guard *guard,
                 r = listen_for_links(&l.links);
         if (r == 0)
                 r = listen_for_frames(guard->port.index, &l.frames);
-        /* From here on the lease is its holder's: the daemon may stop, this child goes on. */
+        /* From here on the lease belongs to its holder: the daemon may stop, and this child goes
+         * on. */
         if (r == 0 && (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ||
                        prctl(PR_SET_NAME, "rawnet-learn", 0, 0, 0) < 0))
                 r = -errno;

@@ -24,7 +24,7 @@
 static int open_device(const char *path, const char *remedy, int *ret, Refusal *ret_refusal) {
         int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
 
-        /* Trouble of this moment, which no module would end. */
+        /* A temporary error, which no module would fix. */
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR))
                 return refuse_errno(ret_refusal, errno, "opening %s", path);
         if (fd < 0)
@@ -80,9 +80,8 @@ unsigned port_queue_length(unsigned queues) {
 }
 
 /*
- * Packet sockets see a frame before any nftables rule of the namespace does, and the holder may
- * bind them to another link: so the socket itself carries the rule, locked (SO_LOCK_FILTER,
- * socket(7)). Received is what arrived at this link, not what was sent through it, without a VLAN
+ * A packet socket sees a frame before tc's ingress hook does, and the holder may bind the socket to
+ * another link: so the socket itself carries the rule, locked (SO_LOCK_FILTER, socket(7)). Received is what arrived at this link, not what was sent through it, without a VLAN
  * tag, neither a stripped one nor one in the header (linux/filter.h, SKF_AD_*).
  */
 static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {

@@ -20,6 +20,6 @@ typedef struct Drops {
 /* The struct stays where it is until drops_stop(). Nothing is read before drops_listen(). 0 or
  * -errno. */
 int drops_start(Drops *drops, sd_event *event, const GuardProgram *program, const News *news);
-/* Does somebody listen? */
+/* Reads reports while a rawnetd is subscribed. */
 void drops_listen(Drops *drops, bool listens);
 void drops_stop(Drops *drops);

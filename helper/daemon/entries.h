@@ -25,5 +25,5 @@ typedef struct Entries {
 void entries_ended(Entries *entries, uint32_t id);
 /* A scan has found every lease that lives. */
 void entries_scanned(Entries *entries);
-/* Removes what is due. Called while no open is under way. */
+/* Removes what is due. To be called only while no open is in progress. */
 void entries_clean(Entries *entries);

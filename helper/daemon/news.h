@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Puts into the registry what the daemon hears of leases, and publishes to rawnetd what is new. It
- * starts no job.
+ * Stores in the registry what is reported about leases, and publishes to rawnetd what is new.
+ * Starts no job.
  */
 
 #include "helper/daemon/connection.h"
@@ -18,8 +18,8 @@ typedef struct News {
  * lease is not answered yet and rawnetd would count both the lease and the open. Returns 0 or
  * -ENOMEM: the lease is not in the registry. */
 int news_lease(const News *news, const Report *report, bool quiet);
-/* The open that made the lease is answered: publishes the lease as it is by now. Its MAC may have
- * been learned, its parent may be gone. */
+/* The open that made the lease is answered: publishes the lease as it is now. Its MAC may have been
+ * learned, its parent may be gone. */
 void news_opened(const News *news, uint32_t id);
 /* A scan is complete: leases that it did not report have ended. whole: no lease can be alive that
  * it did not report. */

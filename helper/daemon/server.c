@@ -48,14 +48,14 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data) {
         return 0;
 }
 
-/* In usec microseconds, unless it will be due anyway. */
+/* In usec microseconds, unless the timer runs already. */
 static void due_later(Due *due, uint64_t usec) {
         if (!due->timer && sd_event_add_time_relative(due->server->event, &due->timer,
                                                       CLOCK_MONOTONIC, usec, 0, on_due, due) < 0)
                 log_error("cannot look again at the leases or at the host's interfaces");
 }
 
-/* A scan failed. Another one at once could fail in the same way, and so on. */
+/* After a failed scan: another one at once could fail in the same way. */
 static void scan_later(Server *server) {
         server->registry.scanning = false;
         due_later(&server->scan, SCAN_PAUSE_USEC);
@@ -113,7 +113,7 @@ static void on_settle(void *data) {
         settle(data);
 }
 
-/* --- what rawnetd asks for --- */
+/* --- requests of rawnetd --- */
 
 static void start(Server *server, Connection *connection, JobKind kind, const IpcRequest *request,
                   int namespace_fd) {
@@ -144,7 +144,7 @@ static int check_check(Server *server, const IpcRequest *request, Refusal *ret_r
                       "rawnet-helper: it checks too many networks at once; try again");
 }
 
-/* What rawnetd knows of it. */
+/* The features that rawnetd learns. */
 static uint32_t public_features(const Server *server) {
         return server->features & ~PROBE_GUARD_FAILS;
 }
@@ -353,7 +353,7 @@ static const PoolEvents pool_events = {
         .settle = on_settle,
 };
 
-/* --- what the kernel says --- */
+/* --- reports of the kernel --- */
 
 static void on_lease_gone(void *data, uint32_t id) {
         Server *server = data;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Hears from the kernel that leases end (RTM_DELNSID) and what happens to the links of the host's
- * namespace (RTM_NEWLINK, RTM_DELLINK). Reports only; it decides nothing.
+ * Reports the ends of leases (RTM_DELNSID) and what happens to the links of the host's namespace
+ * (RTM_NEWLINK, RTM_DELLINK). Decides nothing.
  */
 
 #include <systemd/sd-event.h>

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the kernel says of a link, here or in a lease's namespace: RTM_GETLINK and its answers.
- * Changes nothing (link.h does). Every function but link_parse() blocks on RTNL: workers and
- * children only. Sources: rtnetlink(7), linux/if_link.h.
+ * What the kernel reports about a link, here or in a lease's namespace: RTM_GETLINK and its
+ * answers. Changes nothing (link.h does). Every function but link_parse() blocks on RTNL: workers
+ * and children only. Sources: rtnetlink(7), linux/if_link.h.
  */
 
 #include <linux/if_link.h>

@@ -113,7 +113,7 @@ int link_add_veth_across(Netlink *netlink, const LinkPlan *plan, const LinkPlan 
         return explain_kind(r, "veth", ret_refusal);
 }
 
-/* ", name lab0, MTU 1500, up": all that a change asks for, as people call it. */
+/* ", name lab0, MTU 1500, up": all that a change asks for, in words. */
 static const char *describe(const LinkChange *change, char buffer[static 160]) {
         char mac[MAC_TEXT_SIZE];
         int n = 0;

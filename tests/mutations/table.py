@@ -319,7 +319,7 @@ MUTATIONS = [
              [("service/network.c", "#define GONE_USEC UINT64_C(1000000)", "#define GONE_USEC UINT64_C(0)")],
              HALVED, "keeps_its_object", "KeyError: 'halved'|AssertionError"),
     Mutation("sweep: a refusal of the kernel is taken for a no",
-             [("helper/worker/host/parent.c", "        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.\n         */\n        if (r != 0)\n",
+             [("helper/worker/host/parent.c", "        /* The sweep deletes a host interface when the answer is no, so an error is not a no. */\n        if (r != 0)\n",
                "        if (r > 0)\n                return 0;\n        if (r != 0)\n")],
              FORGED_HOST, "refusal_of_the_kernel", WRONG),
     # -- rawnet-vhost and its front end

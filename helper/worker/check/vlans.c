@@ -8,7 +8,7 @@
 #include "helper/worker/host/parent.h"
 #include "helper/worker/host/shared.h"
 
-/* So many VLAN interfaces of the host are looked at, and so many named in a note. */
+/* At most this many VLAN interfaces of the host are looked at, and this many named in a note. */
 #define VLANS_MAX 16u
 #define NAMED_MAX 4u
 
@@ -49,7 +49,7 @@ static void on_vlan_refused(void *data, const LinkInfo *link, const Refusal *ref
                          only_vlan(vlans, vlans->vlan), refusal);
 }
 
-/* The VLAN is taken: who has it? where: of the finding. */
+/* The VLAN is taken: reports who has it. where: of the finding. */
 static int judge_taken(const Vlans *vlans, FindingSeverity severity, const char *where,
                        uint16_t vlan) {
         Refusal refusal = {};

@@ -35,9 +35,9 @@ bool host_interface_is_half_made(const LinkInfo *link) {
                !(link->flags & IFF_UP);
 }
 
-/* An ordinary interface of the host takes addresses and routes from whoever sends it router
- * advertisements, here any guest. Whether this one may is for the administrator's network manager
- * to say, which switches it on for itself. The setting stays when the interface is renamed. */
+/* An ordinary interface of the host takes addresses and routes from any sender of router
+ * advertisements, here any guest. The administrator's network manager decides whether this
+ * interface may, and switches it on. The setting stays when the interface is renamed. */
 static void ignore_advertisements(const char *name) {
         int r = sysctl_write_ipv6(name, "accept_ra", 0);
 
@@ -135,7 +135,8 @@ static int find(Netlink *netlink, const Network *network, const LinkInfo *lower,
         return 0;
 }
 
-/* What is there now, made here or by another request at this moment. *ret_made: made here. */
+/* The host interface as it is now, made here or by another request at this moment. *ret_made: made
+ * here. */
 static int find_or_make(Netlink *netlink, const Network *network, const LinkInfo *lower,
                         const MacAddress *mac, LinkInfo *ret, bool *ret_made,
                         Refusal *ret_refusal) {

@@ -19,10 +19,10 @@
  * is none. Points into link. */
 const char *host_interface_network(const LinkInfo *link);
 
-/* Is it what a killed worker left of one: never up, and of no network yet? */
+/* Is it an unfinished interface of a worker that was killed: never up, and of no network yet? */
 bool host_interface_is_half_made(const LinkInfo *link);
 
-/* How it stands with the network's host interface: *ret is one of FINDING_HOST_*. Changes nothing.
+/* Sets *ret to the state of the network's host interface, one of FINDING_HOST_*. Changes nothing.
  * Returns 0, a refusal of the kernel, or -errno. */
 int host_interface_look(Netlink *netlink, const Network *network, FindingDetail *ret,
                         Refusal *ret_refusal);

@@ -10,7 +10,7 @@
 #define VLANS 4096u
 
 /* The result where a list of links could not be read. Links that keep coming and going (-EAGAIN)
- * are no error: what is not found now is found by the next look. */
+ * are no error: the next look finds what this one missed. */
 static int no_list(int r, const Refusal *refusal) {
         if (r == -EAGAIN)
                 return 0;

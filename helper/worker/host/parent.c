@@ -87,8 +87,8 @@ static int check_mtu(const Network *network, const LinkInfo *link, _unused_ cons
                       network->path, network->mtu, link->mtu, link->name);
 }
 
-/* r: what a check came to. Without reasons, for an open, the first refusal is the result. With
- * reasons each refusal is passed on, and the result is 0: go on. */
+/* Passes the result r of a check on. Without reasons, for an open, the first refusal is the result.
+ * With reasons each refusal is reported, and the result is 0: go on. */
 static int weigh(const ParentReasons *reasons, const LinkInfo *link, int r, const Refusal *refusal,
                  Refusal *ret_refusal) {
         if (r <= 0)
@@ -236,8 +236,7 @@ int parent_is_lower(Netlink *netlink, const Network *network, uint32_t index) {
         int r;
 
         r = link_find(netlink, LINK_HERE, network->parent, &parent, &refusal);
-        /* The sweep deletes a host interface when the answer is no: what is not known is no answer.
-         */
+        /* The sweep deletes a host interface when the answer is no, so an error is not a no. */
         if (r != 0)
                 return r > 0 ? -refusal.kernel_errno : r;
         if (parent.index == 0)

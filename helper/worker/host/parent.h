@@ -18,7 +18,7 @@
 int parent_find(Netlink *netlink, const Network *network, uint16_t vlan, LinkInfo *ret,
                 Refusal *ret_refusal);
 
-/* Hears each reason for which an open on this link would be refused. link->index is 0 where there
+/* Is told each reason for which an open on this link would be refused. link->index is 0 where there
  * is no interface of that name. */
 typedef struct ParentReasons {
         void (*refused)(void *data, const LinkInfo *link, const Refusal *refusal);

@@ -23,8 +23,8 @@ static int is_asked_for(Netlink *netlink, const LinkInfo *link, const char *name
         Network network;
         int r;
 
-        /* A file that is being written keeps the host interface, and so does one with a mistake. No
-         * file is waited for: no open begins while a sweep runs. */
+        /* A file that is being written keeps the host interface, and so does one with a mistake.
+         * The sweep waits for no file, because no open begins while it runs. */
         r = network_file_load(name, &network, &refusal);
         if (r == RAWNET_NO_SUCH_NETWORK)
                 return 0;
@@ -96,7 +96,8 @@ typedef struct Shared {
         bool taken_over; /* shared_was_taken_over() */
 } Shared;
 
-/* All of them: what is not looked at would lose the host's guard with the last that is. */
+/* All shared interfaces: one that is missing here would lose the host's guard when the last listed
+ * one goes. */
 typedef struct SharedList {
         Shared *shared;
         size_t n, n_allocated;
@@ -128,7 +129,7 @@ static int note_upper(const LinkInfo *info, void *data) {
         return 0;
 }
 
-/* Is the lease's uplink on it? The kernel's word, not the registry's, since deleting an interface
+/* Is the lease's uplink on it? The kernel is asked, not the registry, because deleting an interface
  * ends every lease on it. 1, 0, or -errno. */
 static int is_used_by(Netlink *netlink, const IpcLease *lease, const LinkInfo *shared) {
         Refusal refusal = {};

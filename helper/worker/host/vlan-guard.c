@@ -15,7 +15,7 @@
 /* Before conntrack (-200), raw (-300) and defragmentation (-400), linux/netfilter_ipv4.h. */
 #define PRIORITY (-450)
 
-/* What a table is to be, and what the kernel says of it. */
+/* What a table has to be, and what the kernel says about it. */
 typedef struct HostTable {
         char name[sizeof(NFT_TABLE "-4294967295")];
         uint32_t flags;       /* NFT_TABLE_F_* */
@@ -108,8 +108,8 @@ static void put_removal(NftBatch *batch, const HostTable *table) {
         nft_batch_table(batch, NFT_MSG_DELTABLE, NFPROTO_INET, table->name, 0);
 }
 
-/* To delete a table takes some 10 ms, in which the kernel waits for its readers: not for nothing.
- */
+/* Deleting a table takes some 10 ms, in which the kernel waits for its readers, so it is done only
+ * where needed. */
 static void put_table(NftBatch *batch, const HostTable *table) {
         const NftChain chain = {
                 .family = NFPROTO_INET,
