@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""podman's network driver, run as podman runs it; tests/lib/rootless.py says how."""
+
+import os
+import signal
+
+import bus
+import lab
+import processes
+import rootless
+import tap
+from rootless import Rootless
+
+NEIGHBOUR, NEIGHBOUR6 = "10.77.0.1", "fd77::1"
+SUBNETS = [{"subnet": "10.77.0.0/24", "gateway": NEIGHBOUR}, {"subnet": "fd77::/64", "gateway": NEIGHBOUR6}]
+
+
+def only(mapping):
+    ((_, value),) = mapping.items()
+    return value
+
+
+def leases():
+    with bus.connect("member") as connection:
+        return connection.leases()
+
+
+def clients():
+    """DHCP clients and their supervisors."""
+    return [pid for word in ("udhcpc", "rawnet\0dhcp") for pid in processes.with_word(word)]
+
+
+# -- podman network create
+
+
+def test_create():
+    network, error = rootless.create("member", rootless.network_of(driver=None))
+    assert error is None, error
+    assert network["ipam_options"] == {"driver": "dhcp"} and network["dns_enabled"] is False, network
+    network, error = rootless.create("member", rootless.network_of(driver=None, subnets=SUBNETS))
+    assert error is None and network["ipam_options"] == {"driver": "host-local"}, (network, error)
+
+
+def test_create_refused():
+    for network, words in (
+        (rootless.network_of("nowhere"), ("nowhere", "rawnetctl networks")),
+        (rootless.network_of(vlan="7"), ("no --opt 'vlan'",)),
+        ({**rootless.network_of(), "options": None}, ("--opt network=NAME",)),
+    ):
+        created, error = rootless.create("member", network)
+        tap.diag(str(error))
+        assert created is None and all(word in error for word in words), (created, error)
+    created, error = rootless.create("outsider", rootless.network_of())
+    tap.diag(error)
+    assert created is None and "group rawnet" in error, error
+
+
+# -- podman run
+
+
+def test_no_addresses():
+    with Rootless() as box:
+        status = box.setup()
+        interface = status["interfaces"]["eth0"]
+        link = box.links()["eth0"]
+        assert interface["mac_address"] == link["address"] and interface["subnets"] == [], (status, link)
+        assert "UP" in link["flags"], link
+        lease = only(leases())
+        assert lease["Name"] == "box@lan" and lease["Kind"] == "veth" and lease["Owner"] == lab.uid_of("member"), lease
+        box.teardown()
+        assert "eth0" not in box.links()
+        lab.wait_no_leases()
+
+
+def test_given_addresses():
+    with Rootless() as box:
+        status = box.setup(driver="host-local", subnets=SUBNETS, addresses=["10.77.0.77", "fd77::77"], mac="52:54:00:00:00:77")
+        interface = status["interfaces"]["eth0"]
+        assert interface["mac_address"] == "52:54:00:00:00:77", status
+        assert interface["subnets"] == [{"ipnet": "10.77.0.77/24", "gateway": NEIGHBOUR},
+                                        {"ipnet": "fd77::77/64", "gateway": NEIGHBOUR6}], status  # fmt: skip
+        assert box.ping(NEIGHBOUR)
+        assert f"default via {NEIGHBOUR} dev eth0" in box.run("ip", "-4", "route")
+        assert f"default via {NEIGHBOUR6} dev eth0" in box.run("ip", "-6", "route")
+
+
+def test_no_default_route():
+    with Rootless() as box:
+        box.setup(driver="host-local", subnets=SUBNETS[:1], addresses=["10.77.0.77"], no_default_route="true")
+        assert "default" not in box.run("ip", "-4", "route")
+
+
+def test_two_networks():
+    """Of two default routes with the same metric the first one stays."""
+    with Rootless() as box:
+        box.setup(driver="host-local", subnets=SUBNETS[:1], addresses=["10.77.0.77"])
+        box.setup(driver="host-local", subnets=SUBNETS[:1], addresses=["10.77.0.78"], interface="eth1", name="box2")
+        assert box.run("ip", "-4", "route").count("default") == 1
+        box.teardown(driver="host-local", subnets=SUBNETS[:1], addresses=["10.77.0.77"])
+        assert "eth0" not in box.links() and "eth1" in box.links()
+
+
+def test_the_same_name_has_the_same_address():
+    seen = set()
+    for _ in range(2):
+        with Rootless() as box:
+            seen.add(box.setup()["interfaces"]["eth0"]["mac_address"])
+            box.teardown()
+        lab.wait_no_leases()
+    assert len(seen) == 1, seen
+
+
+def test_dhcp():
+    with Rootless() as box:
+        status = box.setup(driver="dhcp")
+        tap.diag(str(status))
+        address = only(status["interfaces"])["subnets"][0]
+        assert address["ipnet"].startswith("10.77.0.") and address["ipnet"].endswith("/24"), status
+        assert f"inet {address['ipnet']} " in box.run("ip", "addr", "show", "eth0"), address
+        assert box.ping(NEIGHBOUR)
+        assert clients(), "nobody renews the address"
+        box.teardown(driver="dhcp")
+        assert not clients(), "teardown leaves a process"
+        assert "eth0" not in box.links()
+        lab.wait_no_leases()
+
+
+def test_dhcp_client_ends_with_the_namespace():
+    """podman gives the namespace up, and nobody runs teardown."""
+    with Rootless() as box:
+        box.setup(driver="dhcp")
+        box.delete_path()
+        lab.wait_for(lambda: not clients(), 10, "the end of the DHCP client")
+        box.make_path()
+
+
+def test_dhcp_client_ends_with_its_supervisor():
+    with Rootless() as box:
+        box.setup(driver="dhcp")
+        (supervisor,) = processes.with_word("rawnet\0dhcp")
+        os.kill(supervisor, signal.SIGKILL)
+        lab.wait_for(lambda: not clients(), 10, "the end of the DHCP client")
+        box.teardown(driver="dhcp")
+
+
+@tap.limit(120)
+def test_no_dhcp_server():
+    with lab.network("silent", Parent="wire0", VLAN="none"), Rootless() as box:
+        lab.stop("dnsmasq")
+        try:
+            sentence = box.refused(driver="dhcp", network="silent")
+        finally:
+            lab.start("dnsmasq")
+        tap.diag(sentence)
+        assert "no DHCP server answered" in sentence and "silent" in sentence, sentence
+        assert "eth0" not in box.links() and not clients()
+        lab.wait_no_leases()
+
+
+def test_refused():
+    with Rootless() as box:
+        for options, words in (
+            ({"network": "nowhere"}, ("nowhere",)),
+            ({"mac": "02:00:00:00:00:01"}, ("02:00:00:00:00:01", "MACPrefix=")),
+            ({"mac": "52:54:00"}, ("is not a MAC address",)),
+            ({"interface": "lo"}, ("lo",)),
+        ):
+            sentence = box.refused(**options)
+            tap.diag(sentence)
+            assert all(word in sentence for word in words), sentence
+            assert list(box.links()) == ["lo"], box.links()
+
+
+def test_outsider():
+    with Rootless("outsider") as box:
+        sentence = box.refused()
+        tap.diag(sentence)
+        assert "lab" in sentence and "rawnet" in sentence, sentence
+
+
+def test_teardown_without_the_bus():
+    """The lease ends with the interface: neither bus nor rawnetd is asked."""
+    with Rootless() as box:
+        box.setup()
+        lab.kill_service()
+        os.rename("/run/dbus/system_bus_socket", "/run/dbus/away")
+        try:
+            box.teardown()
+            assert "eth0" not in box.links()
+            sentence = box.refused()
+        finally:
+            os.rename("/run/dbus/away", "/run/dbus/system_bus_socket")
+        tap.diag(sentence)
+        assert "D-Bus system bus" in sentence, sentence
+        lab.wait_no_leases()
+
+
+def test_teardown_of_what_is_gone():
+    with Rootless() as box:
+        box.teardown()
+        box.delete_path()
+        box.path += "-gone"
+        box.make_path()
+
+
+if __name__ == "__main__":
+    tap.main()
