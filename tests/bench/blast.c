@@ -19,9 +19,9 @@
 
 #include "common/mac.h"
 #include "common/text.h"
+#include "path.h"
 
 #define BATCH 64u
-#define FRAME 60u
 
 static double now(clockid_t clock) {
         struct timespec t;
@@ -42,12 +42,9 @@ static int udp_socket(const char *address) {
 
 static void build(struct mmsghdr messages[static BATCH], struct iovec parts[static BATCH],
                   const MacAddress *mac) {
-        static uint8_t data[sizeof(struct virtio_net_hdr) + FRAME];
-        struct ether_header *ether = (void *)(data + sizeof(struct virtio_net_hdr));
+        static uint8_t data[sizeof(struct virtio_net_hdr) + FRAME_SHORT];
 
-        ether->ether_dhost[0] = 2;
-        memcpy(ether->ether_shost, mac, sizeof(*mac));
-        ether->ether_type = htons(ETHERTYPE_IP);
+        path_frame(data + sizeof(struct virtio_net_hdr), FRAME_SHORT, &path_far_mac, mac);
         for (unsigned i = 0; i < BATCH; i++) {
                 parts[i] = (struct iovec){.iov_base = data, .iov_len = sizeof(data)};
                 messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};

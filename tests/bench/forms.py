@@ -34,21 +34,19 @@ def chain(name, device, hook, *rules):
     return f"chain {name} {{ type filter hook {hook} device \"{device}\" priority 0; policy drop;\n" + "\n".join(rules) + "\n}\n"
 
 
-def strict(*chains):
+def rules(*chains):
     wire = chain("from-wire", "uplink", "ingress", f"ether type != {{ {TAGS} }} fwd to inner")
     return wire + chain("port", "{port}", "ingress") + "".join(chains)
 
 
 FORMS = {
-    "strict": {
-        "as built": None,
-        "behind the veth, gate": strict(chain("g", "inner", "ingress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
-                                        chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
-        "at the port's exit, gate": strict(chain("g", "{port}", "egress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
-                                           chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
-        "at the uplink's exit, no mark": strict(chain("g", "{port}", "egress", "fwd to uplink"),
-                                                chain("gate", "uplink", "egress", f"{ONE_BY_ONE} accept")),
-    },
+    "as built": None,
+    "nftables, behind the veth, gate": rules(chain("g", "inner", "ingress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
+                                             chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
+    "nftables, at the port's exit, gate": rules(chain("g", "{port}", "egress", f"{ONE_BY_ONE} {MARK} fwd to uplink"),
+                                                chain("gate", "uplink", "egress", f"{NO_MARK} accept")),
+    "nftables, at the uplink's exit, no mark": rules(chain("g", "{port}", "egress", "fwd to uplink"),
+                                                     chain("gate", "uplink", "egress", f"{ONE_BY_ONE} accept")),
 }  # fmt: skip
 
 
@@ -71,14 +69,14 @@ def veth_napi(lease):
             subprocess.run(["ethtool", "-K", name, "gro", "on"], check=True)
 
 
-# {name: (which leases, which directions, what is done to an open one)}; the first is what the helper built
+# {name: (which directions, what is done to an open one)}; the first is what the helper built
 KNOBS = {
-    "as built": ("strict", "send receive", None),
-    "SO_SNDBUF 4 MiB": ("strict", "send", with_option(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 << 20)),
-    "GRO and NAPI on the veth": ("strict", "send receive", veth_napi),
-    "SO_BUSY_POLL 50 µs": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_BUSY_POLL, 50)),
-    "SO_RCVBUF 208 KiB": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 104 << 10)),
-    "SO_RCVBUF 4 MiB": ("strict", "receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 << 20)),
+    "as built": ("send receive", None),
+    "SO_SNDBUF 4 MiB": ("send", with_option(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 << 20)),
+    "GRO and NAPI on the veth": ("send receive", veth_napi),
+    "SO_BUSY_POLL 50 µs": ("receive", with_option(socket.SOL_SOCKET, SO_BUSY_POLL, 50)),
+    "SO_RCVBUF 208 KiB": ("receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 104 << 10)),
+    "SO_RCVBUF 4 MiB": ("receive", with_option(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 << 20)),
 }
 
 
@@ -109,9 +107,12 @@ class ByHand:
 
 
 def load(lease, text):
-    """The lease's guard is that text now."""
+    """The lease's guard is that text now, and the eBPF programs are gone."""
     text = text.replace("{port}", lease.info["interface"]).replace("{mac}", lease.info["mac"])
     with lab.in_namespace(lease.fd):
+        for link in ("uplink", "inner", lease.info["interface"]):
+            if "clsact" in subprocess.run(["tc", "qdisc", "show", "dev", link], capture_output=True, text=True, check=True).stdout:
+                subprocess.run(["tc", "qdisc", "del", "dev", link, "clsact"], check=True)
         subprocess.run(["nft", "-f", "-"], input=f"flush ruleset\ntable netdev rawnet {{\n{text}}}\n", text=True, check=True)
 
 
@@ -136,9 +137,9 @@ def move(lease, direction, way, milliseconds, far=None):
 
 
 @contextlib.contextmanager
-def open_lease(sort):
+def open_lease():
     """A lease; one for each measurement, since a socket keeps its ring."""
-    with bus.connect("member") as connection, connection.open_packet(f"forms-{sort}", vnet_hdr=True) as lease:
+    with bus.connect("member") as connection, connection.open_packet("forms", vnet_hdr=True) as lease:
         yield lease
     lab.wait_no_leases()
 
@@ -152,27 +153,27 @@ def measure(options):
 
     with contextlib.ExitStack() as stack:
         datapath.wire("wforms")
-        stack.enter_context(lab.network("forms-strict", Parent="wforms0", Kinds="packet"))
+        stack.enter_context(lab.network("forms", Parent="wforms0", Kinds="packet"))
         far = stack.enter_context(far_socket("wforms1"))
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
-            for sort, forms in FORMS.items():
-                with open_lease(sort) as lease:
-                    for name, text in forms.items() if options.part in ("all", "guard") else ():
+            if options.part in ("all", "guard"):
+                with open_lease() as lease:
+                    for name, text in FORMS.items():
                         if text is not None:
                             load(lease, text)
-                        add(f"guard, {sort}", name, move(lease, "send", "batch=64", options.milliseconds))
-                for way in WAYS if options.part in ("all", "ways") else ():
-                    with open_lease(sort) as lease:
-                        add(f"send, {sort}", way, move(lease, "send", way, options.milliseconds))
-                    with open_lease(sort) as lease:
-                        add(f"receive, {sort}", way, move(lease, "receive", way, options.milliseconds, far))
-                for name, (sorts, directions, apply) in KNOBS.items() if options.part in ("all", "knobs") else ():
-                    for direction in directions.split() if sort in sorts else ():
-                        with open_lease(sort) as lease:
-                            if apply:
-                                apply(lease)
-                            add(f"knobs, {sort}, {direction}", name, move(lease, direction, "batch=64", options.milliseconds, far if direction == "receive" else None))
+                        add("guard", name, move(lease, "send", "batch=64", options.milliseconds))
+            for way in WAYS if options.part in ("all", "ways") else ():
+                with open_lease() as lease:
+                    add("send", way, move(lease, "send", way, options.milliseconds))
+                with open_lease() as lease:
+                    add("receive", way, move(lease, "receive", way, options.milliseconds, far))
+            for name, (directions, apply) in KNOBS.items() if options.part in ("all", "knobs") else ():
+                for direction in directions.split():
+                    with open_lease() as lease:
+                        if apply:
+                            apply(lease)
+                        add(f"knobs, {direction}", name, move(lease, direction, "batch=64", options.milliseconds, far if direction == "receive" else None))
             for queues in (1, 4) if options.part in ("all", "knobs") else ():
                 with ByHand(queues) as port:
                     add("knobs, a bare macvlan, send", f"transmit queues: {queues}", move(port, "send", "batch=64", options.milliseconds))

@@ -28,9 +28,9 @@
 
 #include "common/mac.h"
 #include "common/text.h"
+#include "path.h"
 
 #define BATCH_MAX 256u
-#define FRAME 60u
 #define HEADER ((unsigned)sizeof(struct virtio_net_hdr))
 #define SLOT 2048u /* of a ring */
 #define SLOTS 1024u
@@ -52,17 +52,6 @@ static double now(clockid_t clock) {
         return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void build_frame(uint8_t frame[static FRAME], const MacAddress *to, const MacAddress *from) {
-        struct ether_header *ether = (void *)frame;
-
-        memset(frame, 0, FRAME);
-        memcpy(ether->ether_dhost, to, sizeof(*to));
-        memcpy(ether->ether_shost, from, sizeof(*from));
-        ether->ether_type = htons(ETHERTYPE_IP);
-}
-
-static const MacAddress far_mac = {{0x02, 0, 0, 0, 0xfa, 0x13}};
-
 /* n messages of one frame each; every one has its own bytes behind a header of `head` bytes. */
 static void make_messages(struct mmsghdr *messages, struct iovec *parts, uint8_t (*data)[SLOT],
                           unsigned n, size_t size) {
@@ -79,8 +68,8 @@ static void send_batches(Bench *b) {
         double end = now(CLOCK_MONOTONIC) + (double)b->microseconds / 1e6;
 
         for (unsigned i = 0; i < b->batch; i++)
-                build_frame(data[i] + HEADER, &far_mac, &b->mac);
-        make_messages(messages, parts, data, b->batch, HEADER + FRAME);
+                path_frame(data[i] + HEADER, FRAME_SHORT, &path_far_mac, &b->mac);
+        make_messages(messages, parts, data, b->batch, HEADER + FRAME_SHORT);
         while (now(CLOCK_MONOTONIC) < end) {
                 int n = sendmmsg(b->fd, messages, b->batch, 0);
 
@@ -123,11 +112,11 @@ static uint8_t *map_ring(const Bench *b, int option) {
 
 static void send_ring(Bench *b) {
         const size_t at = TPACKET_ALIGN(sizeof(struct tpacket2_hdr));
-        uint8_t *ring = map_ring(b, PACKET_TX_RING), frame[HEADER + FRAME] = {};
+        uint8_t *ring = map_ring(b, PACKET_TX_RING), frame[HEADER + FRAME_SHORT] = {};
         double end = now(CLOCK_MONOTONIC) + (double)b->microseconds / 1e6;
         unsigned next = 0;
 
-        build_frame(frame + HEADER, &far_mac, &b->mac);
+        path_frame(frame + HEADER, FRAME_SHORT, &path_far_mac, &b->mac);
         while (now(CLOCK_MONOTONIC) < end) {
                 unsigned n = 0;
 
@@ -177,8 +166,8 @@ static void *flood(void *data) {
         Bench *b = data;
 
         for (unsigned i = 0; i < 64; i++)
-                build_frame(frames[i], &b->mac, &far_mac);
-        make_messages(messages, parts, frames, 64, FRAME);
+                path_frame(frames[i], FRAME_SHORT, &b->mac, &path_far_mac);
+        make_messages(messages, parts, frames, 64, FRAME_SHORT);
         while (!__atomic_load_n(&b->done, __ATOMIC_RELAXED)) {
                 int n = sendmmsg(b->far_fd, messages, 64, 0);
 
