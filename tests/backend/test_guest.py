@@ -102,7 +102,7 @@ def test_offloads_and_interruptions():
             one.run("get_address")
             one.run(f"ping -c 3 -W 5 {NEIGHBOUR}")
             one.move()
-            # The driver lets go of the device, which resets it, and takes it again.
+            # The driver releases the device, which resets it, and takes it again.
             one.run("cd /sys/bus/virtio/drivers/virtio_net; d=$(ls -d virtio*); echo $d >unbind; echo $d >bind; cd /")
             one.run("get_address")
             one.move()
@@ -289,7 +289,7 @@ def talk_in_long_frames(one, mtu):
 
 @tap.limit(300)
 def test_long_frames():
-    """MTU 9000, which the guest hears of by VIRTIO_NET_F_MTU; with offloads, and without."""
+    """MTU 9000, which VIRTIO_NET_F_MTU reports to the guest; with offloads, and without."""
     with long_frames(9000):
         with vhost.back_end("jumbo", "--mtu=9000") as back, guest(back, device=f",host_mtu={back.mtu}{PLAIN}") as one:
             talk_in_long_frames(one, 9000)
@@ -304,7 +304,7 @@ def test_long_frames():
 
 @tap.limit(300)
 def test_xdp():
-    """The back end does not hear of the offloads that XDP turns off. Without their control the guest's driver refuses XDP, and TCP goes on;
+    """The back end is not told which offloads XDP turns off. Without their control the guest's driver refuses XDP, and TCP goes on;
     on a tap XDP works. (With the control XDP is attached on the packet port, and TCP stops.)"""
     for kind, said in (("packet", "xdp: Operation not supported"), ("tap", "attached")):
         one = OldSpelling(f"lab,kind={kind}").boot()
@@ -351,7 +351,7 @@ def test_what_a_linux_driver_does_with_each_spelling():
             assert lease["Kind"] == kind, (card, lease)
             one.run("get_address")
             one.move()
-            # No control of offloads, which the back end would not hear of: XDP in the guest is refused and not mute.
+            # No control of offloads, which the back end would not see: XDP in the guest is refused and not mute.
             assert features(one)[2] == ("0" if kind == "packet" else "1"), features(one)
         finally:
             one.end()

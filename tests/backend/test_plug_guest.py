@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""rawnetctl plug with a Linux guest that runs: its driver finds the card, gets an address and moves data; it lets go when asked.
+"""rawnetctl plug with a Linux guest that runs: its driver finds the card, gets an address and moves data; it releases the card when asked.
 (tests/bus/test_plug.py has what QEMU shows without one. Here, because this is where the guest is.)"""
 
 import contextlib

@@ -31,7 +31,7 @@ class Testpmd:
         command = ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", f"--vdev={device}", "--",
                    f"--forward-mode={mode}", "--total-num-mbufs=8192", f"--rxq={queues}", f"--txq={queues}", "--interactive",
                    *options]  # fmt: skip
-        # What its driver logs goes to stderr, and would stand in the middle of the dialogue.
+        # Its driver logs to stderr, in the middle of the dialogue.
         self.log = tempfile.TemporaryFile()
         self.process = lab.popen_as("member", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                     env={"XDG_RUNTIME_DIR": self.directory})  # fmt: skip

@@ -173,7 +173,7 @@ def test_a_file_that_is_being_written():
 
 
 def rtnetlink():
-    """A socket that the kernel tells of every interface, address and namespace of this one that comes, goes or changes."""
+    """A socket on which the kernel reports every interface, address and namespace of this one that comes, goes or changes."""
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
     sock.bind((0, 0))
     for group in (1, 5, 9, 28):  # linux/rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV6_IFADDR, _NSID
@@ -293,7 +293,7 @@ def test_the_helper_goes_meanwhile():
 
 
 def test_added_to_the_group_after_the_login():
-    """polkit of Debian 13 goes by the groups of the caller's process. The rule stands for it here."""
+    """polkit of Debian 13 goes by the groups of the caller's process. A rule plays it here."""
     rule = "polkit.addRule(function (a, s) { if (s.user == 'member') return polkit.Result.AUTH_ADMIN; });"
     words = "user member has been added to group rawnet since this login: log in again"
     stale = ["setpriv", f"--reuid={lab.uid_of('member')}", f"--regid={lab.uid_of('member')}", "--clear-groups", "rawnetctl", "check", "lab"]

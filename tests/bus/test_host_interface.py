@@ -134,7 +134,7 @@ def test_host_and_guests_meet():
 
 
 def test_without_it_they_do_not():
-    """The flaw that it mends: an address on the parent is no help."""
+    """The problem that it solves: an address on the parent does not reach the guests."""
     with network() as name, bus.connect("member") as member, member.open_tap(name) as lease, \
             station.Station(lease, "10.77.0.60/24") as guest:  # fmt: skip
         command("ip", "addr", "add", "10.77.0.50/24", "dev", "wire0")

@@ -121,7 +121,7 @@ def test_out_again():
         plugged("--id", "wan0", "lab")
         plugged("--id", "lan0", "lab-private")
         assert set(qmp.devices()) == {"wan0", "lan0"} and len(lab.lease_ids()) == 2
-        # No guest runs that could let go of it: a reset does.
+        # No guest runs that could release it: a reset does.
         with lab.popen_as("member", ["rawnetctl", "unplug", "--qmp", SOCKET, "wan0"], stderr=subprocess.PIPE) as process:
             lab.wait_for(lambda: resets(qmp, "wan0"), 20, "the card's end")
             errors = process.communicate(timeout=tap.patience(20))[1]

@@ -56,7 +56,7 @@ def authenticate(agent, cookie):
 
 @contextlib.contextmanager
 def polkit_thinks(connection, kind="tap", network="lab", **options):
-    """A question lies with polkitd, which stands still while the block runs: the call's serial."""
+    """polkitd has a question, and is stopped while the block runs: the call's serial."""
     connection.can_open(network, kind)  # polkitd has answered one, so that nothing but this question is new to it
     with bus.Monitor("type='method_call',member='CheckAuthorization'") as monitor, lab.stopped(lab.daemons()["polkitd"]["pid"]):
         serial = connection.send_open(kind, network, **options)
@@ -337,7 +337,7 @@ def test_closing_anothers_lease_with_an_agent():
         assert owner.wait_signal("Ended", path=lease.path)[1] == ("revoked",)
 
 
-# -- while polkit thinks, without an agent: polkitd stands still
+# -- while polkit works, without an agent: polkitd is stopped
 
 
 def test_yes_comes_late():

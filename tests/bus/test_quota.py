@@ -160,7 +160,7 @@ def lease_count(connection, user):
 
 
 def test_queues_of_closed_leases_count_across_restarts():
-    """Until the holder lets go, and new daemons count the same."""
+    """Until the holder closes it, and new daemons count the same."""
     with contextlib.ExitStack() as stack, bus.connect("member") as connection:
         leases = open_queues(stack, connection, "lab", ["tap", "packet"])
         for lease in leases[:2]:
@@ -178,7 +178,7 @@ def test_queues_of_closed_leases_count_across_restarts():
 
 
 def test_calls_at_once_do_not_pass_the_budget_of_queues():
-    """The helper stands still until the first is refused: ports that it has yet to make count."""
+    """The helper is stopped until the first open is refused: ports that it has yet to make count."""
     with bus.connect("member") as connection:
         wait_none_counts(connection)
         with lab.stopped(lab.helper_pid()):

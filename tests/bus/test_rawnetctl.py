@@ -498,7 +498,7 @@ def test_a_lease_has_one_name():
 
 
 def test_features_at_once():
-    """Whoever asks for them first is told, although his call has started both daemons."""
+    """The first caller gets them, although his call has started both daemons."""
     for _ in range(5):
         if lab.service_pid():
             lab.kill_service()

@@ -231,7 +231,7 @@ def dying_helper():
 
 
 def test_helper_restarted_before_it_listed_its_leases():
-    """A call that waits for the list waits for that of the next helper, once; one that dies again is told of."""
+    """A call that waits for the list waits for that of the next helper, once; if that one dies, too, the call is refused."""
     with bus.connect("member") as connection:
         connection.open_tap("lab").close_fds()
         lab.wait_no_leases()

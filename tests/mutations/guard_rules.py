@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each rule of the guard about IP and LLC, taken away alone: (name, file, text, what stands there instead, test, pattern, because).
+"""Each rule of the guard about IP and LLC, taken away alone: (name, file, text, what replaces it, test, pattern, because).
 
 Most are seen by the programs' unit tests, case by case; what a checksum could change later also by tests/attack/test_late_checksum.py."""
 

@@ -9,7 +9,7 @@ from guard_rules import RULES
 @dataclasses.dataclass
 class Mutation:
     name: str
-    changes: list  # (file, text that occurs there once, what stands there instead)
+    changes: list  # (file, text that occurs there once, what replaces it)
     test: str
     pattern: str  # which of its tests
     because: str  # a regular expression in what it says
@@ -377,7 +377,7 @@ MUTATIONS = [
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
     Mutation("shared: what was taken over is swept", [(SWEEP, "if (shared->taken_over) {", "if (shared->taken_over && shared->stays) {")],
              OWN_VLAN, "test_handed_over", WRONG, vm=True),
-    Mutation("watch: nobody hears that it was taken over", [("helper/daemon/watch.c", "link->group != RAWNET_VLAN_GROUP;", "link->group == 1;")],
+    Mutation("watch: nobody notices that it was taken over", [("helper/daemon/watch.c", "link->group != RAWNET_VLAN_GROUP;", "link->group == 1;")],
              OWN_VLAN, "takes_the_rules_along", "letting go did not come", vm=True),
     Mutation("link: IPv6's attributes are sent to a link without IPv6",
              [("helper/kernel/link.c", "refusal.kernel_errno == EAFNOSUPPORT &&", "refusal.kernel_errno == 0 &&")],

@@ -135,7 +135,7 @@ def test_journal():
 
 
 def test_journal_after_a_restart():
-    """What is dropped while rawnetd is not there to hear of it is written when it is."""
+    """Drops without a rawnetd are written into the journal by the next one."""
     with bus.connect("member") as connection, connection.open_tap("lab") as lease, connection.open_tap("lab") as other, \
             journal_of_a_new_service() as log:  # fmt: skip
         lab.wait_for(lambda: not listeners(), 10, "the end of rawnetd's connection")

@@ -71,7 +71,7 @@ def counted(number):
 def send_spoofed(lease):
     try:
         frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"]).send(frames.ether(frames.BROADCAST, "02:00:00:00:99:99", frames.TEST, b"spoofed"))
-    except OSError as error:  # a socket is told, a tap is not
+    except OSError as error:  # a socket gets an error, a tap does not
         assert error.errno == errno.ENOBUFS, error
 
 

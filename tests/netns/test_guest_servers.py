@@ -62,7 +62,7 @@ def passes(lease, wire, frame):
     """Does the frame get to the wire?"""
     port, text = shapes.port_of(lease), f"after {passes.number}."
     passes.number += 1
-    with contextlib.suppress(OSError):  # a socket is told of the drop
+    with contextlib.suppress(OSError):  # a socket gets an error for the drop
         port.send(frame)
     port.send(frames.marker(lease.info["mac"], text))
     return any(frame == seen[: len(frame)] for seen in wire.before(text.encode(), SECONDS))

@@ -19,7 +19,7 @@ def mac_of(connection, network="lab", kind="tap", **options):
 
 
 def uplink_macs(lease):
-    """The address of the interface in the lease's namespace that stands on the parent."""
+    """The address of the interface in the lease's namespace that is on the parent."""
     with lab.in_namespace(lease.fd):
         return {link["address"] for link in lab.ip("link") if "link_index" in link and link.get("linkinfo", {}).get("info_kind") in ("macvlan", "vlan")}
 
@@ -112,7 +112,7 @@ def test_same_mac_on_two_vlans():
 
 
 def test_same_mac_again_at_once():
-    """The kernel takes a moment to let go: the helper waits, the caller sees nothing of it."""
+    """The kernel releases it after a moment: the helper waits, and the caller does not notice."""
     with bus.connect("member") as connection, frames.WirePort() as wire:
         for number in range(10):
             kind = ("tap", "packet")[number % 2]

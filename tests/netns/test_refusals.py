@@ -105,7 +105,7 @@ def test_parent_is_a_bridge_port():
 
 
 def test_parent_is_wireless():
-    """Played: what the kernel shows of an 802.11 interface in /sys stands where the veth's is. No kernel here has mac80211_hwsim."""
+    """Played: /sys shows an 802.11 interface in place of the veth. No kernel here has mac80211_hwsim."""
     with parent(), lab.network("air", Parent="parent0"):
         works("air")
         shown = os.path.realpath("/sys/class/net/parent0")

@@ -217,7 +217,7 @@ static void test_rewrite_many(_unused_ void **state) {
         qemu_line_done(&line);
 }
 
-/* The guest hears of another MTU than Ethernet's own. */
+/* Another MTU than Ethernet's is reported to the guest. */
 static void test_rewrite_mtu(_unused_ void **state) {
         check_line(ARGV(QEMU, "-netdev", "raw,id=n0,network=jumbo,kind=tap", "-device",
                         "virtio-net-pci,netdev=n0"),

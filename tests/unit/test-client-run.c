@@ -78,7 +78,7 @@ static void test_one_network(_unused_ void **state) {
         parsed_done(&p);
 }
 
-/* What stands before a --port holds for it and those after it, until it is said anew. */
+/* An option before a --port holds for it and those after it, until it is given again. */
 static void test_ports_in_order(_unused_ void **state) {
         Parsed p;
 

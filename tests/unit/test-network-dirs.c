@@ -365,7 +365,7 @@ static void test_links(void **state) {
         assert_int_equal(loaded_mtu(f, "a"), 4000);
         assert_int_equal(chmod(path, 0664), 0);
         check_bad(f, getuid(), "a", &f->first, "others may write to it");
-        /* A link that leads nowhere hides what stands behind it, and says so. */
+        /* A link that leads nowhere hides files of later directories, and the refusal says so. */
         put(&f->second, "b.conf", GOOD);
         link_to(&f->first, "b.conf", "/nonexistent/file");
         check_bad(f, getuid(), "b", &f->first, "cannot be opened");

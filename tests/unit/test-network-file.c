@@ -304,7 +304,7 @@ static void test_bad_structure(_unused_ void **state) {
                        "?=");
         check_bad_text(HEAD "%s%n=%s%n\n", 4, "unknown key %s%n=");
         check_bad_text(HEAD "MTU=%s%n\n", 4, "MTU=%s%n");
-        /* The first mistake is the one that is told, whatever comes after it. */
+        /* The first mistake is reported, whatever comes after it. */
         check_bad_text(HEAD "MTU=1\nColor=red\n", 4, "MTU=1");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The interface that a lease stands on: found or made, and why not. The kernel is played; each of
+ * The interface that a lease is on: found or made, and why not. The kernel is played; each of
  * its steps fails once.
  */
 
@@ -364,8 +364,9 @@ static void test_is_lower_unknown(_unused_ void **state) {
         }
 }
 
-/* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is not
- * hardened and up, never one that is up and not hardened; and the next open mends what was left. */
+/* Each step fails once, by the kernel's no or on the way to it: never a lower interface that is
+ * not hardened and up, never one that is up and not hardened; and the next open repairs what was
+ * left. */
 static void test_faults(_unused_ void **state) {
         static const int answers[] = {0, EPERM, EBUSY, EOPNOTSUPP};
 

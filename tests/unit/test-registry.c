@@ -187,7 +187,7 @@ static void test_count(_unused_ void **state) {
         registry_free(&r);
 }
 
-/* A user's, over all networks; closed ones count until their holder lets go. */
+/* A user's, over all networks; closed ones count until their holder closes his descriptors. */
 static void test_count_queues(_unused_ void **state) {
         Registry r = {0};
         IpcLease lease;

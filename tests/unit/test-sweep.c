@@ -24,7 +24,7 @@
 static struct {
         unsigned n_vlans;     /* shared interfaces of VLAN 1 to that */
         unsigned host_on;     /* the VLAN interface that has a host interface; 0: none */
-        unsigned lease_on;    /* the lease's uplink stands on that VLAN's */
+        unsigned lease_on;    /* the lease's uplink is on that VLAN's */
         bool lease_elsewhere; /* or rather on an interface of another namespace with that index */
         const char *unlisted; /* of this kind there is no list: links come and go */
         int unseen;           /* the kernel refuses with this errno to show the lease's uplink */
@@ -216,7 +216,7 @@ static void test_few(_unused_ void **state) {
         check(5, 0, 0);
 }
 
-/* The host's guard stays while any is in use, wherever in the list that one stands. */
+/* The host's guard stays while any is in use, wherever it is in the list. */
 static void test_many(_unused_ void **state) {
         check(VLANS_MAX, 0, 0);
         check(VLANS_MAX, VLANS_MAX, 0);
@@ -367,7 +367,7 @@ static void test_opening(_unused_ void **state) {
         assert_true(host.left);
 }
 
-/* The first error is the one that is told. */
+/* The first error is reported. */
 static void test_unguardable(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = host.host_on = 1;

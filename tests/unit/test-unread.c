@@ -123,7 +123,7 @@ static void test_careful(void **state) {
         assert_int_equal(unread_may_pass(table, ":1.1", SECOND + SECOND / 2), 0);
         answer(":1.1", 0);
         assert_int_equal(unread_may_pass(table, ":1.1", 2 * SECOND), 1);
-        /* One who has left is forgotten, and whoever waits is told. */
+        /* A caller who has left is forgotten, and the others that wait are told. */
         assert_int_equal(unread_may_pass(table, ":1.2", SECOND), 0);
         n_known = 0;
         unread_gone(table, ":1.2");

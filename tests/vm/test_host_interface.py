@@ -30,10 +30,10 @@ def test_on_a_vlan():
         with bus.connect("member") as member:
             member.open_tap("lab").close_fds()
         lab.wait_no_leases()
-        assert station.ping("10.77.100.1"), "it still stands"
+        assert station.ping("10.77.100.1"), "it is gone"
         rawnetctl("host", "down", name)
         lab.wait_for(lambda: shared not in lab.links(), 10, "the end of the shared VLAN interface with its host interface")
-        # Deleted by hand, it lets go as well.
+        # Deleted by hand, it releases the VLAN as well.
         rawnetctl("host", "up", name)
         command("ip", "link", "del", INTERFACE)
         lab.wait_for(lambda: shared not in lab.links(), 10, "the end of the shared VLAN interface")

@@ -234,7 +234,7 @@ def test_shared_interface_comes_and_goes():
             (link,) = vlan.shared(100)
             assert link["link"] == "wire0", link
             alias = link.get("ifalias", "")
-            assert "100" in alias and "wire0" in alias, f"VID and parent stand in its alias: {alias}"
+            assert "100" in alias and "wire0" in alias, f"VID and parent are in its alias: {alias}"
             with member.open_packet("vlan100"):
                 assert [found["ifindex"] for found in vlan.shared(100)] == [link["ifindex"]], "both stand on one"
                 first.close_fds()
