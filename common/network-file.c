@@ -2,7 +2,7 @@
 
 /*
  * The text of one network file becomes a Network, or a refusal with file:line, the reason and what
- * to write instead. Reads no file itself (network-dirs.c does), changes nothing, allocates nothing.
+ * to write instead. Reads no file itself (network-load.c does), changes nothing, allocates nothing.
  */
 
 #include <assert.h>

@@ -311,7 +311,7 @@ MUTATIONS = [
              HOST, "cannot_give_it_addresses", WRONG),
     # -- network files that are being written
     Mutation("file: half a file is believed",
-             [("common/network-dirs.c", "changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC)",
+             [("common/network-load.c", "changed_within(after, cut_off ? CUT_OFF_USEC : FINISHED_USEC)",
                "changed_within(after, cut_off ? 0 : 0)")], HALVED, "half_a_file", "opened from half a file"),
     Mutation("file: the helper believes half a file",
              [(TERMS, "terms_open(network_file_load_wait", "terms_open(network_file_load")], HALVED, "the_helper_reads", WRONG),

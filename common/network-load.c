@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The search path: which file is a network's, may it be believed, is it finished, which networks
- * are there. A file is judged by the open descriptor, never by its name a second time. Never
- * writes, never follows a name outside the directories except by an administrator's own symbolic
- * link, whose target must pass the same checks.
+ * Reads a network's file: may it be believed, is it finished. A file is judged by the open
+ * descriptor, never by its name a second time.
  *
  * A writer that writes in place (a shell's '>', cp, some editors) empties the file first and may
  * write it in pieces. The first half of a file can be valid and mean something else (VLAN=10 of
@@ -12,17 +10,12 @@
  */
 
 #include <assert.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "common/clock.h"
-#include "common/log.h"
-#include "common/network-file.h"
-
-#define SUFFIX ".conf"
+#include "common/network-search.h"
 
 /* A file counts as finished when nothing has changed it for so long. */
 #define FINISHED_USEC UINT64_C(100000)
@@ -31,67 +24,6 @@
 #define CUT_OFF_USEC UINT64_C(1000000)
 /* network_file_load_wait() */
 #define WAIT_STEP_USEC UINT64_C(25000)
-
-static const char *const network_dirs[] = {RAWNET_NETWORK_DIRS, NULL};
-
-/* The file that was found first. */
-typedef struct Found {
-        char path[sizeof(((Network *)NULL)->path)];
-        int fd;
-        struct stat st;
-} Found;
-
-static void found_close(Found *found) {
-        found->fd = safe_close(found->fd);
-}
-
-/* linux/major.h: MEM_MAJOR 1, Documentation/admin-guide/devices.txt: 3 is /dev/null. */
-static bool is_dev_null(const struct stat *st) {
-        return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
-}
-
-static bool is_mask(const struct stat *st) {
-        return is_dev_null(st) || (S_ISREG(st->st_mode) && st->st_size == 0);
-}
-
-/* An error of this process or of the whole system, not of the file. */
-static bool is_our_trouble(int errnum) {
-        return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EINTR;
-}
-
-/* The first NAME.conf of dirs, opened. The path stays set where the file cannot be opened. Returns
- * 1, 0 (there is none), or -errno. */
-static int find_file(const char *const *dirs, const char *name, Found *ret) {
-        for (; *dirs; dirs++) {
-                struct stat st;
-                int n;
-
-                n = snprintf(ret->path, sizeof(ret->path), "%s/%s" SUFFIX, *dirs, name);
-                if (n < 0 || (size_t)n >= sizeof(ret->path))
-                        return -ENAMETOOLONG;
-                /* NONBLOCK, NOCTTY: a FIFO or terminal in the directory must neither block a daemon
-                 * nor become its terminal. */
-                ret->fd = open(ret->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-                if (ret->fd >= 0) {
-                        if (fstat(ret->fd, &ret->st) < 0) {
-                                int r = -errno;
-
-                                found_close(ret);
-                                return r;
-                        }
-                        return 1;
-                }
-                if (errno != ENOENT && errno != ENOTDIR)
-                        return -errno;
-                /* A link that leads nowhere is reported as a mistake, not as the absence of a file.
-                 */
-                if (lstat(ret->path, &st) == 0)
-                        return -ENOENT;
-                if (errno != ENOENT && errno != ENOTDIR)
-                        return -errno;
-        }
-        return 0;
-}
 
 static int bad_file(const char *name, const char *path, Network *ret, Refusal *ret_refusal,
                     const char *reason) {
@@ -170,19 +102,20 @@ static int not_found(const char *name, bool named, const char *const *dirs, Refu
         char path[sizeof(((Network *)NULL)->path)];
 
         if (named && lacks_suffix(dirs, name, path, sizeof(path)))
-                return refuse(ret_refusal, RAWNET_NO_SUCH_NETWORK,
-                              "network %s: %s is not read, because its name does not end in " SUFFIX
-                              "; an administrator renames it to %s" SUFFIX,
-                              name, path, name);
+                return refuse(
+                        ret_refusal, RAWNET_NO_SUCH_NETWORK,
+                        "network %s: %s is not read, because its name does not end in " NETWORK_SUFFIX
+                        "; an administrator renames it to %s" NETWORK_SUFFIX,
+                        name, path, name);
         return refuse(
                 ret_refusal, RAWNET_NO_SUCH_NETWORK,
                 "network %.40s: there is no such network; rawnetctl networks shows what there is, "
-                "and an administrator adds one as %s/%.40s" SUFFIX,
+                "and an administrator adds one as %s/%.40s" NETWORK_SUFFIX,
                 name, dirs[0], name);
 }
 
 /* May the file be believed? NULL, or why not and what to do. */
-static const char *untrusted(const Found *found, uid_t owner, char *buffer, size_t size) {
+static const char *untrusted(const NetworkFound *found, uid_t owner, char *buffer, size_t size) {
         const struct stat *st = &found->st;
 
         if (!S_ISREG(st->st_mode))
@@ -211,8 +144,8 @@ static const char *untrusted(const Found *found, uid_t owner, char *buffer, size
 
 /* The file's whole text, once it is finished. 0, RAWNET_NETWORK_BUSY or -errno; *ret_text is the
  * caller's to free. */
-static int read_finished(const Found *found, const char *name, char **ret_text, size_t *ret_size,
-                         Refusal *ret_refusal) {
+static int read_finished(const NetworkFound *found, const char *name, char **ret_text,
+                         size_t *ret_size, Refusal *ret_refusal) {
         _cleanup_free_ char *text = malloc(NETWORK_FILE_SIZE_MAX + 1);
         struct stat after;
         ssize_t size;
@@ -231,7 +164,7 @@ static int read_finished(const Found *found, const char *name, char **ret_text, 
         return 0;
 }
 
-static int cannot_open(const char *name, const Found *found, int errnum, Network *ret,
+static int cannot_open(const char *name, const NetworkFound *found, int errnum, Network *ret,
                        Refusal *ret_refusal) {
         char reason[160];
 
@@ -242,17 +175,17 @@ static int cannot_open(const char *name, const Found *found, int errnum, Network
         return bad_file(name, found->path, ret, ret_refusal, reason);
 }
 
-static int masked(const char *name, const Found *found, Refusal *ret_refusal) {
+static int masked(const char *name, const NetworkFound *found, Refusal *ret_refusal) {
         return refuse(
                 ret_refusal, RAWNET_NO_SUCH_NETWORK,
                 "network %s: %s %s, which disables (masks) this network; an administrator removes "
                 "that file, or writes a [Network] section into a new one",
-                name, found->path, is_dev_null(&found->st) ? "is /dev/null" : "is empty");
+                name, found->path, network_is_dev_null(&found->st) ? "is /dev/null" : "is empty");
 }
 
 int network_file_load_at(const char *const *dirs, uid_t owner, const char *name, Network *ret,
                          Refusal *ret_refusal) {
-        _cleanup_(found_close) Found found = {.fd = -1};
+        _cleanup_(network_found_close) NetworkFound found = {.fd = -1};
         _cleanup_free_ char *text = NULL;
         char buffer[sizeof(found.path) + 160];
         const char *reason;
@@ -262,15 +195,15 @@ int network_file_load_at(const char *const *dirs, uid_t owner, const char *name,
         /* No other text may become a part of a path. */
         if (length == 0 || length > RAWNET_NETWORK_NAME_MAX || name[length] != '\0')
                 return not_found(name, false, dirs, ret_refusal);
-        r = find_file(dirs, name, &found);
+        r = network_search(dirs, name, &found);
         if (r == 0)
                 return not_found(name, true, dirs, ret_refusal);
-        if (r == -ENAMETOOLONG || is_our_trouble(-r))
+        if (r == -ENAMETOOLONG || network_is_our_trouble(-r))
                 return r;
         if (r < 0)
                 return cannot_open(name, &found, -r, ret, ret_refusal);
         reason = untrusted(&found, owner, buffer, sizeof(buffer));
-        if (is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
+        if (network_is_mask(&found.st) && (reason || !changed_within(&found.st, CUT_OFF_USEC)))
                 return masked(name, &found, ret_refusal);
         /* Before any wait: a writer whom nobody trusts cannot keep a daemon busy. */
         if (reason)
@@ -307,11 +240,11 @@ static void mix_file(uint64_t *state, const struct stat *st) {
 
 int network_file_state_at(const char *const *dirs, const char *name, uint64_t *ret) {
         uint64_t state = UINT64_C(0xcbf29ce484222325);
-        _cleanup_(found_close) Found found = {.fd = -1};
+        _cleanup_(network_found_close) NetworkFound found = {.fd = -1};
         struct stat st;
         int r;
 
-        r = find_file(dirs, name, &found);
+        r = network_search(dirs, name, &found);
         if (r < 0)
                 return r;
         if (r > 0)
@@ -354,141 +287,4 @@ int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *
 
 int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal) {
         return network_file_load_wait_at(network_dirs, 0, name, ret, ret_refusal);
-}
-
-/* Names while they are collected. */
-typedef struct Names {
-        char **name;
-        size_t count, room;
-} Names;
-
-static void names_free(Names *names) {
-        network_names_free(names->name, names->count);
-}
-
-void network_names_free(char **names, size_t count) {
-        while (count > 0)
-                free(names[--count]);
-        free(names);
-}
-
-static int names_add(Names *names, const char *name, size_t length) {
-        char *copy;
-
-        if (GROW_ARRAY(names->name, names->count, names->room) < 0)
-                return -ENOMEM;
-        copy = strndup(name, length);
-        if (!copy)
-                return -ENOMEM;
-        names->name[names->count++] = copy;
-        return 0;
-}
-
-static int compare_names(const void *a, const void *b) {
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* May the first length bytes of a file's name be a network's? If not, logs why. */
-static bool check_file_name(const char *dir, const char *file, size_t length) {
-        size_t good = network_name_length(file);
-
-        if (good < length)
-                log_warning(
-                        "%s/%s: ignored: a network's name has letters, digits, '-' and '_' only, and not "
-                        "'%c'; rename the file",
-                        dir, file, file[good]);
-        else if (length == 0)
-                log_warning("%s/%s: ignored: there is no name before " SUFFIX "; rename the file",
-                            dir, file);
-        else if (length > RAWNET_NETWORK_NAME_MAX)
-                log_warning(
-                        "%s/%s: ignored: the name has %zu characters, and at most %u are allowed; rename the "
-                        "file",
-                        dir, file, length, RAWNET_NETWORK_NAME_MAX);
-        else
-                return true;
-        return false;
-}
-
-/* Adds the NAME of every NAME.conf in dir. A missing directory has none. */
-static int read_dir(const char *path, Names *names) {
-        _cleanup_closedir_ DIR *dir = NULL;
-
-        dir = opendir(path); /* CLOEXEC, opendir(3) */
-        if (!dir)
-                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-        for (;;) {
-                const struct dirent *entry;
-                size_t length;
-                int r;
-
-                errno = 0;
-                entry = readdir(dir);
-                if (!entry)
-                        return -errno;
-                length = strlen(entry->d_name);
-                if (length < strlen(SUFFIX) ||
-                    strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) != 0)
-                        continue;
-                length -= strlen(SUFFIX);
-                if (!check_file_name(path, entry->d_name, length))
-                        continue;
-                r = names_add(names, entry->d_name, length);
-                if (r < 0)
-                        return r;
-        }
-}
-
-/* Is there a network of that name? A file that cannot be opened counts as a network with a mistake.
- * 1, 0 or -errno. */
-static int is_there(const char *const *dirs, const char *name) {
-        _cleanup_(found_close) Found found = {.fd = -1};
-        int r;
-
-        r = find_file(dirs, name, &found);
-        if (r == -ENAMETOOLONG || is_our_trouble(-r))
-                return r;
-        if (r < 0)
-                return 1;
-        return r > 0 && !is_mask(&found.st);
-}
-
-int network_file_list_at(const char *const *dirs, char ***ret_names, size_t *ret_count) {
-        _cleanup_(names_free) Names names = {0};
-        size_t kept = 0;
-        int r;
-
-        for (size_t i = 0; dirs[i]; i++) {
-                r = read_dir(dirs[i], &names);
-                if (r < 0)
-                        return r;
-        }
-        if (names.count > 0)
-                qsort(names.name, names.count, sizeof(*names.name), compare_names);
-        /* Keeps the first of equal names, in place. A dropped name is freed and set to NULL at
-         * once, so that an error in the middle frees every name once. */
-        for (size_t i = 0; i < names.count; i++) {
-                bool again = kept > 0 && strcmp(names.name[kept - 1], names.name[i]) == 0;
-
-                r = again ? 0 : is_there(dirs, names.name[i]);
-                if (r < 0)
-                        return r;
-                if (r > 0 && kept != i) {
-                        char *dropped = names.name[kept];
-
-                        names.name[kept] = names.name[i];
-                        names.name[i] = dropped;
-                }
-                kept += r > 0;
-        }
-        while (names.count > kept)
-                free(names.name[--names.count]);
-        *ret_names = TAKE_PTR(names.name);
-        *ret_count = names.count;
-        names.count = 0;
-        return 0;
-}
-
-int network_file_list(char ***ret_names, size_t *ret_count) {
-        return network_file_list_at(network_dirs, ret_names, ret_count);
 }
