@@ -2,6 +2,7 @@
 """Starting, leaving when idle, being killed: no call is lost, no lease is forgotten, no traffic disturbed."""
 
 import contextlib
+import importlib.util
 import os
 import socket
 import sys
