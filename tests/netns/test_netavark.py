@@ -125,6 +125,28 @@ def test_dhcp():
         lab.wait_no_leases()
 
 
+def test_dhcp_client_renews_and_releases():
+    with Rootless() as box:
+        status = box.setup(driver="dhcp")
+        address = only(status["interfaces"])["subnets"][0]["ipnet"]
+        (client,) = processes.with_word("udhcpc")
+
+        def acknowledged():
+            return lab.log_of("dnsmasq").count("DHCPACK")
+
+        def shown():
+            return f"inet {address} " in box.run("ip", "addr", "show", "eth0")
+
+        before = acknowledged()
+        os.kill(client, signal.SIGUSR1)  # udhcpc: renew now
+        lab.wait_for(lambda: acknowledged() > before, 10, "the renewal")
+        assert shown(), "the renewal takes the address away"
+        os.kill(client, signal.SIGUSR2)  # udhcpc: release
+        lab.wait_for(lambda: not shown(), 10, "the end of the address")
+        assert "default" not in box.run("ip", "-4", "route")
+        box.teardown(driver="dhcp")
+
+
 def test_dhcp_client_ends_with_the_namespace():
     """podman gives the namespace up, and nobody runs teardown."""
     with Rootless() as box:
