@@ -233,6 +233,11 @@ int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_
                                       "first frame says it");
                 port->mac_used = true;
         }
+        if (port->request.kind == KIND_VETH && strstr(word, "fd"))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "{%s} has no value with --kind veth: the command finds interface %s "
+                              "in its network namespace",
+                              word, port->interface);
         if (strcmp(word, "vhostfds") == 0 && port->n_vhosts == 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "{vhostfds} has no value without --vhost on network %s",
@@ -272,10 +277,25 @@ static int set_port_variables(const Port *port, const char *name) {
         return r;
 }
 
+static size_t count_descriptors(const Port *ports, size_t n_ports) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_ports; i++)
+                n += ports[i].n_queues + ports[i].n_vhosts;
+        return n;
+}
+
 static int set_listen_variables(const Port *ports, size_t n_ports) {
         _cleanup_free_ char *names = NULL, *count = NULL, *pid = NULL;
         size_t n = 0, size = 0;
-        FILE *out = open_memstream(&names, &size);
+        FILE *out;
+
+        /* The caller's own, of sd_listen_fds(3), are as good for CMD as they were. */
+        if (count_descriptors(ports, n_ports) == 0)
+                return 0;
+        if (unsetenv("LISTEN_PIDFDID") < 0)
+                return -errno;
+        out = open_memstream(&names, &size);
 
         if (!out)
                 return -errno;
@@ -296,7 +316,7 @@ static int set_listen_variables(const Port *ports, size_t n_ports) {
 
 int ports_set_environment(const Port *ports, size_t n_ports) {
         static const char *const plain[] = {"RAWNET_LEASE", "RAWNET_MAC", "RAWNET_IFNAME",
-                                            "RAWNET_MTU", "LISTEN_PIDFDID"};
+                                            "RAWNET_MTU"};
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(plain); i++)

@@ -32,12 +32,12 @@ typedef struct Port {
 
         uint32_t lease, mtu, vlan;
         char *mac;       /* "" while learning */
-        char *interface; /* rnHEX */
+        char *interface; /* rnHEX; veth: its name in the namespace */
         char *socket;    /* of its back end, for QEMU; backend_spawn() */
         bool mac_used;   /* port_lookup() was asked for the MAC */
 
         /* The lease's descriptors, first the n_queues taps or sockets, then the n_vhosts vhost
-         * ones; owned. */
+         * ones; owned. A veth port has none. */
         int fds[RAWNET_FDS_MAX];
         size_t n_queues, n_vhosts;
         int numbers[RAWNET_FDS_MAX]; /* where each will be in the program */
@@ -86,5 +86,6 @@ int port_lookup(const char *word, void *userdata, char **ret_text, Refusal *ret_
 
 /* LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES (sd_listen_fds(3)) and RAWNET_LEASE, _MAC, _IFNAME, _MTU,
  * with _NAME behind for named ports (upper case, - as _), put into this process's environment;
- * those of an outer rawnetctl are taken out. 0 or -errno. */
+ * those of an outer rawnetctl are taken out. Where no port has a descriptor, LISTEN_* stay as they
+ * are. 0 or -errno. */
 int ports_set_environment(const Port *ports, size_t n_ports);

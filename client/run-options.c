@@ -12,6 +12,7 @@
 
 #include "client/client.h"
 #include "client/parse.h"
+#include "client/run-tap.h"
 #include "common/argument.h"
 
 static const struct option run_long_options[] = {
@@ -22,18 +23,29 @@ static const struct option run_long_options[] = {
         {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
         {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
         {"port", required_argument, NULL, RUN_OPTION_PORT},
+        {"interface", required_argument, NULL, RUN_OPTION_INTERFACE},
+        {"tap", required_argument, NULL, RUN_OPTION_TAP},
+        {"dhcp", no_argument, NULL, RUN_OPTION_DHCP},
         {},
 };
+
+static bool take_interface(const char *option, const char *value, const char **ret) {
+        *ret = value;
+        if (interface_name_is_sane(value))
+                return true;
+        log_error("--%s is the name of an interface, 1 to 15 letters, digits, -, _ and ., not '%s'",
+                  option, value);
+        return false;
+}
 
 bool run_option_set(PortRequest *request, int option, const char *value) {
         bool flag = true;
 
         switch (option) {
         case RUN_OPTION_KIND:
-                if (lease_kind_from_string(value, &request->kind) >= 0 &&
-                    request->kind != KIND_VETH)
+                if (lease_kind_from_string(value, &request->kind) >= 0)
                         return true;
-                log_error("--kind is tap or packet, not '%s'", value);
+                log_error("--kind is tap, packet or veth, not '%s'", value);
                 return false;
         case RUN_OPTION_MAC:
                 request->mac = value;
@@ -45,6 +57,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                 log_error("--name has 1 to %u characters, not %zu", RAWNET_LEASE_NAME_MAX,
                           strlen(value));
                 return false;
+        case RUN_OPTION_INTERFACE:
+                return take_interface("interface", value, &request->interface);
         case RUN_OPTION_QUEUES:
                 return argument_number("--queues", value, 1, RAWNET_QUEUES_MAX, &request->queues) ==
                        0;
@@ -73,16 +87,25 @@ static bool same_variable(const char *a, const char *b) {
 /* Options that exclude each other, refused as the service would, in the words of the command line.
  */
 static bool options_agree(const PortRequest *request) {
-        const char *option = NULL, *kind = request->kind == KIND_TAP ? "packet" : "tap";
+        const bool veth = request->kind == KIND_VETH;
+        const char *option = NULL, *kinds = "tap";
 
-        if (request->kind == KIND_PACKET && request->vhost > 0)
+        if (request->kind != KIND_TAP && request->vhost > 0)
                 option = "--vhost";
-        else if (request->kind == KIND_PACKET && request->mac && strcmp(request->mac, "learn") == 0)
+        else if (request->kind != KIND_TAP && request->mac && strcmp(request->mac, "learn") == 0)
                 option = "--mac learn";
-        else if (request->kind == KIND_TAP && request->vnet_hdr == 0)
+        else if (request->kind == KIND_TAP && request->vnet_hdr == 0) {
                 option = "--vnet-hdr=no";
+                kinds = "packet";
+        } else if (veth && (request->vnet_hdr >= 0 || request->queues > 0)) {
+                option = request->queues > 0 ? "--queues" : "--vnet-hdr";
+                kinds = "tap and --kind packet";
+        } else if (!veth && request->interface) {
+                option = "--interface";
+                kinds = "veth";
+        }
         if (option)
-                log_error("%s works with --kind %s only", option, kind);
+                log_error("%s works with --kind %s only", option, kinds);
         return !option;
 }
 
@@ -159,6 +182,80 @@ static bool take_command(RunOptions *options, PortRequest *request, char **rest,
         return true;
 }
 
+bool run_options_veth(const RunOptions *options) {
+        for (size_t i = 0; i < options->n_ports; i++)
+                if (options->ports[i].request.kind == KIND_VETH)
+                        return true;
+        return false;
+}
+
+/* Each interface of kind veth has a name, and no other has the same. */
+static bool name_interfaces(RunOptions *options) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < options->n_ports; i++) {
+                PortRequest *request = &options->ports[i].request;
+
+                if (request->kind != KIND_VETH)
+                        continue;
+                if (!request->interface) {
+                        (void)snprintf(options->interfaces[i], IFNAMSIZ, "eth%u", n);
+                        request->interface = options->interfaces[i];
+                }
+                n++;
+                for (size_t k = 0; k < i; k++) {
+                        const char *other = options->ports[k].request.interface;
+
+                        if (!other || strcmp(other, request->interface) != 0)
+                                continue;
+                        log_error("two ports would both be interface %s: give each an --interface "
+                                  "before its --port",
+                                  other);
+                        return false;
+                }
+        }
+        return true;
+}
+
+/* --tap and --dhcp are about the one interface that CMD has. */
+static bool namespace_options_agree(const RunOptions *options) {
+        const Port *port = &options->ports[0];
+        const char *option = options->tap ? "--tap" : options->dhcp ? "--dhcp" : NULL;
+
+        if (!option)
+                return true;
+        if (port->request.kind != KIND_VETH || port->name) {
+                log_error(port->name ? "%s works with one network, without --port"
+                                     : "%s works with --kind veth only",
+                          option);
+                return false;
+        }
+        if (options->tap && options->dhcp) {
+                log_error("--dhcp gives the command an address, --tap leaves that to the guest: "
+                          "choose one of them");
+                return false;
+        }
+        if (options->tap && (strcmp(options->tap, port->request.interface) == 0 ||
+                             strcmp(options->tap, RUN_TAP_BRIDGE) == 0 ||
+                             strcmp(port->request.interface, RUN_TAP_BRIDGE) == 0)) {
+                log_error("--tap %s: the tap, interface %s and the bridge between them, %s, need "
+                          "three names",
+                          options->tap, port->request.interface, RUN_TAP_BRIDGE);
+                return false;
+        }
+        return true;
+}
+
+static bool set_option(RunOptions *options, PortRequest *request, int option, const char *value) {
+        if (option == RUN_OPTION_TAP)
+                return take_interface("tap", value, &options->tap);
+        if (option == RUN_OPTION_DHCP) {
+                options->dhcp = true;
+                return true;
+        }
+        return run_option_set(request, option, value);
+}
+
 int run_options_parse(int argc, char **argv, RunOptions *ret) {
         PortRequest request = PORT_REQUEST_INIT;
         const char *pending = NULL; /* an option with no port behind it yet */
@@ -176,7 +273,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                         pending = NULL;
                         continue;
                 }
-                if (!run_option_set(&request, c, optarg))
+                if (!set_option(ret, &request, c, optarg))
                         return EXIT_OWN_FAILURE;
                 pending = run_long_options[i].name;
         }
@@ -186,7 +283,8 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                           pending);
                 return EXIT_OWN_FAILURE;
         }
-        if (!take_command(ret, &request, argv + optind, strcmp(argv[optind - 1], "--") == 0))
+        if (!take_command(ret, &request, argv + optind, strcmp(argv[optind - 1], "--") == 0) ||
+            !name_interfaces(ret) || !namespace_options_agree(ret))
                 return EXIT_OWN_FAILURE;
         return 0;
 }

@@ -3,7 +3,8 @@
 /*
  * rawnetctl run: opens leases and becomes CMD, with the descriptors from 3 up. After execvp()
  * nothing of rawnetctl is left: no process between the caller and CMD, no descriptor that is not
- * CMD's.
+ * CMD's. With ports of kind veth it becomes CMD in namespaces of CMD's own; beside it there is the
+ * keeper of --dhcp.
  */
 
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "client/placeholder.h"
 #include "client/port.h"
 #include "client/run-options.h"
+#include "client/run-veth.h"
 
 /* Opens every port over one connection, which is closed again before it returns. */
 static int open_ports(Port *ports, size_t n_ports, Refusal *ret_refusal) {
@@ -51,13 +53,14 @@ static int replace_arguments(char **command, PortList *list, char ***ret, Refusa
 }
 
 /* A guest with another MAC than its lease's gets nothing in and nothing out, and no error anywhere:
- * worth a line. Not for learn, not for packet, whose program reads the MAC or does not care. */
-static void warn_unused_mac(const PortList *list, char **command) {
+ * worth a line. Not for learn; not for packet, whose program reads the MAC or does not care; for veth
+ * with a tap between. */
+static void warn_unused_mac(const PortList *list, bool tap, char **command) {
         for (size_t i = 0; i < list->n_ports; i++) {
                 const Port *port = &list->ports[i];
                 bool used = port->mac_used;
 
-                if (port->request.kind != KIND_TAP || !*port->mac)
+                if ((port->request.kind != KIND_TAP && !tap) || !*port->mac)
                         continue;
                 for (char **argument = command; *argument && !used; argument++)
                         used = strcasestr(*argument, port->mac) || strstr(*argument, "RAWNET_MAC");
@@ -78,7 +81,7 @@ static int prepare(RunOptions *options, char ***ret_command, Refusal *ret_refusa
         r = replace_arguments(options->command, &list, ret_command, ret_refusal);
         if (r != 0)
                 return r;
-        warn_unused_mac(&list, *ret_command);
+        warn_unused_mac(&list, options->tap, *ret_command);
         r = ports_set_environment(options->ports, options->n_ports);
         return r < 0 ? r : ports_place(options->ports, options->n_ports, ret_refusal);
 }
@@ -102,6 +105,7 @@ static int look_for_command(const RunOptions *options) {
 int verb_run(int argc, char **argv) {
         _cleanup_(run_options_done) RunOptions options = {};
         _cleanup_(argv_freep) char **command = NULL;
+        _cleanup_(run_veth_done) RunVeth veth = RUN_VETH_INIT;
         Refusal refusal = {};
         int r;
 
@@ -111,7 +115,11 @@ int verb_run(int argc, char **argv) {
         r = look_for_command(&options);
         if (r != 0)
                 return r;
-        r = open_ports(options.ports, options.n_ports, &refusal);
+        r = run_veth_open(&options, &veth, &refusal);
+        if (r == 0)
+                r = open_ports(options.ports, options.n_ports, &refusal);
+        if (r == 0)
+                r = run_veth_enter(&veth, &options, &refusal);
         if (r == 0)
                 r = prepare(&options, &command, &refusal);
         if (r == 0)

@@ -37,9 +37,10 @@ static const VerbOption stat_options[] = {
         {}};
 static const VerbOption check_options[] = {{"json", NULL, "print JSON"}, {}};
 static const VerbOption run_options[] = {
-        {"kind", "tap|packet",
+        {"kind", "tap|packet|veth",
          "tap, the default, is for virtual machines; packet for programs "
-         "that read and write frames"},
+         "that read and write frames; veth for any program, in a network "
+         "namespace of its own"},
         {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
         QUEUES_OPTION,
@@ -48,6 +49,9 @@ static const VerbOption run_options[] = {
         {"port", "NAME=NETWORK",
          "a port that {NAME.fd} and so on stand for; may be repeated, "
          "takes the options before it"},
+        {"interface", "NAME", "what a veth port is called there; default: eth0"},
+        {"dhcp", NULL, "run the host's DHCP client there, as long as the command runs"},
+        {"tap", "NAME", "bridge a veth port to this tap, which a VMM opens by its name"},
         {}};
 static const VerbOption attach_options[] = {
         {"pid", "PID", "a process in the container"},
@@ -123,9 +127,11 @@ const Verb verbs[] = {
          "NETWORK CMD",
          "Opens a port and becomes CMD, which gets the port's descriptors, from 3 up.\n"
          "These words are replaced in ARG: {fd} {fds} {fds,} {vhostfds} {mac} {mtu}\n"
-         "{ifname}; with --port {NAME.fd} and so on.",
+         "{ifname}; with --port {NAME.fd} and so on. With --kind veth CMD gets an\n"
+         "interface instead, in a network namespace with nothing else.",
          "rawnetctl run lab -- qemu-system-x86_64 -m 1G disk.img \\\n"
-         "    -netdev tap,id=n0,fd={fd} -device virtio-net-pci,netdev=n0,mac={mac}",
+         "    -netdev tap,id=n0,fd={fd} -device virtio-net-pci,netdev=n0,mac={mac}\n"
+         "rawnetctl run --kind veth --dhcp lab -- ping neighbour.example",
          run_options},
         {"attach", verb_attach, "put an interface into a container that runs",
          "[OPTION...] --pid PID NETWORK", "NETWORK",

@@ -58,6 +58,15 @@ class OldSpelling(Guest):
                      "-device", card, *options])  # fmt: skip
 
 
+class ByName(Guest):
+    """The same on a tap that QEMU opens by its name."""
+
+    def __init__(self, network, *options):  # pylint: disable=super-init-not-called
+        self._start(["rawnetctl", "run", "--kind", "veth", "--tap", "tap0", network, "--", *PLAIN_QEMU, *BOOT, "-no-reboot",
+                     "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0,mac={mac}",
+                     *options])  # fmt: skip
+
+
 @contextlib.contextmanager
 def guest(back, *options, **named):
     started = Guest(back, *options, **named)
@@ -235,6 +244,21 @@ echo $d >unbind
 echo 1 >/sys/bus/virtio/devices/$d/../reset
 echo $d >bind
 cd /"""
+
+
+@tap.limit(200)
+def test_tap_by_name():
+    """With the driver's offloads, IPv6, pings both ways and a neighbour's question for the address."""
+    one = ByName("lab")
+    try:
+        one.boot().run("get_address")
+        one.move()
+        far_pings(one.run("ip -4 -o addr show dev eth0 | awk '{ print $4 }'").partition("/")[0])
+        far_pings(one.run("until ip -6 -o addr show dev eth0 scope global | grep -q -v tentative; do read -r -t 1 _; done; "
+                          "ip -6 -o addr show dev eth0 scope global | awk '{ print $4 }'").partition("/")[0])  # fmt: skip
+    finally:
+        one.end()
+    lab.wait_no_leases()
 
 
 @tap.limit(300)

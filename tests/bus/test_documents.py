@@ -59,6 +59,14 @@ def test_busctl():
     assert not [finding for finding in json.loads(typed("busctl-check"))["data"][0] if finding["severity"]["data"] in ("error", "busy")]
 
 
+def test_containers():
+    """The commands of docs/containers.md."""
+    with lab.network("vlan10", VLAN="none"), lab.network("vlan20", VLAN="none", Mode="private"):
+        assert re.search(r"^eth0\S* +UP +10\.77\.0\.\d+/24", typed("veth-dhcp"), re.MULTILINE)
+        assert "default via 192.168.100.1 dev lan0" in typed("veth-static")
+        assert re.findall(r"^\w+", typed("veth-two"), re.MULTILINE) == ["lo", "eth0", "eth1"]
+
+
 def test_what_is_marked_as_tested_is_tested():
     texts = ""
     for folder, _, names in os.walk(f"{lab.SOURCE}/tests"):

@@ -96,6 +96,18 @@ def test_queues():
         assert (lease["Name"], lease["Queues"], lease["Kind"]) == ("web1", 4, "tap"), lease
 
 
+def test_a_command_with_an_interface():
+    with place() as path:
+        assert re.search(r"^eth0\S* +UP +10\.77\.0\.\d+/24", typed("man-veth", path), re.MULTILINE)
+
+
+@tap.limit(260)
+def test_a_tap_by_name():
+    with example("man-tap") as (_, connection, process):
+        (lease,) = guests(connection, process, 1)
+        assert (lease["Kind"], lease["Network"]) == ("veth", "vlan100"), lease
+
+
 @tap.limit(260)
 def test_a_router():
     with example("man-router") as (_, connection, process):

@@ -102,6 +102,17 @@ def test_multiqueue_fds():
 
 
 @tap.limit(260)
+def test_tap_by_name():
+    """As Firecracker, libkrun and kvmtool open it."""
+    need_qemu()
+    mac = "52:54:00:0e:00:07"
+    with guest(["rawnetctl", "run", "--kind", "veth", "--tap", "tap0", "--mac", mac, "lab", "--", *LINE,
+                "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
+        on_the_wire(process, mac)
+        assert (only_lease()["MAC"], only_lease()["Kind"]) == (mac, "veth")
+
+
+@tap.limit(260)
 def test_qemus_own_helper_door_learns_the_mac():
     need_qemu()
     mac = "52:54:00:0e:00:03"

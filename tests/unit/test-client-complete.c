@@ -57,7 +57,9 @@ static void test_commands(_unused_ void **state) {
 static void test_options(_unused_ void **state) {
         assert_offered("list -", "--json --no-legend");
         assert_offered("stat --a", "--all");
-        assert_offered("run -", "--kind --mac --name --queues --vhost --vnet-hdr --port --");
+        assert_offered(
+                "run -",
+                "--kind --mac --name --queues --vhost --vnet-hdr --port --interface --dhcp --tap --");
         assert_offered("close -", "");
         assert_offered("stat -- -", "");
         for (size_t i = 0; i < n_verbs; i++)
@@ -72,7 +74,7 @@ static void test_options(_unused_ void **state) {
 }
 
 static void test_values(_unused_ void **state) {
-        assert_offered("run --kind ", "tap packet");
+        assert_offered("run --kind ", "tap packet veth");
         assert_offered("run --kind p", "packet");
         assert_offered("run --kind=p", "--kind=packet");
         assert_offered("run --mac ", "learn");
@@ -80,6 +82,9 @@ static void test_values(_unused_ void **state) {
         assert_offered("run --vhost=", "--vhost=yes --vhost=no");
         assert_offered("run --vhost l", "lab lan");
         assert_offered("run --name ", "");
+        assert_offered("run --dhcp l", "lab lan");
+        assert_offered("run --tap tap0 l", "lab lan");
+        assert_offered("run --kind v", "veth");
         assert_offered("run --port a", "");
         assert_offered("run --port a=la", "a=lab a=lan");
         assert_offered("run --port=a=lan", "--port=a=lan");

@@ -78,6 +78,35 @@ static void test_one_network(_unused_ void **state) {
         parsed_done(&p);
 }
 
+static void test_veth(_unused_ void **state) {
+        Parsed p;
+
+        parse(&p, "run --kind veth --dhcp lab -- cmd");
+        assert_int_equal(p.status, 0);
+        assert_true(run_options_veth(&p.options) && p.options.dhcp && !p.options.tap);
+        assert_string_equal(p.options.ports[0].request.interface, "eth0");
+        parsed_done(&p);
+
+        parse(&p, "run --kind veth --interface lan0 --tap tap0 lab -- cmd");
+        assert_int_equal(p.status, 0);
+        assert_string_equal(p.options.ports[0].request.interface, "lan0");
+        assert_string_equal(p.options.tap, "tap0");
+        parsed_done(&p);
+
+        parse(&p, "run --port vm=lab --kind veth --port a=lab --port b=lab --interface c "
+                  "--port c=lab -- cmd");
+        assert_int_equal(p.status, 0);
+        assert_null(p.options.ports[0].request.interface);
+        assert_string_equal(p.options.ports[1].request.interface, "eth0");
+        assert_string_equal(p.options.ports[2].request.interface, "eth1");
+        assert_string_equal(p.options.ports[3].request.interface, "c");
+        parsed_done(&p);
+
+        parse(&p, "run --kind packet lab -- cmd");
+        assert_false(run_options_veth(&p.options));
+        parsed_done(&p);
+}
+
 /* An option before a --port holds for it and those after it, until it is given again. */
 static void test_ports_in_order(_unused_ void **state) {
         Parsed p;
@@ -124,6 +153,22 @@ static void test_wrong(_unused_ void **state) {
                 "run --kind packet --mac learn lab -- cmd",
                 "run --vnet-hdr=no lab -- cmd",
                 "run --kind packet --vhost --port a=lab -- cmd",
+                "run --kind veth --queues 2 lab -- cmd",
+                "run --kind veth --vhost lab -- cmd",
+                "run --kind veth --vnet-hdr yes lab -- cmd",
+                "run --kind veth --mac learn lab -- cmd",
+                "run --interface eth0 lab -- cmd",
+                "run --dhcp lab -- cmd",
+                "run --tap tap0 lab -- cmd",
+                "run --kind veth --interface 0123456789abcdef lab -- cmd",
+                "run --kind veth --interface a/b lab -- cmd",
+                "run --kind veth --tap a%d lab -- cmd",
+                "run --kind veth --tap eth0 lab -- cmd",
+                "run --kind veth --tap tap0 --dhcp lab -- cmd",
+                "run --kind veth --tap tap0 --port a=lab -- cmd",
+                "run --kind veth --interface x --port a=lab --port b=lab -- cmd",
+                "run --kind veth --port a=lab --interface eth0 --port b=lab -- cmd",
+                "run --kind veth --dhcp=yes lab -- cmd",
                 "run --queues 0 lab -- cmd",
                 "run --queues 17 lab -- cmd",
                 "run --queues x lab -- cmd",
@@ -171,6 +216,7 @@ static void test_faults(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_one_network),
+                cmocka_unit_test(test_veth),
                 cmocka_unit_test(test_ports_in_order),
                 cmocka_unit_test(test_dashes_before_the_network),
                 cmocka_unit_test(test_wrong),

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "client/dhcp-client.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* client/dhcp-script.sh */
+#define SCRIPT RAWNET_LIBEXECDIR "/dhcp-script"
+#define INTERFACE "{interface}"
+#define ARGUMENTS_MAX 24u
+
+/* -R: gives the address back when it ends. Three questions, 2 s apart, and 5 s until the next. */
+#define UDHCPC_OPTIONS                                                                             \
+        "-f", "-R", "-i", INTERFACE, "-s", SCRIPT, "-t", "3", "-T", "2", "-A", "5", "-O", "search"
+
+static const char *const udhcpc[] = {"udhcpc", UDHCPC_OPTIONS, NULL};
+static const char *const busybox[] = {"busybox", "udhcpc", UDHCPC_OPTIONS, NULL};
+/* IPv4 only, as the others: the kernel takes IPv6 from router advertisements. Without a probe for
+ * the address (-A), and never one that nobody gave (-L). */
+static const char *const dhcpcd[] = {"dhcpcd",
+                                     "-4",
+                                     "-B",
+                                     "-A",
+                                     "-L",
+                                     "-f",
+                                     "/dev/null",
+                                     "-c",
+                                     SCRIPT,
+                                     "-o",
+                                     "domain_name_servers,domain_name,domain_search",
+                                     INTERFACE,
+                                     NULL};
+static const char *const dhclient[] = {"dhclient",
+                                       "-4",
+                                       "-d",
+                                       "-sf",
+                                       SCRIPT,
+                                       "-cf",
+                                       "/dev/null",
+                                       "-lf",
+                                       DHCP_PLACE "/leases",
+                                       "-pf",
+                                       DHCP_PLACE "/pid",
+                                       INTERFACE,
+                                       NULL};
+
+static const DhcpClient clients[] = {
+        {"udhcpc", SIGTERM, udhcpc},
+        {"busybox udhcpc", SIGTERM, busybox},
+        {"dhcpcd", SIGALRM, dhcpcd}, /* dhcpcd(8): releases and exits */
+        {"dhclient", SIGTERM, dhclient},
+};
+
+/* The caller frees. NULL: it is not there. */
+static char *find_in(const char *directories, const char *program) {
+        for (const char *at = directories, *colon; at && *at; at = colon ? colon + 1 : NULL) {
+                char *file;
+
+                colon = strchr(at, ':');
+                if (asprintf(&file, "%.*s/%s", (int)strcspn(at, ":"), at, program) < 0)
+                        return NULL;
+                if (access(file, X_OK) == 0)
+                        return file;
+                free(file);
+        }
+        return NULL;
+}
+
+static char *find(const DhcpClient *client) {
+        /* Not by PATH: on Debian a user's has no sbin. */
+        return find_in("/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin",
+                       client->arguments[0]);
+}
+
+int dhcp_client_find(const DhcpClient **ret, Refusal *ret_refusal) {
+        for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+                _cleanup_free_ char *path = find(&clients[i]);
+
+                if (!path)
+                        continue;
+                *ret = &clients[i];
+                return 0;
+        }
+        return refuse(
+                ret_refusal, RAWNET_NOT_SUPPORTED,
+                "--dhcp runs udhcpc, busybox, dhcpcd or dhclient, and none of them is "
+                "installed; install one (on Debian: apt install udhcpc), or leave --dhcp out");
+}
+
+void dhcp_client_exec(const DhcpClient *client, const char *interface) {
+        _cleanup_free_ char *path = find(client);
+        const char *arguments[ARGUMENTS_MAX + 1];
+        size_t n = 0;
+
+        for (; n < ARGUMENTS_MAX && client->arguments[n]; n++)
+                arguments[n] =
+                        strcmp(client->arguments[n], INTERFACE) == 0 ? interface : client->arguments[n];
+        arguments[n] = NULL;
+        if (path)
+                execv(path, (char *const *)arguments);
+        fprintf(stderr, "cannot run %s: %s\n", client->name, strerror(errno));
+}
