@@ -10,7 +10,7 @@ import counting
 import goals
 
 FORMAT = 1
-BENCHMARKS = ("datapath", "open", "flood", "flood-broker", "vhost", "forms", "counted")
+BENCHMARKS = ("datapath", "open", "flood", "flood-broker", "vhost", "forms", "containers", "counted")
 KEPT = ("2009", "counted-nftables")  # measured once, of what is no more
 TRIAL = ("**These figures are of a trial run on a machine that was busy with other work (load {load} on {cores} cores before it). "
          "Rates say little then; a run on a quiet machine will replace them.**")  # fmt: skip
@@ -72,7 +72,7 @@ def kernels(results):
 
 
 VERSIONS = {"debian": "", "dbus-daemon": "dbus-daemon", "dbus-broker": "dbus-broker", "polkitd": "polkitd", "libsystemd0": "systemd",
-            "qemu-system-x86": "QEMU", "dpdk-dev": "DPDK"}  # fmt: skip
+            "qemu-system-x86": "QEMU", "dpdk-dev": "DPDK", "passt": "passt"}  # fmt: skip
 
 
 def versions(results):
@@ -175,6 +175,7 @@ WORDS = {
     "missed": missed,
     "verdict": verdict,
     "open": median_of_open,
+    "passt": lambda results: results["containers"]["versions"]["passt"],
     "leases": lambda results: f"{results['open']['result']['leases']:,}",
     "flood": flood,
     "ratio": vhost_ratio,

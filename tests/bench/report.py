@@ -15,7 +15,7 @@ import sys
 
 FORMAT = 1
 # Debian packages whose versions matter: what is measured, and what it is compared with.
-PACKAGES = ("dbus-daemon", "dbus-broker", "polkitd", "libsystemd0", "qemu-system-x86", "dpdk-dev")
+PACKAGES = ("dbus-daemon", "dbus-broker", "polkitd", "libsystemd0", "qemu-system-x86", "dpdk-dev", "passt")
 
 
 def output(*command):

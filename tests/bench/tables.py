@@ -117,6 +117,18 @@ def forms(*prefixes):
     return make
 
 
+def containers(results):
+    """Each path's rates, and what rawnet's are of them."""
+    found = results["containers"]["result"]
+    rows = []
+    for path, row in found["figures"].items():
+        cells = [found["titles"][path]]
+        for direction in ("put", "get"):
+            cells += [spread(row[direction], 1e-9), number(figures.ratio(found["figures"]["rawnet"][direction], row[direction]))]
+        rows.append(cells)
+    return table(("TCP", "sent, Gbit/s", "rawnet to it", "received, Gbit/s", "rawnet to it"), rows)
+
+
 def counted(length):
     """A row for each path and number of frames a call; for each kernel a column sent and one received."""
 
@@ -195,6 +207,7 @@ TABLES = {
     "guard": forms("guard"),
     "ways": forms("send", "receive"),
     "knobs": forms("knobs"),
+    "containers": containers,
     "counted-short": counted("short"),
     "counted-long": counted("long"),
     "counted-before": counted_before,

@@ -49,6 +49,7 @@ def test_a_figure_that_differs_shows():
         "docs/benchmarks.md", "README.md", "docs/benchmarks/2009.svg", "docs/benchmarks/guest.svg"}  # fmt: skip
     assert changed("open", "result", "rows", "sequential", "median_ms") == {"docs/benchmarks.md", "docs/benchmarks/open.svg"}
     assert changed("flood", "result", "rows", "open", "ms", "polkit") == {"docs/benchmarks.md", "docs/benchmarks/flood.svg"}
+    assert changed("containers", "result", "figures", "pasta", "put") == {"docs/benchmarks.md"}
     assert changed("forms", "load") == {"docs/benchmarks.md"}
 
 
