@@ -4,9 +4,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "client/interface.h"
@@ -78,14 +76,11 @@ static Report make(uid_t uid, gid_t gid, bool silent) {
         return r < 0 ? (Report){STEP_SILENCE, -r} : (Report){};
 }
 
-/* The child. It ends with the lifeline, and with its parent. */
-_Noreturn static void hold(pid_t parent, int lifeline, int report_fd, bool silent) {
+/* The child. It ends with the lifeline, whose other end only its parent has. */
+_Noreturn static void hold(int lifeline, int report_fd, bool silent) {
         Report report = make(geteuid(), getegid(), silent);
         char byte;
 
-        /* After unshare(), which may clear it (kernel/cred.c, commit_creds()). */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-                _exit(1);
         if (write(report_fd, &report, sizeof(report)) == sizeof(report) && report.step == STEP_NONE)
                 while (read(lifeline, &byte, 1) < 0 && errno == EINTR)
                         ;
@@ -132,7 +127,6 @@ static int read_report(int fd, Refusal *ret_refusal) {
 int run_namespace_open(bool silent, RunNamespace *ret, Refusal *ret_refusal) {
         _cleanup_(run_namespace_done) RunNamespace made = RUN_NAMESPACE_INIT;
         _cleanup_close_ int life = -1, report_read = -1, report_write = -1;
-        pid_t parent = getpid();
         int pair[2], r;
 
         if (pipe2(pair, O_CLOEXEC) < 0)
@@ -150,7 +144,7 @@ int run_namespace_open(bool silent, RunNamespace *ret, Refusal *ret_refusal) {
         }
         if (made.holder == 0) {
                 safe_close(made.lifeline);
-                hold(parent, life, report_write, silent);
+                hold(life, report_write, silent);
         }
         report_write = safe_close(report_write);
         r = read_report(report_read, ret_refusal);

@@ -544,6 +544,9 @@ def test_password_prompt():
         status, seen = on_a_terminal(command, b"the password of root\n")
         assert status == 0 and "opened 52:54:00" in seen, (status, seen)
         assert "network lab" in seen and "wire0" in seen, seen
+        # In namespaces of its own the prompt could not check a password, so it comes before them.
+        status, seen = on_a_terminal([*command[:2], "--kind", "veth", *command[2:]], b"the password of root\n")
+        assert status == 0 and "opened 52:54:00" in seen and "interface" in seen, (status, seen)
         status, seen = on_a_terminal(command, b"wrong\n")
         assert status == 125 and "opened" not in seen and "rawnetctl: " in seen, (status, seen)
     finally:

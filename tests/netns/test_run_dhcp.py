@@ -2,6 +2,7 @@
 """rawnetctl run --kind veth --dhcp: the host's DHCP client beside the command, whichever there is."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import lab
 import processes
 import tap
+import waiting
 from run_veth import DHCP_CLIENTS, NEIGHBOUR, Command, good, hide, refused
 
 PROCESSES = {"udhcpc": "udhcpc", "busybox": "busybox", "dhcpcd": "dhcpcd", "dhclient": "dhclient"}
@@ -140,16 +142,22 @@ def test_the_keeper_is_killed():
 
 
 def test_pipes_of_the_caller():
-    """A reader of the command's output sees its end with the command: nothing else holds it, not even a keeper that stands still."""
+    """A reader sees the end of a pipe with the command: nothing else holds one, not even a keeper that stands still."""
+    ours, low = os.pipe()
+    theirs = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 20)  # not where the keeper puts descriptors of its own
+    os.close(low)
     words = ["rawnetctl", "run", "--kind", "veth", "--dhcp", "lab", "--", "cat"]
     pipe = lab.subprocess.PIPE
-    with lab.popen_as("member", words, stdin=pipe, stdout=pipe, stderr=lab.subprocess.STDOUT) as process:
+    with lab.popen_as("member", words, stdin=pipe, stdout=pipe, stderr=lab.subprocess.STDOUT, pass_fds=[theirs]) as process:
         process.stdin.write("started\n")
         process.stdin.flush()
         assert process.stdout.readline() == "started\n"
         (keeper,) = processes.named(KEEPER)
         with lab.stopped(keeper):
+            os.close(theirs)
             assert process.communicate("the end\n", tap.patience(20))[0] == "the end\n"
+            assert waiting.readable([ours], tap.patience(20)) and os.read(ours, 1) == b""
+    os.close(ours)
 
 
 if __name__ == "__main__":
