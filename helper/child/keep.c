@@ -10,7 +10,9 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -23,6 +25,9 @@
 
 /* A message longer than this is cut off (netlink(7)); what is looked at is at its beginning. */
 #define MESSAGE_SIZE 512u
+
+/* A multiple of every page size; more than a child has ever used. */
+#define STACK_USED_MAX (1024u * 1024u)
 
 typedef struct Question {
         struct nlmsghdr header;
@@ -133,15 +138,28 @@ static int allow_few_calls(void) {
         return 0;
 }
 
+/* Of its memory, what building the port has used: there may be thousands of these processes. Below
+ * this frame and one page nothing of the stack is in use. */
+static void drop_memory(void) {
+        const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+        const uintptr_t end = (uintptr_t)__builtin_frame_address(0) / page * page - page;
+
+        (void)malloc_trim(0);
+        /* Where the stack does not reach that far, ENOMEM tells of the rest (madvise(2)). */
+        (void)madvise((void *)(end - STACK_USED_MAX), STACK_USED_MAX, MADV_DONTNEED);
+}
+
 /* links_fd becomes LINKS_FD. */
-static int drop_all(int links_fd, GuardProgram *program) {
+static int drop_all(int links_fd, Netlink *netlink, GuardProgram *program) {
         guard_program_forget(program);
+        netlink_close(netlink);
+        drop_memory();
         if (dup2(links_fd, LINKS_FD) < 0 || close_range(LINKS_FD + 1, UINT_MAX, 0) < 0)
                 return -errno;
         return privilege_drop_all();
 }
 
-_Noreturn void keep_run(const Guard *guard, GuardProgram *program, int socket_fd,
+_Noreturn void keep_run(const Guard *guard, Netlink *netlink, GuardProgram *program, int socket_fd,
                         const ChildMessage *message) {
         ChildStep step = 0;
         int links_fd = -1, fds[RAWNET_FDS_MAX], r;
@@ -160,7 +178,7 @@ _Noreturn void keep_run(const Guard *guard, GuardProgram *program, int socket_fd
         n = fd_pass_receive(socket_fd, &step, sizeof(step), fds, &n_fds, 0);
         if (n != sizeof(step) || step != CHILD_KEEP)
                 _exit(EXIT_FAILURE);
-        r = drop_all(links_fd, program);
+        r = drop_all(links_fd, netlink, program);
         if (r == 0)
                 r = allow_few_calls();
         /* One of them may have gone before the socket was there. */

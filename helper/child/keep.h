@@ -14,7 +14,8 @@
 
 #include "helper/child/guard.h"
 #include "helper/child/message.h"
+#include "helper/kernel/netlink.h"
 
-/* Sends message by socket_fd, waits there for CHILD_KEEP, and then until the port is gone. */
-_Noreturn void keep_run(const Guard *guard, GuardProgram *program, int socket_fd,
+/* Takes netlink. Sends message by socket_fd, waits there for CHILD_KEEP, and then until the port is gone. */
+_Noreturn void keep_run(const Guard *guard, Netlink *netlink, GuardProgram *program, int socket_fd,
                         const ChildMessage *message);

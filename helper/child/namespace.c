@@ -426,7 +426,7 @@ _Noreturn void namespace_run(const Privilege *privilege, int socket_fd, pid_t pa
                 learn_run(&plan, &netlink, &guard, &program, socket_fd, report_fd, host_fd,
                           &message, fds, n_fds);
         if (plan.lease.kind == KIND_VETH && !plan.rehearsal)
-                keep_run(&guard, &program, socket_fd, &message);
+                keep_run(&guard, &netlink, &program, socket_fd, &message);
         r = tell(socket_fd, &message, fds, n_fds);
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -204,6 +204,15 @@ static int do_ahead(const WorkerContext *context, int order_fd) {
         return do_request(context, JOB_OPEN, &order, connection_fd, namespace_fd, spare);
 }
 
+/* An open looks at no other lease. Its child may live as long as its own one (helper/child/keep.h),
+ * and must not hold a copy of all that the daemon knew at the fork. */
+static void drop_registry(JobContext *job) {
+        Registry copy = job->registry ? *job->registry : (Registry){};
+
+        registry_free(&copy);
+        job->registry = NULL;
+}
+
 _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t parent) {
         int connection_fd = job->connection_fd, order_fd = job->order_fd,
             namespace_fd = job->namespace_fd, r;
@@ -215,6 +224,8 @@ _Noreturn void job_run(const WorkerContext *of_daemon, const Job *job, pid_t par
 
         context.job.report_fd = job->report_fd;
         context.job.netlink = &netlink;
+        if (job->kind == JOB_OPEN)
+                drop_registry(&context.job);
         context.job.guard.entries = NULL;
         for (size_t i = 0; i < GUARD_HANDLES; i++)
                 keep[5 + i] = &context.job.guard.fd[i];
