@@ -12,6 +12,7 @@ import processes
 import tap
 
 PER_USER, ALL = 16, 256  # common/names.h
+ATTACHED = 4096  # the same
 LIMITS = bus.DBUS_ERROR + "LimitsExceeded"
 SECONDS = 20
 
@@ -182,7 +183,7 @@ def unit_value(name, key):
 def test_the_units_limits_fit_the_bounds():
     """What all bounds together allow: 128 workers with a child each, their spare pair, and the learning children."""
     workers = 128  # helper/daemon/server.h
-    assert int(unit_value("rawnet-helper.service.in", "TasksMax")) >= 1 + 2 * workers + 2 + ALL
+    assert int(unit_value("rawnet-helper.service.in", "TasksMax")) >= 1 + 2 * workers + 2 + ALL + ATTACHED
     assert int(unit_value("rawnet-helper.service.in", "LimitNOFILE")) >= 4 * max(ALL, 2 * workers)
 
 
