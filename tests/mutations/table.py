@@ -30,6 +30,7 @@ TOP = "tests/bus/test_top.py"
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
+KEEP, KEPT = "helper/child/keep.c", "tests/netns/test_attach_lifetime.py"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
@@ -435,4 +436,20 @@ MUTATIONS = [
              "tests/attack/test_sweep.py", "away", "was deleted"),
     Mutation("sweep: it waits for every open", [(SERVER, "server->ready && !server->sweeping &&", "server->ready && !server->sweeping && pool_count(&server->pool, JOB_OPEN) == 0 &&")],
              "tests/attack/test_sweep.py", "waiting", "still there after"),
+    # -- containers
+    helper("any namespace", VALIDATE, "if (r == 0 && kind == KIND_VETH && open->namespace_fd >= 0)", "if (r == 0 && kind == KIND_VETH && open->namespace_fd < -1)",
+           "whose_namespace", OPENED),
+    helper("the host's namespace", "common/namespace-fd.c", "        if (r <= 0)\n                return r < 0 ? r : refuse_initial(network, ret_refusal);\n",
+           "        if (r < 0)\n                return r;\n", "whose_namespace", OPENED + "|AssertionError"),
+    helper("another user's namespace", "common/namespace-fd.c", "if (owner == uid)", "if (owner != UINT32_MAX)", "whose_namespace", OPENED),
+    helper("any name in the namespace", "common/ipc.c", "!interface_name_is_sane(o->interface)", "o->interface[0] == '/'", "malformed_attach", "answered with"),
+    helper("an interface that nobody waits for stays", KEEP, "if (n != sizeof(step) || step != CHILD_KEEP)", "if (n < 0)", "nobody_waits_for", "the end of all leases"),
+    Mutation("keep: it has every system call", [(KEEP, "r = allow_few_calls();", "r = r == 0 ? 0 : allow_few_calls();")], KEPT, "keeper_has_nothing", "its filter"),
+    Mutation("keep: it keeps its capabilities", [(KEEP, "return privilege_drop_all();", "return 0;")], KEPT, "keeper_has_nothing", "Cap"),
+    Mutation("keep: it stays without the uplink", [(KEEP, "(uint32_t)link->ifi_index == guard->uplink.index);", "link->ifi_index == 0);")], KEPT, "uplinks_end", "the end of all leases"),
+    Mutation("keep: it dies with the worker", [(KEEP, "prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0")], KEPT, "lives_while", WRONG),
+    Mutation("close: the interface goes later", [("helper/worker/close.c", "if (r == 0 && lease.kind == KIND_VETH)", "if (r > 0 && lease.kind == KIND_VETH)")],
+             "tests/bus/test_attach.py", "test_ends", "still there after"),
+    Mutation("attach: an open that fails leaves the name taken", [(NAMESPACE, "if (netlink.socket)\n                        take_veth_back(", "if (!netlink.socket)\n                        take_veth_back(")],
+             "tests/bus/test_attach.py", "address_in_use", WRONG),
 ]

@@ -102,6 +102,42 @@ static void test_open_strings(_unused_ void **state) {
         bad(o->lease_name[RAWNET_LEASE_NAME_MAX] = 'x');
 }
 
+/* Kind veth: as few words as it has meaning for. */
+static void test_open_veth(_unused_ void **state) {
+#define VETH                                                                                       \
+        o->kind = KIND_VETH, o->vnet_hdr = 0, put_text(o->interface, sizeof(o->interface), "eth0")
+        IpcRequest request = good_open();
+
+        good(VETH);
+        good(VETH, put_text(o->interface, sizeof(o->interface), "A-z_0.9"));
+        bad(VETH, o->vnet_hdr = 1);
+        bad(VETH, o->queues = 2);
+        bad(VETH, o->vhost = 1);
+        bad(VETH, o->mac_mode = IPC_MAC_LEARN);
+        bad(VETH, memset(o->interface, 0, sizeof(o->interface)));
+        bad(VETH, memset(o->interface, 'x', sizeof(o->interface)));
+        bad(VETH, o->interface[10] = 'x');
+        bad(VETH, put_text(o->interface, sizeof(o->interface), "a/b"));
+        bad(VETH, put_text(o->interface, sizeof(o->interface), ".."));
+        bad(VETH, put_text(o->interface, sizeof(o->interface), "-x"));
+        bad(VETH, put_text(o->interface, sizeof(o->interface), "eth%d"));
+        bad(VETH, put_text(o->interface, sizeof(o->interface), "all"));
+        bad(VETH, put_text(o->interface, sizeof(o->interface), "default"));
+        bad(put_text(o->interface, sizeof(o->interface), "eth0")); /* a tap */
+        /* The descriptor goes with this kind, and with nothing else. */
+        for (size_t n_fds = 0; n_fds <= 2; n_fds++) {
+                request = good_open();
+                assert_int_equal(ipc_request_check(&request, sizeof(request), n_fds),
+                                 n_fds == 0 ? 0 : -EBADMSG);
+                request.open.kind = KIND_VETH;
+                request.open.vnet_hdr = 0;
+                put_text(request.open.interface, sizeof(request.open.interface), "eth0");
+                assert_int_equal(ipc_request_check(&request, sizeof(request), n_fds),
+                                 n_fds == 1 ? 0 : -EBADMSG);
+        }
+#undef VETH
+}
+
 static void test_open_numbers(_unused_ void **state) {
         bad(o->uid = UINT32_MAX);
         good(o->uid = 0);
@@ -637,16 +673,27 @@ static void test_statistics_names(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request_head),    cmocka_unit_test(test_open_strings),
-                cmocka_unit_test(test_open_numbers),    cmocka_unit_test(test_open_vlan),
-                cmocka_unit_test(test_open_mac),        cmocka_unit_test(test_other_requests),
-                cmocka_unit_test(test_reply_head),      cmocka_unit_test(test_reply_unused),
-                cmocka_unit_test(test_reply_lease),     cmocka_unit_test(test_reply_later),
-                cmocka_unit_test(test_learns),          cmocka_unit_test(test_reply_refusal),
-                cmocka_unit_test(test_refusal_travels), cmocka_unit_test(test_reply_ended),
-                cmocka_unit_test(test_reply_dropped),   cmocka_unit_test(test_statistics_names),
-                cmocka_unit_test(test_host_up),         cmocka_unit_test(test_bare_requests),
-                cmocka_unit_test(test_host_down),       cmocka_unit_test(test_check),
+                cmocka_unit_test(test_request_head),
+                cmocka_unit_test(test_open_strings),
+                cmocka_unit_test(test_open_veth),
+                cmocka_unit_test(test_open_numbers),
+                cmocka_unit_test(test_open_vlan),
+                cmocka_unit_test(test_open_mac),
+                cmocka_unit_test(test_other_requests),
+                cmocka_unit_test(test_reply_head),
+                cmocka_unit_test(test_reply_unused),
+                cmocka_unit_test(test_reply_lease),
+                cmocka_unit_test(test_reply_later),
+                cmocka_unit_test(test_learns),
+                cmocka_unit_test(test_reply_refusal),
+                cmocka_unit_test(test_refusal_travels),
+                cmocka_unit_test(test_reply_ended),
+                cmocka_unit_test(test_reply_dropped),
+                cmocka_unit_test(test_statistics_names),
+                cmocka_unit_test(test_host_up),
+                cmocka_unit_test(test_bare_requests),
+                cmocka_unit_test(test_host_down),
+                cmocka_unit_test(test_check),
                 cmocka_unit_test(test_reply_finding),
         };
 

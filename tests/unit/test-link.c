@@ -256,6 +256,36 @@ static int try_vlan(Netlink *netlink, Refusal *refusal) {
         return link_add_vlan(netlink, &plan, 100, ETH_P_8021Q, refusal);
 }
 
+/* Each end in another namespace, and each with what is said of it alone. */
+static void test_add_veth_across(_unused_ void **state) {
+        const LinkPlan port = {
+                .name = "rn12345", .index = 0x12345, .mtu = 1400, .namespace_of = 77};
+        const LinkPlan other = {
+                .name = "eth0", .mac = {{0x52, 0x54, 0, 1, 2, 3}}, .mtu = 1400, .namespace_fd = 9};
+        const size_t header = sizeof(struct ifinfomsg);
+        Netlink netlink = fake_kernel();
+        const struct nlattr *peer, *inner;
+        Refusal refusal = {};
+        size_t size;
+
+        fake_kernel_acks(0, NULL, 0);
+        assert_int_equal(link_add_veth_across(&netlink, &port, &other, &refusal), 0);
+        assert_text(heard(IFLA_IFNAME), "rn12345");
+        assert_u32(heard(IFLA_NET_NS_PID), 77);
+        assert_null(heard(IFLA_NET_NS_FD));
+        assert_null(heard(IFLA_ADDRESS));
+        peer = inside(inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA), VETH_INFO_PEER);
+        assert_non_null(peer);
+        inner = (const void *)((const char *)mnl_attr_get_payload(peer) + header);
+        size = mnl_attr_get_payload_len(peer) - header;
+        assert_text(find_in(inner, size, IFLA_IFNAME), "eth0");
+        assert_u32(find_in(inner, size, IFLA_NET_NS_FD), 9);
+        assert_u32(find_in(inner, size, IFLA_MTU), 1400);
+        assert_null(find_in(inner, size, IFLA_NET_NS_PID));
+        assert_memory_equal(mnl_attr_get_payload(find_in(inner, size, IFLA_ADDRESS)), &other.mac,
+                            sizeof(other.mac));
+}
+
 static int try_veth(Netlink *netlink, Refusal *refusal) {
         fake_kernel_acks(0, NULL, 0);
         return link_add_veth(netlink, &plan, "inner", 0, refusal);
@@ -283,11 +313,17 @@ static void test_faults(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_add_macvlan), cmocka_unit_test(test_add_least),
-                cmocka_unit_test(test_add_vlan),    cmocka_unit_test(test_add_veth),
-                cmocka_unit_test(test_change),      cmocka_unit_test(test_change_refused),
-                cmocka_unit_test(test_delete),      cmocka_unit_test(test_missing),
-                cmocka_unit_test(test_faults),      cmocka_unit_test(test_change_without_ipv6),
+                cmocka_unit_test(test_add_macvlan),
+                cmocka_unit_test(test_add_least),
+                cmocka_unit_test(test_add_vlan),
+                cmocka_unit_test(test_add_veth),
+                cmocka_unit_test(test_add_veth_across),
+                cmocka_unit_test(test_change),
+                cmocka_unit_test(test_change_refused),
+                cmocka_unit_test(test_delete),
+                cmocka_unit_test(test_missing),
+                cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_change_without_ipv6),
         };
 
         return cmocka_run_group_tests_name("link", tests, NULL, NULL);
