@@ -447,7 +447,6 @@ MUTATIONS = [
     Mutation("keep: it has every system call", [(KEEP, "r = allow_few_calls();", "r = r == 0 ? 0 : allow_few_calls();")], KEPT, "keeper_has_nothing", "its filter"),
     Mutation("keep: it keeps its capabilities", [(KEEP, "return privilege_drop_all();", "return 0;")], KEPT, "keeper_has_nothing", "Cap"),
     Mutation("keep: it stays without the uplink", [(KEEP, "(uint32_t)link->ifi_index == guard->uplink.index);", "link->ifi_index == 0);")], KEPT, "uplinks_end", "the end of all leases"),
-    Mutation("keep: it dies with the worker", [(KEEP, "prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0")], KEPT, "lives_while", WRONG),
     Mutation("close: the interface goes later", [("helper/worker/close.c", "if (r == 0 && lease.kind == KIND_VETH)", "if (r > 0 && lease.kind == KIND_VETH)")],
              "tests/bus/test_attach.py", "test_ends", "still there after"),
     Mutation("attach: an open that fails leaves the name taken", [(NAMESPACE, "if (netlink.socket)\n                        take_veth_back(", "if (!netlink.socket)\n                        take_veth_back(")],
