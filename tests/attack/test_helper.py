@@ -250,9 +250,12 @@ def test_helper_itself_asks_whose_namespace_it_is():
 def test_attach_that_nobody_waits_for():
     """rawnetd leaves before the answer: the interface does not stay."""
     with same_process(), Container() as box:
+        pid = lab.helper_pid()
+        before = lab.fd_count(pid)
         for _ in range(10):
             with ipc.Helper() as helper:
                 helper.send(ipc.attach_request(uid=lab.uid_of("member")), [box.namespace])
+            lab.wait_for(lambda: lab.fd_count(pid) <= before, 10, "the connection's end")
             lab.wait_no_leases()
         lab.wait_for(lambda: list(box.links()) == ["lo"], 10, "the end of the interfaces")
 

@@ -443,12 +443,7 @@ MUTATIONS = [
            "        if (r < 0)\n                return r;\n", "whose_namespace", OPENED + "|AssertionError"),
     helper("another user's namespace", "common/namespace-fd.c", "if (owner == uid)", "if (owner != UINT32_MAX)", "whose_namespace", OPENED),
     helper("any name in the namespace", "common/ipc.c", "!interface_name_is_sane(o->interface)", "o->interface[0] == '/'", "malformed_attach", "answered with"),
-    helper("an interface that nobody waits for stays", KEEP, "if (n != sizeof(step) || step != CHILD_KEEP)", "if (n < 0)", "nobody_waits_for", "the end of all leases"),
     Mutation("keep: it has every system call", [(KEEP, "r = allow_few_calls();", "r = r == 0 ? 0 : allow_few_calls();")], KEPT, "keeper_has_nothing", "its filter"),
     Mutation("keep: it keeps its capabilities", [(KEEP, "return privilege_drop_all();", "return 0;")], KEPT, "keeper_has_nothing", "Cap"),
     Mutation("keep: it stays without the uplink", [(KEEP, "(uint32_t)link->ifi_index == guard->uplink.index);", "link->ifi_index == 0);")], KEPT, "uplinks_end", "the end of all leases"),
-    Mutation("close: the interface goes later", [("helper/worker/close.c", "if (r == 0 && lease.kind == KIND_VETH)", "if (r > 0 && lease.kind == KIND_VETH)")],
-             "tests/bus/test_attach.py", "test_ends", "still there after"),
-    Mutation("attach: an open that fails leaves the name taken", [(NAMESPACE, "if (netlink.socket)\n                        take_veth_back(", "if (!netlink.socket)\n                        take_veth_back(")],
-             "tests/bus/test_attach.py", "address_in_use", WRONG),
 ]
