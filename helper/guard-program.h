@@ -72,7 +72,7 @@ int guard_program_next(const GuardProgram *program, uint32_t *id);
 int guard_program_drops(const GuardProgram *program, uint32_t id,
                         uint64_t ret[static GUARD_REASONS]);
 
-/* The first drop of each lease and reason. *ret_fd, which is ring's, is readable while there is one.
+/* The first drop of each guest and reason. *ret_fd, which is ring's, is readable while there is one.
  * 0 or -errno. */
 struct ring_buffer;
 typedef void (*GuardDropped)(void *data, const GuardEvent *event);

@@ -30,8 +30,8 @@
  *                   the stack costs a speculation barrier a frame where programs are loaded
  *                   without CAP_PERFMON.
  *   guard_counters  hash, id → GuardCounters; an element is made by the lease's first drop.
- *   guard_events    ring buffer of GuardEvent: the first drop of a lease and reason. A full buffer
- *                   loses events and never blocks.
+ *   guard_events    ring buffer of GuardEvent: the first drop of a lease and reason, of what its
+ *                   guest sends. A full buffer loses events and never blocks.
  */
 
 #include <stdint.h>

@@ -37,12 +37,15 @@ struct {
         __uint(max_entries, GUARD_EVENTS_SIZE);
 } guard_events SEC(".maps");
 
-/* Counts the drop of a frame of lease `number`, and reports the first one of its reason. */
+/* Counts the drop of a frame of lease `number`, and reports the first one of its reason that the
+ * guest has sent: what the wire sends is not the guest's doing. On a trunk it sends tagged frames
+ * to each lease without a VLAN. */
 static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t reason) {
         /* Where the verifier knows a number, it refuses to add it to a pointer if another path has
          * another one. It does not know what it reads back from here; the frame is at its end, so
          * nobody else does. */
         volatile uint32_t *cell = &skb->cb[0];
+        const bool reports = reason < GUARD_WIRE_VLAN_TAG;
         GuardEvent event = {.id = GUARD_PORT | number, .reason = reason};
         uint32_t id = GUARD_PORT | number;
         GuardCounters *counters = bpf_map_lookup_elem(&guard_counters, &id);
@@ -57,7 +60,7 @@ static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t
                 return TC_ACT_SHOT;
         *cell = reason;
         reason = *cell & (GUARD_REASONS_MAX - 1);
-        if (counters->frames[reason] == 0) { /* two at one moment: two events */
+        if (reports && counters->frames[reason] == 0) { /* two at one moment: two events */
                 bpf_skb_load_bytes(skb, SOURCE_OFFSET, event.source, sizeof(event.source));
                 bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0);
         }

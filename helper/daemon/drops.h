@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The guard's programs report the first frame of each lease and reason that they drop, in a ring
+ * The guard's programs report the first frame of each guest and reason that they drop, in a ring
  * buffer (guard-program.h). This is published to rawnetd, which writes the journal. While no rawnetd
  * listens, reports stay in the buffer: it holds more than two thousand, and when it is full the
  * programs leave further ones out.

@@ -271,7 +271,8 @@ static int note_event(void *context, void *data, size_t size) {
         return 0;
 }
 
-/* One event for a reason, however many frames; and the counter counts them all. */
+/* One event for a reason, however many frames, and none of what the wire sends; and the counter
+ * counts them all. */
 static void test_events(_unused_ void **state) {
         static const uint8_t other[] = {2, 0, 0, 0, 0, 1};
         const GuardFrame spoofed = guard_case_frame("gw other 88b5", 0);
@@ -302,6 +303,10 @@ static void test_events(_unused_ void **state) {
         ring_buffer__consume(ring);
         assert_int_equal(events.n, 2);
         assert_int_equal(events.last.reason, GUARD_VLAN_TAG);
+        assert_int_equal(guard_run(&guard_real, "from_wire", &tagged, &verdict), 0);
+        assert_int_equal(verdict.reason, GUARD_WIRE_VLAN_TAG);
+        ring_buffer__consume(ring);
+        assert_int_equal(events.n, 2);
         ring_buffer__free(ring);
 }
 
