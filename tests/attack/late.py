@@ -147,3 +147,64 @@ def cut(mac):
             for start in (0, upper, upper - 4):  # without a checksum, with its own, and with the port in its place
                 header = frames.vnet_header(frames.NEEDS_CSUM if start else 0, kind, upper + 8, SEGMENT, start, 6 if start else 0)
                 yield f"{name}, GSO {kind}, sum from {start} on", frame, header
+
+
+# -- what honest guests leave unfinished
+
+
+def unfinished(message, upper, place):
+    """(frame, header): its checksum left to the kernel, as Linux leaves it: the field has the pseudo header's sum."""
+    kind = int.from_bytes(message[12:14], "big")
+    size, protocol = (int.from_bytes(message[16:18], "big") - (upper - 14), message[23]) if kind == frames.IPV4 else \
+        (int.from_bytes(message[18:20], "big") - (upper - 54), message[54] if upper > 54 else message[20])  # fmt: skip
+    pseudo = message[26:34] if kind == frames.IPV4 else message[22:54]
+    seed = ~frames.checksum(pseudo + protocol.to_bytes(4, "big") + size.to_bytes(4, "big")) & 0xFFFF
+    at = upper + place
+    return message[:at] + seed.to_bytes(2, "big") + message[at + 2 :], frames.vnet_header(frames.NEEDS_CSUM, start=upper, offset=place)
+
+
+def finished(frame, header):
+    """What the wire must bring."""
+    _, _, _, _, start, offset = frames.VNET_HEADER.unpack(header)
+    end = 14 + int.from_bytes(frame[16:18], "big") if frame[12:14] == b"\x08\0" else 54 + int.from_bytes(frame[18:20], "big")
+    total = frames.checksum(frame[start:end]) or 0xFFFF
+    return frame[: start + offset] + total.to_bytes(2, "big") + frame[start + offset + 2 : end]
+
+
+def honest(mac):
+    """{name: (frame, header)} of what guests send to servers and to each other."""
+    four, six = (OURS, THEIRS), (OURS6, "fe80::1")
+
+    def over4(packet, upper=34, place=6):
+        return unfinished(frames.ether(TO, mac, frames.IPV4, packet, pad=False), upper, place)
+
+    def over6(packet, upper=54, place=6):
+        return unfinished(frames.ether(TO, mac, frames.IPV6, packet, pad=False), upper, place)
+
+    def tcp(source, destination, data):
+        return source.to_bytes(2, "big") + destination.to_bytes(2, "big") + bytes(8) + b"\x50\x10\xff\xff\0\0\0\0" + data
+
+    found = {f"a DHCP request of {size} bytes": over4(frames.udp(*four, 68, 67, bootp(1).ljust(size, b"\1"))) for size in (300, 301, 576, 1471, 1472)}
+    found["a short DHCP request"] = over4(frames.udp(*four, 68, 67, b"\1" + COOKIE))
+    options = frames.ipv4(*four, 17, b"\x94\4\0\0" + _datagram(67, bootp(1), 68))
+    options = b"\x46" + options[1:10] + b"\0\0" + options[12:]
+    options = options[:10] + frames.checksum(options[:24]).to_bytes(2, "big") + options[12:]
+    found["a DHCP request with IP options"] = over4(options, 38)
+    found["a relayed DHCP request"] = over4(frames.udp(*four, 67, 67, bootp(1)))
+    for port in (9, 53, 69, 546):
+        for first in (b"\1", b"\2"):
+            found[f"a datagram to port {port}, first byte {first[0]}"] = over4(frames.udp(*four, 5000, port, first + COOKIE))
+    for port in (67, 68, 80):
+        found[f"TCP to port {port}"] = over4(frames.ipv4(*four, 6, tcp(5000, port, COOKIE)), place=16)
+    for kind in (1, 3, 11):
+        found[f"DHCPv6 {kind}"] = over6(frames.udp(*six, 546, 547, bytes((kind,)) + COOKIE))
+    for port in (9, 68):
+        for first in (1, 2, 7):
+            found[f"a datagram to port {port}, IPv6, first byte {first}"] = over6(frames.udp(*six, 5000, port, bytes((first,)) + COOKIE))
+    for source in (5000, 0x3A00, 0x8600, 0x1100):
+        found[f"TCP over IPv6 from port {source}"] = over6(frames.ipv6(*six, 6, tcp(source, 80, COOKIE)), place=16)
+        found[f"a datagram over IPv6 from port {source}"] = over6(frames.udp(*six, source, 80, COOKIE))
+    found["TCP behind options"] = over6(frames.ipv6(*six, 60, _extension(6) + tcp(5000, 80, COOKIE)), 62, 16)
+    for kind in (128, 129, 133, 135, 136, 143):
+        found[f"ICMPv6 {kind}"] = over6(frames.ipv6(*six, 58, bytes((kind, 0, 0, 0, 0, 0, 0, 0)) + COOKIE), place=2)
+    return found
