@@ -110,6 +110,8 @@ RULES = [
         *((f"{word} follows", *without_word("(BIT(ADVERTISEMENT) | BIT(REDIRECT) | BIT(MOBILITY) | BIT(HIP) | BIT(SHIM6))", f"BIT({word})"),
            f"06 ff z32 {byte}00 0050") for word, byte in (("ADVERTISEMENT", "86"), ("REDIRECT", "89"), ("MOBILITY", "87"), ("HIP", "8b"), ("SHIM6", "8c"))),
         *((f"type {number} of DHCPv6", *without_word("(BIT(2) | BIT(7) | BIT(10))", f"BIT({number})"), f"11 ff z32 .* {number:02x}: reason -1") for number in (2, 7, 10)))),
+    ("ordinary: what is not in one piece", PROGRAM, "> (const uint8_t *)end) return false; /* Control frames are to groups. */", "> (const uint8_t *)end) return true; /* groups */",
+     "tests/attack/test_pieces.py", "sent", "frames got to the wire"),
     # -- checksums that are completed later, on the wire
     late("every checksum is complete", IP, "return level < 0;", "return level > 0;", "ipv4"),
     late("every byte is final", IP, "return bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "return true;", "ipv4"),

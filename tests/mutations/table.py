@@ -120,6 +120,23 @@ MUTATIONS = [
              "tests/netns/test_guard_program.py", "while_no_helper", WRONG),
     Mutation("guard-program: maps are not stored", [("helper/guard-program.c", "FDNAME=%s\\nFDPOLL=0", "FDNAME=%s\\nFDPOLL=1")],
              "tests/netns/test_guard_program.py", "restart", WRONG),
+    *(Mutation(f"guard-program: {name}", [("helper/guard-program.c", old, new)], "tests/unit/test-guard-load.c", pattern, f"not ok .*{pattern}")
+      for name, old, new, pattern in (
+          ("maps of another layout are used", "if (strcmp(stored[i].name, name) == 0)", "if (strcmp(strrchr(stored[i].name, '-'), strrchr(name, '-')) == 0)",
+           "test_another_layout"),
+          ("any map will do", "info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&", "info.id > 0 ||", "test_one_is_another"),
+          ("maps are taken one by one", "stored, n_stored))) return false;", "stored, n_stored))) continue;", "test_one_is_another"),
+          ("maps that are not used stay in the store", "forget_stored(stored, n_stored); skeleton", "skeleton", "test_another_layout"))),
+    *(Mutation(f"privilege: {name}", [(PRIVILEGE, old, new)], "tests/unit/test-privilege.c", pattern, f"not ok .*{pattern}") for name, old, new, pattern in (
+        *((f"the {name} set is not looked at", f'{{CAPNG_{name.upper()}{"_SET" if name == "bounding" else ""}, "{name}"}}', '{CAPNG_EFFECTIVE, "effective"}', "test_refused")
+          for name in ("permitted", "inheritable", "bounding")),
+        ("CAP_NET_RAW alone", "return !(admin_of_system && (capability", "return !((capability", "test_refused"),
+        ("CAP_BPF is kept as inheritable", "CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE,", "CAPNG_EFFECTIVE | CAPNG_PERMITTED,", "test_sets"),
+        ("what is left is not looked at", "return check_sets(privilege->admin_of_system, true, ret_refusal);", "return 0;", "test_drop_is_checked"),
+        ("CAP_BPF may be left", "const bool bpf = !started ||", "const bool bpf = true ||", "test_drop_is_checked"),
+        ("root may run", "if (getuid() == 0 || geteuid() == 0)", "if (getuid() == 1)", "test_needs"),
+        ("nothing is needed", "if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))", "if (!capng_have_capability(CAPNG_BOUNDING_SET, CAP_NET_ADMIN))",
+         "test_needs"))),
     # -- the silence of the namespace
     Mutation("silence: the namespace's interfaces have IPv6 addresses",
              [(NAMESPACE, "{.link = link->name, .no_ipv6_address = true};", "{.link = link->name};")],
