@@ -162,20 +162,33 @@ def membership(fd, index, kind=MR_PROMISC, address=b""):
     setsockopt(fd, SOL_PACKET, ADD_MEMBERSHIP, struct.pack("=iHH8s", index, kind, len(address), address))
 
 
-def send_by_ring(fd, list_of_frames, index=0):
-    """PACKET_TX_RING, version 1 (Documentation/networking/packet_mmap.rst). Each frame alone: one that is refused stops the rest."""
-    size, header = 4096, 32  # TPACKET_HDRLEN - sizeof(struct sockaddr_ll)
-    setsockopt(fd, SOL_PACKET, VERSION, 0)
-    setsockopt(fd, SOL_PACKET, TX_RING, struct.pack("=IIII", size, 1, size, 1))
+def _ring_header(version, size, tag):
+    """struct tpacket_hdr, tpacket2_hdr or tpacket3_hdr (linux/if_packet.h), up to where the frame begins."""
+    status = 1 | (0x50 if tag else 0)  # TP_STATUS_SEND_REQUEST, TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID
+    kind, tci = tag or (0, 0)
+    if version == 0:
+        return struct.pack("=QII16x", status, size, 0)
+    if version == 1:
+        return struct.pack("=III12xHH4x", status, size, 0, tci, kind)
+    return struct.pack("=IIIIIIHHIIH10x", 0, 0, 0, 0, size, status, 0, 0, 0, tci, kind)
+
+
+def send_by_ring(fd, list_of_frames, index=0, version=0, tag=None):
+    """PACKET_TX_RING (Documentation/networking/packet_mmap.rst). version: 0, 1 or 2, TPACKET_V1 to V3. tag: (EtherType, TCI) in the
+    header's fields, from version 1 on. Each frame alone: one that is refused stops the rest."""
+    size, rest = 4096, bytes(12) if version == 2 else b""  # struct tpacket_req3
+    setsockopt(fd, SOL_PACKET, VERSION, version)
+    setsockopt(fd, SOL_PACKET, TX_RING, struct.pack("=IIII", size, 1, size, 1) + rest)
     numbers = []
     with mmap.mmap(fd, size) as ring:
         for frame in list_of_frames:
-            ring[header : header + len(frame)] = frame
-            ring[0:16] = struct.pack("=QII", 1, len(frame), 0)  # TP_STATUS_SEND_REQUEST
+            header = _ring_header(version, len(frame), tag)
+            ring[len(header) : len(header) + len(frame)] = frame
+            ring[: len(header)] = header
             numbers.append(attempt(sendto, fd, b"", index) if index else attempt(_send_nothing, fd))
-            ring[0:8] = bytes(8)
+            ring[: len(header)] = bytes(len(header))
     # EBUSY while a frame of the ring is still on its way (net/packet/af_packet.c, packet_set_ring()).
-    lab.wait_for(lambda: attempt(setsockopt, fd, SOL_PACKET, TX_RING, bytes(16)) == 0, 5, "the ring's end")
+    lab.wait_for(lambda: attempt(setsockopt, fd, SOL_PACKET, TX_RING, bytes(16) + rest) == 0, 5, "the ring's end")
     return numbers
 
 

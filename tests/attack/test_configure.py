@@ -2,6 +2,7 @@
 """What a lease's holder must not be able to enter, configure or mark; and that what a tap lets its holder set does no harm."""
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -300,6 +301,40 @@ def test_tap_switches_do_no_harm():
                 assert not [frame for frame in lease.port.before(end[14:40]) if b"SECRET" in frame]
         # TUNSETPERSIST does not outlive the namespace.
         lab.wait_no_leases()
+
+
+def load_program(value):
+    """A socket filter that returns a number. Where kernel.unprivileged_bpf_disabled is 0, any user may load one."""
+    code = struct.pack("=BBhi", 0xB7, 0, 0, value) + struct.pack("=BBhi", 0x95, 0, 0, 0)  # r0 = value; exit (linux/bpf.h)
+    fd = ctypes.CDLL("libbpf.so.1", use_errno=True).bpf_prog_load(1, b"returns", b"GPL", code, 2, None)  # BPF_PROG_TYPE_SOCKET_FILTER
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    return fd
+
+
+def test_tap_programs_do_no_harm():
+    """A holder's own eBPF programs choose a queue and cut what the holder receives. They see nothing of others, and no frame that leaves."""
+    secret = frames.ether(attacker.VICTIM, "02:00:00:00:fa:00", frames.TEST, b"SECRET")
+    for value in (-1, 0, 1, 20, 0xFFFF):
+        with lease_of("tap", options={"queues": 2}) as lease, frames.WirePort() as wire, bus.connect("member2") as second, \
+                second.open_tap("lab") as beside:  # fmt: skip
+            program = load_program(value)
+
+            def attach(fd, where, program):
+                return {name: attempt(fcntl.ioctl, fd, TUN_SETS[name], struct.pack("i", program)) for name in where}
+
+            for fd in lease.fds:
+                results = as_user("nobody", attach, fd, ("TUNSETSTEERINGEBPF", "TUNSETFILTEREBPF"), program)
+                assert set(results.values()) == {0}, attacker.names(results)
+            still_guarded(lease, f"programs that return {value}")
+            as_user("nobody", attach, lease.fd, ("TUNSETFILTEREBPF",), -1)
+            end = frames.marker("02:00:00:00:fa:00", f"MARK {value}")
+            wire.send(secret)
+            wire.send(end)
+            frames.Port(beside.fd, vnet_hdr=True).wait(end[14:40])
+            seen = [frame for fd in lease.fds for frame in iter(lambda: frames.Port(fd, vnet_hdr=True).receive(0), None)]  # pylint: disable=cell-var-from-loop
+            assert any(end[14:40] in frame for frame in seen), f"{value}: the lease hears nothing any more"
+            assert not [frame for frame in seen if b"SECRET" in frame], value
+            os.close(program)
 
 
 def test_tap_cannot_be_attached_twice():

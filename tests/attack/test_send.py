@@ -165,6 +165,19 @@ def test_control_frames():
         attack(shape, "nobody", control)
 
 
+def by_tagging_ring(lease, wanted):
+    """The tag is in the ring's header, where the kernel puts one that it has taken out of a frame."""
+    return {(version, tag): number for version in (1, 2) for kind in attacker.TAGS for tag in ((kind, 100), (kind, 0))
+            for number in attacker.send_by_ring(lease.fd, [attacker.raw(lease, frame) for frame in wanted.values()], 0, version, tag)}  # fmt: skip
+
+
+def test_tags_in_a_ring():
+    for shape in attacker.PACKETS:
+        with lease_of(shape) as lease, watched(lease, f"{shape}, tags in a ring"):
+            results = as_user("nobody", by_tagging_ring, lease, {"honest": evil(frames.BROADCAST, lease.mac, "in a ring")})
+            assert 0 in results.values(), results
+
+
 def test_with_completing_veth():
     """The same where frames pass a veth before the guard: the form for kernels with the checksum trick."""
     lab.helper_arguments("--assume-checksum-trick")
