@@ -118,6 +118,12 @@ def llc_messages(mac):
         yield f"SNAP {kind:04x}", frames.ether(TO, mac, len(body), body), 20, b"\x80\x9b"
 
 
+def behind_a_priority_tag(messages, kind):
+    """The guard takes such a tag off. So the earliest place is 4 bytes nearer to the frame's beginning."""
+    for name, message, at, before in messages:
+        yield f"{name}, behind a tag", frames.tagged(message, (kind, 0)), at + 4, before
+
+
 def starts(at):
     """Where the sum may begin, so that it is written at `at`."""
     return sorted({start for start in (FIRST_PLACE, at - 1, at) if start >= FIRST_PLACE})
