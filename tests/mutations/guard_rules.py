@@ -3,7 +3,7 @@
 
 Most are seen by the programs' unit tests, case by case; what a checksum could change later also by tests/attack/test_late_checksum.py."""
 
-PROGRAM, IP = "helper/child/guard.bpf.c", "helper/child/guard-ip.h"
+PROGRAM, IP, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ip.h", "helper/child/guard-ethernet.h"
 UNIT, LATE = "tests/unit/test-guard-ip.c", "tests/attack/test_late_checksum.py"
 ETHERNET_UNIT = "tests/unit/test-guard-program.c"
 SERVERS = "on the wire are a server's"
@@ -11,6 +11,11 @@ SERVERS = "on the wire are a server's"
 
 def unit(name, path, old, new, pattern, case):
     return name, path, old, new, UNIT, pattern, f"{case}: reason"
+
+
+def below(name, path, old, new, pattern, case):
+    """Of the rules below IP and of the way in."""
+    return name, path, old, new, ETHERNET_UNIT, pattern, f"{case}: reason"
 
 
 def looks(name, old, new, frame):
@@ -28,6 +33,44 @@ def without_word(text, word):
 
 
 RULES = [
+    # -- below IP
+    *(below(f"{kind} is no tag", ETHERNET, old, new, "tags", case) for kind, old, new, case in (
+        ("8100", "type == bpf_htons(0x8100) || type == bpf_htons(0x88a8) || type == bpf_htons(0x9100)", "type == bpf_htons(0x88a8) || type == bpf_htons(0x9100)", "a C-tag"),
+        ("88a8", "type == bpf_htons(0x88a8) || type == bpf_htons(0x9100)", "type == bpf_htons(0x9100)", "an S-tag"),
+        ("9100", "|| type == bpf_htons(0x9100) ||", "||", "a vendor's first"),
+        ("9200", "|| type == bpf_htons(0x9200) ||", "||", "a vendor's second"),
+        ("9300", "|| type == bpf_htons(0x9300);", ";", "a vendor's third"))),
+    below("every tag is taken off", ETHERNET, "if ((head.control & bpf_htons(VLAN_VID_MASK)) == 0)", "if (head.control != 0xffff)", "tags", "a C-tag"),
+    below("half a VID", ETHERNET, "#define VLAN_VID_MASK 0x0fff", "#define VLAN_VID_MASK 0x07ff", "tags", "the highest bit of a VID"),
+    below("a vendor's priority is taken off", ETHERNET, "head.ethernet.type != bpf_htons(0x88a8))", "head.ethernet.type != bpf_htons(0x9100))", "tags", "a priority as S-tag"),
+    *(below(f"control frames: {what}", ETHERNET, old, new, "ethernet", case) for what, old, new, case in (
+        ("PAUSE", "if (ethernet->type == bpf_htons(TYPE_CONTROL)) return true;", "", "PAUSE to one station"),
+        ("all of the bridges' addresses", "(to[5] & 0xf0) == 0;", "to[5] == 0;", "its last address"),
+        ("CDP", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcd", "CDP"),
+        ("PVST+", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcc", r"PVST\+"))),
+    below("longer segments pass", PROGRAM, "return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;", "return skb->gso_size == 0;", "lengths", "longer segments"),
+    below("ordinary: any length", PROGRAM, "if (skb->len > entry->longest || skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER",
+          "if (skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER", "lengths", "TCP a byte longer"),
+    below("ordinary: to groups", PROGRAM, "if (AT(uint8_t, data, 0) & 1) return false;", "", "ethernet", "TCP to the bridges' group"),
+    below("ordinary: any source", PROGRAM, "if (word == TYPE_WORD(TYPE_IPV4))", "if ((word & TYPE_WORD(0xffff)) == TYPE_WORD(TYPE_IPV4))", "ethernet", "another source with TCP"),
+    below("ordinary: any source over IPv6", PROGRAM, "return word == TYPE_WORD(TYPE_IPV6) &&", "return (word & TYPE_WORD(0xffff)) == TYPE_WORD(TYPE_IPV6) &&",
+          "ethernet", "another source with TCP over IPv6"),
+    # -- from the wire
+    below("wire: its own source", PROGRAM, "if ((entry->flags & GUARD_DROP_OWN) && is_own(ethernet.source, entry)) return GUARD_WIRE_OWN_SOURCE;", "",
+          "wire", "its own source where that is dropped"),
+    below("wire: its own IP", PROGRAM, "return !(entry->flags & GUARD_DROP_OWN) || SOURCE_WORD", "return true || SOURCE_WORD", "wire", "its own IP"),
+    below("wire: any length of IP", PROGRAM, "if (skb->len > entry->longest || skb->vlan_present || (const uint8_t *)data + ETHERNET_HEADER",
+          "if (skb->vlan_present || (const uint8_t *)data + ETHERNET_HEADER", "wire", "TCP a byte longer"),
+    ("an inactive lease sends", PROGRAM, "if (entry->longest == 0) return TC_ACT_SHOT; reason = judge(skb, entry);", "reason = judge(skb, entry);",
+     ETHERNET_UNIT, "inactive", "not ok .*test_inactive"),
+    ("an inactive lease receives", PROGRAM, "if (entry->longest == 0) return TC_ACT_SHOT; reason = judge_arrival(skb, entry);",
+     "if (entry->longest == 0) return TC_ACT_REDIRECT; reason = judge_arrival(skb, entry);",
+     ETHERNET_UNIT, "inactive", "not ok .*test_inactive"),
+    ("an inactive lease's frames are completed", PROGRAM, "if (guard_entries[number].longest == 0) return TC_ACT_SHOT; return", "return",
+     ETHERNET_UNIT, "inactive", "not ok .*test_inactive"),
+    ("each drop is reported", PROGRAM, "if (reports && counters->frames[reason] == 0) {", "if (reports) {", ETHERNET_UNIT, "events", "not ok .*test_events"),
+    ("drops of the wire are reported", PROGRAM, "if (reports && counters->frames[reason] == 0) {", "if (counters->frames[reason] == 0) {", ETHERNET_UNIT, "events",
+     "not ok .*test_events"),
     # -- IPv4
     unit("options are not skipped", IP, "at = ETHERNET_HEADER + (ip.version_length & 0xf) * 4u;", "at = ETHERNET_HEADER + sizeof(ip);", "ipv4", "a reply with options"),
     unit("any version", IP, "if (ip.version_length >> 4 != 4 || at <", "if (at <", "ipv4", "another version"),
