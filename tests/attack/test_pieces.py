@@ -133,6 +133,7 @@ def test_sent():
                 if lease.packet:
                     attacker.setsockopt(lease.fd, attacker.SOL_PACKET, attacker.VNET_HDR, 1)
                     lease.port.vnet_hdr = True
+                os.set_blocking(lease.fd, True)  # the socket's buffer has room for some dozens of these frames
                 rules = model.Rules(frames.mac_bytes(lease.mac), MTU + 14)
                 for way, taken in ways(lease).items():
                     results = as_user("nobody", way, lease, evil(lease.mac))
