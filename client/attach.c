@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl attach: an interface on a network for a container that runs. rawnetd gets a descriptor of
- * the container's network namespace. Afterwards a child enters that namespace, which belongs to the
- * user, and raises the interface there: rawnet itself can not.
+ * rawnetctl attach: an interface on a network for a container that runs. rawnetd gets a descriptor
+ * of the container's network namespace. Afterwards a child enters that namespace, which belongs to
+ * the user, and raises the interface there: rawnet itself can not.
  */
 
 #include <fcntl.h>
@@ -64,7 +64,8 @@ static int open_namespace(uint32_t pid, int *ret, Refusal *ret_refusal) {
 
 /* --- in the container --- */
 
-/* Its user namespace first: who created that one has every capability in it (user_namespaces(7)). */
+/* Its user namespace first: who created that one has every capability in it (user_namespaces(7)).
+ */
 static int enter(int namespace_fd) {
         _cleanup_close_ int user_fd = ioctl(namespace_fd, NS_GET_USERNS);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnetctl check: what stands between this machine and its networks, and what to do about each. All
- * of it is gathered into the JSON that --json prints; check-show.c reads the same for people.
+ * rawnetctl check: what stands between this machine and its networks, and what to do about each.
+ * All of it is gathered into the JSON that --json prints; check-show.c reads the same for people.
  */
 
 #include "client/check.h"

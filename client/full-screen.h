@@ -31,8 +31,9 @@ int full_screen_enter(FullScreen *screen);
 void full_screen_leave(FullScreen *screen);
 
 /* Shows the first n_lines lines of text, which each end in a newline, and empty ones below; of a
- * line what fits into width columns. text may have the sequences of screen_tone(). A terminal that takes nothing at the moment keeps what it shows: to wait for it would be to hear no
- * signal. 0 or -errno. */
+ * line what fits into width columns. text may have the sequences of screen_tone(). A terminal that
+ * takes nothing at the moment keeps what it shows: to wait for it would be to hear no signal. 0 or
+ * -errno. */
 int full_screen_draw(const char *text, unsigned n_lines, unsigned width);
 
 /* The next key of n > 0 bytes that were read: a character, one of those above, or 0 for a sequence

@@ -151,7 +151,8 @@ static int set_up_interface(const Task *task, const NetavarkContainer *container
 }
 
 /* Enters the container's network namespace. *ret is another descriptor of it: rawnetd takes the
- * kernel's own file (/proc/PID/ns/net), and podman has bound that to a path. -ENOENT: it is gone. */
+ * kernel's own file (/proc/PID/ns/net), and podman has bound that to a path. -ENOENT: it is gone.
+ */
 static int enter(const Task *task, const NetavarkContainer *container, int *ret,
                  Refusal *ret_refusal) {
         _cleanup_close_ int bound = open(task->path, O_RDONLY | O_CLOEXEC);

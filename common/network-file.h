@@ -78,8 +78,8 @@ typedef struct NetworkName {
 bool interface_name_is_valid(const char *name);
 
 /* A name that rawnet gives to an interface in somebody's namespace: of those the ones that no
- * program takes for something else. Letters, digits, '-', '_' and '.', not '-' or '.' first; not "all"
- * or "default" (net.ipv4.conf.*); no '%', which the kernel replaces by a number. */
+ * program takes for something else. Letters, digits, '-', '_' and '.', not '-' or '.' first; not
+ * "all" or "default" (net.ipv4.conf.*); no '%', which the kernel replaces by a number. */
 bool interface_name_is_sane(const char *name);
 
 /* The number of first characters of text that may be in a network's NAME. */

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The search path of network files, and which file of it is a network's. Never writes, never follows
- * a name outside the directories except by an administrator's own symbolic link. For network-load.c
- * and network-list.c.
+ * The search path of network files, and which file of it is a network's. Never writes, never
+ * follows a name outside the directories except by an administrator's own symbolic link. For
+ * network-load.c and network-list.c.
  */
 
 #include <sys/stat.h>

@@ -15,8 +15,8 @@
 typedef int (*NetworkLoad)(const char *name, Network *ret, Refusal *ret_refusal);
 
 /* In: open->network, kind, vnet_hdr. Reads the network's file and sets open->parent, vlan,
- * protocol, mode, guest_servers and file_digest. Returns 0, a refusal (no such network or VLAN, a bad
- * file, a kind that is not offered, RAWNET_NETWORK_BUSY while the file is being written), or
+ * protocol, mode, guest_servers and file_digest. Returns 0, a refusal (no such network or VLAN, a
+ * bad file, a kind that is not offered, RAWNET_NETWORK_BUSY while the file is being written), or
  * -errno. On a refusal open is partly set. */
 int terms_open(NetworkLoad load, IpcOpen *open, Network *ret_network, Refusal *ret_refusal);
 

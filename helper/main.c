@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN; CAP_BPF until the guard is
- * loaded). It speaks to rawnetd alone, reads the network files itself, and leaves when nothing is left to do. rawnet-helper(8).
+ * rawnet-helper: the only part of rawnet with a privilege (CAP_NET_ADMIN; CAP_BPF until the guard
+ * is loaded). It speaks to rawnetd alone, reads the network files itself, and leaves when nothing
+ * is left to do. rawnet-helper(8).
  *
  * Theory of operation. Every line of helper/ runs in one of three kinds of process; a folder holds
  * what one kind runs, kernel/ the netlink messages of all of them.
@@ -115,8 +116,8 @@ static int take_passed(Passed *ret) {
         return 0;
 }
 
-/* The only thing that CAP_BPF is for. A kernel without eBPF is no reason to stop: each open and each
- * check says what is missing. */
+/* The only thing that CAP_BPF is for. A kernel without eBPF is no reason to stop: each open and
+ * each check says what is missing. */
 static int load_guard(const Privilege *privilege, Passed *passed, GuardProgram *ret) {
         Refusal refusal = {};
         int r;

@@ -19,9 +19,9 @@ typedef struct Privilege {
  * non-dumpable. 0, a refusal or -errno. */
 int privilege_check(Privilege *ret, Refusal *ret_refusal);
 
-/* Once the guard is loaded (guard-program.h): gives CAP_BPF up for good, in the effective, permitted,
- * inheritable and ambient sets, and where the system allows it in the bounding set. Checks what is
- * left as privilege_check() does. 0, a refusal or -errno. */
+/* Once the guard is loaded (guard-program.h): gives CAP_BPF up for good, in the effective,
+ * permitted, inheritable and ambient sets, and where the system allows it in the bounding set.
+ * Checks what is left as privilege_check() does. 0, a refusal or -errno. */
 int privilege_drop_bpf(const Privilege *privilege, Refusal *ret_refusal);
 
 /* The child's own step: into a fresh user namespace (where the system allows it, or with

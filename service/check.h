@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Judging a network. The judge is rawnet-helper (helper/worker/check/judge.c); what is added here is what
- * rawnetd alone knows, the quotas. Everybody may call Check(). A user's checks wait for each other,
- * among the calls that one user may have waiting at all (gate.c).
+ * Judging a network. The judge is rawnet-helper (helper/worker/check/judge.c); what is added here
+ * is what rawnetd alone knows, the quotas. Everybody may call Check(). A user's checks wait for
+ * each other, among the calls that one user may have waiting at all (gate.c).
  */
 
 #include "service/request.h"

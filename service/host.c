@@ -138,8 +138,8 @@ static int up_step(Request *request, void *userdata, Refusal *ret) {
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
-        /* No lease's name is empty: the address is the host interface's alone. After polkit's answer, since it
-         * is another one each time where there is no key. */
+        /* No lease's name is empty: the address is the host interface's alone. After polkit's
+         * answer, since it is another one each time where there is no key. */
         r = machine_mac(&request->service->key, prefix, 0, host->network, "", &host->mac);
         return r < 0 ? r : call_helper(request, &ipc, ret);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A network's host interface (HostInterface=): HostUp() and HostDown(), for administrators only, and
- * telling the helper when a file may have ceased to ask for one. What is made and removed, and
+ * A network's host interface (HostInterface=): HostUp() and HostDown(), for administrators only,
+ * and telling the helper when a file may have ceased to ask for one. What is made and removed, and
  * under which name, is the helper's to decide from the network file.
  */
 

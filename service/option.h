@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The options a{sv} of OpenTap, OpenPacket and Attach. Everything is checked here, before anything is asked
- * or done: an unknown option, one of the wrong type and one given twice are refused by name, never
- * ignored.
+ * The options a{sv} of OpenTap, OpenPacket and Attach. Everything is checked here, before anything
+ * is asked or done: an unknown option, one of the wrong type and one given twice are refused by
+ * name, never ignored.
  */
 
 #include <systemd/sd-bus.h>

@@ -4,8 +4,8 @@
 /*
  * Refusals in the log, of requests and of frames. A user causes as many as he likes, and
  * systemd-journald drops a service's messages beyond a rate: those of ports opened and ended among
- * them. So the first one of a user is logged (of frames the first few), and those that follow within
- * ten seconds are counted and logged as one line.
+ * them. So the first one of a user is logged (of frames the first few), and those that follow
+ * within ten seconds are counted and logged as one line.
  */
 
 #include <systemd/sd-event.h>

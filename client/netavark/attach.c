@@ -39,9 +39,9 @@ int attach_check(const NetavarkNetwork *network, Refusal *ret_refusal) {
         return r == 0 ? read_answer(reply, network, ret_refusal) : r;
 }
 
-/* A container may be on several of podman's networks that are one network of rawnet's, so both names
- * are in the lease's, from which rawnet derives the MAC address. *ret is NULL where it would be too
- * long. 0 or -ENOMEM. */
+/* A container may be on several of podman's networks that are one network of rawnet's, so both
+ * names are in the lease's, from which rawnet derives the MAC address. *ret is NULL where it would
+ * be too long. 0 or -ENOMEM. */
 static int lease_name(const NetavarkContainer *container, char **ret) {
         char *name;
 

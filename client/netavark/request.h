@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What podman and netavark hand to the plugin on standard input (netavark's plugin-API.md): podman's
- * network for create, and the container's place on it for setup and teardown. Everything is checked
- * here, before anything is asked or done. Functions return 0, a RawnetError with a sentence for
- * podman's user, or -errno.
+ * What podman and netavark hand to the plugin on standard input (netavark's plugin-API.md):
+ * podman's network for create, and the container's place on it for setup and teardown. Everything
+ * is checked here, before anything is asked or done. Functions return 0, a RawnetError with a
+ * sentence for podman's user, or -errno.
  */
 
 #include <json-c/json.h>

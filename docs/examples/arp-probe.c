@@ -25,7 +25,8 @@ typedef struct Arp {
         struct ether_arp arp;
 } Arp;
 
-/* Reads the reply's descriptor; the message closes its own copy. Returns the descriptor, or -errno. */
+/* Reads the reply's descriptor; the message closes its own copy. Returns the descriptor, or -errno.
+ */
 static int read_descriptor(sd_bus_message *reply) {
         int fd, r;
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * A part of guard.bpf.c: what its programs know of the Ethernet header, and how a judgement is told.
+ * A part of guard.bpf.c: what its programs know of the Ethernet header, and how a judgement is
+ * told.
  */
 
 #include <linux/bpf.h>

@@ -226,7 +226,8 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                     bpf_skb_load_bytes(skb, at + offsetof(Ports, destination), &port,
                                        sizeof(port)) != 0)
                         return GUARD_NOT_JUDGED;
-                /* The kernel may make fragments of it, with extensions in the first one: see step(). */
+                /* The kernel may make fragments of it, with extensions in the first one: see
+                 * step(). */
                 if (skb->gso_size != 0 && at != ETHERNET_HEADER + sizeof(Ipv6))
                         return GUARD_NOT_JUDGED;
                 if (port == bpf_htons(DHCPV6_CLIENT) && !(flags & GUARD_ALLOW_DHCP))

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What a guard is asked for: at which hooks its programs are, and what it lets pass. A program sends
- * a frame on by a redirect (→), or drops it; no frame goes on to the namespace's IP stack.
+ * What a guard is asked for: at which hooks its programs are, and what it lets pass. A program
+ * sends a frame on by a redirect (→), or drops it; no frame goes on to the namespace's IP stack.
  *
  *   GUARD_TAP           uplink, ingress   from_wire   → port
  *                       port, ingress     from_guest  → uplink
- *   GUARD_TAP_CHECKED   (kernels with the checksum trick: check ═ inner is a veth pair, in which the
- *                       kernel completes the frame)
+ *   GUARD_TAP_CHECKED   (kernels with the checksum trick: check ═ inner is a veth pair, in which
+ *                       the kernel completes the frame)
  *                       uplink, ingress   from_wire   → port
  *                       port, ingress     to_check    → check
  *                       inner, ingress    from_guest  → uplink

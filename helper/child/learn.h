@@ -3,8 +3,9 @@
 
 /*
  * mac=learn: nobody said the guest's MAC, so the child stays in the namespace until the guest's
- * first frame says it. Until then the uplink is down and the guard passes nothing; the child rewrites
- * the lease's entry then, and keeps no other handle of the guard. The child holds the namespace, so it must end with the port at the latest; it must not end with the daemon, whose
+ * first frame says it. Until then the uplink is down and the guard passes nothing; the child
+ * rewrites the lease's entry then, and keeps no other handle of the guard. The child holds the
+ * namespace, so it must end with the port at the latest; it must not end with the daemon, whose
  * restart no lease may notice.
  */
 

@@ -81,8 +81,9 @@ unsigned port_queue_length(unsigned queues) {
 
 /*
  * A packet socket sees a frame before tc's ingress hook does, and the holder may bind the socket to
- * another link: so the socket itself carries the rule, locked (SO_LOCK_FILTER, socket(7)). Received is what arrived at this link, not what was sent through it, without a VLAN
- * tag, neither a stripped one nor one in the header (linux/filter.h, SKF_AD_*).
+ * another link: so the socket itself carries the rule, locked (SO_LOCK_FILTER, socket(7)). Received
+ * is what arrived at this link, not what was sent through it, without a VLAN tag, neither a
+ * stripped one nor one in the header (linux/filter.h, SKF_AD_*).
  */
 static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
         static const uint16_t tags[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};

@@ -24,8 +24,8 @@
 void port_limit_filters(void);
 
 /* A tap with that ifindex: queues (1..RAWNET_QUEUES_MAX) descriptors into fds, which are then the
- * caller's. IFF_TAP | IFF_NO_PI | IFF_VNET_HDR. Down, no address. 0, RAWNET_NOT_SUPPORTED (no /dev/net/tun),
- * RAWNET_KERNEL_REFUSED, or -errno. */
+ * caller's. IFF_TAP | IFF_NO_PI | IFF_VNET_HDR. Down, no address. 0, RAWNET_NOT_SUPPORTED (no
+ * /dev/net/tun), RAWNET_KERNEL_REFUSED, or -errno. */
 int port_open_tap(const char *name, uint32_t index, unsigned queues, int *fds,
                   Refusal *ret_refusal);
 

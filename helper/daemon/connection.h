@@ -17,8 +17,8 @@
 typedef struct Connection Connection;
 
 typedef struct ConnectionEvents {
-        /* The callee may send to the connection, which may close it. namespace_fd: that of kind veth,
-         * which stays the caller's; else -1. */
+        /* The callee may send to the connection, which may close it. namespace_fd: that of kind
+         * veth, which stays the caller's; else -1. */
         void (*request)(void *data, Connection *connection, const IpcRequest *request,
                         int namespace_fd);
         /* The connection ends. Another one may get the same place in memory. */

@@ -18,9 +18,8 @@
  * kernel's default. */
 typedef struct LinkPlan {
         const char *name;
-        uint32_t
-                index; /* in its namespace; 0: the kernel's choice. One that is taken there, or in the
-                           socket's own namespace, is refused (EBUSY, EEXIST) */
+        uint32_t index; /* in its namespace; 0: the kernel's choice. One that is taken there, or in
+                           the socket's own namespace, is refused (EBUSY, EEXIST) */
         uint32_t lower;
         MacAddress mac;
         uint32_t mtu;

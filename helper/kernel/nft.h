@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * nftables batches (one transaction each), built into a buffer by libnftnl: tables, base chains, and
- * the one kind of rule that rawnet has. netlink_talk_batch() sends them.
+ * nftables batches (one transaction each), built into a buffer by libnftnl: tables, base chains,
+ * and the one kind of rule that rawnet has. netlink_talk_batch() sends them.
  *
  * A batch that ran out of memory lacks a message: nft_batch_end() returns the error, and the batch
  * must not be sent.

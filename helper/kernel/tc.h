@@ -16,14 +16,14 @@
 
 typedef enum TcHook {
         TC_HOOK_INGRESS, /* what the link receives, after packet sockets have seen it */
-        TC_HOOK_EGRESS /* what is sent on the link, before its queue; PACKET_QDISC_BYPASS skips it */
+        TC_HOOK_EGRESS /* what is sent on the link before its queue, but not by PACKET_QDISC_BYPASS */
 } TcHook;
 
 /* A link that has the qdisc already is refused (EEXIST). link: its name, for messages. */
 int tc_add_clsact(Netlink *netlink, const char *link, uint32_t index, Refusal *ret_refusal);
 
-/* The hook's one filter, for frames of every protocol: the program (BPF_PROG_TYPE_SCHED_CLS) decides
- * by its return value (direct action). The kernel keeps a reference on the program, not on the
- * descriptor. name: what tc(8) shows. */
+/* The hook's one filter, for frames of every protocol: the program (BPF_PROG_TYPE_SCHED_CLS)
+ * decides by its return value (direct action). The kernel keeps a reference on the program, not on
+ * the descriptor. name: what tc(8) shows. */
 int tc_attach(Netlink *netlink, const char *link, uint32_t index, TcHook hook, int program_fd,
               const char *name, Refusal *ret_refusal);

@@ -93,7 +93,8 @@ static bool is_socket(int fd) {
         return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 }
 
-/* A bridge learns where the frames' addresses are: it sends to one port from then on, not to all. */
+/* A bridge learns where the frames' addresses are: it sends to one port from then on, not to all.
+ */
 static void introduce(const Path *path) {
         messages_fill(&out, 0, FRAME_SHORT, &path->mac, &path_far_mac);
         messages_send(&out, path->name, path->generator);

@@ -3,10 +3,11 @@
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
  * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
- * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" (another qdisc) or
- * "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the kernel
- * takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the interface wire0
- * is refused, though it is there. "namespace": while /run/no-namespaces exists, none is made.
+ * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" (another qdisc)
+ * or "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the
+ * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the
+ * interface wire0 is refused, though it is there. "namespace": while /run/no-namespaces exists,
+ * none is made.
  */
 
 #include <arpa/inet.h>

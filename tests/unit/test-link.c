@@ -210,8 +210,8 @@ static void test_delete(_unused_ void **state) {
         assert_null(heard(IFLA_IFNAME));
 }
 
-/* What is missing need not be deleted and is found to be missing. In another namespace there are more
- * answers that mean it. */
+/* What is missing need not be deleted and is found to be missing. In another namespace there are
+ * more answers that mean it. */
 static void test_missing(_unused_ void **state) {
         static const struct {
                 int errnum;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * podman's network driver: what it reads of podman, what it answers, and what a DHCP server may say.
+ * podman's network driver: what it reads of podman, what it answers, and what a DHCP server may
+ * say.
  */
 
 #include <arpa/inet.h>

@@ -9,6 +9,6 @@
 #include "helper/privilege.h"
 #include "helper/worker/check/findings.h"
 
-/* Adds a note for each limit that leaves only a few more ports beside n_leases. A limit that is used
- * up is not reported here: the rehearsal of a port finds it. */
+/* Adds a note for each limit that leaves only a few more ports beside n_leases. A limit that is
+ * used up is not reported here: the rehearsal of a port finds it. */
 void limit_judge(const Privilege *privilege, size_t n_leases, Findings *findings);
