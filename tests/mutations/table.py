@@ -383,6 +383,8 @@ MUTATIONS = [
              HARDENING, "helper_ends", "the new helper's tables did not come", vm=True),
     Mutation("server: the helper leaves while its guard is needed", [(SERVER, "!server->sweep.timer && !server->guarding &&", "!server->sweep.timer &&")],
              HARDENING, "helper_stays", WRONG, vm=True),
+    Mutation("vlan-harden: an earlier version's filter stays", [("helper/worker/host/vlan-harden.c", "r = remove_filter(netlink, &now, ret_refusal);", "r = 0;")],
+             OWN_VLAN, "test_handed_over", WRONG, vm=True),
     Mutation("shared: a renamed interface is the administrator's", [(SHARED, "(link->group == RAWNET_VLAN_GROUP ||", "((link->group == RAWNET_VLAN_GROUP && has_name(link)) ||")],
              OWN_VLAN, "renamed_it_is_swept", "its end with the last lease did not come", vm=True),
     Mutation("shared: name and facts make an interface ours", [(SHARED, "(has_alias(link) && has_name(link))", "has_name(link)")],

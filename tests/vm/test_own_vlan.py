@@ -177,6 +177,14 @@ def test_renamed_it_is_swept():
         lab.wait_for(lambda: "renamed0" not in lab.links(), SECONDS, "its removal by the new helper")
 
 
+def earlier_filter(link):
+    """Earlier versions had one more measure."""
+    vlan.run("tc", "qdisc", "add", "dev", link["ifname"], "clsact")
+    vlan.run("tc", "filter", "add", "dev", link["ifname"], "ingress", "protocol", "all", "prio", str(0x726E), "u32",
+             "match", "ether", "dst", link["address"], "action", "drop")  # fmt: skip
+    assert settings(link["ifname"])["filters"]
+
+
 def test_handed_over():
     """It becomes as a new one would be; the leases on it live on, others are opened on it, and nobody deletes it."""
     with removed(OWN), hardening.talkative_host() as host, bus.connect("member") as member:
@@ -187,6 +195,7 @@ def test_handed_over():
             ports = port_of(lease), port_of(packet)
             (link,) = vlan.shared(VID)
             assert settings(link["ifname"]) != fresh, "nothing was closed"
+            earlier_filter(link)
             hand_over(link["ifname"])
             wait_same(OWN, fresh)
             assert lab.links()[OWN]["ifindex"] == link["ifindex"]

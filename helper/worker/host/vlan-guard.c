@@ -150,6 +150,11 @@ static int change(int owner_fd, bool remove, Refusal *ret_refusal) {
                 else
                         put_table(&batch, table);
         }
+        /* Earlier versions had chains there on a kernel without tc's u32. */
+        if (remove && any) {
+                nft_batch_table(&batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV, NFT_TABLE, 0);
+                nft_batch_table(&batch, NFT_MSG_DELTABLE, NFPROTO_NETDEV, NFT_TABLE, 0);
+        }
         r = any ? nft_batch_end(&batch) : 0;
         if (r < 0 || !any)
                 return r;

@@ -2,9 +2,17 @@
 
 #include "helper/worker/host/vlan-harden.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
 #include "helper/kernel/link.h"
 #include "helper/kernel/sysctl.h"
 #include "helper/worker/host/vlan-guard.h"
+
+/* "rn": the priority of earlier versions' tc filter, among those of an administrator. */
+#define OLD_FILTER_PRIORITY 0x726eu
 
 int vlan_harden(Netlink *netlink, int owner_fd, uint32_t index, Refusal *ret_refusal) {
         static const uint32_t strict = 1;
@@ -42,12 +50,37 @@ static int put_default_addresses(Netlink *netlink, const LinkInfo *link, Refusal
                            &(LinkChange){.link = link->name, .ipv6_address = true}, ret_refusal);
 }
 
+/* Of earlier versions, which had tc drop what arrived for the interface's own address. EOPNOTSUPP:
+ * the kernel has no tc filters. EINVAL or ENOENT, depending on the kernel: the interface has none
+ * (net/sched/cls_api.c, tc_del_tfilter()). */
+static int remove_filter(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
+        NETLINK_BUFFER(buffer);
+        struct nlmsghdr *m = netlink_start(netlink, buffer, RTM_DELTFILTER, 0);
+        struct tcmsg *tc = mnl_nlmsg_put_extra_header(m, sizeof(*tc));
+        Refusal refusal = {};
+        int r;
+
+        tc->tcm_ifindex = (int)link->index;
+        tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+        tc->tcm_info = TC_H_MAKE(OLD_FILTER_PRIORITY << 16, htons(ETH_P_ALL));
+        r = netlink_talk(netlink, m, NULL, NULL, &refusal, "removing the tc filter of interface %s",
+                         link->name);
+        if (r > 0 && (refusal.kernel_errno == EOPNOTSUPP || refusal.kernel_errno == EINVAL ||
+                      refusal.kernel_errno == ENOENT))
+                return 0;
+        if (r > 0)
+                *ret_refusal = refusal;
+        return r;
+}
+
 int vlan_harden_undo(Netlink *netlink, uint32_t index, Refusal *ret_refusal) {
         const uint32_t rp_filter = sysctl_default("ipv4", "rp_filter");
         LinkInfo now;
         int r;
 
         r = link_get_index(netlink, index, &now, ret_refusal);
+        if (r == 0)
+                r = remove_filter(netlink, &now, ret_refusal);
         /* What the administrator's tools have set meanwhile stays. */
         if (r == 0 && now.flags & IFF_NOARP)
                 r = link_change(netlink, index,
