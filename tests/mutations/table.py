@@ -27,6 +27,7 @@ STALL = "tests/attack/test_bus_stall.py"
 SHARED, SWEEP, OWN_VLAN = "helper/worker/host/shared.c", "helper/worker/host/sweep.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/host/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
+RUN_TAP, RUN_DHCP = "tests/netns/test_run_tap.py", "tests/netns/test_run_dhcp.py"
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
@@ -433,6 +434,18 @@ MUTATIONS = [
     Mutation("lease: a later version's lease is closed",
              [("helper/worker/lease.c", "        if (ret->later)\n", "        if (ret->later && ret->gone)\n")],
              "tests/netns/test_versions.py", "test_downgrade", "expected org.rawnet1.Error.NotSupported"),
+    Mutation("run --tap: the interface keeps the guest's address", [("client/run-tap.c", "r = give_address_up(interface, ret_refusal);", "r = 0;")],
+             RUN_TAP, "finds", "an interface has the guest's address"),
+    Mutation("run --tap: the bridge snoops and speaks",
+             [("client/interface.c", "mnl_attr_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);", "mnl_attr_put_u8(message, IFLA_BR_MCAST_SNOOPING, 1);")],
+             RUN_TAP, "only_the_guest", "AssertionError"),
+    Mutation("run --tap: the namespace has IPv6", [("client/run-namespace.c", "r = silent ? silence() : 0;", "r = 0;")],
+             RUN_TAP, "only_the_guest", "AssertionError"),
+    Mutation("run --dhcp: the keeper holds the caller's pipes",
+             [("client/dhcp-keeper.c", "return syscall(SYS_close_range, FD_COUNT, ~0u, 0) < 0 ? -errno : 0;", "return 0;")],
+             RUN_DHCP, "pipes", "AssertionError"),
+    Mutation("run --dhcp: the client outlives its keeper",
+             [("client/dhcp-keeper.c", "prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ", "")], RUN_DHCP, "keeper_is", "still runs"),
     Mutation("guard: what the wire reflects comes in", [(NAMESPACE, ".drop_own = plan->network.mode == MODE_PRIVATE,", ".drop_own = false,")],
              "tests/netns/test_modes.py", "reflects", WRONG),
     Mutation("scan: the port stays without its wire", [("helper/worker/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
