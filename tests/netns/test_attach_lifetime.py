@@ -244,7 +244,7 @@ def pss_kib(pid):
 
 @tap.limit(900)
 def test_a_thousand():
-    """All are there after a restart of both daemons, and all end. What a keeper costs is docs/benchmarks.md's figure."""
+    """All are there after a restart of both daemons, and all end. It prints what a keeper costs (ARCHITECTURE.md has the figure)."""
     count = 1000
     lab.service_arguments(*NO_RATE)
     try:
