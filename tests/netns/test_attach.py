@@ -84,7 +84,7 @@ def test_router_advertisement_and_multicast():
 
         def address():
             found = lab.ip("addr", "show", "dev", "eth0", "scope", "link", where=box.namespace)
-            return next((a["local"] for a in found[0].get("addr_info", []) if not a.get("tentative")), None)
+            return next((a["local"] for a in found[0].get("addr_info", []) if "local" in a and not a.get("tentative")), None)
 
         local = lab.wait_for(address, 10, "the link-local address")
         far = next(name for name, link in lab.links(lab.FAR).items() if link["link_type"] == "ether")
