@@ -186,6 +186,8 @@ static bool lease_is_valid(const IpcLease *l) {
                 return false;
         if (l->kind > (l->later ? KIND_UNKNOWN : KIND_VETH) || l->vnet_hdr > 1)
                 return false;
+        if (l->direct > 1 || (l->direct && (l->later || l->kind != KIND_PACKET || !l->vnet_hdr)))
+                return false;
         if (l->kind == KIND_VETH && !l->later &&
             (l->vnet_hdr || l->queues != 1 || mac_is_zero(&l->mac)))
                 return false;

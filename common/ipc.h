@@ -133,16 +133,19 @@ typedef struct IpcLease {
         uint32_t kind; /* LeaseKind */
         uint32_t mtu;
         uint16_t vlan;
-        uint16_t queues; /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
         uint8_t gone; /* 1: port or uplink no longer exist (closed, revoked, parent lost); only its
                        * descriptors keep the lease alive */
         uint8_t vnet_hdr;
         /* 1: a later version of rawnet opened it (helper/kernel/record.c). What this version did
          * not understand is 0 or KIND_UNKNOWN. It counts, and only its holder ends it. */
         uint8_t later;
+        uint8_t queues;      /* of the port: 1..RAWNET_QUEUES_MAX, of a later version's any but 0 */
         uint8_t refused_why; /* LearnRefusal, while learning */
-        uint64_t since;      /* µs, CLOCK_REALTIME */
-        MacAddress mac;      /* zero while learning */
+        /* 1: an earlier version opened it with Isolation=direct. The holder's sockets are on the
+         * uplink, which has the port's name. No lease is opened so any more. */
+        uint8_t direct;
+        uint64_t since; /* µs, CLOCK_REALTIME */
+        MacAddress mac; /* zero while learning */
         char network[RAWNET_FULL_NAME_MAX + 1];
         char parent[IFNAMSIZ];
         char lease_name[RAWNET_LEASE_NAME_MAX + 1];

@@ -43,8 +43,11 @@
 
 /* Kernel objects. A lease's id is its nsid and, in hex, its port's name; see design in
  * ARCHITECTURE.md. */
-#define RAWNET_ID_MIN UINT32_C(0x7fff0002)
+#define RAWNET_ID_MIN UINT32_C(0x10000)
 #define RAWNET_ID_MAX UINT32_C(0x7fffffff)
+/* New leases get ids from here up (helper/lease-id.h); earlier builds took any from RAWNET_ID_MIN.
+ */
+#define RAWNET_ID_FIRST UINT32_C(0x7fff0002)
 /* No lease has these: the guards that a check and the helper's start try out do. */
 #define RAWNET_ID_REHEARSAL UINT32_C(0x7fff0000)
 #define RAWNET_ID_PROBE UINT32_C(0x7fff0001)

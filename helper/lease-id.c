@@ -9,10 +9,10 @@
 
 #include "helper/kernel/nsid.h"
 
-#define N_IDS (RAWNET_ID_MAX - RAWNET_ID_MIN + 1)
+#define N_IDS (RAWNET_ID_MAX - RAWNET_ID_FIRST + 1)
 
 struct LeaseIds {
-        _Atomic uint32_t next; /* modulo N_IDS, above RAWNET_ID_MIN */
+        _Atomic uint32_t next; /* modulo N_IDS, above RAWNET_ID_FIRST */
 };
 
 int lease_ids_new(LeaseIds **ret) {
@@ -35,7 +35,7 @@ static void note_used(uint32_t nsid, void *data) {
 
 int lease_ids_take(LeaseIds *ids, Netlink *netlink, uint32_t *ret, Refusal *ret_refusal) {
         for (uint32_t tries = 0; tries < N_IDS; tries++) {
-                const uint32_t id = RAWNET_ID_MIN + atomic_fetch_add(&ids->next, 1) % N_IDS;
+                const uint32_t id = RAWNET_ID_FIRST + atomic_fetch_add(&ids->next, 1) % N_IDS;
                 bool used = false;
                 int r = nsid_ask(netlink, id, id, note_used, &used);
 

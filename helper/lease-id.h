@@ -2,9 +2,11 @@
 #pragma once
 
 /*
- * The ids of new leases: RAWNET_ID_MIN to RAWNET_ID_MAX, one after the other and round again. So
- * a scan can ask the kernel for each (scan.h), and no id is used again before all others were. Other
- * programs have low ids. An id is no secret: whoever acts on a lease checks its owner.
+ * The ids of new leases: RAWNET_ID_FIRST to RAWNET_ID_MAX, one after the other and round again. So
+ * a scan can ask the kernel for each (scan.h), and no id is used again before all others were. They
+ * are the highest ids, so the kernel's list, which begins with the lowest, shows those of other
+ * programs and of earlier versions of rawnet first. An id is no secret: whoever acts on a lease
+ * checks its owner.
  */
 
 #include "common/names.h"

@@ -48,6 +48,9 @@ static int update(RegistryEntry *known, const IpcLease *lease, uint32_t lower, u
         known->lease = *lease;
         known->lease.mtu = effective_mtu(known);
         known->lease.gone = before.gone | lease->gone;
+        /* Where the record does not say the number, it is the kernel's (record.c), which falls when
+         * the holder closes a queue. */
+        known->lease.queues = before.queues;
         return known->lease.gone != before.gone || known->lease.mtu != before.mtu ||
                                known->lease.refused_why != before.refused_why ||
                                !mac_equal(&known->lease.refused_mac, &before.refused_mac) ||
@@ -89,7 +92,10 @@ RegistryEntry *registry_follow_mtu(Registry *registry, uint32_t lower, uint32_t 
 
                 if (entry->lower != lower || mtu == 0 || entry->lease.gone || entry->lease.later)
                         continue;
-                entry->carries = mtu;
+                /* The holder of a direct lease (ipc.h) sends by the uplink, whose MTU does not rise
+                 * again. */
+                if (!entry->lease.direct || entry->carries == 0 || mtu < entry->carries)
+                        entry->carries = mtu;
                 entry->lease.mtu = effective_mtu(entry);
                 if (entry->lease.mtu != before)
                         return entry;

@@ -188,7 +188,7 @@ static bool answer_fits(const IpcOpen *open, const IpcReply *reply, size_t n_fds
 
         return reply->type == IPC_OPENED && n_fds == expected &&
                strcmp(lease->network, open->network) == 0 && lease->kind == open->kind &&
-               lease->uid == open->uid && lease->vlan == open->vlan &&
+               lease->uid == open->uid && lease->vlan == open->vlan && !lease->direct &&
                lease->vnet_hdr == open->vnet_hdr && lease->queues == open->queues;
 }
 

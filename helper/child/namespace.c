@@ -235,10 +235,11 @@ static int raise_links(const LeasePlan *plan, Netlink *netlink, const Links *lin
  * VLAN's interface where there is a VLAN, and on that the uplink. */
 static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
         const bool exclusive = plan->network.mode == MODE_EXCLUSIVE;
+        char uplink_name[IFNAMSIZ];
+        const char *uplink = record_uplink_name(&plan->lease, uplink_name);
         const uint32_t index = GUARD_UPLINK | GUARD_NUMBER(plan->lease.id);
         const LinkPlan wire = {.name = "wire", .mtu = plan->lower_mtu};
-        LinkPlan link = {.name = exclusive ? LINK_NAME_UPLINK : "tagged",
-                         .index = exclusive ? index : 0};
+        LinkPlan link = {.name = exclusive ? uplink : "tagged", .index = exclusive ? index : 0};
         LinkInfo lower, far;
         int r;
 
@@ -258,16 +259,15 @@ static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refus
         }
         if (r != 0 || exclusive)
                 return r;
-        link = (LinkPlan){.name = LINK_NAME_UPLINK,
-                          .index = index,
-                          .lower = lower.index,
-                          .mtu = plan->lease.mtu};
+        link = (LinkPlan){
+                .name = uplink, .index = index, .lower = lower.index, .mtu = plan->lease.mtu};
         return link_add_macvlan(netlink, &link, MACVLAN_MODE_BRIDGE, ret_refusal);
 }
 
 int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink *netlink,
                     Guard *ret_guard, int *fds, Refusal *ret_refusal) {
         const bool packet = plan->lease.kind == KIND_PACKET;
+        char name[IFNAMSIZ];
         size_t opened = 0;
         Links links = {};
         int r = 0;
@@ -275,7 +275,8 @@ int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink 
         if (plan->rehearsal)
                 r = make_wire(plan, netlink, ret_refusal);
         if (r == 0)
-                r = find(netlink, LINK_NAME_UPLINK, &links.uplink, ret_refusal);
+                r = find(netlink, record_uplink_name(&plan->lease, name), &links.uplink,
+                         ret_refusal);
         if (r == 0)
                 r = hush(netlink, &links.uplink, ret_refusal);
         if (r != 0)

@@ -8,10 +8,12 @@
 #include "helper/kernel/record.h"
 
 int uplink_raise(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
+
         for (;;) {
                 /* Without ALLMULTI a macvlan hands no multicast up but what was joined: the guest
                  * would get no IPv6 neighbour discovery. */
-                const LinkChange up = {.link = LINK_NAME_UPLINK,
+                const LinkChange up = {.link = record_uplink_name(&plan->lease, name),
                                        .mac = &plan->lease.mac,
                                        .flags_on = IFF_UP | IFF_ALLMULTI};
                 Refusal refusal = {};

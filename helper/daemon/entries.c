@@ -9,7 +9,7 @@
 #define ID_BASE (RAWNET_ID_MAX - ENTRIES_IDS + 1)
 
 void entries_ended(Entries *entries, uint32_t id) {
-        if (id < RAWNET_ID_MIN)
+        if (id < RAWNET_ID_FIRST)
                 return;
         entries->ended[(id - ID_BASE) / 64] |= UINT64_C(1) << (id - ID_BASE) % 64;
         entries->any_ended = true;
@@ -23,7 +23,7 @@ static void mark_unknown(Entries *entries) {
         uint32_t id = 0;
         int r;
 
-        for (uint32_t i = RAWNET_ID_MIN; i - 1 < RAWNET_ID_MAX; i++)
+        for (uint32_t i = RAWNET_ID_FIRST; i - 1 < RAWNET_ID_MAX; i++)
                 if (guard_program_active(entries->program, i) &&
                     !registry_find(entries->registry, i))
                         entries_ended(entries, i);

@@ -83,14 +83,20 @@ void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddre
 }
 
 void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu) {
-        size_t n = 0, position = 0;
+        size_t n = 0, n_direct = 0, position = 0;
         const RegistryEntry *entry;
 
         while ((entry = registry_follow_mtu(news->registry, index, mtu, &position))) {
                 publish_lease(news, &entry->lease);
                 n++;
+                n_direct += entry->lease.direct;
         }
         if (n > 0)
                 log_notice("the MTU of %s is %" PRIu32 " now, and so is that of %zu lease%s on it",
                            name, mtu, n, n == 1 ? "" : "s");
+        if (n_direct > 0)
+                log_notice(
+                        "%zu of them were opened by an earlier version with Isolation=direct; if the "
+                        "MTU of %s rises again, they keep this one until they are opened anew",
+                        n_direct, name);
 }

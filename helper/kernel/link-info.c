@@ -74,6 +74,12 @@ static void parse_data(const struct nlattr *data, LinkInfo *info) {
         if (strcmp(info->kind, "vlan") == 0) {
                 info->vlan = u16_inside(data, IFLA_VLAN_ID);
                 info->vlan_protocol = ntohs(u16_inside(data, IFLA_VLAN_PROTOCOL));
+        } else if (strcmp(info->kind, "tun") == 0) {
+                /* Only a link with several queues says how many (drivers/net/tun.c,
+                 * tun_fill_info()). The holder may disable one, which stays his. */
+                info->queues = MAX_OF(u32_inside(data, IFLA_TUN_NUM_QUEUES) +
+                                              u32_inside(data, IFLA_TUN_NUM_DISABLED_QUEUES),
+                                      1u);
         } else if (strcmp(info->kind, "macvlan") == 0 || strcmp(info->kind, "macvtap") == 0) {
                 info->passthru = u32_inside(data, IFLA_MACVLAN_MODE) & MACVLAN_MODE_PASSTHRU;
         } else if (strcmp(info->kind, "bridge") == 0) {

@@ -33,6 +33,7 @@ typedef struct LinkInfo {
         uint16_t hardware;      /* ARPHRD_* */
         uint16_t vlan;          /* kind "vlan": VID */
         uint16_t vlan_protocol; /* kind "vlan": ETH_P_8021Q or ETH_P_8021AD, host byte order */
+        uint32_t queues; /* kind "tun": the queues that have a descriptor; else 0: not known */
         bool passthru;   /* kind "macvlan" and "macvtap": in that mode, which takes all frames */
         bool vlan_aware; /* kind "bridge" */
         uint16_t aware_protocol; /* kind "bridge": of which tags; as vlan_protocol */

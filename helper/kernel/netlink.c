@@ -113,6 +113,7 @@ typedef struct Answers {
 
 static int ask(Netlink *netlink, const void *requests, size_t size, uint32_t n, Answers *answers) {
         netlink->interrupted = false;
+        netlink->n_received = 0;
         answers->left = 0;
         answers->first = ((const struct nlmsghdr *)requests)->nlmsg_seq;
         answers->n = n;
@@ -135,6 +136,7 @@ static int next_answer(Netlink *netlink, Answers *a, const struct nlmsghdr **ret
                 n = mnl_socket_recvfrom(netlink->socket, a->buffer, sizeof(a->buffer));
                 if (n < 0)
                         return -errno;
+                netlink->n_received++;
                 a->next = (const void *)a->buffer;
                 a->left = (int)n;
         }

@@ -15,7 +15,7 @@
 #include "common/refusal.h"
 
 /* Room for one message or one nftables batch; and the longest message that the kernel makes of a
- * dump (net/netlink/af_netlink.c, netlink_recvmsg()). */
+ * dump, see nsid_dump(). */
 #define NETLINK_BUFFER_SIZE 32768u
 
 /* Declares one. */
@@ -25,6 +25,7 @@ typedef struct Netlink {
         struct mnl_socket *socket;
         uint32_t port_id;
         uint32_t sequence;
+        unsigned n_received; /* datagrams of the last answer */
         bool knows_nsid;
         int32_t nsid;     /* with knows_nsid: the id of the socket's namespace in itself */
         bool interrupted; /* things changed while the kernel made the last answer, a dump, so it

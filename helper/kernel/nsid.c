@@ -65,15 +65,22 @@ int32_t nsid_of_message(const struct nlmsghdr *message) {
 /* --- the kernel's list --- */
 
 /* Newer kernels (seen on 6.18, not on 6.1) give up an nsid dump after its first message:
- * rtnl_net_dumpid() returns 0, which means the end, also when more is to come. A message is at least
- * as long as a page (net/netlink/af_netlink.c, netlink_dump()), so the first one had room for more
- * where the whole list is shorter than this. */
+ * rtnl_net_dumpid() returns 0, which means the end, also when more is to come. The kernel makes a
+ * message as long as the longest receive buffer that it has seen on the socket, at most 32 KiB
+ * (net/netlink/af_netlink.c, netlink_recvmsg()): that is 1,158 ids. On a new socket, or where it
+ * has not that much memory in one piece, a message is as long as a page: 134 ids where pages have 4
+ * KiB. */
+
+/* Less than the shortest message holds, and more than the longest does without one id more. */
 #define SURELY_NOT_FULL 3072u
+#define SURELY_FULL 32000u
 
 typedef struct Walk {
-        NsidEach each;
+        const Netlink *netlink;
+        NsidEach each; /* NULL: counted only */
         void *data;
-        size_t bytes;
+        size_t n, bytes;        /* ids and their bytes */
+        size_t n_first_message; /* ids in the first message */
 } Walk;
 
 static int walk_nsid(const struct nlmsghdr *m, void *data) {
@@ -82,21 +89,68 @@ static int walk_nsid(const struct nlmsghdr *m, void *data) {
 
         if (m->nlmsg_type != RTM_NEWNSID)
                 return MNL_CB_OK;
+        walk->n++;
         walk->bytes += MNL_ALIGN(m->nlmsg_len);
-        if (nsid >= 0)
+        if (walk->netlink->n_received == 1)
+                walk->n_first_message++;
+        if (walk->each && nsid >= 0)
                 walk->each((uint32_t)nsid, walk->data);
         return MNL_CB_OK;
 }
 
-int nsid_dump(Netlink *netlink, NsidEach each, void *data, bool *ret_whole, Refusal *ret_refusal) {
+static int dump(Netlink *netlink, Walk *walk, Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
-        Walk walk = {.each = each, .data = data};
+
+        walk->netlink = netlink;
+        return netlink_talk(netlink, start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP),
+                            walk_nsid, walk, ret_refusal, "listing namespaces");
+}
+
+/* The kernel learns the length of the buffer from the reading of any answer. */
+static int show_buffer(Netlink *netlink, Refusal *ret_refusal) {
+        NETLINK_BUFFER(buffer);
+        struct nlmsghdr *m = start_nsid(netlink, buffer, RTM_GETNSID, 0);
+
+        mnl_attr_put_u32(m, NETNSA_PID, (uint32_t)getpid());
+        return netlink_talk(netlink, m, NULL, NULL, ret_refusal, "listing namespaces");
+}
+
+/* All ids fit into a page, so the kernel may have made the message no longer than that. If so, it
+ * was full if the message on a new socket, which is as long as a page, holds as many. */
+static int is_full_page(const Walk *walk, bool *ret, Refusal *ret_refusal) {
+        _cleanup_netlink_ Netlink fresh = {};
+        Walk page = {};
         int r;
 
-        r = netlink_talk(netlink, start_nsid(netlink, buffer, RTM_GETNSID, NLM_F_DUMP), walk_nsid,
-                         &walk, ret_refusal, "listing namespaces");
+        r = netlink_open(&fresh, NETLINK_ROUTE);
         if (r == 0)
-                *ret_whole = walk.bytes < SURELY_NOT_FULL;
+                r = dump(&fresh, &page, ret_refusal);
+        if (r == 0)
+                *ret = walk->n <= page.n_first_message;
+        return r;
+}
+
+int nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
+              Refusal *ret_refusal) {
+        Walk walk = {.each = each, .data = data};
+        bool full = false;
+        int r;
+
+        r = show_buffer(netlink, ret_refusal);
+        if (r == 0)
+                r = dump(netlink, &walk, ret_refusal);
+        if (r != 0)
+                return r;
+        if (walk.n > walk.n_first_message) {
+                *ret_list = NSID_LIST_LONG;
+                return 0;
+        }
+        if (walk.bytes >= SURELY_FULL)
+                full = true;
+        else if (walk.bytes >= SURELY_NOT_FULL)
+                r = is_full_page(&walk, &full, ret_refusal);
+        if (r == 0)
+                *ret_list = full ? NSID_LIST_CUT_OFF : NSID_LIST_WHOLE;
         return r;
 }
 

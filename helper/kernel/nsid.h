@@ -21,11 +21,19 @@ int nsid_set(Netlink *netlink, pid_t pid, uint32_t nsid, Refusal *ret_refusal);
  * netlink->nsid, too. */
 int nsid_own(Netlink *netlink, int32_t *ret, Refusal *ret_refusal);
 
+/* How much of the kernel's list a dump was. */
+typedef enum NsidList {
+        NSID_LIST_WHOLE,   /* one message with room for more: all ids of one moment */
+        NSID_LIST_LONG,    /* several messages: an id may be left out for each that came or went
+                            meanwhile */
+        NSID_LIST_CUT_OFF, /* one full message: higher ids may be left out, no lower one is */
+} NsidList;
+
 typedef void (*NsidEach)(uint32_t nsid, void *data);
 
-/* Calls each(nsid, data) for the ids of the kernel's list, in ascending order. *ret_whole: none is
- * left out. A list of more than about a hundred ids may lack some. */
-int nsid_dump(Netlink *netlink, NsidEach each, void *data, bool *ret_whole, Refusal *ret_refusal);
+/* Calls each(nsid, data) for the ids of the kernel's list, in ascending order. */
+int nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
+              Refusal *ret_refusal);
 
 /* Calls each(nsid, data) for every id from first to last that is in use, in ascending order. Asks
  * the kernel for each id: about 1 µs an id. Returns 0 or -errno. */

@@ -29,7 +29,8 @@
  *    well.
  * 2. The core stays: its order, what its fields mean and how long they may be. KIND and ISOLATION
  *    may get new words. A field that has no meaning for a lease is "-", but every lease has a UID,
- *    VLAN (0: none), NETWORK and PARENT. ISOLATION is "strict".
+ *    VLAN (0: none), NETWORK and PARENT. ISOLATION is "strict". Of leases that earlier versions
+ *    opened and that may still live it can be "direct": the holder's sockets are on the uplink.
  * 3. From version 2 on, words KEY=VALUE follow the core. The name comes last, as name=NAME, and
  *    only its value may contain blanks. The whole fits into an alias.
  * 4. A helper writes the oldest version that can say what is to be said, and reads all older ones.
@@ -38,7 +39,11 @@
  *    It lists and counts such a lease and leaves it alone: only its holder ends it, and as long as
  *    it lives no shared VLAN interface is deleted. Its port is called record_port_name() in every
  *    version.
- * 7. A port of whose queues the record says nothing counts as one queue.
+ * 7. Where the record says no number of queues, a tap has what the kernel says. (The first release
+ *    wrote version 1 for ports with several queues as well.) The kernel does not say it of packet
+ *    sockets, so such a port counts as one queue. Were it the most, a user with nine packet ports
+ *    could open none after an upgrade. As it is, he may have his whole budget of queues beside
+ *    them, once, until they end.
  * 8. A text of a later version in which it cannot read what every lease has is a lease that it does
  *    not know: a scan that meets one is not whole (scan.h).
  */
@@ -46,6 +51,7 @@
 #define RECORD_PREFIX "rawnet"
 #define RECORD_VERSION 3u /* the latest that is understood here */
 #define RECORD_STRICT "strict"
+#define RECORD_DIRECT "direct" /* of an earlier version, see rule 2 */
 #define RECORD_QUEUES_KEY "queues="
 #define RECORD_REFUSED_KEY "refused="
 #define RECORD_NAME_KEY "name="
@@ -86,10 +92,10 @@ void record_format(const IpcLease *lease, char ret[static LINK_ALIAS_SIZE]) {
 
         n = append(ret, 0,
                    RECORD_PREFIX "%u %" PRIu32 " %s %s %u %u %" PRIu32 " %s %" PRIu64 " %s %s",
-                   version, lease->uid, lease_kind_to_string((LeaseKind)lease->kind), RECORD_STRICT,
-                   lease->vnet_hdr, lease->vlan, lease->mtu,
-                   mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac), lease->since,
-                   lease->network, lease->parent);
+                   version, lease->uid, lease_kind_to_string((LeaseKind)lease->kind),
+                   lease->direct ? RECORD_DIRECT : RECORD_STRICT, lease->vnet_hdr, lease->vlan,
+                   lease->mtu, mac_is_zero(&lease->mac) ? "-" : mac_format(&lease->mac, mac),
+                   lease->since, lease->network, lease->parent);
         if (lease->queues > 1)
                 n = append(ret, n, " " RECORD_QUEUES_KEY "%u", lease->queues);
         if (lease->refused_why)
@@ -106,6 +112,15 @@ static int parse_text(const char *text, char *ret, size_t size) {
         if (n == 0 || n >= size)
                 return -EBADMSG;
         memcpy(ret, text, n + 1);
+        return 0;
+}
+
+static int parse_isolation(const char *text, uint8_t *ret_direct) {
+        const bool direct = strcmp(text, RECORD_DIRECT) == 0;
+
+        if (!direct && strcmp(text, RECORD_STRICT) != 0)
+                return -EBADMSG;
+        *ret_direct = direct;
         return 0;
 }
 
@@ -198,7 +213,8 @@ static void parse_words(char *rest, IpcLease *ret) {
 /* rest: what follows the core, NULL for nothing. */
 static int parse_first(char *const field[RECORD_FIELDS], const char *rest, IpcLease *ret) {
         if (parse_essentials(field, ret) < 0 || parse_kind(field[2], &ret->kind) < 0 ||
-            strcmp(field[3], RECORD_STRICT) != 0 || parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
+            parse_isolation(field[3], &ret->direct) < 0 ||
+            parse_vnet_hdr(field[4], &ret->vnet_hdr) < 0 ||
             text_parse_u32(field[6], 0, UINT32_MAX, &ret->mtu) < 0 ||
             (strcmp(field[7], "-") != 0 && mac_parse(field[7], &ret->mac) < 0) ||
             text_parse_u64(field[8], 0, UINT64_MAX, &ret->since) < 0)
@@ -268,8 +284,15 @@ const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]) {
         return ret;
 }
 
-static int find_lower(Netlink *netlink, const LinkInfo *uplink, LeaseLower *ret,
-                      Refusal *ret_refusal) {
+const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ]) {
+        if (lease->direct)
+                return record_port_name(lease->id, ret);
+        snprintf(ret, IFNAMSIZ, "%s", LINK_NAME_UPLINK);
+        return ret;
+}
+
+static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *uplink,
+                      LeaseLower *ret, Refusal *ret_refusal) {
         Refusal refusal = {};
         uint32_t index;
         LinkInfo link;
@@ -279,6 +302,10 @@ static int find_lower(Netlink *netlink, const LinkInfo *uplink, LeaseLower *ret,
         if (r != 0)
                 return r;
         *ret = (LeaseLower){.index = index};
+        if (lease->direct) {
+                ret->mtu = uplink->mtu;
+                return 0;
+        }
         if (index == 0)
                 return 0;
         r = link_get_index(netlink, index, &link, &refusal);
@@ -298,6 +325,7 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
         char name[IFNAMSIZ];
         LinkInfo lo, port = {}, uplink;
         LeaseLower lower = {};
+        bool says_queues;
         int r;
 
         if (id < RAWNET_ID_MIN || id > RAWNET_ID_MAX)
@@ -307,6 +335,7 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
         if (r != 0)
                 return r;
         r = lo.index != 0 ? record_parse(lo.alias, &lease) : -EBADMSG;
+        says_queues = lease.queues > 0;
         lease.queues = MAX_OF(lease.queues, 1);
         /* A text that is nearly a record must not reach rawnetd. */
         if (r == 0 && ipc_lease_check(&lease) < 0)
@@ -324,14 +353,17 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
          * missing counts. */
         r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
         uplink = port;
-        /* Nobody knows what a later version calls it. */
-        if (r == 0 && port.index != 0 && !lease.later)
-                r = link_find(netlink, (int32_t)id, LINK_NAME_UPLINK, &uplink, ret_refusal);
+        if (r == 0 && !says_queues && port.queues > 0)
+                lease.queues = (uint8_t)MIN_OF(port.queues, RAWNET_QUEUES_MAX);
+        /* The port of a direct lease is its uplink. */
+        if (r == 0 && port.index != 0 && !lease.later && !lease.direct)
+                r = link_find(netlink, (int32_t)id, record_uplink_name(&lease, name), &uplink,
+                              ret_refusal);
         if (r != 0)
                 return r;
         lease.gone = uplink.index == 0;
         if (ret_lower && !lease.gone && !lease.later) {
-                r = find_lower(netlink, &uplink, &lower, ret_refusal);
+                r = find_lower(netlink, &lease, &uplink, &lower, ret_refusal);
                 if (r != 0)
                         return r;
         }

@@ -31,7 +31,8 @@ typedef struct LeaseLower {
         /* The longest packets, in bytes, that it carries for this lease; 0: not known. The uplink's
          * own MTU falls with that of the interface below it and never rises again
          * (drivers/net/macvlan.c, macvlan_device_event()), but the guard forwards to the uplink
-         * whatever the interface below it takes. */
+         * whatever the interface below it takes. Only a direct lease's holder sends by the uplink,
+         * and is bound by its MTU. */
         uint32_t mtu;
 } LeaseLower;
 
@@ -44,10 +45,12 @@ int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lo
                 Refusal *ret_refusal);
 
 /* The names of the links in a lease's namespace. */
-#define LINK_NAME_UPLINK "uplink"
-#define LINK_NAME_INNER "inner" /* packet: the port's veth peer, towards the guard */
-#define LINK_NAME_CHECK "check" /* tap, kernels with the checksum trick: frames go in here … */
+#define LINK_NAME_UPLINK "uplink" /* not for direct leases (ipc.h): there the uplink is the port */
+#define LINK_NAME_INNER "inner"   /* packet: the port's veth peer, towards the guard */
+#define LINK_NAME_CHECK "check"   /* tap, kernels with the checksum trick: frames go in here … */
 #define LINK_NAME_CHECKED "checked" /* … and come out here, completed, to meet the guard */
 
 /* The port's name, rnHEX. */
 const char *record_port_name(uint32_t id, char ret[static IFNAMSIZ]);
+/* The uplink's name: "uplink", or the port's for a direct lease. */
+const char *record_uplink_name(const IpcLease *lease, char ret[static IFNAMSIZ]);

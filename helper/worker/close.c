@@ -26,7 +26,7 @@ int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
                 r = delete_link(job->netlink, id, record_port_name(id, name), ret_refusal);
         /* The uplink first: an exclusive VLAN is free at once. */
         if (r == 0)
-                r = delete_link(job->netlink, id, LINK_NAME_UPLINK, ret_refusal);
+                r = delete_link(job->netlink, id, record_uplink_name(&lease, name), ret_refusal);
         if (r == 0)
                 r = delete_link(job->netlink, id, record_port_name(id, name), ret_refusal);
         if (r == 0) {

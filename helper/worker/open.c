@@ -26,8 +26,9 @@ static const uint32_t macvlan_modes[] = {
 
 /* The uplink, made straight in the child's namespace: it is never in the host's. */
 static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusal *ret_refusal) {
+        char name[IFNAMSIZ];
         const LinkPlan link = {
-                .name = LINK_NAME_UPLINK,
+                .name = record_uplink_name(&plan->lease, name),
                 .index = GUARD_UPLINK | GUARD_NUMBER(plan->lease.id),
                 .lower = plan->lower,
                 .mac = plan->lease.mac,

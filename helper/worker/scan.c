@@ -28,16 +28,52 @@ static void collect(uint32_t nsid, void *data) {
                 add_id(data, nsid);
 }
 
-static int list_ids(Netlink *netlink, IdList *list, Refusal *ret_refusal) {
-        bool whole;
+/* Takes the ids that new leases have off the end of the list. Returns whether there were any. */
+static bool drop_new(IdList *list) {
+        const size_t n = list->n;
+
+        while (list->n > 0 && list->ids[list->n - 1] >= RAWNET_ID_FIRST)
+                list->n--;
+        return list->n < n;
+}
+
+/* All ids in use, ascending, as far as the kernel gives them. A list that reaches the ids of new
+ * leases has passed all lower ones. */
+static int list_ids(Netlink *netlink, IdList *list, bool *ret_whole, Refusal *ret_refusal) {
+        NsidList dumped;
         int r;
 
-        r = nsid_dump(netlink, collect, list, &whole, ret_refusal);
-        if (r == 0 && !whole) {
-                list->n = 0;
-                r = nsid_ask(netlink, RAWNET_ID_MIN, RAWNET_ID_MAX, collect, list);
+        r = nsid_dump(netlink, collect, list, &dumped, ret_refusal);
+        if (r != 0)
+                return r;
+        *ret_whole = dumped != NSID_LIST_CUT_OFF;
+        if (dumped != NSID_LIST_WHOLE) {
+                *ret_whole = drop_new(list) || *ret_whole;
+                r = nsid_ask(netlink, RAWNET_ID_FIRST, RAWNET_ID_MAX, collect, list);
         }
         return r == 0 ? list->failed : r;
+}
+
+static int compare_ids(const void *a, const void *b) {
+        const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+/* A known lease that is not reported counts as ended. So a scan asks for each known lease, whatever
+ * the kernel's list says. Newer kernels cut the list off. And between two messages of a list the
+ * kernel remembers a number of entries, not an id (net/core/net_namespace.c,
+ * rtnl_net_dumpid_one()), so it skips one entry for each that ended meanwhile. */
+static int add_known(IdList *list, const Registry *registry) {
+        const size_t n = list->n;
+
+        for (size_t i = 0; i < registry->n_entries; i++) {
+                const uint32_t id = registry->entries[i].lease.id;
+
+                if (n == 0 || !bsearch(&id, list->ids, n, sizeof(*list->ids), compare_ids))
+                        add_id(list, id);
+        }
+        return list->failed;
 }
 
 /* The uplink ended with its parent, and only a process inside the namespace could guard a new one.
@@ -77,10 +113,12 @@ static int look_at(const JobContext *job, uint32_t id, bool *whole, Refusal *ret
 
 int scan_leases(const JobContext *job, Refusal *ret_refusal) {
         _cleanup_(id_list_done) IdList list = {};
-        bool whole = true;
+        bool whole;
         int r;
 
-        r = list_ids(job->netlink, &list, ret_refusal);
+        r = list_ids(job->netlink, &list, &whole, ret_refusal);
+        if (r == 0)
+                r = add_known(&list, job->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = look_at(job, list.ids[i], &whole, ret_refusal);
         return r == 0 ? report_send(job->report_fd, REPORT_SCANNED, NULL, whole ? SCAN_WHOLE : 0)

@@ -5,9 +5,10 @@
  * Finds the leases that are alive, at the helper's start and when it may have missed an end. A
  * worker's job.
  *
- * The kernel's list of namespace ids (nsid.h) may be cut off. Then a scan asks for each id that a
- * lease can have (lease-id.h). A known lease that is not reported counts as ended, and a sweep
- * deletes what no known lease needs. So a scan must never be called whole that may lack a lease.
+ * The kernel's list of namespace ids (nsid.h) may be cut off. So a scan asks for each id that this
+ * version gives to leases (lease-id.h), unless the list is surely whole. Leases of earlier versions
+ * have ids anywhere below those, and the list alone shows them. A scan must never report a list as
+ * whole that may lack a lease: a sweep deletes what no known lease needs.
  */
 
 #include "helper/worker/context.h"

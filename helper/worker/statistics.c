@@ -35,13 +35,15 @@ _Static_assert((int)DROP_REASONS == (int)GUARD_REASONS &&
                        (int)DROP_WIRE_TOO_LONG == (int)GUARD_WIRE_TOO_LONG,
                "one list");
 
-/* What the guard dropped. The counters of a lease with a guard of another layout are not there. */
+/* What the guard dropped. A lease that an earlier version opened has another guard, and no counters
+ * here. */
 static int read_drops(const JobContext *job, uint32_t id, IpcStatistics *ret) {
         return job->guard.missing[0] ? 0 : guard_program_drops(&job->guard, id, ret->drops);
 }
 
-/* The segmented frames from the wire that the veth in front of the port has dropped, because they
- * were longer than its MTU (drivers/net/veth.c, veth_xmit()). */
+/* The frames from the wire that the veth in front of the port has dropped, because they were longer
+ * than its MTU (drivers/net/veth.c, veth_xmit()): frames of leases that an earlier version opened,
+ * and segmented ones. */
 static int add_too_long(Netlink *netlink, const IpcLease *lease, struct rtnl_link_stats64 *s,
                         Refusal *ret_refusal) {
         const char *name = lease->kind == KIND_PACKET ? LINK_NAME_INNER : LINK_NAME_CHECKED;
@@ -65,9 +67,11 @@ int lease_statistics(const JobContext *job, uint32_t id, IpcStatistics *ret, Ref
                 return r;
         /* The port does not count what the holder of a packet port sends (guard.h); the uplink
          * does. */
-        r = link_get(job->netlink, (int32_t)id,
-                     lease.kind == KIND_PACKET ? LINK_NAME_UPLINK : record_port_name(id, name),
-                     &port, ret_refusal);
+        if (lease.kind != KIND_PACKET)
+                record_port_name(id, name);
+        else
+                record_uplink_name(&lease, name);
+        r = link_get(job->netlink, (int32_t)id, name, &port, ret_refusal);
         if (r != 0)
                 return r;
         if (lease.kind != KIND_PACKET)

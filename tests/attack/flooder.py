@@ -60,7 +60,7 @@ def shapes(owner):
         "objects": call("org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
         "introspect": call("org.freedesktop.DBus.Introspectable", "Introspect"),
         "ping": call("org.freedesktop.DBus.Peer", "Ping"),
-        "silent-close": call("org.rawnet1.Lease", "Close", path="/org/rawnet1/lease/2147418114", reply=False),
+        "silent-close": call("org.rawnet1.Lease", "Close", path="/org/rawnet1/lease/65536", reply=False),
         "unknown": call("org.rawnet1.Nothing", "Nothing"),
         "signal": signal,
         "signal-descriptors": with_descriptors(signal),

@@ -21,7 +21,7 @@ GIVEN, RANDOM, LEARN, DERIVED, RESERVED = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("=IIQI")
 OPEN_PART = struct.Struct("=38s65sBIIII6sBB16s16sHHII32s")
 REPLY = struct.Struct("=IIQII")
-LEASE_PART = struct.Struct("=IIIIHHBBBBQ6s38s16s65s6s5s")
+LEASE_PART = struct.Struct("=IIIIHBBBBBBQ6s38s16s65s6s5s")
 SIZE = REQUEST.size + OPEN_PART.size
 REPLY_SIZE = REPLY.size + LEASE_PART.size + 16 + 192 + 1024  # of WireFinding, the larger part of the union
 # enum RawnetError, common/refusal.h, by position

@@ -57,7 +57,7 @@ def test_refusals_of_one_method_after_another():
         begin = time.monotonic()
         for _ in range(20):
             for call in ((caller.open_tap, "nope"), (caller.open_packet, "no/pe"), (caller.can_open, "lab", "x"),
-                         (caller.close_lease, "/org/rawnet1/lease/2147418114"), (caller.call, bus.ROOT, bus.MANAGER, "HostUp", "s", ("nope",))):  # fmt: skip
+                         (caller.close_lease, "/org/rawnet1/lease/65536"), (caller.call, bus.ROOT, bus.MANAGER, "HostUp", "s", ("nope",))):  # fmt: skip
                 with contextlib.suppress(bus.BusError):
                     call[0](*call[1:])
         found = lines("rawnetd", rf"refused .*\buser {lab.uid_of('nobody')}\b", start)

@@ -178,7 +178,7 @@ def test_close_with_a_rule_that_says_yes():
 
 def test_no_such_lease():
     with bus.connect("member") as connection:
-        for identity in (lab.LEASE_ID_MIN, 0x7FFFFFFF, 65536, 1, 0, "x"):
+        for identity in (65536, 0x7FFFFFFF, 1, 0, "x"):
             path = f"/org/rawnet1/lease/{identity}"
             text = bus.expect_error("NoSuchLease", connection.close_lease, path)
             shown = f"rn{identity:x}" if isinstance(identity, int) and identity >= lab.LEASE_ID_MIN else str(identity)

@@ -39,7 +39,7 @@ def tap_of(fd):
 def test_tap_is_a_tap():
     with bus.connect("member") as connection, connection.open_tap("lab", name="first") as lease:
         assert set(lease.info) == INFO, lease.info
-        assert lab.LEASE_ID_MIN <= lease.id <= 0x7FFFFFFF, lease.id
+        assert 0x10000 <= lease.id <= 0x7FFFFFFF, lease.id
         assert lease.path == f"/org/rawnet1/lease/{lease.id}", lease.path
         assert lease.info["interface"] == f"rn{lease.id:x}", lease.info
         assert lease.info["mtu"] == 1500 and lease.info["vlan"] == 0, lease.info

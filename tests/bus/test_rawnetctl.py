@@ -242,7 +242,7 @@ WRONG = (
     (2, "plug --qmp /nowhere", "network"),
     (2, "plug --qmp /nowhere lab lab", "plug: too many arguments (see 'rawnetctl help plug')"),
     (2, "plug --qmp /nowhere --kind tap lab", "--kind"),
-    (2, "unplug rn7fff1234", "--qmp"),
+    (2, "unplug rn12345", "--qmp"),
     (2, "unplug --qmp /nowhere", "unplug: which device? (see 'rawnetctl help unplug')"),
     (2, "unplug --qmp /nowhere --mac learn x", "--mac"),
     (125, "run", "which network"),
@@ -269,7 +269,7 @@ WRONG = (
     (1, "close 70000", "70000"),
     (1, "host up nowhere", "nowhere"),
     (1, "plug --qmp /nowhere lab", "/nowhere"),
-    (1, "unplug --qmp /nowhere rn7fff1234", "/nowhere"),
+    (1, "unplug --qmp /nowhere rn12345", "/nowhere"),
 )
 
 

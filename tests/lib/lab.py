@@ -27,7 +27,7 @@ SYSLOG = f"{LAB}/log/syslog"
 NETWORKS_DIR = "/etc/rawnet/networks"
 RULES_DIR = "/etc/polkit-1/rules.d"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
-LEASE_ID_MIN = 0x7FFF0002  # common/names.h
+LEASE_ID_MIN = 0x10000  # common/names.h
 LEASE_ID_FIRST, LEASE_ID_LAST = 0x7FFF0000, 0x7FFFFFFF  # of new leases
 NETLINK_SIZE = 32768
 

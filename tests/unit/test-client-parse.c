@@ -15,8 +15,8 @@ static void test_lease_id(_unused_ void **state) {
                 const char *text;
                 uint32_t id;
         } good[] = {
-                {"2147418114", 0x7fff0002}, {"2147483647", 0x7fffffff}, {"rn7fff0002", 0x7fff0002},
-                {"rn7fffffff", 0x7fffffff}, {"rn7FFFFFFF", 0x7fffffff},
+                {"65536", 0x10000},         {"rn10000", 0x10000},       {"2147483647", 0x7fffffff},
+                {"rn7fffffff", 0x7fffffff}, {"rn7FFFFFFF", 0x7fffffff}, {"rn0001a2b3", 0x1a2b3},
         };
         static const char *const bad[] = {
                 "",         "rn",       "-65536",          "+65536",  " 65536",
@@ -24,8 +24,8 @@ static void test_lease_id(_unused_ void **state) {
                 "rn-10000", "rn 10000", "rn1000000010000", "rnv10000"};
         /* Written like an id, and no lease has it. */
         static const char *const none[] = {
-                "0",          "1",          "2147418113", "rn1",
-                "rn7fff0001", "2147483648", "rn80000000", "99999999999999999999"};
+                "0",      "1",          "65535",      "rn1",
+                "rnffff", "2147483648", "rn80000000", "99999999999999999999"};
         char text[LEASE_ID_TEXT_SIZE];
         uint32_t id;
 

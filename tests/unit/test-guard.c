@@ -31,7 +31,7 @@ WRAP(struct nftnl_chain *, nftnl_chain_alloc, (void), (), NULL)
 WRAP(int, nftnl_table_set_str, (struct nftnl_table * t, uint16_t a, const char *s), (t, a, s), -1)
 WRAP(int, nftnl_chain_set_str, (struct nftnl_chain * c, uint16_t a, const char *s), (c, a, s), -1)
 
-#define ID (RAWNET_ID_MIN + 7)
+#define ID (RAWNET_ID_FIRST + 7)
 static const MacAddress own = {{0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
 static const GuardProgram program = {.fd = {[GUARD_FROM_WIRE] = 21,
                                             [GUARD_FROM_GUEST] = 22,

@@ -33,6 +33,7 @@ static IpcLease good_lease(void) {
                 .id = RAWNET_ID_MIN,
                 .uid = 1000,
                 .kind = KIND_PACKET,
+                .direct = 1,
                 .mtu = 1500,
                 .vlan = 100,
                 .vnet_hdr = 1,
@@ -497,9 +498,12 @@ static void test_reply_lease(_unused_ void **state) {
                 bad(type, l->id = RAWNET_ID_MAX + 1);
                 bad(type, l->uid = UINT32_MAX);
                 bad(type, l->kind = 2);
+                bad(type, l->kind = KIND_TAP); /* direct */
+                bad(type, l->direct = 2);
                 bad(type, l->vnet_hdr = 2);
-                good(type, l->vnet_hdr = 0);
-                good(type, l->kind = KIND_TAP);
+                bad(type, l->vnet_hdr = 0); /* direct */
+                good(type, l->vnet_hdr = 0, l->direct = 0);
+                good(type, l->kind = KIND_TAP, l->direct = 0);
                 good(type, l->mtu = 65535);
                 bad(type, l->mtu = 65536);
                 bad(type, l->vlan = 4095);
@@ -539,15 +543,16 @@ static void test_reply_lease(_unused_ void **state) {
  */
 static void test_reply_later(_unused_ void **state) {
         bad(IPC_OPENED, l->later = 1);
-        good(IPC_LEASE, l->later = 1);
+        bad(IPC_LEASE, l->later = 1); /* direct */
+        good(IPC_LEASE, l->later = 1, l->direct = 0);
         bad(IPC_LEASE, l->later = 2);
-        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN);
-        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->vnet_hdr = 0, l->mtu = 0,
-             l->since = 0);
-        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1);
-        bad(IPC_LEASE, l->kind = KIND_UNKNOWN);
-        bad(IPC_LEASE, l->later = 1, l->network[0] = '\0');
-        good(IPC_LEASE, l->later = 1, l->queues = 255);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->direct = 0);
+        good(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN, l->direct = 0, l->vnet_hdr = 0,
+             l->mtu = 0, l->since = 0);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN + 1, l->direct = 0);
+        bad(IPC_LEASE, l->later = 1, l->kind = KIND_UNKNOWN);
+        bad(IPC_LEASE, l->later = 1, l->direct = 0, l->network[0] = '\0');
+        good(IPC_LEASE, l->later = 1, l->direct = 0, l->queues = 255);
         bad(IPC_LEASE, l->later = 1, l->queues = 0);
 }
 

@@ -87,6 +87,39 @@ static void test_get(_unused_ void **state) {
         assert_memory_equal(&link.statistics, &statistics, sizeof(statistics));
 }
 
+/* What a tap says of its queues: how many there are only where there may be several. */
+static void test_get_queues(_unused_ void **state) {
+        static const struct {
+                const char *kind;
+                bool several;
+                uint32_t queues, disabled, expected;
+        } cases[] = {{"tun", false, 0, 0, 1},
+                     {"tun", true, 4, 0, 4},
+                     {"tun", true, 3, 1, 4},
+                     {"tun", true, 0, 0, 1},
+                     {"veth", true, 4, 0, 0}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct nlattr *info, *data;
+                LinkInfo link;
+                Answer a;
+
+                start_answer(&a);
+                info = mnl_attr_nest_start(a.m, IFLA_LINKINFO);
+                mnl_attr_put_strz(a.m, IFLA_INFO_KIND, cases[i].kind);
+                data = mnl_attr_nest_start(a.m, IFLA_INFO_DATA);
+                mnl_attr_put_u8(a.m, IFLA_TUN_MULTI_QUEUE, cases[i].several);
+                if (cases[i].several) {
+                        mnl_attr_put_u32(a.m, IFLA_TUN_NUM_QUEUES, cases[i].queues);
+                        mnl_attr_put_u32(a.m, IFLA_TUN_NUM_DISABLED_QUEUES, cases[i].disabled);
+                }
+                mnl_attr_nest_end(a.m, data);
+                mnl_attr_nest_end(a.m, info);
+                assert_int_equal(get(&a, &link), 0);
+                assert_int_equal(link.queues, cases[i].expected);
+        }
+}
+
 /* The settings of IPv4 and IPv6, as the kernel's arrays have them, or shorter ones. */
 static void test_get_families(_unused_ void **state) {
         const uint8_t none = IN6_ADDR_GEN_MODE_NONE;
@@ -361,7 +394,7 @@ int main(void) {
                 cmocka_unit_test(test_get),           cmocka_unit_test(test_get_broken),
                 cmocka_unit_test(test_get_elsewhere), cmocka_unit_test(test_get_families),
                 cmocka_unit_test(test_lower_here),    cmocka_unit_test(test_dump),
-                cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_get_queues),    cmocka_unit_test(test_faults),
         };
 
         return cmocka_run_group_tests_name("link-info", tests, NULL, NULL);

@@ -2,7 +2,8 @@
 
 /*
  * What the kernel's list of namespace ids is worth, and what asking for each id finds. A kernel is
- * played, whose list goes on after the first message or does not.
+ * played, whose messages hold as many ids as a test says and whose list goes on after the first
+ * message or does not.
  */
 
 #include <linux/net_namespace.h>
@@ -13,12 +14,14 @@
 #include "helper/kernel/nsid.h"
 #include "test.h"
 
-#define PAGE 134u /* ids in a message of a page, the shortest first one */
+#define PAGE 134u     /* ids in a message of a page */
+#define LONGEST 1158u /* and in the longest one */
 
 static struct {
         const uint32_t *ids; /* ascending */
         size_t n;
-        bool goes_on; /* the list has further messages */
+        bool goes_on;      /* the list has further messages */
+        bool short_memory; /* no message is longer than a page */
         unsigned questions;
         int refuses; /* errno of the answer to every question */
         uint32_t last_nsid;
@@ -51,21 +54,39 @@ static uint32_t asked(const struct nlmsghdr *m, uint16_t type) {
         return 0;
 }
 
+int __wrap_netlink_open(Netlink *ret, int protocol);
+int __wrap_netlink_open(Netlink *ret, int protocol) {
+        assert_int_equal(protocol, NETLINK_ROUTE);
+        if (fault_due("netlink_open", 0))
+                return -errno;
+        *ret = (Netlink){};
+        return 0;
+}
+
 int __wrap_netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback,
                         void *data, Refusal *ret_refusal, const char *what, ...);
-int __wrap_netlink_talk(_unused_ Netlink *netlink, const struct nlmsghdr *message,
-                        mnl_cb_t callback, void *data, _unused_ Refusal *ret_refusal,
-                        _unused_ const char *what, ...) {
+int __wrap_netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback,
+                        void *data, _unused_ Refusal *ret_refusal, _unused_ const char *what, ...) {
         const bool dumps = (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+        const size_t room = kernel.short_memory || netlink->port_id == 0 ? PAGE : LONGEST;
         _Alignas(struct nlmsghdr) char buffer[128];
 
         if (fault_due("netlink_talk", 0))
                 return -errno;
+        netlink->n_received = 0;
         kernel.last_pid = (pid_t)asked(message, NETNSA_PID);
         kernel.last_nsid = asked(message, NETNSA_NSID);
-        for (size_t i = 0; dumps && i < (kernel.goes_on ? kernel.n : MIN_OF(kernel.n, PAGE)); i++)
+        /* From its first answer on the kernel knows how long the buffer is. */
+        for (size_t i = 0; dumps && i < kernel.n; i++) {
+                if (i % room == 0) {
+                        if (i > 0 && !kernel.goes_on)
+                                break;
+                        netlink->n_received++;
+                }
                 assert_int_equal(callback(entry(buffer, kernel.ids[i], message->nlmsg_seq), data),
                                  MNL_CB_OK);
+        }
+        netlink->port_id = 1;
         return 0;
 }
 
@@ -136,31 +157,51 @@ static Netlink play(size_t n) {
         return (Netlink){};
 }
 
-/* A list is whole only if another id would have fitted into its first message. */
+static NsidList dumped(Netlink *netlink, size_t expected) {
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        Seen seen = {.n = 0};
+        NsidList list;
+
+        assert_int_equal(nsid_dump(netlink, see, &seen, &list, &refusal), 0);
+        assert_int_equal(seen.n, expected);
+        assert_memory_equal(seen.ids, many, expected * sizeof(many[0]));
+        assert_string_equal(refusal.text, "untouched");
+        return list;
+}
+
+/* A list of one message is whole only if another id would have fitted in, however long the kernel
+ * could make the message. */
 static void test_dump(_unused_ void **state) {
         static const struct {
                 size_t n;
-                bool goes_on;
+                bool goes_on, short_memory;
                 size_t expected;
-                bool whole;
+                NsidList list;
         } cases[] = {
-                {0, false, 0, true},       {3, false, 3, true},        {100, false, 100, true},
-                {100, true, 100, true},    {PAGE, false, PAGE, false}, {1000, false, PAGE, false},
-                {1000, true, 1000, false},
+                {0, false, false, 0, NSID_LIST_WHOLE},
+                {3, false, false, 3, NSID_LIST_WHOLE},
+                {PAGE - 30, false, true, PAGE - 30, NSID_LIST_WHOLE},
+                {PAGE + 1, false, false, PAGE + 1, NSID_LIST_WHOLE},
+                {PAGE + 1, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {PAGE, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {1000, false, false, 1000, NSID_LIST_WHOLE},
+                {1000, false, true, PAGE, NSID_LIST_CUT_OFF},
+                {LONGEST, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {LONGEST + 1, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {4000, false, false, LONGEST, NSID_LIST_CUT_OFF},
+                {1000, true, false, 1000, NSID_LIST_WHOLE},
+                {1000, true, true, 1000, NSID_LIST_LONG},
+                {LONGEST + 1, true, false, LONGEST + 1, NSID_LIST_LONG},
+                {4000, true, false, 4000, NSID_LIST_LONG},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 Netlink netlink = play(cases[i].n);
-                Refusal refusal = REFUSAL_UNTOUCHED;
-                Seen seen = {.n = 0};
-                bool whole;
 
                 kernel.goes_on = cases[i].goes_on;
-                assert_int_equal(nsid_dump(&netlink, see, &seen, &whole, &refusal), 0);
-                assert_int_equal(seen.n, cases[i].expected);
-                assert_memory_equal(seen.ids, many, seen.n * sizeof(many[0]));
-                assert_string_equal(refusal.text, "untouched");
-                assert_int_equal(whole, cases[i].whole);
+                kernel.short_memory = cases[i].short_memory;
+                if (dumped(&netlink, cases[i].expected) != cases[i].list)
+                        fail_msg("%zu ids, case %zu", cases[i].n, i);
         }
 }
 
@@ -230,14 +271,14 @@ static void test_of_message(_unused_ void **state) {
 
 /* --- ids of new leases --- */
 
-#define N_IDS (RAWNET_ID_MAX - RAWNET_ID_MIN + 1)
+#define N_IDS (RAWNET_ID_MAX - RAWNET_ID_FIRST + 1)
 
 static uint32_t take(LeaseIds *ids, Netlink *netlink) {
         Refusal refusal;
         uint32_t id;
 
         assert_int_equal(lease_ids_take(ids, netlink, &id, &refusal), 0);
-        assert_between(id, RAWNET_ID_MIN, RAWNET_ID_MAX);
+        assert_between(id, RAWNET_ID_FIRST, RAWNET_ID_MAX);
         return id;
 }
 
@@ -248,10 +289,10 @@ static void test_ids_move_forward(_unused_ void **state) {
 
         assert_int_equal(lease_ids_new(&ids), 0);
         first = id = take(ids, &netlink);
-        for (uint32_t i = RAWNET_ID_MIN; i < RAWNET_ID_MAX; i++) {
+        for (uint32_t i = RAWNET_ID_FIRST; i < RAWNET_ID_MAX; i++) {
                 const uint32_t next = take(ids, &netlink);
 
-                assert_int_equal(next, id == RAWNET_ID_MAX ? RAWNET_ID_MIN : id + 1);
+                assert_int_equal(next, id == RAWNET_ID_MAX ? RAWNET_ID_FIRST : id + 1);
                 id = next;
         }
         assert_int_equal(take(ids, &netlink), first);
@@ -263,12 +304,12 @@ static void test_ids_in_use(_unused_ void **state) {
         LeaseIds *ids;
 
         assert_int_equal(lease_ids_new(&ids), 0);
-        first = take(ids, &netlink) - RAWNET_ID_MIN;
+        first = take(ids, &netlink) - RAWNET_ID_FIRST;
         for (uint32_t i = 0; i < ARRAY_SIZE(used); i++)
-                used[i] = RAWNET_ID_MIN + (first + 1 + i) % N_IDS;
+                used[i] = RAWNET_ID_FIRST + (first + 1 + i) % N_IDS;
         kernel.ids = used;
         kernel.n = ARRAY_SIZE(used);
-        assert_int_equal(take(ids, &netlink), RAWNET_ID_MIN + (first + 4) % N_IDS);
+        assert_int_equal(take(ids, &netlink), RAWNET_ID_FIRST + (first + 4) % N_IDS);
 }
 
 /* A try of an open that failed leaves its id behind, free or not: the daemon may still have to read
@@ -310,21 +351,21 @@ static void test_faults(_unused_ void **state) {
         unsigned n = 0;
 
         while (fired) {
-                Netlink netlink = play(10);
+                Netlink netlink = play(1000);
                 Refusal refusal = REFUSAL_UNTOUCHED;
                 Seen seen = {.n = 0};
-                bool whole = false;
+                NsidList list = NSID_LIST_LONG;
                 int r;
 
                 fault_arm(++n, ENOBUFS);
-                r = nsid_dump(&netlink, see, &seen, &whole, &refusal);
+                r = nsid_dump(&netlink, see, &seen, &list, &refusal);
                 if (r == 0)
                         r = nsid_ask(&netlink, 0, 63, see, &seen);
                 fired = fault_disarm();
                 assert_int_equal(r, fired ? -ENOBUFS : 0);
-                assert_int_equal(whole, n > 1);
+                assert_int_equal(list, n < 5 ? NSID_LIST_LONG : NSID_LIST_WHOLE);
         }
-        assert_int_equal(n - 1, 2);
+        assert_int_equal(n - 1, 5); /* show the buffer, dump, open another, dump, ask */
 }
 
 int main(void) {

@@ -27,7 +27,7 @@ static struct {
         bool there, marked, hardened, up; /* the shared interface */
         bool ours;                        /* it is not an administrator's */
         bool renamed;                     /* it is ours, by another name */
-        bool unmarked;                    /* it has lost its mark */
+        bool unmarked;                    /* it was made by an earlier version */
         bool foreign;                     /* it has our name, and neither mark nor alias */
         bool no_parent;
         bool elsewhere; /* it is on an interface of another namespace, with the parent's index */

@@ -10,10 +10,10 @@
 #define PLAIN "rawnet1 1000 tap strict 1 100 1500 52:54:00:12:34:56 1700000000000000 lab.100 eth0"
 
 static IpcLease parsed(const char *text) {
-        IpcLease lease = {.id = 0x7fff1234, .gone = 1};
+        IpcLease lease = {.id = 0x12345, .gone = 1};
 
         assert_int_equal(record_parse(text, &lease), 0);
-        assert_int_equal(lease.id, 0x7fff1234);
+        assert_int_equal(lease.id, 0x12345);
         assert_int_equal(lease.gone, 1);
         return lease;
 }
@@ -24,6 +24,7 @@ static void test_plain(_unused_ void **state) {
 
         assert_int_equal(l.uid, 1000);
         assert_int_equal(l.kind, KIND_TAP);
+        assert_int_equal(l.direct, 0);
         assert_int_equal(l.vnet_hdr, 1);
         assert_int_equal(l.vlan, 100);
         assert_int_equal(l.mtu, 1500);
@@ -41,6 +42,7 @@ static void test_plain(_unused_ void **state) {
 static void test_round_trip(_unused_ void **state) {
         IpcLease longest = {.uid = UINT32_MAX,
                             .kind = KIND_PACKET,
+                            .direct = 1,
                             .vnet_hdr = 1,
                             .vlan = 4094,
                             .mtu = UINT32_MAX,
@@ -54,7 +56,7 @@ static void test_round_trip(_unused_ void **state) {
         memset(longest.network, 'n', sizeof(longest.network) - 1);
         memset(longest.parent, 'p', sizeof(longest.parent) - 1);
         memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
-        longest.id = 0x7fff1234;
+        longest.id = 0x12345;
         longest.gone = 1;
         longest.queues = RAWNET_QUEUES_MAX;
         record_format(&longest, text);
@@ -168,6 +170,7 @@ static void test_refused(_unused_ void **state) {
         longest.since = UINT64_MAX;
         longest.vlan = 4094;
         longest.kind = KIND_PACKET;
+        longest.direct = 1;
         memset(longest.network, 'n', sizeof(longest.network) - 1);
         memset(longest.parent, 'p', sizeof(longest.parent) - 1);
         memset(longest.lease_name, 'v', sizeof(longest.lease_name) - 1);
@@ -202,7 +205,6 @@ static void test_bad(_unused_ void **state) {
                 "rawnet1 01000 tap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 macvtap strict 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 tap none 1 100 1500 52:54:00:12:34:56 1 lab eth0",
-                "rawnet1 1000 packet direct 1 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 tap strict 2 100 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 tap strict 1 4095 1500 52:54:00:12:34:56 1 lab eth0",
                 "rawnet1 1000 tap strict 1 none 1500 52:54:00:12:34:56 1 lab eth0",
@@ -269,6 +271,18 @@ static void test_bad(_unused_ void **state) {
         assert_int_equal(record_parse(endless, &(IpcLease){0}), -EBADMSG);
 }
 
+static uint32_t tap_queues; /* that the kernel says of the port; 0: none */
+
+static void put_tap(struct nlmsghdr *m) {
+        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO), *data;
+
+        mnl_attr_put_strz(m, IFLA_INFO_KIND, "tun");
+        data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+        mnl_attr_put_u32(m, IFLA_TUN_NUM_QUEUES, tap_queues);
+        mnl_attr_nest_end(m, data);
+        mnl_attr_nest_end(m, info);
+}
+
 static void answer_link(const char *name, const char *alias) {
         _Alignas(struct nlmsghdr) char buffer[1024];
         struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
@@ -286,6 +300,8 @@ static void answer_link(const char *name, const char *alias) {
                 mnl_attr_put_u32(m, IFLA_LINK, 33);
                 mnl_attr_put_u32(m, IFLA_LINK_NETNSID, 5);
         }
+        if (strcmp(name, "rn12345") == 0 && tap_queues > 0)
+                put_tap(m);
         if (alias)
                 mnl_attr_put_strz(m, IFLA_IFALIAS, alias);
         fake_kernel_answers(m, m->nlmsg_len);
@@ -350,7 +366,7 @@ static void test_later(_unused_ void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
                 IpcLease expected = records[i].lease, lease = parsed(records[i].text);
 
-                expected.id = 0x7fff1234;
+                expected.id = 0x12345;
                 expected.gone = 1;
                 expected.later = 1;
                 if (memcmp(&lease, &expected, sizeof(lease)) != 0)
@@ -389,8 +405,8 @@ static void test_later_unreadable(_unused_ void **state) {
                 Refusal refusal;
 
                 answer_link("lo", texts[i]);
-                assert_refused(record_read(&netlink, 0x7fff1234, &lease, NULL, &refusal),
-                               RAWNET_NOT_SUPPORTED, &refusal, "rn7fff1234", "later version");
+                assert_refused(record_read(&netlink, 0x12345, &lease, NULL, &refusal),
+                               RAWNET_NOT_SUPPORTED, &refusal, "rn12345", "later version");
                 assert_memory_equal(&lease, &before, sizeof(lease));
         }
 }
@@ -405,8 +421,8 @@ static void test_read_later(_unused_ void **state) {
         IpcLease lease;
 
         answer_link("lo", text);
-        answer_link("rn7fff1234", NULL);
-        assert_int_equal(record_read(&netlink, 0x7fff1234, &lease, &lower, &refusal), 0);
+        answer_link("rn12345", NULL);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.later, 1);
         assert_int_equal(lease.gone, 0);
         assert_int_equal(lower.index, 0);
@@ -415,19 +431,23 @@ static void test_read_later(_unused_ void **state) {
         netlink = fake_kernel();
         answer_link("lo", text);
         fake_kernel_acks(-ENODEV, NULL, 0);
-        assert_int_equal(record_read(&netlink, 0x7fff1234, &lease, &lower, &refusal), 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.gone, 1);
 }
 
 static void test_names(_unused_ void **state) {
+        IpcLease lease = {.id = RAWNET_ID_MAX};
         char name[IFNAMSIZ];
 
-        assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn7fff0002");
+        assert_string_equal(record_port_name(RAWNET_ID_MIN, name), "rn10000");
         assert_string_equal(record_port_name(RAWNET_ID_MAX, name), "rn7fffffff");
+        assert_string_equal(record_uplink_name(&lease, name), "uplink");
+        lease.direct = 1;
+        assert_string_equal(record_uplink_name(&lease, name), "rn7fffffff");
 }
 
 static int read_lease(Netlink *netlink, IpcLease *ret, Refusal *refusal) {
-        return record_read(netlink, 0x7fff1234, ret, NULL, refusal);
+        return record_read(netlink, 0x12345, ret, NULL, refusal);
 }
 
 static void test_read(_unused_ void **state) {
@@ -439,13 +459,13 @@ static void test_read(_unused_ void **state) {
         netlink.knows_nsid = true;
         netlink.nsid = 5;
         answer_link("lo", PLAIN);
-        answer_link("rn7fff1234", NULL);
+        answer_link("rn12345", NULL);
         answer_link("uplink", NULL);
         answer_link("eth0", NULL);
-        assert_int_equal(record_read(&netlink, 0x7fff1234, &lease, &lower, &refusal), 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lower.index, 33);
         assert_int_equal(lower.mtu, 1300); /* the uplink's own does not count */
-        assert_int_equal(lease.id, 0x7fff1234);
+        assert_int_equal(lease.id, 0x12345);
         assert_int_equal(lease.gone, 0);
         assert_string_equal(lease.network, "lab.100");
 
@@ -453,28 +473,33 @@ static void test_read(_unused_ void **state) {
         netlink = fake_kernel();
         answer_link("lo", PLAIN);
         fake_kernel_acks(-ENODEV, NULL, 0);
-        assert_int_equal(record_read(&netlink, 0x7fff1234, &lease, &lower, &refusal), 0);
+        assert_int_equal(record_read(&netlink, 0x12345, &lease, &lower, &refusal), 0);
         assert_int_equal(lease.gone, 1);
         assert_int_equal(lower.index, 0);
         netlink = fake_kernel();
         answer_link("lo", PLAIN);
-        answer_link("rn7fff1234", NULL);
+        answer_link("rn12345", NULL);
         fake_kernel_acks(-ENODEV, NULL, 0);
         assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
         assert_int_equal(lease.gone, 1);
         assert_string_equal(refusal.text, "untouched");
 }
 
-/* Where the record does not say it, a port has one. */
+/* What the record says counts, else what the kernel says of a tap, else one. */
 static void test_read_queues(_unused_ void **state) {
         static const struct {
                 const char *text;
+                uint32_t tap;
                 uint8_t expected;
         } cases[] = {
-                {PLAIN, 1},
-                {SECOND " queues=4", 4},
-                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0 queues=32", 32},
-                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0", 1},
+                {PLAIN, 4, 4},
+                {PLAIN, 1, 1},
+                {PLAIN, 0, 1}, /* packet sockets */
+                {PLAIN, 300, RAWNET_QUEUES_MAX},
+                {SECOND " queues=4", 2, 4}, /* the holder closed two */
+                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0 queues=32", 2, 32},
+                {"rawnet4 1000 tap strict 1 100 1500 - 1 lab.100 eth0", 3, 3},
+                {"rawnet4 1000 netkit strict 1 100 1500 - 1 lab.100 eth0", 0, 1},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -482,12 +507,21 @@ static void test_read_queues(_unused_ void **state) {
                 Refusal refusal = {};
                 IpcLease lease;
 
+                tap_queues = cases[i].tap;
                 answer_link("lo", cases[i].text);
-                answer_link("rn7fff1234", NULL);
+                answer_link("rn12345", NULL);
                 answer_link("uplink", NULL);
                 assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
                 assert_int_equal(lease.queues, cases[i].expected);
+                /* Its port is gone: nothing but the record says it. */
+                netlink = fake_kernel();
+                answer_link("lo", cases[i].text);
+                fake_kernel_acks(-ENODEV, NULL, 0);
+                assert_int_equal(read_lease(&netlink, &lease, &refusal), 0);
+                assert_int_equal(lease.queues,
+                                 strstr(cases[i].text, "queues=") ? cases[i].expected : 1);
         }
+        tap_queues = 0;
 }
 
 static void test_read_nothing(_unused_ void **state) {
@@ -498,17 +532,17 @@ static void test_read_nothing(_unused_ void **state) {
 
         fake_kernel_acks(-EINVAL, NULL, 0); /* no such nsid */
         assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
-                       "rn7fff1234");
+                       "rn12345");
         netlink = fake_kernel();
         fake_kernel_acks(-EACCES, NULL,
                          0); /* another user namespace's, into which the helper may not look */
         assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE, &refusal,
-                       "rn7fff1234");
+                       "rn12345");
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
                 netlink = fake_kernel();
                 answer_link("lo", aliases[i]);
                 assert_refused(read_lease(&netlink, &lease, &refusal), RAWNET_NO_SUCH_LEASE,
-                               &refusal, "rn7fff1234");
+                               &refusal, "rn12345");
         }
         for (const uint32_t *id =
                      (const uint32_t[]){RAWNET_ID_MIN - 1, RAWNET_ID_MAX + 1, UINT32_MAX, 0};
@@ -543,7 +577,7 @@ static void test_read_refused(_unused_ void **state) {
                         if (step > 0)
                                 answer_link("lo", PLAIN);
                         if (step > 1)
-                                answer_link("rn7fff1234", NULL);
+                                answer_link("rn12345", NULL);
                         fake_kernel_acks(-refusals[i], NULL, 0);
                         assert_refused(read_lease(&netlink, &lease, &refusal),
                                        RAWNET_KERNEL_REFUSED, &refusal, "interface");
@@ -568,7 +602,7 @@ static void test_read_faults(_unused_ void **state) {
                 int r;
 
                 answer_link("lo", PLAIN);
-                answer_link("rn7fff1234", NULL);
+                answer_link("rn12345", NULL);
                 answer_link("uplink", NULL);
                 fault_arm(++n, ENOBUFS);
                 r = read_lease(&netlink, &lease, &refusal);

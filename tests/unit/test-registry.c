@@ -74,24 +74,36 @@ static void test_changes(_unused_ void **state) {
         registry_free(&r);
 }
 
-/* What a lease carries follows the interface below it, but no further than its own MTU. */
+/* What a lease carries follows the interface below it, but no further than its own MTU, and a
+ * that of an earlier version's direct lease only falls. */
 static void test_mtu(_unused_ void **state) {
         static const struct {
-                uint32_t mtu, carries;
-        } steps[] = {{9000, 1500}, {1400, 1400}, {1300, 1300}, {1450, 1450}, {9000, 1500}};
-        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab"), other = lease_of(RAWNET_ID_MIN + 1, "lab");
+                uint32_t mtu;
+                uint32_t follows, direct; /* what they carry then */
+        } steps[] = {{9000, 1500, 1500},
+                     {1400, 1400, 1400},
+                     {1300, 1300, 1300},
+                     {1450, 1450, 1300},
+                     {9000, 1500, 1300}};
+        IpcLease lease = lease_of(RAWNET_ID_MIN, "lab"),
+                 direct = lease_of(RAWNET_ID_MIN + 1, "lab"),
+                 other = lease_of(RAWNET_ID_MIN + 2, "lab");
         Registry r = {0};
 
+        direct.direct = 1;
         assert_int_equal(registry_put(&r, &lease, 3, 1500), 1);
+        assert_int_equal(registry_put(&r, &direct, 3, 1500), 1);
         assert_int_equal(registry_put(&r, &other, 4, 1500), 1);
         for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-                const bool changes = registry_find(&r, lease.id)->lease.mtu != steps[i].carries;
-                size_t position = 0, n = 0;
+                size_t position = 0, expected = 0, n = 0;
 
+                expected += registry_find(&r, lease.id)->lease.mtu != steps[i].follows;
+                expected += registry_find(&r, direct.id)->lease.mtu != steps[i].direct;
                 while (registry_follow_mtu(&r, 3, steps[i].mtu, &position))
                         n++;
-                assert_int_equal(n, changes);
-                assert_int_equal(registry_find(&r, lease.id)->lease.mtu, steps[i].carries);
+                assert_int_equal(n, expected);
+                assert_int_equal(registry_find(&r, lease.id)->lease.mtu, steps[i].follows);
+                assert_int_equal(registry_find(&r, direct.id)->lease.mtu, steps[i].direct);
                 assert_int_equal(registry_find(&r, other.id)->lease.mtu, 1500);
         }
         /* A report that knows nothing of it changes nothing; a scan's does. */
@@ -203,6 +215,10 @@ static void test_count_queues(_unused_ void **state) {
         assert_int_equal(registry_count_queues(&r, 1000), 6);
         assert_int_equal(registry_count_queues(&r, 1001), 4);
         assert_int_equal(registry_count_queues(&r, 0), 0);
+        /* It stays what it was when the lease became known. */
+        lease.queues = 1;
+        assert_int_equal(registry_put(&r, &lease, 1, 0), 0);
+        assert_int_equal(registry_count_queues(&r, 1001), 4);
         assert_true(registry_remove(&r, lease.id, &lease));
         assert_int_equal(registry_count_queues(&r, 1001), 0);
         registry_free(&r);

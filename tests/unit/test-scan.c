@@ -10,10 +10,11 @@
 #include "helper/worker/scan.h"
 #include "test.h"
 
-#define ID RAWNET_ID_MIN
+#define OLD UINT32_C(0x10000) /* ids as earlier versions gave them */
+#define NEW RAWNET_ID_FIRST
 
 static const uint32_t *dumped, *alive; /* 0 ends both */
-static bool list_is_whole;             /* the dump */
+static NsidList list;                  /* what the dump is */
 static uint32_t of_the_future; /* a later version's lease, which cannot be understood at all */
 static uint32_t unreadable;    /* the kernel refuses to say what this one is */
 static bool asked;             /* for ids one by one */
@@ -24,13 +25,13 @@ static struct {
         bool scanned, whole;
 } told;
 
-int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, bool *ret_whole,
+int __wrap_nsid_dump(Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
                      Refusal *ret_refusal);
-int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, bool *ret_whole,
+int __wrap_nsid_dump(_unused_ Netlink *netlink, NsidEach each, void *data, NsidList *ret_list,
                      _unused_ Refusal *ret_refusal) {
         for (const uint32_t *id = dumped; *id; id++)
                 each(*id, data);
-        *ret_whole = list_is_whole;
+        *ret_list = list;
         return 0;
 }
 
@@ -80,15 +81,22 @@ int __wrap_report_lease(_unused_ int fd, const IpcLease *lease, uint32_t lower, 
         return 0;
 }
 
-/* A scan reports those of expected, in any order, each once. */
-static void check_scan(const uint32_t *in_dump, const uint32_t *living, const uint32_t *expected) {
-        const JobContext job = {.netlink = &rtnl, .report_fd = -1};
+/* A scan by a helper that knows of the leases known (0 ends it) reports those of expected, in any
+ * order, each once. */
+static void check_scan(const uint32_t *known, const uint32_t *in_dump, const uint32_t *living,
+                       const uint32_t *expected) {
+        RegistryEntry entries[8] = {};
+        Registry registry = {.entries = entries};
+        const JobContext job = {.netlink = &rtnl, .registry = &registry, .report_fd = -1};
         Refusal refusal = REFUSAL_UNTOUCHED;
         size_t n = 0;
 
+        while (known[registry.n_entries]) {
+                entries[registry.n_entries].lease.id = known[registry.n_entries];
+                registry.n_entries++;
+        }
         dumped = in_dump;
         alive = living;
-        asked = false;
         memset(&told, 0, sizeof(told));
         assert_int_equal(scan_leases(&job, &refusal), 0);
         assert_true(told.scanned);
@@ -102,50 +110,72 @@ static void check_scan(const uint32_t *in_dump, const uint32_t *living, const ui
         }
         assert_int_equal(told.n, n);
         assert_string_equal(refusal.text, "untouched");
-        assert_int_equal(asked, !list_is_whole);
 }
 
 #define IDS(...) ((const uint32_t[]){__VA_ARGS__})
 
 static void test_whole(_unused_ void **state) {
-        list_is_whole = true;
-        check_scan(IDS(0), IDS(0), IDS(0));
-        /* Others' namespaces are not looked at. */
-        check_scan(IDS(7, ID - 1, ID, RAWNET_ID_MAX, 0), IDS(7, ID - 1, ID, RAWNET_ID_MAX, 0),
-                   IDS(ID, RAWNET_ID_MAX, 0));
-        /* One is ending. */
-        check_scan(IDS(ID, ID + 1, 0), IDS(ID + 1, 0), IDS(ID + 1, 0));
+        list = NSID_LIST_WHOLE;
+        asked = false;
+        check_scan(IDS(0), IDS(0), IDS(0), IDS(0));
+        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0), IDS(OLD, NEW, 0));
+        check_scan(IDS(OLD, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0), IDS(OLD, OLD + 1, 0));
+        /* One ended, somebody else's is none of ours. */
+        check_scan(IDS(OLD, OLD + 1, 0), IDS(7, OLD + 1, OLD + 5, 0), IDS(7, OLD + 1, 0),
+                   IDS(OLD + 1, 0));
+        assert_true(told.whole);
+        assert_false(asked);
+}
+
+/* The list ends before the ids of new leases, or among them. */
+static void test_cut_off(_unused_ void **state) {
+        list = NSID_LIST_CUT_OFF;
+        check_scan(IDS(0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, NEW + 7, RAWNET_ID_MAX, 0),
+                   IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
+        assert_false(told.whole); /* and indeed OLD + 1 was not found */
+        check_scan(IDS(OLD + 1, 0), IDS(OLD, 0), IDS(OLD, OLD + 1, NEW, 0),
+                   IDS(OLD, OLD + 1, NEW, 0));
+        assert_false(told.whole);
+        check_scan(IDS(0), IDS(0), IDS(0), IDS(0));
+        assert_false(told.whole);
+        /* No lower id can be missing. */
+        check_scan(IDS(0), IDS(OLD, NEW, 0), IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0),
+                   IDS(OLD, NEW, NEW + 7, RAWNET_ID_MAX, 0));
         assert_true(told.whole);
 }
 
-/* The list ends before the ids of leases or among them, or leaves one out. */
-static void test_not_whole(_unused_ void **state) {
-        const uint32_t *living = IDS(7, ID, ID + 7, RAWNET_ID_MAX, 0);
-
-        list_is_whole = false;
-        check_scan(IDS(0), living, IDS(ID, ID + 7, RAWNET_ID_MAX, 0));
-        check_scan(IDS(7, ID, 0), living, IDS(ID, ID + 7, RAWNET_ID_MAX, 0));
-        check_scan(IDS(7, ID, RAWNET_ID_MAX, 0), living, IDS(ID, ID + 7, RAWNET_ID_MAX, 0));
+/* One in the middle is left out, because another before it ended between two messages of the dump.
+ */
+static void test_skipped(_unused_ void **state) {
+        list = NSID_LIST_LONG;
+        check_scan(IDS(OLD, OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD, OLD + 1, OLD + 3, 0),
+                   IDS(OLD + 1, OLD + 2, OLD + 3, 0), IDS(OLD + 1, OLD + 2, OLD + 3, 0));
+        check_scan(IDS(OLD, OLD + 1, OLD + 2, 0), IDS(OLD + 2, 0), IDS(OLD, OLD + 1, OLD + 2, 0),
+                   IDS(OLD, OLD + 1, OLD + 2, 0));
+        check_scan(IDS(0), IDS(OLD, NEW, NEW + 2, 0), IDS(OLD, NEW, NEW + 1, NEW + 2, 0),
+                   IDS(OLD, NEW, NEW + 1, NEW + 2, 0));
         assert_true(told.whole);
 }
 
 /* It is nowhere in the list, but known to be missing there. */
 static void test_later_version(_unused_ void **state) {
-        list_is_whole = true;
-        of_the_future = ID + 1;
-        check_scan(IDS(ID, ID + 1, ID + 2, 0), IDS(ID, ID + 1, ID + 2, 0), IDS(ID, ID + 2, 0));
+        list = NSID_LIST_WHOLE;
+        of_the_future = NEW + 1;
+        check_scan(IDS(0), IDS(NEW, NEW + 1, NEW + 2, 0), IDS(NEW, NEW + 1, NEW + 2, 0),
+                   IDS(NEW, NEW + 2, 0));
         assert_false(told.whole);
         of_the_future = 0;
 }
 
-/* A lease that could not be read is not gone: the scan fails, and another follows (server.c). */
+/* A lease that could not be read is not gone: the scan fails, and another follows (worker.c). */
 static void test_unreadable(_unused_ void **state) {
-        const JobContext job = {.netlink = &rtnl, .report_fd = -1};
+        const Registry registry = {};
+        const JobContext job = {.netlink = &rtnl, .registry = &registry, .report_fd = -1};
         Refusal refusal = REFUSAL_UNTOUCHED;
 
-        dumped = alive = IDS(ID, ID + 1, ID + 2, 0);
-        unreadable = ID + 1;
-        list_is_whole = true;
+        dumped = alive = IDS(OLD, OLD + 1, OLD + 2, 0);
+        unreadable = OLD + 1;
+        list = NSID_LIST_WHOLE;
         memset(&told, 0, sizeof(told));
         assert_refused(scan_leases(&job, &refusal), RAWNET_KERNEL_REFUSED, &refusal,
                        "interface lo");
@@ -156,10 +186,9 @@ static void test_unreadable(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_unreadable),
-                cmocka_unit_test(test_later_version),
-                cmocka_unit_test(test_whole),
-                cmocka_unit_test(test_not_whole),
+                cmocka_unit_test(test_unreadable), cmocka_unit_test(test_later_version),
+                cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut_off),
+                cmocka_unit_test(test_skipped),
         };
 
         return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -275,8 +275,8 @@ static void test_elsewhere(_unused_ void **state) {
         assert_int_equal(host.n_deleted, 0);
 }
 
-/* The mark makes an interface ours, whatever it is called. Without the mark, name and alias do,
- * both together. */
+/* The mark makes an interface ours, whatever it is called; without one, what an earlier version
+ * gave it: name and alias both. */
 static void test_ours(_unused_ void **state) {
         static const char *const aliases[] = {NULL, "somebody's", "rawnet: VLAN 1 of eth0"};
 
@@ -297,7 +297,7 @@ static void test_ours(_unused_ void **state) {
         }
 }
 
-/* One that has lost its mark and stays is marked again. */
+/* One of an earlier version that stays is marked. */
 static void test_marked(_unused_ void **state) {
         memset(&host, 0, sizeof(host));
         host.n_vlans = 5;

@@ -244,7 +244,7 @@ def test_handed_over_while_the_helper_is_away():
 
 
 def test_without_a_mark_but_with_name_and_alias():
-    """It is marked again, and swept."""
+    """One of an earlier version is marked, and swept."""
     with bus.connect("member") as member:
         with member.open_tap("vlan100"):
             (link,) = vlan.shared(VID)

@@ -113,12 +113,13 @@ static bool is_exclusively_leased(const Vlans *vlans) {
 
         for (size_t i = 0; i < registry->n_entries; i++) {
                 const IpcLease *lease = &registry->entries[i].lease;
+                char name[IFNAMSIZ];
                 LinkInfo uplink;
 
                 if (lease->vlan == vlans->first && !lease->gone && !lease->later &&
                     registry->entries[i].lower == vlans->parent->index &&
-                    link_get(vlans->job->netlink, (int32_t)lease->id, LINK_NAME_UPLINK, &uplink,
-                             &(Refusal){}) == 0 &&
+                    link_get(vlans->job->netlink, (int32_t)lease->id,
+                             record_uplink_name(lease, name), &uplink, &(Refusal){}) == 0 &&
                     strcmp(uplink.kind, "vlan") == 0 &&
                     uplink.vlan_protocol == vlans->network->protocol)
                         return true;

@@ -124,7 +124,7 @@ static int follow_parent(Netlink *netlink, const LinkInfo *parent, LinkInfo *lin
         return r < 0 ? r : 0;
 }
 
-/* An interface that only has rawnet's name and alias gets the mark again. */
+/* An interface of an earlier version has no mark, and one with its name may have lost it. */
 static int mark(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusal) {
         const LinkChange change = {.link = link->name, .group = RAWNET_VLAN_GROUP};
 

@@ -13,8 +13,8 @@
  * another namespace while another interface takes its ifindex. An interface that is not rawnet's is
  * never changed, brought up or deleted.
  *
- * An interface that lost the mark is still rawnet's if all that the name says is true of it and it
- * has the alias that rawnet gives.
+ * Interfaces that an earlier version made have no mark. Such an interface is rawnet's if all that
+ * the name says is true of it and it has the alias that rawnet gives.
  *
  * An administrator takes an interface over by another name and another group (rawnet.network(5)).
  * By the alias, which it keeps, the sweep knows that the hardening is to be undone.

@@ -132,12 +132,14 @@ static int note_upper(const LinkInfo *info, void *data) {
 /* Is the lease's uplink on it? The kernel is asked, not the registry, because deleting an interface
  * ends every lease on it. 1, 0, or -errno. */
 static int is_used_by(Netlink *netlink, const IpcLease *lease, const LinkInfo *shared) {
+        char name[IFNAMSIZ];
         Refusal refusal = {};
         LinkInfo uplink;
         uint32_t lower;
         int r;
 
-        r = link_find(netlink, (int32_t)lease->id, LINK_NAME_UPLINK, &uplink, &refusal);
+        r = link_find(netlink, (int32_t)lease->id, record_uplink_name(lease, name), &uplink,
+                      &refusal);
         if (r == 0 && uplink.index == 0)
                 return 0;
         if (r == 0)
