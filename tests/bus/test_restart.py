@@ -13,11 +13,8 @@ import frames
 import lab
 import tap
 
-# By its path: it is of another directory.
-_spec = importlib.util.spec_from_file_location("attack_ipc", f"{lab.SOURCE}/tests/attack/ipc.py")
-ipc = importlib.util.module_from_spec(_spec)
-sys.modules["attack_ipc"] = ipc
-_spec.loader.exec_module(ipc)
+sys.path.append(f"{lab.SOURCE}/tests/attack")
+import ipc  # noqa: E402
 
 UNAVAILABLE = "HelperUnavailable"
 
