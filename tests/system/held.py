@@ -12,6 +12,9 @@ import lab
 import vlan
 
 
+SPOOFED = "02:00:00:00:99:99"
+
+
 class Held:
     """Leases of two users, of each kind, that stay open while something happens to rawnet."""
 
@@ -24,6 +27,8 @@ class Held:
                 self.leases.append(stack.enter_context(connection.open(kind, "vlan100", **options)))
         self.before = self.known()
         assert len(self.before) == 6, self.before
+        self.n_spoofed = 0
+        self.spoof()
 
     def connect(self, stack):
         """Anew, when the bus has been away."""
@@ -31,11 +36,33 @@ class Held:
             self.connections[user] = stack.enter_context(bus.connect(user))
         self.connections["member"].subscribe()
 
+    def spoof(self):
+        """One frame of each that its guard has to drop. A socket is told of that (ENOBUFS)."""
+        self.n_spoofed += 1
+        for lease in self.leases:
+            with contextlib.suppress(OSError):
+                frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"]).send(frames.ether(frames.BROADCAST, SPOOFED, frames.TEST, b"spoofed"))
+
+    def counted(self):
+        """What each one's guard has dropped, as the helper that runs now can read it."""
+        return {self.connections["member"].statistics(lease.path)["guard_dropped_spoofed_source"] for lease in self.leases}
+
+    def check_guard(self, counts):
+        """Their guard is there, and counts go on where systemd has kept them."""
+        assert self.counted() == {self.n_spoofed if counts else 0}, (self.n_spoofed, self.counted())
+        with frames.WirePort() as trunk:
+            self.spoof()
+            assert self.counted() == {self.n_spoofed if counts else 0}, (self.n_spoofed, self.counted())
+            with self.connections["member"].open_tap("vlan100") as later:  # one of the new helper
+                out = frames.marker(later.info["mac"], f"later {later.id}")
+                frames.Port(later.fd, vnet_hdr=True).send(out)
+                assert not [frame for frame in trunk.before(out[14:]) if frame[6:12] == frames.mac_bytes(SPOOFED)]
+
     def known(self):
         return self.connections["member"].leases()
 
-    def check(self):
-        """All of them are known as before, and work; nobody was told of an end."""
+    def check(self, counts=True):
+        """All of them are known as before, and work; nobody was told of an end. counts: systemd has kept the guard's maps."""
         # Others, that have just been closed, may be known a moment longer.
         lab.wait_for(lambda: self.known() == self.before, 10, "the same leases as before")
         with frames.WirePort() as trunk, frames.WirePort("wire.100") as far:
@@ -47,16 +74,18 @@ class Held:
                 text = os.urandom(46)
                 far.send(frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, text))
                 port.wait(text)
+        self.check_guard(counts)
         ended = [fields[HeaderFields.path] for fields in (message.header.fields for message in self.connections["member"].signals)
                  if fields[HeaderFields.member] == "Ended" and fields[HeaderFields.path] in self.before]  # fmt: skip
         assert not ended, ended
 
 
 @contextlib.contextmanager
-def held():
+def held(counts=True):
+    """counts: the units are not stopped meanwhile, so that systemd keeps the guard's maps."""
     with contextlib.ExitStack() as stack:
         leases = Held(stack)
         yield leases
-        leases.check()
+        leases.check(counts)
     lab.wait_no_leases(30)
     lab.wait_for(lambda: not vlan.shared(100), 30, "the end of the shared VLAN interface")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Daemons restarted, killed and upgraded under live leases: none is lost, none of their holders notices."""
+"""Daemons restarted, killed and upgraded under live leases: none is lost, none of their holders notices, and what their guards have
+dropped is counted on."""
 
 import contextlib
 import os
@@ -61,7 +62,7 @@ def test_stopped_for_a_while():
         gone.close_fds()
         del leases.before[gone.path]
         lab.wait_for(lambda: gone.id not in lab.lease_ids(), 10, "the kernel's end of the lease")
-        leases.check()
+        leases.check(counts=False)  # systemd forgets what it keeps for a service that is stopped
     lab.wait_no_leases(30)
 
 
