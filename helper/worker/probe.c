@@ -143,7 +143,11 @@ static int try_guard(const JobContext *job, const ProbeContext *probe, uint32_t 
         r = trial_run(job, *features & IPC_FEATURE_CHECKSUM_TRICK, &result, &refusal);
         if (r < 0)
                 return r;
-        if (result == TRIAL_HOLDS) {
+        /* The trial's links are in this namespace, and nothing may make another one here: so the
+         * same guard behind a completing veth is not tried, too. */
+        if (result == TRIAL_BLIND)
+                *features |= IPC_FEATURE_CHECKSUM_TRICK;
+        if (result == TRIAL_HOLDS || result == TRIAL_BLIND) {
                 *features |= IPC_FEATURE_EGRESS;
         } else if (result == TRIAL_FAILS) {
                 *features |= PROBE_GUARD_FAILS;

@@ -5,9 +5,13 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <linux/virtio_net.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "common/clock.h"
 #include "helper/kernel/link.h"
@@ -29,7 +33,8 @@ typedef enum TrialFrame {
         FRAME_TAGGED,
         FRAME_PAST_PORT, /* sent on the uplink itself */
         FRAME_LAST,
-        FRAME_IN
+        FRAME_IN,
+        FRAME_UNFINISHED
 } TrialFrame;
 
 typedef struct Trial {
@@ -153,11 +158,73 @@ static const char *try_out(const Trial *t, uint32_t far) {
         return NULL;
 }
 
+/* A request to a DHCP server (RFC 2131) whose checksum the sender leaves to the kernel, as a virtio
+ * driver does. 0 or -errno. */
+static int send_unfinished(uint32_t index) {
+        struct {
+                struct ethhdr ethernet;
+                struct iphdr ip;
+                struct udphdr udp;
+                uint8_t operation, rest[17];
+        } __attribute__((packed)) frame = {
+                .ethernet.h_proto = htons(ETH_P_IP),
+                .ip = {.version = 4,
+                       .ihl = 5,
+                       .tot_len = htons(sizeof(frame) - ETH_HLEN),
+                       .ttl = 64,
+                       .protocol = IPPROTO_UDP},
+                .udp = {.source = htons(68),
+                        .dest = htons(67),
+                        .len = htons(sizeof(frame) - offsetof(typeof(frame), udp))},
+                .operation = 1,
+                .rest[16] = FRAME_UNFINISHED,
+        };
+        struct virtio_net_hdr header = {
+                .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                .csum_start = offsetof(typeof(frame), udp),
+                .csum_offset = offsetof(struct udphdr, check),
+        };
+        struct sockaddr_ll to = {
+                .sll_family = AF_PACKET, .sll_ifindex = (int)index, .sll_halen = ETH_ALEN};
+        struct iovec parts[] = {{&header, sizeof(header)}, {&frame, sizeof(frame)}};
+        const struct msghdr message = {.msg_name = &to,
+                                       .msg_namelen = sizeof(to),
+                                       .msg_iov = parts,
+                                       .msg_iovlen = ARRAY_SIZE(parts)};
+        _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+        const int on = 1;
+
+        _Static_assert(sizeof(frame) == ETH_ZLEN, "as next_frame() expects it");
+        memcpy(frame.ethernet.h_dest, &other, ETH_ALEN);
+        memcpy(frame.ethernet.h_source, &own, ETH_ALEN);
+        if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+                return -errno;
+        (void)sendmsg(fd, &message, 0);
+        return 0;
+}
+
+/* The guard asks the kernel where an unfinished checksum will be (child/guard-ip.h), and some
+ * kernels do not tell. 1: this one does, 0: it does not, or -errno. */
+static int judges_unfinished(const Trial *t) {
+        const uint32_t port = t->guard.port.index;
+        TrialFrame seen;
+        int r = send_unfinished(port);
+
+        if (r < 0)
+                return r;
+        send_frame(t->port_fd, port, FRAME_LAST);
+        do
+                seen = next_frame(t->far_fd, PATIENCE_USEC / 1000);
+        while (seen != 0 && seen != FRAME_UNFINISHED && seen != FRAME_LAST);
+        return seen == FRAME_UNFINISHED;
+}
+
 int trial_run(const JobContext *job, bool checksum_trick, TrialResult *ret, Refusal *ret_refusal) {
         Trial trial = {.port_fd = -1, .far_fd = -1};
         _cleanup_netlink_ Netlink netlink = {};
         GuardProgram program = job->guard;
         const char *failure = NULL;
+        bool blind = false;
         LinkInfo far;
         int r;
 
@@ -170,13 +237,20 @@ int trial_run(const JobContext *job, bool checksum_trick, TrialResult *ret, Refu
                 r = link_get(&netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
         if (r == 0)
                 failure = try_out(&trial, far.index);
+        if (r == 0 && !failure) {
+                r = judges_unfinished(&trial);
+                blind = r == 0;
+                r = MIN_OF(r, 0);
+        }
         /* The sockets stay until this process ends: to close one takes the kernel 16 ms, and every
          * request waits for the result. */
         (void)guard_program_remove(&program, RAWNET_ID_PROBE);
         guard_program_forget(&program);
         if (r < 0)
                 return r;
-        *ret = r > 0 ? TRIAL_REFUSED : failure ? TRIAL_FAILS : TRIAL_HOLDS;
+        if (blind && checksum_trick)
+                failure = "it drops what is completed before it";
+        *ret = r > 0 ? TRIAL_REFUSED : failure ? TRIAL_FAILS : blind ? TRIAL_BLIND : TRIAL_HOLDS;
         if (failure)
                 (void)refuse(
                         ret_refusal, RAWNET_NOT_SUPPORTED,

@@ -13,7 +13,9 @@
 typedef enum TrialResult {
         TRIAL_HOLDS,
         TRIAL_REFUSED, /* the kernel lacks something; the refusal says what */
-        TRIAL_FAILS    /* a frame passed that must not, or one did not that must */
+        TRIAL_FAILS,   /* a frame passed that must not, or one did not that must */
+        TRIAL_BLIND    /* it holds, and drops unfinished checksums that it has to judge, since this
+                          kernel does not tell where they will be: they need to be completed first */
 } TrialResult;
 
 /* checksum_trick: as the port is made on a kernel that has it. Sets *ret; with TRIAL_REFUSED and

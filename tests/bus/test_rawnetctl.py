@@ -254,7 +254,7 @@ WRONG = (
     (125, "run --vnet-hdr no lab -- true", "--vnet-hdr=no works with --kind packet only"),
     (125, "run --port a=lab --port a=lab -- true", "--port a is given twice"),
     (127, "run --port a=lab lab -- true", "give NETWORK or --port, not both"),
-    (125, "run --kind tun lab -- true", "tap or packet"),
+    (125, "run --kind tun lab -- true", "tap, packet or veth"),
     (125, "run --queues 0 lab -- true", "1 to 16"),
     (125, "run --json lab -- true", "--json"),
     (125, "qemu", "which QEMU"),

@@ -56,7 +56,7 @@ def test_networks_on_a_terminal():
         assert table[0].split() == ["NETWORK", "STATE", "LEASES", "VLAN", "PARENT", "KINDS", "HOST", "DESCRIPTION"[:7] + "\u2026"], table
         assert all(width(line) <= 80 for line in table), table
         rows = {line.split()[0]: line.split()[1:] for line in table[1:]}
-        assert rows["lab"][0] == "up" and rows["bad"][0] == "error" and rows["lab"][4] == "tap,packet", rows
+        assert rows["lab"][0] == "up" and rows["bad"][0] == "error" and rows["lab"][4] == "tap,packet,veth", rows
         assert next(row for name, row in rows.items() if name.startswith("a-netw"))[0] == "no-parent", rows
         assert len(below) == 1 and "bad.conf:2" in below[0], below
         # Columns begin at the same place, behind wide characters, too.

@@ -16,7 +16,7 @@ static void check_network(const Network *n) {
         assert((n->vlan_first == 0) == (n->vlan_last == 0));
         assert(n->protocol == ETH_P_8021Q || (n->protocol == ETH_P_8021AD && n->vlan_first != 0));
         assert(n->mode <= MODE_EXCLUSIVE && (n->mode != MODE_EXCLUSIVE || n->vlan_first != 0));
-        assert(n->kinds >= 1 && n->kinds <= (KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)));
+        assert(n->kinds >= 1 && n->kinds < KIND_BIT(KIND_UNKNOWN));
         assert(n->guest_servers <= GUEST_SERVERS_ALL);
         assert(n->mtu == 0 || (n->mtu >= NETWORK_MTU_MIN && n->mtu <= NETWORK_MTU_MAX));
         assert(n->mac_prefixes.n >= 1 && n->mac_prefixes.n <= MAC_PREFIXES_MAX);

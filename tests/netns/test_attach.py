@@ -5,6 +5,7 @@ import contextlib
 import socket
 
 import bus
+import frames
 import lab
 import station
 import tap
@@ -138,6 +139,23 @@ def test_does_not_reach_the_host():
         for address in (*host, "10.77.0.254"):
             assert not box.ping(address, tries=1) or address == NEIGHBOUR, address
         assert not any(link["ifname"].startswith("rn") for link in lab.ip("addr")), "an interface in the host"
+
+
+def test_unfinished_checksums():
+    """A container's kernel leaves checksums to the interface. What the guard has to look at closely passes all the same: a DHCP client's
+    renewal (a datagram to port 67), IPv6's multicast, and long TCP over IPv6."""
+    with attached(f"{ADDRESS}/24", f"{ADDRESS6}/64") as (box, lease), frames.WirePort() as wire, bus.connect("member") as connection:
+        for family, there, port in ((socket.AF_INET, NEIGHBOUR, 67), (socket.AF_INET6, f"ff02::fb%{box.links()['eth0']['ifindex']}", 5353)):
+            with lab.in_namespace(box.namespace):
+                inside = socket.socket(family, socket.SOCK_DGRAM)
+            with inside:
+                inside.sendto(b"\x01 unfinished".ljust(300), socket.getaddrinfo(there, port, family, socket.SOCK_DGRAM)[0][4])
+            wire.wait(b"\x01 unfinished")
+        for _ in range(4):  # each with another source port, of which some look like the header of an extension
+            inside, outside = sockets(box, socket.AF_INET6)
+            station.transfer(outside, inside, NEIGHBOUR6, port=7703)
+        (statistics,) = connection.call(lease.path, bus.LEASE, "GetStatistics")
+        assert not statistics["guard_dropped_not_judged"], statistics
 
 
 if __name__ == "__main__":

@@ -125,6 +125,9 @@ static void test_features(_unused_ void **state) {
         assert_int_equal(probe(), 0);
         assert_int_equal(kernel.features, always | IPC_FEATURE_EGRESS);
         kernel.no_vlan = NULL;
+        kernel.trial = TRIAL_BLIND;
+        assert_int_equal(probe(), 0);
+        assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN | IPC_FEATURE_EGRESS);
         kernel.trial = TRIAL_REFUSED;
         assert_int_equal(probe(), 0);
         assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN);
