@@ -181,8 +181,7 @@ typedef enum IpcEndReason {
 #define IPC_FEATURE_VHOST_NET 2u /* /dev/vhost-net can be opened */
 #define IPC_FEATURE_EGRESS 4u    /* nft netdev egress hook: packet leases possible */
 #define IPC_FEATURE_CHECKSUM_TRICK                                                                 \
-        8u /* this kernel has the checksum trick, or does not tell the guard where an unfinished          \
-              checksum will be: frames pass a completing veth first */
+        8u /* this kernel has the checksum trick: frames pass a completing veth first */
 #define IPC_FEATURE_USER_NAMESPACE 16u /* user namespaces can be made */
 #define IPC_FEATURE_FILTER_LIMIT                                                                   \
         32u /* net.core.optmem_max is a setting of each namespace (Linux 6.7) */

@@ -13,7 +13,8 @@
  *
  * Programs (tc, direct action), and where the helper attaches each:
  *
- *   from_guest  tap: ingress of the port, or, with the checksum trick, of inner.
+ *   from_guest  tap: ingress of the port, or, with the checksum trick, of inner; of both with
+ *               GUARD_COMPLETE.
  *               packet: ingress of inner and, without the trick, egress of the port.
  *               Redirects to the egress of the uplink.
  *   from_wire   ingress of the uplink. Redirects as the entry says.
@@ -55,6 +56,9 @@
 #define GUARD_ALLOW_DHCP UINT32_C(0x4)   /* it may send messages of DHCP and DHCPv6 servers */
 #define GUARD_ALLOW_RA UINT32_C(0x8)     /* it may send router advertisements and redirects */
 #define GUARD_DROP_OWN UINT32_C(0x10)    /* what the wire reflects of its frames does not come in */
+#define GUARD_COMPLETE                                                                             \
+        UINT32_C(0x20) /* tap: where a checksum has to be judged, it is completed
+                                            first: the frame goes through check and inner */
 
 /*
  * A lease. All zero is a lease of which no frame passes, either way, and none is counted: one that

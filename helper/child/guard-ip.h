@@ -104,13 +104,19 @@ static __always_inline bool is_incomplete(struct __sk_buff *skb) {
         return level < 0;
 }
 
+/* Of the entry, as judge() has put them there. */
+static __always_inline bool completes(struct __sk_buff *skb) {
+        return skb->cb[4] & GUARD_COMPLETE;
+}
+
 /* Will no byte before `end` change? The kernel does not cut off the place of a checksum that is to
  * be completed: it refuses, and leaves the frame as it is, if that place ends behind the new
  * length (net/core/filter.c, __bpf_skb_min_len()). If the answer is no the frame is ruined. */
 static __always_inline bool is_final(struct __sk_buff *skb, uint32_t end) {
         if (!is_incomplete(skb))
                 return true;
-        return bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;
+        /* Some kernels cut it off (seen on 6.12.118). */
+        return !completes(skb) && bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;
 }
 
 /* A size from 1 to TAIL_MAX, in a way that the verifier of any kernel sees. */
@@ -128,6 +134,8 @@ static __always_inline bool only_checksum_changes(struct __sk_buff *skb, uint32_
 
         if (!is_incomplete(skb))
                 return true;
+        if (completes(skb))
+                return false;
         tail = bpf_map_lookup_elem(&guard_tail, &zero);
         if (!tail || size == 0 || size > TAIL_MAX)
                 return false;

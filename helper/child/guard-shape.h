@@ -43,8 +43,9 @@ typedef struct Guard {
         GuardLink port;
         GuardLink inner;
         GuardLink check;
-        bool checksum_trick;
-        uint32_t mtu; /* of the port: longer frames do not get in */
+        bool checksum_trick; /* all frames are completed first; else, with GUARD_TAP_CHECKED, those of
+                                which the guard asks it (GUARD_COMPLETE) */
+        uint32_t mtu;        /* of the port: longer frames do not get in */
         bool vnet_hdr;
         bool anti_spoof;
         bool pass_control;

@@ -209,6 +209,7 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
         Ethernet ethernet;
 
         strip_priority_tag(skb);
+        skb->cb[4] = flags;
         if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)) != 0)
                 return GUARD_NOT_JUDGED;
         if (skb->vlan_present || is_tag(ethernet.type))
@@ -238,6 +239,9 @@ SEC("tc") int from_guest(struct __sk_buff *skb) {
                 if (entry->longest == 0)
                         return TC_ACT_SHOT;
                 reason = judge(skb, entry);
+                if (reason == GUARD_NOT_JUDGED && (entry->flags & GUARD_COMPLETE) &&
+                    skb->ifindex == (GUARD_PORT | number) && is_incomplete(skb))
+                        return bpf_redirect(GUARD_CHECK | number, 0);
                 if (reason >= 0)
                         return drop(skb, number, (uint32_t)reason);
         }

@@ -34,7 +34,10 @@ static size_t places_of(const Guard *g, Place ret[static PLACES_MAX]) {
         }
         ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, "from_guest"};
         if (g->shape == GUARD_TAP_CHECKED) {
-                ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_TO_CHECK, "to_check"};
+                ret[n++] = g->checksum_trick
+                                   ? (Place){&g->port, TC_HOOK_INGRESS, GUARD_TO_CHECK, "to_check"}
+                                   : (Place){&g->port, TC_HOOK_INGRESS, GUARD_FROM_GUEST,
+                                             "from_guest"};
                 return n;
         }
         ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_DEAD_END, "dead_end"};
@@ -118,7 +121,8 @@ static GuardEntry entry_of(const Guard *g) {
                          (g->pass_control ? GUARD_PASS_CONTROL : 0) |
                          (g->drop_own ? GUARD_DROP_OWN : 0) |
                          (g->allow_dhcp ? GUARD_ALLOW_DHCP : 0) |
-                         (g->allow_ra ? GUARD_ALLOW_RA : 0),
+                         (g->allow_ra ? GUARD_ALLOW_RA : 0) |
+                         (g->shape == GUARD_TAP_CHECKED && !g->checksum_trick ? GUARD_COMPLETE : 0),
                 /* Frames for a reader without virtio_net_hdr are completed on their way through the
                  * veth; others are received where the sockets are. */
                 .to_index = packet && !g->vnet_hdr ? g->inner.index : g->port.index,

@@ -146,7 +146,7 @@ static int check_check(Server *server, const IpcRequest *request, Refusal *ret_r
 
 /* The features that rawnetd learns. */
 static uint32_t public_features(const Server *server) {
-        return server->features & ~PROBE_GUARD_FAILS;
+        return server->features & ~(PROBE_GUARD_FAILS | PROBE_GUARD_BLIND);
 }
 
 static void do_list(Server *server, Connection *connection, const IpcRequest *request) {

@@ -146,7 +146,7 @@ static int try_guard(const JobContext *job, const ProbeContext *probe, uint32_t 
         /* The trial's links are in this namespace, and nothing may make another one here: so the
          * same guard behind a completing veth is not tried, too. */
         if (result == TRIAL_BLIND)
-                *features |= IPC_FEATURE_CHECKSUM_TRICK;
+                *features |= PROBE_GUARD_BLIND;
         if (result == TRIAL_HOLDS || result == TRIAL_BLIND) {
                 *features |= IPC_FEATURE_EGRESS;
         } else if (result == TRIAL_FAILS) {

@@ -114,7 +114,8 @@ static int check_kernel(const JobContext *job, const OpenContext *open, const Ip
 static GuardShape shape_of(const OpenContext *open, const IpcOpen *request) {
         if (request->kind == KIND_PACKET)
                 return GUARD_PACKET;
-        return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;
+        return open->features & (IPC_FEATURE_CHECKSUM_TRICK | PROBE_GUARD_BLIND) ? GUARD_TAP_CHECKED
+                                                                                 : GUARD_TAP;
 }
 
 int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen *request,
@@ -124,7 +125,10 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 .queues = request->queues,
                 .vhost = request->vhost,
                 .namespace_fd = open->namespace_fd,
-                .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
+                /* What the guard is blind for is rare from a tap, and completed where it comes. */
+                .checksum_trick =
+                        open->features & IPC_FEATURE_CHECKSUM_TRICK ||
+                        (request->kind == KIND_PACKET && open->features & PROBE_GUARD_BLIND),
                 /* A packet socket's filter is locked. */
                 .limits_filters =
                         request->kind == KIND_TAP && open->features & IPC_FEATURE_FILTER_LIMIT,

@@ -157,8 +157,8 @@ RULES = [
      "tests/attack/test_pieces.py", "sent", "frames got to the wire"),
     # -- checksums that are completed later, on the wire
     late("every checksum is complete", IP, "return level < 0;", "return level > 0;", "ipv4"),
-    late("every byte is final", IP, "return bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "return true;", "ipv4"),
-    late("one byte less is final", IP, "return bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "return bpf_skb_change_tail(skb, end - 1, 0) == -EINVAL;", "ipv6"),
+    late("every byte is final", IP, "bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "true;", "ipv4"),
+    late("one byte less is final", IP, "bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "bpf_skb_change_tail(skb, end - 1, 0) == -EINVAL;", "ipv6"),
     late("requests are final", IP, "return only_checksum_changes(skb, at) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "ipv4"),
     late("requests are final before their checksum", IP, "if (!is_final(skb, at + CHECKSUM_OFFSET)) return false; return", "return", "ipv4"),
     late("requests are final behind their checksum", IP, "return bpf_skb_load_bytes(skb, keep, tail->bytes, bounded(size)) == 0 &&", "return size > 0 ||", "ipv4"),

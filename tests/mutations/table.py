@@ -351,7 +351,7 @@ MUTATIONS = [
           "|| user == 0)", "|| user >= 0)", "stranger_who_could another_user stranger_listens", WRONG),
     # -- the completing veth: the kernel must have the checksum trick for these to show
     Mutation("trick: frames of a tap are not completed before the guard",
-             [(VALIDATE, "return open->features & IPC_FEATURE_CHECKSUM_TRICK ? GUARD_TAP_CHECKED : GUARD_TAP;", "return GUARD_TAP;")],
+             [(VALIDATE, "if (request->kind == KIND_PACKET) return GUARD_PACKET;", "return request->kind == KIND_PACKET ? GUARD_PACKET : GUARD_TAP;")],
              TRICK, "test_trick", "frames were rewritten", vm=True),
     # The port's exit is before the veth that completes, so no program is there on such a kernel: seen by its places, and by what gets out.
     *(Mutation(f"trick: a packet lease is guarded at its port's exit, {how}", [(ATTACH, "if (!g->checksum_trick)", "if (g->id != 0)")],

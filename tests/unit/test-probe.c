@@ -127,7 +127,8 @@ static void test_features(_unused_ void **state) {
         kernel.no_vlan = NULL;
         kernel.trial = TRIAL_BLIND;
         assert_int_equal(probe(), 0);
-        assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN | IPC_FEATURE_EGRESS);
+        assert_int_equal(kernel.features,
+                         always | IPC_FEATURE_VLAN | IPC_FEATURE_EGRESS | PROBE_GUARD_BLIND);
         kernel.trial = TRIAL_REFUSED;
         assert_int_equal(probe(), 0);
         assert_int_equal(kernel.features, always | IPC_FEATURE_VLAN);

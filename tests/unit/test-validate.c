@@ -6,6 +6,7 @@
  */
 
 #include "helper/worker/lease.h"
+#include "helper/worker/probe.h"
 #include "helper/worker/validate.h"
 #include "test.h"
 
@@ -104,9 +105,14 @@ static void test_good(void **state) {
 static void test_shapes(void **state) {
         Fixture *f = *state;
 
+        f->open.features |= PROBE_GUARD_BLIND;
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
+        assert_false(f->plan.checksum_trick);
         f->open.features |= IPC_FEATURE_CHECKSUM_TRICK;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
+        assert_true(f->plan.checksum_trick);
         assert_false(f->plan.limits_filters);
         f->open.features |= IPC_FEATURE_FILTER_LIMIT;
         assert_int_equal(judge(f), 0);
