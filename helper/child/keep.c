@@ -145,7 +145,7 @@ static void drop_memory(void) {
         const uintptr_t end = (uintptr_t)__builtin_frame_address(0) / page * page - page;
 
         (void)malloc_trim(0);
-        /* Where the stack does not reach that far, ENOMEM tells of the rest (madvise(2)). */
+        /* ENOMEM: the stack is shorter, and the kernel has done its part of it (madvise(2)). */
         (void)madvise((void *)(end - STACK_USED_MAX), STACK_USED_MAX, MADV_DONTNEED);
 }
 

@@ -37,7 +37,7 @@ class Held:
         self.connections["member"].subscribe()
 
     def spoof(self):
-        """One frame of each that its guard has to drop. A socket is told of that (ENOBUFS)."""
+        """One frame of each that its guard has to drop. The sender gets ENOBUFS from a socket."""
         self.n_spoofed += 1
         for lease in self.leases:
             with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ class Held:
         return self.connections["member"].leases()
 
     def check(self, counts=True):
-        """All of them are known as before, and work; nobody was told of an end. counts: systemd has kept the guard's maps."""
+        """rawnetd lists all of them as before, they work, and no Ended was sent. counts: systemd has kept the guard's maps."""
         # Others, that have just been closed, may be known a moment longer.
         lab.wait_for(lambda: self.known() == self.before, 10, "the same leases as before")
         with frames.WirePort() as trunk, frames.WirePort("wire.100") as far:

@@ -7,7 +7,7 @@
  * with the helper's capabilities and no other, since the verifier allows more to those who have
  * more.
  *
- * What cannot be had this way: a tag that the kernel keeps beside the frame, a checksum that is to
+ * What no such run has: a tag that the kernel keeps beside the frame, a checksum that is to
  * be completed, a frame in pieces. tests/attack has these.
  */
 
