@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 assert(f->error == RAWNET_OK || rawnet_error_to_dbus((RawnetError)f->error));
                 assert(text_is_printable_utf8(f->text, strnlen(f->text, sizeof(f->text))));
                 assert(text_is_printable_utf8(f->where, strnlen(f->where, sizeof(f->where))));
-                assert(f->detail < FINDING_DETAIL_COUNT && f->kinds <= 3);
+                assert(f->detail < FINDING_DETAIL_COUNT && (f->kinds & ~KINDS_ALL) == 0);
         }
         if (reply.type == IPC_REFUSED) {
                 assert(rawnet_error_to_dbus((RawnetError)reply.refusal.error));
