@@ -157,7 +157,7 @@ static int find_user_of(const Port *port, int listener, int *ret_connection) {
         int process = -EAGAIN;
 
         for (unsigned n = 0; n < EXEC_LOOKS && *ret_connection < 0; n++) {
-                process = process_find(unique_part(port));
+                process = process_find(unique_part(port), false);
                 if (process != -EAGAIN)
                         break;
                 *ret_connection = wait_for_connection(listener, -1, EXEC_MS);

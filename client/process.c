@@ -12,7 +12,7 @@
 
 /* 1: yes; 0: no; -EAGAIN: it has no command line now, though it has a program. Kernel threads and
  * zombies have neither. */
-static int has_argument(int process, const char *text) {
+static int has_argument(int process, const char *text, bool whole) {
         int fd = openat(process, "cmdline", O_RDONLY | O_CLOEXEC);
         _cleanup_fclose_ FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
         _cleanup_free_ char *argument = NULL;
@@ -25,7 +25,7 @@ static int has_argument(int process, const char *text) {
                 return 0;
         }
         for (; getdelim(&argument, &size, '\0', file) >= 0; n++)
-                if (strstr(argument, text))
+                if (whole ? strcmp(argument, text) == 0 : strstr(argument, text) != NULL)
                         return 1;
         return n == 0 && readlinkat(process, "exe", &program, 1) == 1 ? -EAGAIN : 0;
 }
@@ -36,7 +36,7 @@ static bool may_be_ours(int process) {
         return fstat(process, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0);
 }
 
-int process_find(const char *text) {
+int process_find(const char *text, bool whole) {
         _cleanup_closedir_ DIR *dir = opendir("/proc");
         const struct dirent *entry;
         int result = -ENOENT;
@@ -56,7 +56,7 @@ int process_find(const char *text) {
                 process = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (pidfd < 0 || process < 0 || !may_be_ours(process))
                         continue;
-                r = has_argument(process, text);
+                r = has_argument(process, text, whole);
                 if (r > 0)
                         return TAKE_FD(pidfd);
                 if (r < 0)

@@ -133,7 +133,7 @@ void dhcp_stop(const char *interface, const char *path) {
         if (!mark)
                 return;
         do
-                pidfd = process_find(mark);
+                pidfd = process_find(mark, true);
         while (pidfd == -EAGAIN);
         if (pidfd < 0)
                 return;

@@ -125,6 +125,19 @@ def test_dhcp():
         lab.wait_no_leases()
 
 
+def test_teardown_ends_the_client_of_its_interface_alone():
+    """podman network disconnect of one of two networks, whose interface's name ends like the other one's."""
+    with Rootless() as box:
+        box.setup(driver="dhcp", interface="xeth0")
+        kept = set(clients())
+        box.setup(driver="dhcp", interface="eth0", name="box2")
+        box.teardown(driver="dhcp", interface="eth0", name="box2")
+        assert set(clients()) == kept, "the other interface's client has ended, or this one's has not"
+        assert "eth0" not in box.links() and "xeth0" in box.links()
+        box.teardown(driver="dhcp", interface="xeth0")
+        assert not clients()
+
+
 def test_dhcp_client_renews_and_releases():
     with Rootless() as box:
         status = box.setup(driver="dhcp")
