@@ -30,11 +30,12 @@ static const struct option run_long_options[] = {
 };
 
 static bool take_interface(const char *option, const char *value, const char **ret) {
+        Refusal refusal;
+
         *ret = value;
-        if (interface_name_is_sane(value))
+        if (interface_name_check(value, "option", option, &refusal) == 0)
                 return true;
-        log_error("--%s is the name of an interface, 1 to 15 letters, digits, -, _ and ., not '%s'",
-                  option, value);
+        log_error("%s", refusal.text);
         return false;
 }
 
@@ -58,7 +59,7 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                           strlen(value));
                 return false;
         case RUN_OPTION_INTERFACE:
-                return take_interface("interface", value, &request->interface);
+                return take_interface("--interface", value, &request->interface);
         case RUN_OPTION_QUEUES:
                 return argument_number("--queues", value, 1, RAWNET_QUEUES_MAX, &request->queues) ==
                        0;
@@ -248,7 +249,7 @@ static bool namespace_options_agree(const RunOptions *options) {
 
 static bool set_option(RunOptions *options, PortRequest *request, int option, const char *value) {
         if (option == RUN_OPTION_TAP)
-                return take_interface("tap", value, &options->tap);
+                return take_interface("--tap", value, &options->tap);
         if (option == RUN_OPTION_DHCP) {
                 options->dhcp = true;
                 return true;

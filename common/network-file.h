@@ -81,6 +81,9 @@ bool interface_name_is_valid(const char *name);
  * program takes for something else. Letters, digits, '-', '_' and '.', not '-' or '.' first; not
  * "all" or "default" (net.ipv4.conf.*); no '%', which the kernel replaces by a number. */
 bool interface_name_is_sane(const char *name);
+/* The same with a sentence, in which what and of name whose interface it is: "network", "lab". 0 or
+ * RAWNET_INVALID_ARGS. */
+int interface_name_check(const char *name, const char *what, const char *of, Refusal *ret_refusal);
 
 /* The number of first characters of text that may be in a network's NAME. */
 size_t network_name_length(const char *text);

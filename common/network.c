@@ -44,6 +44,15 @@ bool interface_name_is_sane(const char *name) {
         return *name == '\0';
 }
 
+int interface_name_check(const char *name, const char *what, const char *of, Refusal *ret_refusal) {
+        if (interface_name_is_sane(name))
+                return 0;
+        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                      "%s %s: '%.64s' is no name for an interface; it takes 1 to %d letters, "
+                      "digits, '-', '_' and '.', not '-' or '.' first, and neither all nor default",
+                      what, of, name, IFNAMSIZ - 1);
+}
+
 int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal) {
         size_t length = network_name_length(text);
         NetworkName name = {0};

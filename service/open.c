@@ -329,13 +329,9 @@ static int read_interface(Request *request, const char *network, char ret[static
         r = sd_bus_message_read(request->message, "hs", &fd, &interface);
         if (r < 0)
                 return r;
-        if (!interface_name_is_sane(interface))
-                return refuse(
-                        ret_refusal, RAWNET_INVALID_ARGS,
-                        "network %s: '%.64s' is no name for an interface; it takes 1 to %d "
-                        "letters, digits, '-', '_' and '.', not '-' or '.' first, and neither all "
-                        "nor default",
-                        network, interface, IFNAMSIZ - 1);
+        r = interface_name_check(interface, "network", network, ret_refusal);
+        if (r != 0)
+                return r;
         snprintf(ret, IFNAMSIZ, "%s", interface);
         return namespace_fd_check(fd, request->uid, network, ret_refusal);
 }

@@ -2,10 +2,10 @@
 
 #include "client/netavark/request.h"
 
-#include <net/if.h>
 #include <string.h>
 
 #include "client/parse.h"
+#include "common/network-file.h"
 #include "common/text.h"
 
 #define DEFAULT_METRIC 100u /* netavark's own */
@@ -49,17 +49,6 @@ const char *netavark_ipam_name(NetavarkIpam ipam) {
                 break;
         }
         return "dhcp";
-}
-
-bool netavark_interface_valid(const char *name) {
-        size_t length = strlen(name);
-
-        if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-                return false;
-        for (const char *p = name; *p; p++)
-                if (*p == '/' || *p == ':' || *p <= ' ' || *p == 0x7f)
-                        return false;
-        return true;
 }
 
 static int read_ipam(json_object *input, NetavarkNetwork *network, Refusal *ret_refusal) {
@@ -260,13 +249,15 @@ static int read_container_options(json_object *options, NetavarkContainer *conta
         json_object *own = get_member(options, "options", json_type_object);
         struct json_object_iterator first;
         MacAddress mac;
+        int r;
 
         container->interface = get_text(options, "interface_name");
-        if (!container->interface || !netavark_interface_valid(container->interface))
-                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                              "podman network %s: '%s' is not a name for an interface",
-                              container->network.name,
-                              container->interface ? container->interface : "");
+        if (!container->interface)
+                return refuse_input(ret_refusal, "the interface has no name");
+        r = interface_name_check(container->interface, "podman network", container->network.name,
+                                 ret_refusal);
+        if (r != 0)
+                return r;
         container->mac = get_text(options, "static_mac");
         if (container->mac && !*container->mac)
                 container->mac = NULL;

@@ -63,9 +63,6 @@ typedef struct NetavarkContainer {
 int netavark_read_network(json_object *input, NetavarkNetwork *ret, Refusal *ret_refusal);
 int netavark_read_container(json_object *input, NetavarkContainer *ret, Refusal *ret_refusal);
 
-/* Of a name for an interface, dev_valid_name() in net/core/dev.c. */
-bool netavark_interface_valid(const char *name);
-
 /* Makes the network that podman stores of the one that it asks for: no name server of podman's on
  * it, and addresses by DHCP where there is no subnet. 0 or -ENOMEM. */
 int netavark_complete_network(json_object *input, const NetavarkNetwork *network);

@@ -175,9 +175,14 @@ static void test_containers_refused(_unused_ void **state) {
         static const struct {
                 const char *members, *options, *word;
         } bad[] = {
-                {"", ",\"interface_name\":\"a/b\"", "'a/b' is not a name"},
-                {"", ",\"interface_name\":\"..\"", "'..' is not a name"},
-                {"", ",\"interface_name\":\"abcdefghijklmnop\"", "is not a name"},
+                {"", ",\"interface_name\":\"a/b\"", "network lan: 'a/b' is no name"},
+                {"", ",\"interface_name\":\"..\"", "'..' is no name"},
+                {"", ",\"interface_name\":\"-eth0\"", "'-eth0' is no name"},
+                {"", ",\"interface_name\":\"eth%d\"", "'eth%d' is no name"},
+                {"", ",\"interface_name\":\"all\"", "'all' is no name"},
+                {"", ",\"interface_name\":\"a\\nb\"", "'a?b' is no name"},
+                {"", ",\"interface_name\":\"abcdefghijklmnop\"", "is no name"},
+                {"", ",\"interface_name\":null", "the interface has no name"},
                 {"", ",\"static_mac\":\"52:54:00\"", "'52:54:00' is not a MAC address"},
                 {"", ",\"static_ips\":[\"10.9.0.7\"]", "--ip needs a network with a --subnet"},
                 {SUBNETS, ",\"static_ips\":[\"10.8.0.7\"]", "in none of the network's subnets"},

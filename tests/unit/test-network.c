@@ -93,6 +93,24 @@ static void test_interface_name(_unused_ void **state) {
                 assert_false(interface_name_is_valid(*bad));
 }
 
+/* The names that rawnetd, the helper, rawnetctl and podman's driver accept. */
+static void test_interface_name_check(_unused_ void **state) {
+        for (const char **good =
+                     (const char *[]){"e", "eth0", "a.b", "A-b_9", "123456789012345", NULL};
+             *good; good++)
+                assert_int_equal(interface_name_check(*good, "network", "lab", NULL), 0);
+        for (const char **bad =
+                     (const char *[]){"", ".", "..", ".a", "-a", "1234567890123456", "a/b", "a b",
+                                      "a:1", "a\n", "eth%d", "all", "default", "a@b", "ä", NULL};
+             *bad; bad++) {
+                Refusal refusal = REFUSAL_UNTOUCHED;
+
+                assert_refused(interface_name_check(*bad, "podman network", "lan", &refusal),
+                               RAWNET_INVALID_ARGS, &refusal, "podman network lan: '",
+                               "is no name for an interface");
+        }
+}
+
 static void test_pick_single(_unused_ void **state) {
         Network network = {.name = "lab", .vlan_first = 100, .vlan_last = 100};
         NetworkName name = {.name = "lab"};
@@ -188,9 +206,9 @@ static void test_words(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_name),           cmocka_unit_test(test_bad_name),
-                cmocka_unit_test(test_interface_name), cmocka_unit_test(test_pick_single),
-                cmocka_unit_test(test_pick_range),     cmocka_unit_test(test_offers),
-                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_interface_name), cmocka_unit_test(test_interface_name_check),
+                cmocka_unit_test(test_pick_single),    cmocka_unit_test(test_pick_range),
+                cmocka_unit_test(test_offers),         cmocka_unit_test(test_words),
         };
 
         return cmocka_run_group_tests_name("network", tests, NULL, NULL);
