@@ -212,19 +212,38 @@ static int read_addresses(json_object *subnets, json_object *texts, NetavarkCont
         return 0;
 }
 
+/* 32 bits, of which podman uses all. Missing or null: *ret stays. */
+static int read_metric(json_object *item, uint32_t *ret, Refusal *ret_refusal) {
+        json_object *member;
+        int64_t metric;
+
+        if (!json_object_object_get_ex(item, "metric", &member) || !member)
+                return 0;
+        metric = json_object_get_int64(member); /* the nearest of 64 bits */
+        if (!json_object_is_type(member, json_type_int) || metric < 0 || metric > UINT32_MAX)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "the metric of the route to %s is %.40s; it takes a number from 0 to "
+                              "%u",
+                              get_text(item, "destination"), json_object_get_string(member),
+                              UINT32_MAX);
+        *ret = (uint32_t)metric;
+        return 0;
+}
+
 static int read_route(json_object *item, uint32_t metric, NetavarkRoute *ret,
                       Refusal *ret_refusal) {
         const char *destination = get_text(item, "destination"),
                    *gateway = get_text(item, "gateway");
-        json_object *own_metric = get_member(item, "metric", json_type_int);
         NetavarkRoute route = {.metric = metric};
+        int r;
 
         if (!destination || ip_parse(destination, true, &route.destination) < 0 || !gateway ||
             ip_parse(gateway, false, &route.gateway) < 0 ||
             route.destination.family != route.gateway.family)
                 return refuse_input(ret_refusal, "a route is none");
-        if (own_metric)
-                route.metric = (uint32_t)json_object_get_int64(own_metric);
+        r = read_metric(item, &route.metric, ret_refusal);
+        if (r != 0)
+                return r;
         *ret = route;
         return 0;
 }

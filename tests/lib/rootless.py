@@ -67,10 +67,10 @@ class Rootless(container.Container):
         assert (self.last.returncode, answer) == (0, None), (answer, self.last)
 
 
-def network_of(network="lab", driver="none", subnets=None, **options):
+def network_of(network="lab", driver="none", subnets=None, routes=None, **options):
     """What podman stores of `podman network create -d rawnet`."""
     return {"name": "lan", "id": "0" * 64, "driver": "rawnet", "network_interface": None, "internal": False, "ipv6_enabled": False,
-            "dns_enabled": False, "ipam_options": driver and {"driver": driver}, "subnets": subnets, "routes": None,
+            "dns_enabled": False, "ipam_options": driver and {"driver": driver}, "subnets": subnets, "routes": routes,
             "options": {"network": network, **options}}  # fmt: skip
 
 

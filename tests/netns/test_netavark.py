@@ -90,6 +90,22 @@ def test_no_default_route():
         assert "default" not in box.run("ip", "-4", "route")
 
 
+def test_metrics_of_32_bits():
+    """podman's are; what does not fit is refused before there is an interface."""
+    route = {"destination": "10.78.0.0/16", "gateway": NEIGHBOUR}
+    given = {"driver": "host-local", "subnets": SUBNETS[:1], "addresses": ["10.77.0.77"]}
+    with Rootless() as box:
+        box.setup(routes=[{**route, "metric": 2**32 - 1}], metric=str(2**32 - 1), **given)
+        shown = box.run("ip", "-4", "route")
+        assert shown.count(f"metric {2**32 - 1}") == 2, shown
+        box.teardown(**given)
+        asked = len(lab.questions())
+        for metric in (2**32, 2**64, -1, 1.5, "7"):
+            sentence = box.refused(routes=[{**route, "metric": metric}], **given)
+            assert "10.78.0.0/16" in sentence and "0 to 4294967295" in sentence, sentence
+        assert len(lab.questions()) == asked, "somebody was asked for a lease"
+
+
 def test_two_networks():
     """Of two default routes with the same metric the first one stays."""
     with Rootless() as box:

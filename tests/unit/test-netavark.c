@@ -171,6 +171,27 @@ static void test_internal_networks_have_no_default_route(_unused_ void **state) 
         assert_null(read.mac);
 }
 
+#define ROUTE(metric)                                                                              \
+        SUBNETS ",\"routes\":[{\"destination\":\"10.0.0.0/8\",\"gateway\":\"10.9.0.2\","           \
+                "\"metric\":" metric "}]"
+
+/* A metric has 32 bits. */
+static void test_metrics(_unused_ void **state) {
+        static const struct {
+                const char *members;
+                uint32_t metric;
+        } good[] = {{ROUTE("4294967295"), UINT32_MAX}, {ROUTE("0"), 0}, {ROUTE("null"), 100}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                _cleanup_object_ json_object *input = container(good[i].members, "");
+                NetavarkContainer read;
+
+                assert_int_equal(netavark_read_container(input, &read, NULL), 0);
+                assert_int_equal(read.n_routes, 1);
+                assert_int_equal(read.routes[0].metric, good[i].metric);
+        }
+}
+
 static void test_containers_refused(_unused_ void **state) {
         static const struct {
                 const char *members, *options, *word;
@@ -190,6 +211,11 @@ static void test_containers_refused(_unused_ void **state) {
                 {SUBNETS ",\"routes\":[{\"destination\":\"10.0.0.0/8\",\"gateway\":\"fd00::1\"}]",
                  "", "a route is none"},
                 {"", ",\"options\":{\"vlan\":\"7\"}", "takes no option 'vlan'"},
+                {ROUTE("4294967296"), "", "10.0.0.0/8 is 4294967296; it takes a number from 0 to"},
+                {ROUTE("-1"), "", "is -1;"},
+                {ROUTE("18446744073709551616"), "", "a number from 0 to 4294967295"},
+                {ROUTE("1.5"), "", "is 1.5;"},
+                {ROUTE("\"7\""), "", "is 7;"},
         };
         _cleanup_object_ json_object *empty = parse("{}");
         Refusal refusal = REFUSAL_UNTOUCHED;
@@ -322,6 +348,7 @@ int main(void) {
                 cmocka_unit_test(test_network_is_completed),
                 cmocka_unit_test(test_containers),
                 cmocka_unit_test(test_internal_networks_have_no_default_route),
+                cmocka_unit_test(test_metrics),
                 cmocka_unit_test(test_containers_refused),
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_dhcp_leases),
