@@ -3,6 +3,7 @@
 #include "client/netavark/dhcp.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -25,14 +26,16 @@ static char *mark_of(const char *interface, const char *path) {
         return asprintf(&mark, "%s@%s", interface, path) < 0 ? NULL : mark;
 }
 
-/* Runs this program once more. Its standard streams are /dev/null: netavark waits for the end of
- * ours, and podman for the end of its own. */
+/* Runs this program once more. Nothing of ours stays open in it but result: netavark waits for the
+ * end of our standard streams, podman for the end of its own, and whoever runs podman perhaps for
+ * the end of a pipe that all of them have inherited. */
 _Noreturn static void become_supervisor(const NetavarkContainer *container, const char *mark,
                                         int result) {
         _cleanup_free_ char *number = NULL, *metric = NULL;
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (null < 0 || setsid() < 0 || chdir("/") < 0 || asprintf(&number, "%d", result) < 0 ||
+            close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ||
             fcntl(result, F_SETFD, 0) < 0 || dup2(null, STDIN_FILENO) < 0 ||
             dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
             asprintf(&metric, "%u", container->network.metric) < 0 ||

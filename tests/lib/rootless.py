@@ -44,11 +44,11 @@ class Rootless(container.Container):
         super().__exit__()
         shutil.rmtree(self.directory)
 
-    def driver(self, verb, request, timeout=60):
+    def driver(self, verb, request, timeout=60, **options):
         """Its answer: what it printed as JSON, or None. CompletedProcess in .last."""
         words = ["nsenter", "--target", str(self.pid), "--user", "--preserve-credentials", "--", "env", f"DRIVER={DRIVER}",
                  "unshare", "--mount", "--", "sh", "-c", PODMAN, "podman", str(self.pid), self.path, NETAVARK, verb]  # fmt: skip
-        self.last = lab.run_as(self.user, words, timeout=tap.patience(timeout), input=json.dumps(request))
+        self.last = lab.run_as(self.user, words, timeout=tap.patience(timeout), input=json.dumps(request), **options)
         return json.loads(self.last.stdout) if self.last.stdout else None
 
     def setup(self, request=None, **options):

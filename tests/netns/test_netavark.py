@@ -9,6 +9,7 @@ import lab
 import processes
 import rootless
 import tap
+import waiting
 from rootless import Rootless
 
 NEIGHBOUR, NEIGHBOUR6 = "10.77.0.1", "fd77::1"
@@ -174,6 +175,21 @@ def test_dhcp_client_renews_and_releases():
         lab.wait_for(lambda: not shown(), 10, "the end of the address")
         assert "default" not in box.run("ip", "-4", "route")
         box.teardown(driver="dhcp")
+
+
+def test_pipes_of_the_caller():
+    """Neither the DHCP client nor its supervisor holds what podman's caller has left open."""
+    ours, theirs = os.pipe()
+    with Rootless() as box:
+        answer = box.driver("setup", rootless.request_of(driver="dhcp"), pass_fds=[theirs])
+        os.close(theirs)
+        assert box.last.returncode == 0 and len(clients()) == 2, (answer, clients())
+        assert waiting.readable([ours], tap.patience(20)) and os.read(ours, 1) == b""
+        for pid in clients():
+            held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in ("0", "1", "2")}
+            assert held == {"/dev/null"}, (pid, held)
+        box.teardown(driver="dhcp")
+    os.close(ours)
 
 
 def test_dhcp_client_ends_with_the_namespace():
