@@ -11,11 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 
 #include "client/netavark/dhcp-hook.h"
 #include "common/argument.h"
 #include "common/text.h"
+
+#define GRACE_MS 1000 /* for giving the address back */
 
 typedef struct Client {
         const char *program;
@@ -74,7 +76,7 @@ _Noreturn static void become_client(pid_t parent, const Supervised *supervised) 
         size_t n = 0;
 
         sigemptyset(&none);
-        if (!client || !hook || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
+        if (!client || !hook || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
             sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
             asprintf(&host, "hostname:%s", supervised->host) < 0)
                 _exit(EXIT_FAILURE);
@@ -125,20 +127,38 @@ static void discard(int fd) {
 }
 
 /* Until the client has ended, or has to. */
-static void wait_for_end(const Supervised *supervised, pid_t client, int signals, int watch) {
-        struct pollfd sources[] = {{signals, POLLIN, 0}, {watch, POLLIN, 0}};
+static void wait_for_end(const Supervised *supervised, int client, int signals, int watch) {
+        struct pollfd sources[] = {{signals, POLLIN, 0}, {watch, POLLIN, 0}, {client, POLLIN, 0}};
 
         while (!is_gone(supervised->path)) {
-                struct signalfd_siginfo info;
-
-                if (poll(sources, ARRAY_SIZE(sources), -1) < 0 && errno != EINTR)
+                if (poll(sources, ARRAY_SIZE(sources), -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return;
+                }
+                if (sources[0].revents || sources[2].revents)
                         return;
                 discard(watch);
-                if (read(signals, &info, sizeof(info)) != sizeof(info))
-                        continue;
-                if (info.ssi_signo != SIGCHLD || waitpid(client, NULL, WNOHANG) != 0)
-                        return;
         }
+}
+
+static bool has_ended(int pidfd, int timeout_ms) {
+        struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+        int r;
+
+        while ((r = poll(&wait, 1, timeout_ms)) < 0 && errno == EINTR)
+                ;
+        return r > 0;
+}
+
+/* The client gives its address back; one that does not end is killed. By a pidfd, because another
+ * process may have the number of a client that has ended. */
+static void end_client(int pidfd) {
+        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
+        if (has_ended(pidfd, GRACE_MS))
+                return;
+        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        (void)has_ended(pidfd, -1);
 }
 
 /* INTERFACE@PATH */
@@ -154,12 +174,11 @@ static int parse_mark(char *mark, Supervised *supervised) {
 }
 
 static int supervise(const Supervised *supervised) {
-        _cleanup_close_ int signals = -1, watch = -1;
+        _cleanup_close_ int signals = -1, watch = -1, pidfd = -1;
         pid_t parent = getpid(), client;
         sigset_t set;
 
         sigemptyset(&set);
-        sigaddset(&set, SIGCHLD);
         sigaddset(&set, SIGTERM);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
@@ -174,10 +193,12 @@ static int supervise(const Supervised *supervised) {
                 become_client(parent, supervised);
         /* The plugin waits for its end where no server answers. */
         close(supervised->result);
-        wait_for_end(supervised, client, signals, watch);
-        /* Fails where it has ended and been waited for. */
-        if (kill(client, SIGTERM) == 0)
-                waitpid(client, NULL, 0);
+        /* Nobody has waited for it, so the number is still its own. */
+        pidfd = (int)syscall(SYS_pidfd_open, client, 0);
+        if (pidfd < 0)
+                return -errno;
+        wait_for_end(supervised, pidfd, signals, watch);
+        end_client(pidfd);
         return 0;
 }
 

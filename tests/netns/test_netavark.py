@@ -11,6 +11,7 @@ import rootless
 import tap
 import waiting
 from rootless import Rootless
+from run_veth import fake
 
 NEIGHBOUR, NEIGHBOUR6 = "10.77.0.1", "fd77::1"
 SUBNETS = [{"subnet": "10.77.0.0/24", "gateway": NEIGHBOUR}, {"subnet": "fd77::/64", "gateway": NEIGHBOUR6}]
@@ -208,6 +209,38 @@ def test_dhcp_client_ends_with_its_supervisor():
         os.kill(supervisor, signal.SIGKILL)
         lab.wait_for(lambda: not clients(), 10, "the end of the DHCP client")
         box.teardown(driver="dhcp")
+
+
+STUBBORN = """trap '' TERM
+while [ $# -gt 0 ]; do
+        case $1 in
+        -s) hook=$2 ;;
+        -i) export interface=$2 ;;
+        esac
+        shift
+done
+ip=10.77.0.99 mask=24 "$hook" bound
+mkfifo "/tmp/stubborn.$$"
+exec 9<>"/tmp/stubborn.$$"
+rm "/tmp/stubborn.$$"
+read -r nothing <&9
+"""
+
+
+def test_dhcp_client_that_does_not_end():
+    """It is asked first, then killed, by teardown and when podman deletes the namespace."""
+    with fake(STUBBORN), Rootless() as box:
+        box.setup(driver="dhcp")
+        box.teardown(driver="dhcp")
+        assert not clients(), "teardown leaves a process"
+        box.setup(driver="dhcp")
+        box.delete_path()
+        lab.wait_for(lambda: not clients(), 20, "the end of the DHCP client")
+        box.make_path()
+        box.setup(driver="dhcp", interface="eth1", name="box2")
+        (supervisor,) = processes.with_word("rawnet\0dhcp")
+        os.kill(supervisor, signal.SIGKILL)
+        lab.wait_for(lambda: not clients(), 10, "the end of the DHCP client")
 
 
 @tap.limit(120)

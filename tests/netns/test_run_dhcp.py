@@ -12,7 +12,7 @@ import lab
 import processes
 import tap
 import waiting
-from run_veth import DHCP_CLIENTS, NEIGHBOUR, Command, good, hide, refused
+from run_veth import DHCP_CLIENTS, NEIGHBOUR, Command, fake, good, hide, refused
 
 PROCESSES = {"udhcpc": "udhcpc", "busybox": "busybox", "dhcpcd": "dhcpcd", "dhclient": "dhclient"}
 KEEPER = "rawnetctl-dhcp"
@@ -91,19 +91,6 @@ def test_without_a_client():
         refused("--dhcp", "lab", "--", "true", contains=("udhcpc", "dhcpcd", "dhclient", "apt install udhcpc"))
         assert len(lab.questions()) == asked, "somebody was asked for a lease"
         assert good("lab", "--", "echo", "without") == "without\n"
-
-
-@contextlib.contextmanager
-def fake(script):
-    """udhcpc is this script (the lab's /usr is its own)."""
-    with hide("udhcpc"), open("/usr/sbin/udhcpc", "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\n" + script)
-        file.close()
-        os.chmod("/usr/sbin/udhcpc", 0o755)
-        try:
-            yield
-        finally:
-            os.unlink("/usr/sbin/udhcpc")
 
 
 def test_a_client_that_fails():
