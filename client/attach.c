@@ -9,16 +9,16 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/nsfs.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "client/bus.h"
 #include "client/client.h"
+#include "client/interface.h"
+#include "common/fork-pair.h"
 #include "common/text.h"
 
 #define DEFAULT_PREFIX "eth"
@@ -76,14 +76,9 @@ static int enter(int namespace_fd) {
 }
 
 static int raise_here(const char *name) {
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq request = {};
+        Refusal refusal;
 
-        memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-        if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-                return -errno;
-        request.ifr_flags |= IFF_UP;
-        return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+        return interface_raise(name, &refusal) == 0 ? 0 : -refusal.kernel_errno;
 }
 
 /* The first of eth0, eth1 … that nothing here is called. -EEXIST: there is none. */
@@ -119,22 +114,15 @@ _Noreturn static void do_task(Task task, int namespace_fd, const char *name, int
 /* A child does it: rawnetctl itself stays where the bus and the terminal's agent know it. 0 or
  * -errno. */
 static int in_container(Task task, int namespace_fd, const char *name, Answer *ret) {
-        _cleanup_close_ int ours = -1, theirs = -1;
-        int pair[2];
+        _cleanup_close_ int fd = -1;
+        pid_t pid = fork_with_pipe(&fd);
         ssize_t n;
-        pid_t pid;
 
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return -errno;
-        ours = pair[0];
-        theirs = pair[1];
-        pid = fork();
         if (pid < 0)
-                return -errno;
+                return pid;
         if (pid == 0)
-                do_task(task, namespace_fd, name, theirs);
-        theirs = safe_close(theirs);
-        n = read(ours, ret, sizeof(*ret));
+                do_task(task, namespace_fd, name, fd);
+        n = read(fd, ret, sizeof(*ret));
         (void)waitpid(pid, NULL, 0);
         return n == sizeof(*ret) ? ret->result : -EIO;
 }

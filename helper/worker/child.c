@@ -8,22 +8,20 @@
 #include <sys/wait.h>
 
 #include "common/fd-pass.h"
+#include "common/fork-pair.h"
 
 int child_start(const Privilege *privilege, Child *ret) {
-        _cleanup_close_ int ours = -1, theirs = -1;
         pid_t parent = getpid(), pid;
-        int pair[2];
+        int ends[2], fd;
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
-        ours = pair[0];
-        theirs = pair[1];
-        pid = fork();
+        pid = fork_with_pair(ends, &fd);
         if (pid < 0)
-                return -errno;
+                return pid;
         if (pid == 0)
-                namespace_run(privilege, theirs, parent);
-        *ret = (Child){pid, TAKE_FD(ours)};
+                namespace_run(privilege, fd, parent);
+        *ret = (Child){pid, fd};
         return 0;
 }
 
