@@ -110,31 +110,29 @@ int route_add(unsigned interface, const IpAddress *destination, const IpAddress 
                             ip_format(gateway, by));
 }
 
-int route_raise_interface(unsigned interface, Refusal *ret_refusal) {
+/* RTM_NEWLINK or RTM_DELLINK, of which neither makes one. */
+static int talk_link(uint16_t type, unsigned interface, unsigned flags) {
         char buffer[MNL_NLMSG_HDRLEN + 256];
         struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
         struct ifinfomsg *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
-        int r;
 
-        header->nlmsg_type = RTM_NEWLINK;
+        header->nlmsg_type = type;
         body->ifi_family = AF_UNSPEC;
         body->ifi_index = (int)interface;
-        body->ifi_flags = IFF_UP;
-        body->ifi_change = IFF_UP;
-        r = talk(header);
+        body->ifi_flags = flags;
+        body->ifi_change = flags;
+        return talk(header);
+}
+
+int route_raise_interface(unsigned interface, Refusal *ret_refusal) {
+        int r = talk_link(RTM_NEWLINK, interface, IFF_UP);
+
         return r == 0 ? 0 : refuse_errno(ret_refusal, r, "cannot raise the container's interface");
 }
 
 int route_delete_interface(unsigned interface, Refusal *ret_refusal) {
-        char buffer[MNL_NLMSG_HDRLEN + 256];
-        struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-        struct ifinfomsg *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
-        int r;
+        int r = talk_link(RTM_DELLINK, interface, 0);
 
-        header->nlmsg_type = RTM_DELLINK;
-        body->ifi_family = AF_UNSPEC;
-        body->ifi_index = (int)interface;
-        r = talk(header);
         return r == 0 || r == -ENODEV
                        ? 0
                        : refuse_errno(ret_refusal, r, "cannot delete the container's interface");
