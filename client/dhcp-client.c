@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <string.h>
 
-/* client/dhcp-script.sh */
-#define SCRIPT RAWNET_LIBEXECDIR "/dhcp-script"
+/* What DhcpRun has. */
 #define INTERFACE "{interface}"
+#define SCRIPT "{script}"
 #define ARGUMENTS_MAX 24u
 
 /* -R: gives the address back when it ends. Three questions, 2 s apart, and 5 s until the next. */
@@ -46,10 +46,10 @@ static const char *const dhclient[] = {"dhclient",
                                        NULL};
 
 static const DhcpClient clients[] = {
-        {"udhcpc", SIGTERM, udhcpc},
-        {"busybox udhcpc", SIGTERM, busybox},
-        {"dhcpcd", SIGALRM, dhcpcd}, /* dhcpcd(8): releases and exits */
-        {"dhclient", SIGTERM, dhclient},
+        {"udhcpc", SIGTERM, true, udhcpc},
+        {"busybox udhcpc", SIGTERM, true, busybox},
+        {"dhcpcd", SIGALRM, false, dhcpcd}, /* dhcpcd(8): releases and exits */
+        {"dhclient", SIGTERM, false, dhclient},
 };
 
 /* The caller frees. NULL: it is not there. */
@@ -73,31 +73,40 @@ static char *find(const DhcpClient *client) {
                        client->arguments[0]);
 }
 
-int dhcp_client_find(const DhcpClient **ret, Refusal *ret_refusal) {
+const DhcpClient *dhcp_client_find(bool udhcpc_only) {
         for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
-                _cleanup_free_ char *path = find(&clients[i]);
+                _cleanup_free_ char *path = NULL;
 
-                if (!path)
+                if (udhcpc_only && !clients[i].runs_udhcpc)
                         continue;
-                *ret = &clients[i];
-                return 0;
+                path = find(&clients[i]);
+                if (path)
+                        return &clients[i];
         }
-        return refuse(
-                ret_refusal, RAWNET_NOT_SUPPORTED,
-                "--dhcp runs udhcpc, busybox, dhcpcd or dhclient, and none of them is "
-                "installed; install one (on Debian: apt install udhcpc), or leave --dhcp out");
+        return NULL;
 }
 
-void dhcp_client_exec(const DhcpClient *client, const char *interface) {
-        _cleanup_free_ char *path = find(client);
-        const char *arguments[ARGUMENTS_MAX + 1];
+static const char *filled_in(const char *argument, const DhcpRun *run) {
+        if (strcmp(argument, INTERFACE) == 0)
+                return run->interface;
+        return strcmp(argument, SCRIPT) == 0 ? run->script : argument;
+}
+
+void dhcp_client_exec(const DhcpRun *run) {
+        _cleanup_free_ char *path = find(run->client), *host = NULL;
+        const char *arguments[ARGUMENTS_MAX + 3];
         size_t n = 0;
 
-        for (; n < ARGUMENTS_MAX && client->arguments[n]; n++)
-                arguments[n] =
-                        strcmp(client->arguments[n], INTERFACE) == 0 ? interface : client->arguments[n];
+        for (; n < ARGUMENTS_MAX && run->client->arguments[n]; n++)
+                arguments[n] = filled_in(run->client->arguments[n], run);
+        if (run->host && run->client->runs_udhcpc) {
+                if (asprintf(&host, "hostname:%s", run->host) < 0)
+                        return;
+                arguments[n++] = "-x";
+                arguments[n++] = host;
+        }
         arguments[n] = NULL;
         if (path)
                 execv(path, (char *const *)arguments);
-        fprintf(stderr, "cannot run %s: %s\n", client->name, strerror(errno));
+        fprintf(stderr, "cannot run %s: %s\n", run->client->name, strerror(errno));
 }

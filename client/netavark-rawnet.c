@@ -96,11 +96,12 @@ static int run_info(Task *task _unused_, Refusal *ret_refusal _unused_) {
 
 static int run_create(Task *task, Refusal *ret_refusal) {
         NetavarkNetwork network = {};
+        const char *client;
         int r;
 
         r = netavark_read_network(task->input, &network, ret_refusal);
         if (r == 0 && network.ipam == NETAVARK_IPAM_DHCP)
-                r = dhcp_supervisor_check(network.name, ret_refusal);
+                r = dhcp_supervisor_check(network.name, &client, ret_refusal);
         if (r == 0)
                 r = system_bus_find();
         if (r == 0)

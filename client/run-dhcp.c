@@ -11,11 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "client/dhcp-client.h"
-#include "client/dhcp-keeper.h"
+#include "client/run-dhcp-keeper.h"
 #include "common/clock.h"
-
-#define PATIENCE_SECONDS 20u /* as the refusal below says */
 
 /* Nobody else is in this mount namespace, so /tmp can be covered until the command starts. */
 static int make_place(Refusal *ret_refusal) {
@@ -25,10 +22,10 @@ static int make_place(Refusal *ret_refusal) {
                 return refuse_errno(ret_refusal, errno, "cannot make a mount namespace for --dhcp");
         if (mount("tmpfs", DHCP_PLACE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
                 return refuse_errno(ret_refusal, errno, "cannot mount a tmpfs for --dhcp");
-        resolv = open(DHCP_RESOLV_CONF, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        resolv = open(RUN_DHCP_RESOLV_CONF, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         empty = open(DHCP_PLACE "/empty", O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
-        if (resolv < 0 || empty < 0 || mkfifo(DHCP_EVENT, 0600) < 0 ||
-            mkdir(DHCP_PLACE "/run", 0755) < 0 || mkdir(DHCP_PLACE "/lib", 0755) < 0)
+        if (resolv < 0 || empty < 0 || mkfifo(RUN_DHCP_EVENT, 0600) < 0 ||
+            mkdir(RUN_DHCP_RUN, 0755) < 0 || mkdir(RUN_DHCP_LIB, 0755) < 0)
                 return -errno;
         return 0;
 }
@@ -39,7 +36,7 @@ static int show_resolv_conf(Refusal *ret_refusal) {
         static const char *const services[] = {"/run/systemd/resolve/io.systemd.Resolve",
                                                "/run/nscd/socket"};
 
-        if (mount(DHCP_RESOLV_CONF, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
+        if (mount(RUN_DHCP_RESOLV_CONF, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
                 return refuse_errno(ret_refusal, errno,
                                     "cannot give the command an /etc/resolv.conf of its own (it "
                                     "must exist, an empty file serves)");
@@ -62,7 +59,7 @@ static int fork_keeper(const DhcpClient *client, const char *interface, int comm
         if (pid == 0) {
                 pid = fork();
                 if (pid == 0)
-                        dhcp_keeper_run(client, interface, command, report);
+                        run_dhcp_keep(client, interface, command, report);
                 _exit(pid < 0 ? errno : 0);
         }
         while (waitpid(pid, &status, 0) < 0)
@@ -73,7 +70,7 @@ static int fork_keeper(const DhcpClient *client, const char *interface, int comm
 
 /* The last line that the client wrote, for the refusal. */
 static char *last_words(void) {
-        _cleanup_fclose_ FILE *file = fopen(DHCP_LOG, "re");
+        _cleanup_fclose_ FILE *file = fopen(RUN_DHCP_LOG, "re");
         _cleanup_free_ char *line = NULL, *last = NULL;
         size_t size = 0;
 
@@ -98,7 +95,7 @@ static int refuse_client(const DhcpClient *client, const char *network, const ch
 /* Until the keeper reports the address. */
 static int wait_bound(const DhcpClient *client, const char *network, int report,
                       Refusal *ret_refusal) {
-        uint64_t end = clock_usec(CLOCK_MONOTONIC) + PATIENCE_SECONDS * UINT64_C(1000000);
+        uint64_t end = clock_usec(CLOCK_MONOTONIC) + DHCP_PATIENCE_SECONDS * UINT64_C(1000000);
         struct pollfd wait = {.fd = report, .events = POLLIN};
         char byte;
 
@@ -118,6 +115,16 @@ static int wait_bound(const DhcpClient *client, const char *network, int report,
                         return 0;
                 return refuse_client(client, network, "ended without an address", ret_refusal);
         }
+}
+
+int run_dhcp_find(const DhcpClient **ret, Refusal *ret_refusal) {
+        *ret = dhcp_client_find(false);
+        if (*ret)
+                return 0;
+        return refuse(
+                ret_refusal, RAWNET_NOT_SUPPORTED,
+                "--dhcp runs udhcpc, busybox, dhcpcd or dhclient, and none of them is "
+                "installed; install one (on Debian: apt install udhcpc), or leave --dhcp out");
 }
 
 int run_dhcp_start(const DhcpClient *client, const char *interface, const char *network,

@@ -11,6 +11,9 @@
 
 #include "client/dhcp-client.h"
 
+/* The client that is installed. 0 or RAWNET_NOT_SUPPORTED. */
+int run_dhcp_find(const DhcpClient **ret, Refusal *ret_refusal);
+
 /* This process is in the command's namespaces and will become the command; interface is up. Returns
  * when interface has an address. The process then has a mount namespace of its own, in which
  * /etc/resolv.conf is what the DHCP server said. 0, a RawnetError, or -errno. */

@@ -14,7 +14,7 @@ int run_veth_open(RunOptions *options, RunVeth *ret, Refusal *ret_refusal) {
         if (!run_options_veth(options))
                 return 0;
         if (options->dhcp)
-                r = dhcp_client_find(&ret->dhcp, ret_refusal);
+                r = run_dhcp_find(&ret->dhcp, ret_refusal);
         if (r == 0)
                 r = run_namespace_open(options->tap, &ret->namespace, ret_refusal);
         for (size_t i = 0; i < options->n_ports && r == 0; i++)

@@ -2,22 +2,22 @@
 
 #include "client/netavark/dhcp.h"
 
-#include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
+#include "client/dhcp-client.h"
 #include "client/netavark/dhcp-hook.h"
 #include "client/netavark/dhcp-lease.h"
 #include "client/netavark/dhcp-supervisor.h"
 #include "client/process.h"
 #include "common/clock.h"
+#include "common/fork-pair.h"
 
-#define FIRST_ADDRESS_USEC (UINT64_C(30) * 1000000)
+#define FIRST_ADDRESS_USEC (DHCP_PATIENCE_SECONDS * UINT64_C(1000000))
 #define STOP_MSEC 5000
+#define LOOKS_MAX 8u
 
 /* The supervisor's argument, by which teardown finds it: the path is the container's alone. */
 static char *mark_of(const char *interface, const char *path) {
@@ -26,24 +26,14 @@ static char *mark_of(const char *interface, const char *path) {
         return asprintf(&mark, "%s@%s", interface, path) < 0 ? NULL : mark;
 }
 
-/* Runs this program once more. Nothing of ours stays open in it but result: netavark waits for the
- * end of our standard streams, podman for the end of its own, and whoever runs podman perhaps for
- * the end of a pipe that all of them have inherited. */
 _Noreturn static void become_supervisor(const NetavarkContainer *container, const char *mark,
                                         int result) {
-        _cleanup_free_ char *number = NULL, *metric = NULL;
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        _cleanup_free_ char *metric = NULL;
 
-        if (null < 0 || setsid() < 0 || chdir("/") < 0 || asprintf(&number, "%d", result) < 0 ||
-            close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ||
-            fcntl(result, F_SETFD, 0) < 0 || dup2(null, STDIN_FILENO) < 0 ||
-            dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
-            asprintf(&metric, "%u", container->network.metric) < 0 ||
-            setenv(DHCP_VARIABLE_METRIC,
-                   container->network.no_default_route ? DHCP_NO_METRIC : metric, 1) < 0)
-                _exit(EXIT_FAILURE);
-        execl("/proc/self/exe", "rawnet", DHCP_VERB_SUPERVISE, mark, number,
-              container->name ? container->name : "", (char *)NULL);
+        if (asprintf(&metric, "%u", container->network.metric) >= 0)
+                dhcp_supervisor_exec(mark, container->name,
+                                     container->network.no_default_route ? DHCP_NO_METRIC : metric,
+                                     result);
         _exit(EXIT_FAILURE);
 }
 
@@ -73,8 +63,8 @@ static int read_result(int fd, FILE *out) {
         return -ETIMEDOUT;
 }
 
-static int take_result(const NetavarkContainer *container, int fd, NetavarkStatus *ret,
-                       Refusal *ret_refusal) {
+static int take_result(const NetavarkContainer *container, const char *client, int fd,
+                       NetavarkStatus *ret, Refusal *ret_refusal) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
@@ -85,9 +75,15 @@ static int take_result(const NetavarkContainer *container, int fd, NetavarkStatu
         r = read_result(fd, out);
         if (fclose(out) != 0)
                 return -ENOMEM;
-        if (r == 0 && size > 0)
-                return dhcp_lease_read(text, ret);
-        if (r < 0 && r != -ETIMEDOUT)
+        if (r == 0)
+                r = dhcp_lease_read(text, ret);
+        /* Nobody has the other end, and there is no line, or not the whole of it. */
+        if (r == -EINVAL)
+                return refuse(ret_refusal, RAWNET_NOT_SUPPORTED,
+                              "podman network %s: the host's DHCP client (%s) ended without an "
+                              "address on rawnet network %s",
+                              container->network.name, client, container->network.rawnet);
+        if (r != -ETIMEDOUT)
                 return r;
         return refuse(
                 ret_refusal, RAWNET_NETWORK_BUSY,
@@ -99,26 +95,22 @@ static int take_result(const NetavarkContainer *container, int fd, NetavarkStatu
 int dhcp_start(const NetavarkContainer *container, const char *path, NetavarkStatus *ret,
                Refusal *ret_refusal) {
         _cleanup_free_ char *mark = mark_of(container->interface, path);
-        _cleanup_close_ int ours = -1, theirs = -1;
-        int pair[2], r;
+        _cleanup_close_ int result = -1;
+        const char *client;
         pid_t pid;
+        int r;
 
         if (!mark)
                 return -ENOMEM;
-        r = dhcp_supervisor_check(container->network.name, ret_refusal);
+        r = dhcp_supervisor_check(container->network.name, &client, ret_refusal);
         if (r != 0)
                 return r;
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return -errno;
-        ours = pair[0];
-        theirs = pair[1];
-        pid = fork();
+        pid = fork_with_pipe(&result);
         if (pid < 0)
-                return -errno;
+                return pid;
         if (pid == 0)
-                become_supervisor(container, mark, theirs);
-        theirs = safe_close(theirs);
-        r = take_result(container, ours, ret, ret_refusal);
+                become_supervisor(container, mark, result);
+        r = take_result(container, client, result, ret, ret_refusal);
         if (r != 0)
                 dhcp_stop(container->interface, path);
         return r;
@@ -135,9 +127,13 @@ void dhcp_stop(const char *interface, const char *path) {
 
         if (!mark)
                 return;
-        do
+        /* Between two programs a process has no command line, but one of the container's may have
+         * none for as long as it likes. */
+        for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
                 pidfd = process_find(mark, true);
-        while (pidfd == -EAGAIN);
+                if (pidfd != -EAGAIN)
+                        break;
+        }
         if (pidfd < 0)
                 return;
         wait.fd = pidfd;

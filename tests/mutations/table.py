@@ -27,7 +27,8 @@ STALL = "tests/attack/test_bus_stall.py"
 SHARED, SWEEP, OWN_VLAN = "helper/worker/host/shared.c", "helper/worker/host/sweep.c", "tests/vm/test_own_vlan.py"
 VLAN_GUARD, HARDENING = "helper/worker/host/vlan-guard.c", "tests/vm/test_hardening.py"
 TOP = "tests/bus/test_top.py"
-RUN_TAP, RUN_DHCP = "tests/netns/test_run_tap.py", "tests/netns/test_run_dhcp.py"
+RUN_TAP, RUN_DHCP, NETAVARK = "tests/netns/test_run_tap.py", "tests/netns/test_run_dhcp.py", "tests/netns/test_netavark.py"
+CLOSES_ALL = ("client/dhcp-keeper.c", "            close_range((unsigned)end, ~0u, 0) < 0)", "            end < 0)")
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
@@ -442,10 +443,19 @@ MUTATIONS = [
     Mutation("run --tap: the namespace has IPv6", [("client/run-namespace.c", "r = silent ? silence() : 0;", "r = 0;")],
              RUN_TAP, "only_the_guest", "AssertionError"),
     Mutation("run --dhcp: the keeper holds the caller's pipes",
-             [("client/dhcp-keeper.c", "return syscall(SYS_close_range, FD_COUNT, ~0u, 0) < 0 ? -errno : 0;", "return 0;")],
-             RUN_DHCP, "pipes", "AssertionError"),
+             [CLOSES_ALL], RUN_DHCP, "pipes", "AssertionError"),
     Mutation("run --dhcp: the client outlives its keeper",
              [("client/dhcp-keeper.c", "prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ", "")], RUN_DHCP, "keeper_is", "still runs"),
+    Mutation("netavark: the DHCP client holds what podman's caller left open", [CLOSES_ALL], NETAVARK, "pipes", "AssertionError"),
+    Mutation("netavark: a DHCP client that does not end stays",
+             [("client/dhcp-keeper.c", "(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);", "return;")],
+             NETAVARK, "does_not_end", "TimeoutExpired|leaves a process|the end of the DHCP client"),
+    Mutation("netavark: teardown takes any DHCP client whose mark ends alike",
+             [("client/netavark/dhcp.c", "process_find(mark, true)", "process_find(mark, false)")], NETAVARK, "alone", "AssertionError"),
+    Mutation("netavark: a process without a command line keeps teardown busy",
+             [("client/netavark/dhcp.c", "looks < LOOKS_MAX; looks++", "looks < LOOKS_MAX;")], NETAVARK, "without_a_command", "took too long"),
+    Mutation("netavark: a metric of 64 bits becomes another one",
+             [("client/netavark/request.c", " || metric < 0 || metric > UINT32_MAX)", ")")], NETAVARK, "metrics", "AssertionError"),
     Mutation("guard: what the wire reflects comes in", [(NAMESPACE, ".drop_own = plan->network.mode == MODE_PRIVATE,", ".drop_own = false,")],
              "tests/netns/test_modes.py", "reflects", WRONG),
     Mutation("scan: the port stays without its wire", [("helper/worker/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
