@@ -101,7 +101,8 @@ static bool is_end(const void *message, size_t n, const Guard *guard) {
                 (uint32_t)link->ifi_index == guard->uplink.index);
 }
 
-/* ENOBUFS: messages were lost, so the kernel is asked. Returns when the lease is over. */
+/* Returns when the lease is over. ENOBUFS: messages were lost, so the kernel is asked. It gives no
+ * answer while the socket is full, so it is asked again after each message that was waiting there. */
 static void wait_for_end(const Guard *guard) {
         _Alignas(struct nlmsghdr) char message[MESSAGE_SIZE];
 
@@ -110,7 +111,9 @@ static void wait_for_end(const Guard *guard) {
 
                 if (n > 0 && is_end(message, (size_t)n, guard))
                         return;
-                if (n < 0 && errno != EINTR && (errno != ENOBUFS || ask_both(guard) < 0))
+                if (n < 0 && errno != EINTR && errno != ENOBUFS)
+                        return;
+                if (ask_both(guard) < 0)
                         return;
         }
 }

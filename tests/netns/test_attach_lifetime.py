@@ -184,6 +184,23 @@ def test_keeper_killed():
         assert "eth0" in other.links()
 
 
+def test_messages_are_lost():
+    """The keeper's socket is full when the uplink goes, so the kernel drops the message of it."""
+    with bus.connect("member") as connection, Container() as box:
+        attach(connection, "lab", box)
+        (keeper,) = lab.wait_for(keepers, 10, "the keeper")
+        lab.wait_for(lambda: status(keeper)["Seccomp"] == "2", 10, "its filter")
+        words = "\n".join(["link add lost0 type veth peer name lost1", "link delete lost0"] * 200 + ["link delete uplink"])
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            lab.subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", "ip", "-batch", "-"], input=words, text=True, check=True)
+            with open(f"/proc/{keeper}/net/netlink", encoding="ascii") as file:
+                assert any(int(line.split()[8]) for line in list(file)[1:]), "nothing was lost"
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        gone()
+
+
 def test_helper_killed_in_the_middle():
     """At any moment of an Attach(): there is a lease that rawnetd knows, or nothing."""
     for number in range(20):
