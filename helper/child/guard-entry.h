@@ -14,7 +14,7 @@
  * Programs (tc, direct action), and where the helper attaches each:
  *
  *   from_guest  tap: ingress of the port, or, with the checksum trick, of inner; of both with
- *               GUARD_COMPLETE.
+ *               GUARD_COMPLETE or GUARD_CONTAINER.
  *               packet: ingress of inner and, without the trick, egress of the port.
  *               Redirects to the egress of the uplink.
  *   from_wire   ingress of the uplink. Redirects as the entry says.
@@ -59,6 +59,11 @@
 #define GUARD_COMPLETE                                                                             \
         UINT32_C(0x20) /* tap: where a checksum has to be judged, it is completed
                                             first: the frame goes through check and inner */
+
+/* veth: a kernel that somebody else configures has made the frame. What it has left to be completed
+ * or cut into pieces in another way than is plain to see is completed first, as above. With
+ * GUARD_COMPLETE, that is whatever it has left. */
+#define GUARD_CONTAINER UINT32_C(0x40)
 
 /*
  * A lease. All zero is a lease of which no frame passes, either way, and none is counted: one that

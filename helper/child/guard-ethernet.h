@@ -71,6 +71,17 @@ static __always_inline void strip_priority_tag(struct __sk_buff *skb) {
                 bpf_skb_vlan_pop(skb);
 }
 
+/* Of the frame, for a judgement. A sender may share memory with the kernel in which a frame is
+ * (packet(7), PACKET_TX_RING; splice(2)), and change it after that. The kernel has a copy of the
+ * Ethernet header; what else is looked at has to be copied into the frame's own memory first.
+ * Returns 0, or less where there are fewer bytes or there is no memory. */
+static __always_inline long take_bytes(struct __sk_buff *skb, uint32_t at, void *to,
+                                       uint32_t size) {
+        long r = bpf_skb_pull_data(skb, at + size);
+
+        return r == 0 ? bpf_skb_load_bytes(skb, at, to, size) : r;
+}
+
 static __always_inline bool is_own(const uint8_t *source, const GuardEntry *entry) {
         for (int i = 0; i < 6; i++)
                 if (source[i] != entry->mac[i])

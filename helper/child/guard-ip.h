@@ -7,7 +7,7 @@
  * redirects. What could hide such a message from the guard, and not from a host that receives it,
  * is dropped as not judged: RFC 7113 has the ways, RFC 7610 the same for DHCPv6.
  *
- * All reads copy (bpf_skb_load_bytes()), at any offset, wherever in the buffer the bytes are.
+ * All reads copy (take_bytes()), at any offset, wherever in the buffer the bytes are.
  */
 
 #include "helper/child/guard-ethernet.h"
@@ -93,6 +93,8 @@ typedef struct Ports {
  * The frames of every day pass without them: see is_ordinary() in guard.bpf.c.
  */
 
+#define FIRST_PLACE 20u
+
 /* Where a checksum is complete, the kernel takes a level of verification up and down again; where
  * it is not (CHECKSUM_PARTIAL), it does neither (net/core/filter.c, bpf_csum_level()). */
 static __always_inline bool is_incomplete(struct __sk_buff *skb) {
@@ -157,7 +159,7 @@ static __always_inline int judge_bootp(struct __sk_buff *skb, const Ipv4 *ip, ui
 
         if ((ip->fragment & bpf_htons(IPV4_MORE | IPV4_FRAGMENT)) || skb->gso_size != 0)
                 return GUARD_NOT_JUDGED;
-        if (bpf_skb_load_bytes(skb, at + BOOTP_OFFSET, &operation, sizeof(operation)) != 0)
+        if (take_bytes(skb, at + BOOTP_OFFSET, &operation, sizeof(operation)) != 0)
                 return GUARD_NOT_JUDGED;
         if (operation == BOOTREPLY)
                 return GUARD_SERVER;
@@ -175,13 +177,13 @@ static __always_inline int judge_ipv4(struct __sk_buff *skb) {
         bool udp;
         Ipv4 ip;
 
-        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0)
+        if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0)
                 return GUARD_NOT_JUDGED;
         at = ETHERNET_HEADER + (ip.version_length & 0xf) * 4u;
         if (ip.version_length >> 4 != 4 || at < ETHERNET_HEADER + sizeof(ip) || at > skb->len)
                 return GUARD_NOT_JUDGED;
         udp = ip.protocol == UDP && (ip.fragment & bpf_htons(IPV4_FRAGMENT)) == 0;
-        if (bpf_skb_load_bytes(skb, at, &ports, sizeof(ports)) != 0)
+        if (take_bytes(skb, at, &ports, sizeof(ports)) != 0)
                 return udp ? GUARD_NOT_JUDGED : GUARD_PASS;
         if (udp && ports.destination == bpf_htons(BOOTP_CLIENT))
                 return GUARD_SERVER;
@@ -231,8 +233,7 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
         switch (chain_of(skb)->next) {
         case UDP:
                 if (at + sizeof(Ports) > end ||
-                    bpf_skb_load_bytes(skb, at + offsetof(Ports, destination), &port,
-                                       sizeof(port)) != 0)
+                    take_bytes(skb, at + offsetof(Ports, destination), &port, sizeof(port)) != 0)
                         return GUARD_NOT_JUDGED;
                 /* The kernel may make fragments of it, with extensions in the first one: see
                  * step(). */
@@ -242,8 +243,7 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                         return GUARD_SERVER;
                 break;
         case ICMPV6:
-                if (at + sizeof(type) > end ||
-                    bpf_skb_load_bytes(skb, at, &type, sizeof(type)) != 0)
+                if (at + sizeof(type) > end || take_bytes(skb, at, &type, sizeof(type)) != 0)
                         return GUARD_NOT_JUDGED;
                 if ((type == ADVERTISEMENT || type == REDIRECT) && !(flags & GUARD_ALLOW_RA))
                         return GUARD_SERVER;
@@ -273,7 +273,7 @@ static __always_inline int step(struct __sk_buff *skb, uint32_t length, bool fir
          * in use has more there than an authentication header. */
         if (chain->end != NO_END && (next != AUTHENTICATION || at + 2 > chain->end))
                 return GUARD_NOT_JUDGED;
-        if (bpf_skb_load_bytes(skb, at, &extension, sizeof(extension)) != 0)
+        if (take_bytes(skb, at, &extension, sizeof(extension)) != 0)
                 return GUARD_NOT_JUDGED;
         chain->next = extension.next;
         if (next == FRAGMENT) {
@@ -294,7 +294,7 @@ static __always_inline int judge_ipv6(struct __sk_buff *skb, uint32_t flags) {
         Ipv6 ip;
         int r;
 
-        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0)
+        if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0)
                 return GUARD_NOT_JUDGED;
         if ((ip.version & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
                 return GUARD_NOT_JUDGED;

@@ -7,10 +7,10 @@
  *
  *   GUARD_TAP           uplink, ingress   from_wire   → port
  *                       port, ingress     from_guest  → uplink
- *   GUARD_TAP_CHECKED   (kernels with the checksum trick: check ═ inner is a veth pair, in which
- *                       the kernel completes the frame)
+ *   GUARD_TAP_CHECKED   (check ═ inner is a veth pair, in which the kernel completes the frame: on
+ *                       kernels with the checksum trick, and with any of which from_guest asks it)
  *                       uplink, ingress   from_wire   → port
- *                       port, ingress     to_check    → check
+ *                       port, ingress     to_check    → check; without the trick from_guest
  *                       inner, ingress    from_guest  → uplink
  *   GUARD_PACKET        (port ═ inner is a veth pair; the sockets are on the port)
  *                       uplink, ingress   from_wire   → inner, or the port's own ingress
@@ -44,7 +44,9 @@ typedef struct Guard {
         GuardLink inner;
         GuardLink check;
         bool checksum_trick; /* all frames are completed first; else, with GUARD_TAP_CHECKED, those of
-                                which the guard asks it (GUARD_COMPLETE) */
+                                which the guard asks it (GUARD_COMPLETE, GUARD_CONTAINER) */
+        bool blind;          /* the kernel does not tell the place of a checksum: GUARD_COMPLETE */
+        bool container;      /* the port's other end is somebody else's: GUARD_CONTAINER */
         uint32_t mtu;        /* of the port: longer frames do not get in */
         bool vnet_hdr;
         bool anti_spoof;

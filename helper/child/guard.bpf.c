@@ -13,7 +13,7 @@
  * packet (kernel/bpf/verifier.c, retrieve_ptr_limit()), and a store to the stack may cost a
  * speculation barrier. So frames of every day are judged by direct reads at fixed offsets and
  * without the stack. All others come to functions that copy what they look at
- * (bpf_skb_load_bytes()). There are no calls between functions, which not every processor's JIT
+ * (take_bytes()). There are no calls between functions, which not every processor's JIT
  * knows, and no loops, which the verifier would follow past their end.
  */
 
@@ -186,13 +186,13 @@ static __always_inline int judge_llc(struct __sk_buff *skb, bool judge_ip) {
         uint8_t dsap;
         Llc llc;
 
-        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &dsap, sizeof(dsap)) != 0)
+        if (take_bytes(skb, ETHERNET_HEADER, &dsap, sizeof(dsap)) != 0)
                 return GUARD_NOT_JUDGED;
         if ((dsap & 0xfe) == LLC_IP && judge_ip)
                 return GUARD_NOT_JUDGED;
         if ((dsap & 0xfe) != LLC_SNAP)
                 return GUARD_PASS;
-        if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &llc, sizeof(llc)) != 0)
+        if (take_bytes(skb, ETHERNET_HEADER, &llc, sizeof(llc)) != 0)
                 return GUARD_NOT_JUDGED;
         if (is_tag(llc.type))
                 return GUARD_VLAN_TAG;
@@ -229,18 +229,44 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
         return GUARD_PASS;
 }
 
+/*
+ * A container's kernel can make frames that no holder of a descriptor can. The end of a tunnel takes
+ * headers off, and the place of a checksum is then nearer to the frame's beginning than where
+ * is_ordinary() and guard-ip.h know it to be. SCTP's checksum is four bytes and not two. A frame
+ * that has been put together of received ones (NETIF_F_GRO_FRAGLIST) has the headers of each of them
+ * inside, and its user may have changed the first only.
+ */
+static __always_inline bool is_early(struct __sk_buff *skb, const GuardEntry *entry) {
+        if (!(entry->flags & GUARD_CONTAINER) || !is_incomplete(skb))
+                return false;
+        if (entry->flags & GUARD_COMPLETE)
+                return true;
+        return bpf_skb_change_tail(skb, FIRST_PLACE + 1, 0) != -EINVAL;
+}
+
+/* Of what is not ordinary nothing else is judged before it is complete. */
+static __always_inline bool is_unfinished(struct __sk_buff *skb, const GuardEntry *entry) {
+        return entry->flags & GUARD_CONTAINER && (skb->gso_size != 0 || is_incomplete(skb));
+}
+
 SEC("tc") int from_guest(struct __sk_buff *skb) {
         uint32_t number = GUARD_NUMBER(skb->ifindex);
         const GuardEntry *entry = &guard_entries[number];
+        const bool at_port = skb->ifindex == (GUARD_PORT | number);
 
+        if (at_port && is_early(skb, entry))
+                return bpf_redirect(GUARD_CHECK | number, 0);
         if (!is_ordinary(skb, entry)) {
                 int reason;
 
                 if (entry->longest == 0)
                         return TC_ACT_SHOT;
+                if (is_unfinished(skb, entry))
+                        return at_port ? bpf_redirect(GUARD_CHECK | number, 0)
+                                       : drop(skb, number, GUARD_NOT_JUDGED);
                 reason = judge(skb, entry);
-                if (reason == GUARD_NOT_JUDGED && (entry->flags & GUARD_COMPLETE) &&
-                    skb->ifindex == (GUARD_PORT | number) && is_incomplete(skb))
+                if (reason == GUARD_NOT_JUDGED && (entry->flags & GUARD_COMPLETE) && at_port &&
+                    is_incomplete(skb))
                         return bpf_redirect(GUARD_CHECK | number, 0);
                 if (reason >= 0)
                         return drop(skb, number, (uint32_t)reason);

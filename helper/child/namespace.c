@@ -18,6 +18,7 @@
 #include "helper/child/port.h"
 #include "helper/child/uplink.h"
 #include "helper/kernel/record.h"
+#include "helper/kernel/sysctl.h"
 
 /* Links of the namespace; index 0: this port has none. */
 typedef struct Links {
@@ -122,6 +123,20 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
         return r;
 }
 
+/* A container's kernel can send a frame in such a way (ifb) that the port's hook does not see it
+ * (net/core/dev.c, skb_skip_tc_classify()). It comes to this namespace's IP stack, which would take a
+ * router's advertisement and make an address. Over IPv4 nothing here has an address or a route. */
+static int deafen(const LinkInfo *link, Refusal *ret_refusal) {
+        int r = sysctl_write_ipv6(link->name, "disable_ipv6", 1);
+
+        /* A kernel without IPv6. */
+        if (r == -ENOENT)
+                return 0;
+        return r < 0 ? refuse_errno(ret_refusal, -r, "switching IPv6 off on interface %s",
+                                    link->name)
+                     : 0;
+}
+
 /* The worker has made the pair: its other end is in another namespace, where this process may do
  * nothing. */
 static int find_veth(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
@@ -140,6 +155,8 @@ static int find_veth(const LeasePlan *plan, Netlink *netlink, Links *links, Refu
                 if (r == 0)
                         r = hush(netlink, &links->port, ret_refusal);
         }
+        if (r == 0)
+                r = deafen(&links->port, ret_refusal);
         return r == 0 ? make_check(plan, netlink, links, ret_refusal) : r;
 }
 
@@ -167,6 +184,8 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .inner = {links->inner.name, links->inner.index},
                 .check = {links->check.name, links->check.index},
                 .checksum_trick = plan->checksum_trick,
+                .blind = plan->blind,
+                .container = plan->lease.kind == KIND_VETH,
                 .mtu = plan->lease.mtu,
                 .vnet_hdr = plan->lease.vnet_hdr,
                 .anti_spoof = plan->network.anti_spoof,

@@ -114,6 +114,9 @@ static int check_kernel(const JobContext *job, const OpenContext *open, const Ip
 static GuardShape shape_of(const OpenContext *open, const IpcOpen *request) {
         if (request->kind == KIND_PACKET)
                 return GUARD_PACKET;
+        /* Some of what a container's kernel can make has to be completed first on any kernel. */
+        if (request->kind == KIND_VETH)
+                return GUARD_TAP_CHECKED;
         return open->features & (IPC_FEATURE_CHECKSUM_TRICK | PROBE_GUARD_BLIND) ? GUARD_TAP_CHECKED
                                                                                  : GUARD_TAP;
 }
@@ -129,6 +132,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 .checksum_trick =
                         open->features & IPC_FEATURE_CHECKSUM_TRICK ||
                         (request->kind == KIND_PACKET && open->features & PROBE_GUARD_BLIND),
+                .blind = open->features & PROBE_GUARD_BLIND,
                 /* A packet socket's filter is locked. */
                 .limits_filters =
                         request->kind == KIND_TAP && open->features & IPC_FEATURE_FILTER_LIMIT,

@@ -162,7 +162,7 @@ def membership(fd, index, kind=MR_PROMISC, address=b""):
     setsockopt(fd, SOL_PACKET, ADD_MEMBERSHIP, struct.pack("=iHH8s", index, kind, len(address), address))
 
 
-def _ring_header(version, size, tag):
+def ring_header(version, size, tag):
     """struct tpacket_hdr, tpacket2_hdr or tpacket3_hdr (linux/if_packet.h), up to where the frame begins."""
     status = 1 | (0x50 if tag else 0)  # TP_STATUS_SEND_REQUEST, TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID
     kind, tci = tag or (0, 0)
@@ -182,17 +182,17 @@ def send_by_ring(fd, list_of_frames, index=0, version=0, tag=None):
     numbers = []
     with mmap.mmap(fd, size) as ring:
         for frame in list_of_frames:
-            header = _ring_header(version, len(frame), tag)
+            header = ring_header(version, len(frame), tag)
             ring[len(header) : len(header) + len(frame)] = frame
             ring[: len(header)] = header
-            numbers.append(attempt(sendto, fd, b"", index) if index else attempt(_send_nothing, fd))
+            numbers.append(attempt(sendto, fd, b"", index) if index else attempt(send_nothing, fd))
             ring[: len(header)] = bytes(len(header))
     # EBUSY while a frame of the ring is still on its way (net/packet/af_packet.c, packet_set_ring()).
     lab.wait_for(lambda: attempt(setsockopt, fd, SOL_PACKET, TX_RING, bytes(16) + rest) == 0, 5, "the ring's end")
     return numbers
 
 
-def _send_nothing(fd):
+def send_nothing(fd):
     _checked(_libc.send(fd, None, 0, socket.MSG_DONTWAIT), "send")
 
 

@@ -33,6 +33,7 @@ def without_word(text, word):
 
 
 RULES = [
+    unit("containers: unfinished frames", PROGRAM, "if (is_unfinished(skb, entry))", "if (skb->len == 0)", "ipv4", "a container's datagram that was to be cut before"),
     # -- below IP
     *(below(f"{kind} is no tag", ETHERNET, old, new, "tags", case) for kind, old, new, case in (
         ("8100", "type == bpf_htons(0x8100) || type == bpf_htons(0x88a8) || type == bpf_htons(0x9100)", "type == bpf_htons(0x88a8) || type == bpf_htons(0x9100)", "a C-tag"),
@@ -61,7 +62,7 @@ RULES = [
     below("wire: its own IP", PROGRAM, "return !(entry->flags & GUARD_DROP_OWN) || SOURCE_WORD", "return true || SOURCE_WORD", "wire", "its own IP"),
     below("wire: any length of IP", PROGRAM, "if (skb->len > entry->longest || skb->vlan_present || (const uint8_t *)data + ETHERNET_HEADER",
           "if (skb->vlan_present || (const uint8_t *)data + ETHERNET_HEADER", "wire", "TCP a byte longer"),
-    ("an inactive lease sends", PROGRAM, "if (entry->longest == 0) return TC_ACT_SHOT; reason = judge(skb, entry);", "reason = judge(skb, entry);",
+    ("an inactive lease sends", PROGRAM, "if (entry->longest == 0) return TC_ACT_SHOT; if (is_unfinished(skb, entry))", "if (is_unfinished(skb, entry))",
      ETHERNET_UNIT, "inactive", "not ok .*test_inactive"),
     ("an inactive lease receives", PROGRAM, "if (entry->longest == 0) return TC_ACT_SHOT; reason = judge_arrival(skb, entry);",
      "if (entry->longest == 0) return TC_ACT_REDIRECT; reason = judge_arrival(skb, entry);",
@@ -76,8 +77,8 @@ RULES = [
     unit("any version", IP, "if (ip.version_length >> 4 != 4 || at <", "if (at <", "ipv4", "another version"),
     unit("a header of any length", IP, "|| at < ETHERNET_HEADER + sizeof(ip) || at > skb->len)", "|| at > skb->len)", "ipv4", "a header of four words"),
     unit("a header past the end", IP, "|| at > skb->len)", ")", "ipv4", "options past the end"),
-    unit("half an IPv4 header passes", IP, "if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_NOT_JUDGED; at =",
-         "if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_PASS; at =", "ipv4", "half a header"),
+    unit("half an IPv4 header passes", IP, "if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_NOT_JUDGED; at =",
+         "if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_PASS; at =", "ipv4", "half a header"),
     unit("half a UDP header passes", IP, "return udp ? GUARD_NOT_JUDGED : GUARD_PASS;", "return GUARD_PASS;", "ipv4", "half a UDP header"),
     unit("replies to clients pass", IP, "if (udp && ports.destination == bpf_htons(BOOTP_CLIENT)) return GUARD_SERVER;", "", "ipv4", "a reply"),
     unit("replies to relays pass", IP, "if (operation == BOOTREPLY) return GUARD_SERVER;", "", "ipv4", "a reply to a relay"),
@@ -89,8 +90,8 @@ RULES = [
     unit("requests are cut", IP, "(IPV4_MORE | IPV4_FRAGMENT)) || skb->gso_size != 0)", "(IPV4_MORE | IPV4_FRAGMENT)))", "ipv4", "a request that is to be cut"),
     # -- IPv6
     unit("any version of IPv6", IP, "if ((ip.version & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000)) return GUARD_NOT_JUDGED;", "", "ipv6", "another version"),
-    unit("half an IPv6 header passes", IP, "if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_NOT_JUDGED; if",
-         "if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_PASS; if", "ipv6", "half a header"),
+    unit("half an IPv6 header passes", IP, "if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_NOT_JUDGED; if",
+         "if (take_bytes(skb, ETHERNET_HEADER, &ip, sizeof(ip)) != 0) return GUARD_PASS; if", "ipv6", "half a header"),
     unit("DHCPv6 passes", IP, "if (port == bpf_htons(DHCPV6_CLIENT) && !(flags & GUARD_ALLOW_DHCP)) return GUARD_SERVER;", "", "ipv6", "a server's reply"),
     unit("advertisements pass", IP, "(type == ADVERTISEMENT || type == REDIRECT)", "type == REDIRECT", "ipv6", "a router's advertisement"),
     unit("redirects pass", IP, "(type == ADVERTISEMENT || type == REDIRECT)", "type == ADVERTISEMENT", "ipv6", "a redirect"),
@@ -121,8 +122,8 @@ RULES = [
          "extensions", "six extensions"),
     unit("options in a first fragment", IP, "(next != AUTHENTICATION || at + 2 > chain->end)", "at + 2 > chain->end", "ipv6_fragments", "options in the first fragment"),
     unit("authentication in padding", IP, "(next != AUTHENTICATION || at + 2 > chain->end)", "next != AUTHENTICATION", "ipv6_fragments", "authentication that is padding"),
-    unit("a type in padding", IP, "if (at + sizeof(type) > end || bpf", "if (bpf", "ipv6_fragments", "a type that is padding"),
-    unit("ports in padding", IP, "if (at + sizeof(Ports) > end || bpf", "if (bpf", "ipv6_fragments", "ports that are padding"),
+    unit("a type in padding", IP, "if (at + sizeof(type) > end || take", "if (take", "ipv6_fragments", "a type that is padding"),
+    unit("ports in padding", IP, "if (at + sizeof(Ports) > end || take", "if (take", "ipv6_fragments", "ports that are padding"),
     unit("every fragment is a later one", IP, "return extension.fragment & bpf_htons(IPV6_FRAGMENT) ? GUARD_LATER : GUARD_PASS;", "return GUARD_LATER;",
          "ipv6_fragments", "the first fragment of a reply"),
     # -- LLC

@@ -32,6 +32,7 @@ CLOSES_ALL = ("client/dhcp-keeper.c", "            close_range((unsigned)end, ~0
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
+KERNEL = "tests/attack/test_attach_kernel.py"
 KEEP, KEPT = "helper/child/keep.c", "tests/netns/test_attach_lifetime.py"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
@@ -481,6 +482,11 @@ MUTATIONS = [
            "        if (r < 0)\n                return r;\n", "whose_namespace", OPENED + "|AssertionError"),
     helper("another user's namespace", "common/namespace-fd.c", "if (owner == uid)", "if (owner != UINT32_MAX)", "whose_namespace", OPENED),
     helper("any name in the namespace", "common/ipc.c", "!interface_name_is_sane(o->interface)", "o->interface[0] == '/'", "malformed_attach", "answered with"),
+    Mutation("keep: it asks once", [(KEEP, "if (ask_both(guard) < 0) return;", "if (n < 0 && ask_both(guard) < 0) return;")], KEPT, "messages_are_lost", "the end of all leases"),
+    Mutation("attach: the IP stack takes an address", [(NAMESPACE, "r = deafen(&links->port, ret_refusal);", "r = 0;")], KERNEL, "past_the_hook", "inet6"),
+    Mutation("guard: a container's checksum may be anywhere", [(PROGRAM, "if (at_port && is_early(skb, entry))", "if (at_port && skb->len == 0)")], KERNEL, "place", "got out"),
+    Mutation("guard: its sender shares what it judges", [(ETHERNET, "long r = bpf_skb_pull_data(skb, at + size);", "long r = 0;")],
+             "tests/attack/test_shared_memory.py", "containers", "are a server's"),
     Mutation("keep: it has every system call", [(KEEP, "r = allow_few_calls();", "r = r == 0 ? 0 : allow_few_calls();")], KEPT, "keeper_has_nothing", "its filter"),
     Mutation("keep: it keeps its capabilities", [(KEEP, "return privilege_drop_all();", "return 0;")], KEPT, "keeper_has_nothing", "Cap"),
     Mutation("keep: it stays without the uplink", [(KEEP, "(uint32_t)link->ifi_index == guard->uplink.index);", "link->ifi_index == 0);")], KEPT, "uplinks_end", "the end of all leases"),

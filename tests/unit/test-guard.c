@@ -182,10 +182,19 @@ static void test_shapes(_unused_ void **state) {
         guard = guard_of(GUARD_TAP_CHECKED);
         assert_int_equal(install(&guard, &refusal), 0);
         assert_non_null(strstr(done.said, "port ingress 22 from_guest"));
-        assert_true(done.entry.flags & GUARD_COMPLETE);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF);
+        guard.blind = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF | GUARD_COMPLETE);
+        guard.container = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF | GUARD_COMPLETE | GUARD_CONTAINER);
+        guard.blind = false;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF | GUARD_CONTAINER);
         guard.checksum_trick = true;
         assert_int_equal(install(&guard, &refusal), 0);
-        assert_false(done.entry.flags & GUARD_COMPLETE);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF);
         snprintf(expected, sizeof(expected), "%s%s%s", UPLINK, inner,
                  "port 7fff0009\nport ingress 23 to_check\n" ENTRY);
         assert_string_equal(done.said, expected);

@@ -105,8 +105,10 @@ static void test_good(void **state) {
 static void test_shapes(void **state) {
         Fixture *f = *state;
 
+        assert_false(f->plan.blind);
         f->open.features |= PROBE_GUARD_BLIND;
         assert_int_equal(judge(f), 0);
+        assert_true(f->plan.blind);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
         assert_false(f->plan.checksum_trick);
         f->open.features |= IPC_FEATURE_CHECKSUM_TRICK;
