@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/check.h"
+#include "common/network-file.h"
 #include "common/text.h"
 
 /* rawnet-helper has 30 s to answer rawnetd. */

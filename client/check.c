@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "client/listing.h"
+#include "common/network-file.h"
 #include "common/text.h"
 
 void add_sentence(json_object *list, const char *format, ...) {

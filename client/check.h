@@ -8,7 +8,7 @@
 
 #include "client/objects.h"
 #include "client/show.h"
-#include "common/network-file.h"
+#include "common/network.h"
 
 typedef struct Check {
         sd_bus *bus; /* NULL: no service */

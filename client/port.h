@@ -8,7 +8,7 @@
  */
 
 #include "common/names.h"
-#include "common/network-file.h"
+#include "common/network.h"
 #include "common/refusal.h"
 
 typedef struct PortRequest {

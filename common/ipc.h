@@ -25,7 +25,7 @@
 #include "common/drop.h"
 #include "common/mac.h"
 #include "common/names.h"
-#include "common/network-file.h"
+#include "common/network.h"
 #include "common/refusal.h"
 
 #define IPC_VERSION UINT32_C(0x726e0012)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network-file.h"
 #include "common/network-search.h"
 
 /* Names while they are collected. */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "common/network-file.h"
 #include "common/network-search.h"
 
 /* A file counts as finished when nothing has changed it for so long. */

@@ -9,7 +9,7 @@
 
 #include <sys/stat.h>
 
-#include "common/network-file.h"
+#include "common/network.h"
 
 #define NETWORK_SUFFIX ".conf"
 

@@ -8,7 +8,7 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "common/text.h"
 
 static bool is_name_character(char c) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include "common/network-file.h"
 #include "common/terms.h"
 
 #include <string.h>

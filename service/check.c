@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network-file.h"
 #include "service/quota.h"
 
 /* The answer is the loss of the helper, perhaps to be restarted, and not a judgement: true, and the

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network-file.h"
 #include "common/terms.h"
 #include "service/machine.h"
 #include "service/authorize.h"

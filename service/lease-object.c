@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network-file.h"
 #include "service/authorize.h"
 #include "service/lease.h"
 

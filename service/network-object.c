@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network-file.h"
 #include "service/network-object.h"
 
 static const char *entry_text(const NetworkEntry *entry, const char *property,

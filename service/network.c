@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/network-file.h"
 
 /* Editors write, rename and chmod in one go: one look is enough, at the time when a file that was
  * just changed counts as finished. */

@@ -10,7 +10,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/network-file.h"
+#include "common/network.h"
 
 /* Three search directories and the directories above each: etc, rawnet, networks. */
 #define NETWORK_WATCHES_MAX 16u

@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/namespace-fd.h"
+#include "common/network-file.h"
 #include "common/terms.h"
 #include "service/check.h"
 #include "service/event-clock.h"

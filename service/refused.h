@@ -7,7 +7,7 @@
  * looks at the lease or the journal.
  */
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "common/ipc.h"
 
 /* network: the lease's as its file is now (of a bad file name and path); NULL: it has none. Returns

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/network-file.h"
 
 /* The pause before a network file that is being written is read again. */
 #define FILE_WAIT_USEC UINT64_C(50000)

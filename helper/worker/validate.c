@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/namespace-fd.h"
+#include "common/network-file.h"
 #include "common/terms.h"
 #include "common/text.h"
 #include "helper/worker/probe.h"

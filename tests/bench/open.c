@@ -38,6 +38,7 @@
 #include "common/terms.h"
 #include "common/text.h"
 #include "common/ipc.h"
+#include "common/network-file.h"
 
 /* One OpenTap without options. Returns the lease's descriptor. */
 static int open_by_bus(sd_bus *bus, const char *network) {

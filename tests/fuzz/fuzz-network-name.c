@@ -2,7 +2,7 @@
 
 /* network_name_parse(): a name that it takes is made of NAME and VID and nothing else. */
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

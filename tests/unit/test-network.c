@@ -2,7 +2,7 @@
 
 #include <linux/if_ether.h>
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "test.h"
 
 #define NAME_32 "abcdefghijklmnopqrstuvwxyz012345"

@@ -6,7 +6,7 @@
  * which there is one at most, or what keeps an open from making it. Changes nothing.
  */
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "helper/kernel/link-info.h"
 #include "helper/worker/check/findings.h"
 #include "helper/worker/context.h"

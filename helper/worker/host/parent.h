@@ -7,7 +7,7 @@
  * Called by workers.
  */
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "helper/kernel/link.h"
 #include "helper/plan.h"
 #include "helper/worker/context.h"

@@ -20,7 +20,7 @@
  * By the alias, which it keeps, the sweep knows that the hardening is to be undone.
  */
 
-#include "common/network-file.h"
+#include "common/network.h"
 #include "helper/kernel/link.h"
 #include "helper/worker/context.h"
 

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/network-file.h"
 #include "helper/kernel/record.h"
 #include "helper/report.h"
 #include "helper/worker/host/host-interface.h"
