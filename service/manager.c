@@ -2,6 +2,7 @@
 
 #include "service/manager.h"
 
+#include "service/can-open.h"
 #include "service/check.h"
 #include "service/host.h"
 #include "service/lease-object.h"
@@ -57,7 +58,7 @@ static const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_RESULT("o", lease, "a{sv}", info), open_method_attach,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CanOpen", SD_BUS_ARGS("s", network, "s", kind),
-                                SD_BUS_RESULT("s", answer), open_method_can_open,
+                                SD_BUS_RESULT("s", answer), can_open_method,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("s", network),
                                 SD_BUS_RESULT("aa{sv}", findings), check_method,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
+ * OpenTap(), OpenPacket() and Attach(): the steps from the message to the helper, and from its answer
+ * to the caller's reply.
+ *
  * One rule above all: what is handed to the helper is what polkit was asked about. Both are made
- * from the same IpcRequest (common/terms.h), which is made anew from message and network file each
+ * from the same IpcRequest (open-plan.h), which is made anew from message and network file each
  * time the message comes through here, and compared as a whole after polkit's answer.
  */
 
@@ -10,102 +13,15 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/log.h"
 #include "common/namespace-fd.h"
-#include "common/network-file.h"
-#include "common/terms.h"
-#include "service/check.h"
+#include "service/authorize.h"
 #include "service/event-clock.h"
 #include "service/lease.h"
 #include "service/open-mac.h"
+#include "service/open-plan.h"
 #include "service/quota.h"
-#include "service/authorize.h"
-
-static const char *kind_with_article(uint32_t kind) {
-        return kind == KIND_TAP ? "a tap" : kind == KIND_PACKET ? "a packet" : "a veth";
-}
-
-static const char *action_of(uint32_t kind) {
-        return kind == KIND_TAP      ? RAWNET_ACTION_OPEN_TAP
-               : kind == KIND_PACKET ? RAWNET_ACTION_OPEN_PACKET
-                                     : RAWNET_ACTION_ATTACH;
-}
-
-/* The network's part of ipc and the network itself, from its file as it is now; or REQUEST_FILE is
- * set and 0 returned. */
-static int plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr,
-                        Network *ret_network, IpcOpen *ipc, Refusal *ret) {
-        NetworkName name;
-        int r;
-
-        /* Checks the length of the name, above all. */
-        r = network_name_parse(full_name, &name, ret);
-        if (r != 0)
-                return r;
-        snprintf(ipc->network, sizeof(ipc->network), "%s", full_name);
-        ipc->kind = kind;
-        ipc->vnet_hdr = vnet_hdr;
-        return request_wait_file(request, terms_open(network_file_load, ipc, ret_network, ret));
-}
-
-static void question_fill(PolkitQuestion *question, const IpcRequest *terms, const char *mac) {
-        const IpcOpen *ipc = &terms->open;
-        char vlan[8], queues[16], where[WIRE_TEXT_SIZE];
-
-        snprintf(queues, sizeof(queues), "%" PRIu32, ipc->queues);
-        *question = (PolkitQuestion){
-                .terms = *terms,
-                .action = action_of(ipc->kind),
-                .for_group = ipc->mac_mode != IPC_MAC_RESERVED,
-        };
-        polkit_detail(question, "network", ipc->network);
-        polkit_detail(question, "parent", ipc->parent);
-        polkit_detail(question, "vlan", vlan_to_string(ipc->vlan, vlan));
-        polkit_detail(question, "protocol", vlan_protocol_detail(ipc->vlan, ipc->protocol));
-        polkit_detail(question, "kind", lease_kind_to_string(ipc->kind));
-        polkit_detail(question, "mode", network_mode_to_string(ipc->mode));
-        polkit_detail(question, "mac", mac);
-        polkit_detail(question, "mac-class", open_mac_class(ipc));
-        polkit_detail(question, "queues", queues);
-        polkit_detail(question, "vhost", ipc->vhost ? "true" : "false");
-        if (ipc->kind == KIND_VETH)
-                polkit_detail(question, "interface", ipc->interface);
-        /* For the message of the action. Rules have the details parent and vlan. */
-        polkit_detail(question, "where", wire_to_string(ipc->parent, ipc->vlan, where));
-}
-
-/* polkit's detail "mac": what the caller asked for, "" when rawnet chooses. */
-static const char *question_mac(const OpenOptions *options, char buffer[static MAC_TEXT_SIZE]) {
-        switch (options->mac_mode) {
-        case IPC_MAC_GIVEN:
-                return mac_format(&options->mac, buffer);
-        case IPC_MAC_LEARN:
-                return "learn";
-        default:
-                return "";
-        }
-}
-
-/* What is asked for, for messages. */
-#define WHAT_SIZE 192u
-
-static void describe(const IpcOpen *ipc, char what[static WHAT_SIZE]) {
-        char mac[MAC_TEXT_SIZE], port[32];
-
-        if (ipc->kind == KIND_VETH)
-                snprintf(port, sizeof(port), "attach an interface to");
-        else
-                snprintf(port, sizeof(port), "open %s port on", kind_with_article(ipc->kind));
-        if (ipc->mac_mode == IPC_MAC_RESERVED)
-                snprintf(what, WHAT_SIZE,
-                         "%s network %s with MAC address %s, which is reserved for an address that "
-                         "rawnet derives from a user and a lease name",
-                         port, ipc->network, mac_format(&ipc->mac, mac));
-        else
-                snprintf(what, WHAT_SIZE, "%s network %s", port, ipc->network);
-}
 
 static int append_fds(sd_bus_message *m, const int *fds, size_t n) {
         int r;
@@ -176,9 +92,9 @@ static void log_opened(const Request *request, const IpcLease *lease) {
                 .uid = request->uid,
         };
 
-        log_event(&event, "lease %s opened: %s port on network %s for user %" PRIu32 ", MAC %s",
-                  ipc_lease_label(lease, label), kind_with_article(lease->kind), lease->network,
-                  request->uid, event.mac ? event.mac : "to be learned");
+        log_event(&event, "lease %s opened: a %s port on network %s for user %" PRIu32 ", MAC %s",
+                  ipc_lease_label(lease, label), event.kind, lease->network, request->uid,
+                  event.mac ? event.mac : "to be learned");
 }
 
 /* Did the helper open the requested lease? */
@@ -347,6 +263,18 @@ static int namespace_of(sd_bus_message *m, const IpcOpen *open) {
         return fd;
 }
 
+/* polkit's detail "mac": what the caller asked for, "" when rawnet chooses. */
+static const char *asked_mac(const OpenOptions *options, char buffer[static MAC_TEXT_SIZE]) {
+        switch (options->mac_mode) {
+        case IPC_MAC_GIVEN:
+                return mac_format(&options->mac, buffer);
+        case IPC_MAC_LEARN:
+                return "learn";
+        default:
+                return "";
+        }
+}
+
 static int open_step(Request *request, void *userdata, Refusal *ret) {
         LeaseKind kind = *(const LeaseKind *)userdata;
         IpcRequest ipc = {.operation = IPC_OPEN};
@@ -355,7 +283,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         Network network;
         NetworkName name;
         const char *full_name;
-        char mac[MAC_TEXT_SIZE], what[WHAT_SIZE];
+        char mac[MAC_TEXT_SIZE], what[OPEN_TEXT_SIZE];
         bool yes = false;
         int r;
 
@@ -370,7 +298,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = options_read(request->message, kind, full_name, &options, ret);
         if (r != 0)
                 return r;
-        r = plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
+        r = open_plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
         request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
@@ -395,8 +323,8 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
                                 request->uid, full_name, on_probed, request, ret);
         if (r != 0)
                 return r;
-        question_fill(&question, &ipc, question_mac(&options, mac));
-        describe(&ipc.open, what);
+        open_plan_question(&ipc, asked_mac(&options, mac), &question);
+        open_plan_text(&ipc.open, what);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)
                 return r;
@@ -416,63 +344,6 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         return 0;
 }
 
-static int reply_can_open(Request *request) {
-        static const char *const answers[] = {
-                [POLKIT_YES] = "yes",
-                [POLKIT_NO] = "no",
-                [POLKIT_CHALLENGE] = "challenge",
-        };
-
-        return request->caller_gone ? 0
-                                    : sd_bus_reply_method_return(request->message, "s",
-                                                                 answers[request->answer]);
-}
-
-/* The answer is no, too, where polkit allows a port and the network cannot serve. */
-static void note_obstacle(Request *request, const IpcFinding *finding) {
-        if (finding->severity == FINDING_ERROR && finding->kinds & KIND_BIT(request->open.kind))
-                request->answer = POLKIT_NO;
-}
-
-static const CheckUse can_open_use = {note_obstacle, reply_can_open};
-
-static int can_open_step(Request *request, void *userdata, Refusal *ret) {
-        const char *full_name, *kind_text;
-        PolkitAnswer answer = POLKIT_WAIT;
-        PolkitQuestion question;
-        IpcRequest ipc = {.operation = IPC_OPEN, .open = {.queues = 1}};
-        LeaseKind kind;
-        Network network;
-        char what[WHAT_SIZE];
-        int r;
-
-        r = sd_bus_message_read(request->message, "ss", &full_name, &kind_text);
-        if (r < 0)
-                return r;
-        if (lease_kind_from_string(kind_text, &kind) < 0)
-                return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %.64s: unknown kind '%.32s'; there are tap, packet and veth",
-                              full_name, kind_text);
-        r = plan_network(request, full_name, kind, kind == KIND_TAP, &network, &ipc.open, ret);
-        request->open = ipc.open;
-        if (r != 0 || request->stage == REQUEST_FILE)
-                return r;
-        /* While the helper is not there, the answer is no. */
-        if (!helper_ready(request->service->helper))
-                return request_wait_sync(request, ret);
-        question_fill(&question, &ipc, "");
-        describe(&ipc.open, what);
-        r = authorize_ask(request, &question, false, what, &answer, ret);
-        if (r != 0 || answer == POLKIT_WAIT)
-                return r;
-        request->answer = answer;
-        if (answer == POLKIT_NO) {
-                request->stage = REQUEST_REPLIED;
-                return MIN_OF(reply_can_open(request), 0);
-        }
-        return check_ask(request, full_name, KIND_BIT(kind), &can_open_use, ret);
-}
-
 int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         LeaseKind kind = KIND_TAP;
 
@@ -489,8 +360,4 @@ int open_method_attach(sd_bus_message *m, void *userdata, sd_bus_error *ret_erro
         LeaseKind kind = KIND_VETH;
 
         return request_run(m, userdata, open_step, &kind);
-}
-
-int open_method_can_open(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        return request_run(m, userdata, can_open_step, NULL);
 }

@@ -11,4 +11,3 @@
 int open_method_tap(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 int open_method_packet(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 int open_method_attach(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
-int open_method_can_open(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);

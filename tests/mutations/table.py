@@ -37,7 +37,7 @@ KEEP, KEPT = "helper/child/keep.c", "tests/netns/test_attach_lifetime.py"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
 TERMS, ASKED = "common/terms.c", "tests/bus/test_polkit.py"
-POLKIT, OPEN, REQUEST, QUOTA, LEASE, GATE_C = (f"service/{name}.c" for name in ("polkit", "open", "request", "quota", "lease-object", "gate"))
+POLKIT, PLAN, REQUEST, QUOTA, LEASE, GATE_C = (f"service/{name}.c" for name in ("polkit", "open-plan", "request", "quota", "lease-object", "gate"))
 
 # What the tests say.
 OUT = "frames got to the wire"
@@ -165,17 +165,17 @@ MUTATIONS = [
     service("polkit: every answer is yes", POLKIT,
             "*ret = authorized ? POLKIT_YES : challenge ? POLKIT_CHALLENGE : POLKIT_NO;", "*ret = POLKIT_YES;",
             "outsider_opens", YES),
-    service("polkit: it is not told the network", OPEN,
-            'polkit_detail(question, "network", ipc->network);', 'polkit_detail(question, "network", "lab-private");',
+    service("polkit: it is not told the network", PLAN,
+            'polkit_detail(ret, "network", ipc->network);', 'polkit_detail(ret, "network", "lab-private");',
             "yes_for_one", YES),
-    service("polkit: it is not told the kind", OPEN,
+    service("polkit: it is not told the kind", PLAN,
             ".action = action_of(ipc->kind),", ".action = action_of(KIND_TAP),",
             "yes_for_one", YES),
     Mutation("polkit: the answer holds for whatever the file says by then",
              [(POLKIT, "return memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0;", "return a->n_details == b->n_details;")],
              ASKED, "file_changes_while_polkit_thinks", YES),
-    Mutation("polkit: it is not told vhost", [(OPEN, 'ipc->vhost ? "true" : "false"', '"false"')], ASKED, "limits_queues_and_vhost", WRONG),
-    Mutation("polkit: it is not told queues", [(OPEN, '"queues", queues', '"queues", "1"')], ASKED, "limits_queues_and_vhost", WRONG),
+    Mutation("polkit: it is not told vhost", [(PLAN, 'ipc->vhost ? "true" : "false"', '"false"')], ASKED, "limits_queues_and_vhost", WRONG),
+    Mutation("polkit: it is not told queues", [(PLAN, '"queues", queues', '"queues", "1"')], ASKED, "limits_queues_and_vhost", WRONG),
     service("polkit: everybody owns every lease", LEASE,
             "bool owner = lease->ipc.uid == request->uid,", "bool owner = true,", "anothers_lease", "it succeeded"),
     # -- limits
@@ -217,7 +217,7 @@ MUTATIONS = [
     Mutation("flood: all of a user's checks at once", [(REQUEST, "#define CHECKS_OF_USER_MAX 1u", "#define CHECKS_OF_USER_MAX 16u"),
                                                        (REQUEST, "#define CHECKS_MAX 4u", "#define CHECKS_MAX 16u")],
              FLOOD, "checks", WRONG + "|too many networks at once"),
-    Mutation("check: CanOpen() has no judge", [(OPEN, "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
+    Mutation("check: CanOpen() has no judge", [("service/can-open.c", "request->answer = POLKIT_NO;", "return;")], "tests/bus/test_open.py", "can_open", WRONG),
     Mutation("check: the kernel is not probed again", [(SERVER, "server->probing = pool_start(&server->pool, JOB_PROBE, NULL, NULL, -1) == 0;", "server->probing = false;")],
              CHECK, "allowed_again", "TimeoutError"),
     Mutation("check: a port is not rehearsed", [("helper/worker/check/judge.c", "r = rehearse_port(judge->job, &plan, &entered, ret_refusal);", "entered = plan.queues > 0;")],
