@@ -357,14 +357,10 @@ static int explain_powerless(int r, Refusal *refusal) {
  * kernel gets to deleting this namespace: its name is free again for the next try. */
 static void take_veth_back(const LeasePlan *plan, Netlink *netlink) {
         char name[IFNAMSIZ];
-        Refusal ignored = {};
-        LinkInfo port;
 
-        if (plan->lease.kind == KIND_VETH &&
-            link_find(netlink, LINK_HERE, record_port_name(plan->lease.id, name), &port,
-                      &ignored) == 0 &&
-            port.index != 0)
-                (void)link_delete(netlink, LINK_HERE, &port, &ignored);
+        if (plan->lease.kind == KIND_VETH)
+                (void)link_delete_named(netlink, LINK_HERE, record_port_name(plan->lease.id, name),
+                                        &(Refusal){});
 }
 
 static int tell(int socket_fd, const ChildMessage *message, const int *fds, size_t n_fds) {

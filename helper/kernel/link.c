@@ -221,3 +221,11 @@ int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *r
                 *ret_refusal = refusal;
         return r;
 }
+
+int link_delete_named(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal) {
+        LinkInfo link;
+        int r;
+
+        r = link_find(netlink, nsid, name, &link, ret_refusal);
+        return r != 0 || link.index == 0 ? r : link_delete(netlink, nsid, &link, ret_refusal);
+}

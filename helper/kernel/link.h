@@ -70,3 +70,5 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
 /* Deletes a link that link_get() or link_dump() found in the same namespace, by its index: its name
  * may be another link's by now. 0 also where it is gone, as link_find() has it. */
 int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal);
+/* The same for the link that has this name now. 0 also where there is none. */
+int link_delete_named(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal);

@@ -81,12 +81,8 @@ static int add_known(IdList *list, const Registry *registry) {
  * run on without a wire. */
 static int delete_port(Netlink *netlink, uint32_t id, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
-        LinkInfo port;
-        int r;
 
-        r = link_find(netlink, (int32_t)id, record_port_name(id, name), &port, ret_refusal);
-        return r != 0 || port.index == 0 ? r
-                                         : link_delete(netlink, (int32_t)id, &port, ret_refusal);
+        return link_delete_named(netlink, (int32_t)id, record_port_name(id, name), ret_refusal);
 }
 
 /* *whole becomes false where there is a lease that cannot be reported. */
