@@ -89,9 +89,9 @@ static void widen_sockets(const LeasePlan *plan, const int *fds, size_t n) {
                         log_debug("SO_RCVBUFFORCE: %m");
 }
 
-static int talk_child(const JobContext *job, const LeasePlan *plan, Netlink *netlink,
-                      const Child *child, IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds,
-                      Refusal *ret_refusal) {
+static int talk_child(const JobContext *job, const LeasePlan *plan, const Child *child,
+                      IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Refusal *ret_refusal) {
+        Netlink *netlink = job->netlink;
         int r;
 
         r = child_hear(child, CHILD_READY, ret_lease, ret_fds, ret_n_fds, ret_refusal);
@@ -153,16 +153,15 @@ static int choose_mac(LeasePlan *plan, Netlink *netlink, Refusal *ret_refusal) {
 }
 
 /* spare: a child made ahead (pool.h), which this try uses up, or none. */
-static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *plan,
-                    Netlink *netlink, Child *spare, IpcLease *ret_lease, int *ret_fds,
-                    size_t *ret_n_fds, Child *ret_keeper, LinkInfo *ret_parent,
-                    Refusal *ret_refusal) {
+static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *plan, Child *spare,
+                    IpcLease *ret_lease, int *ret_fds, size_t *ret_n_fds, Child *ret_keeper,
+                    LinkInfo *ret_parent, Refusal *ret_refusal) {
         Child child = *spare;
         int r;
 
-        r = lease_ids_take(open->ids, netlink, &plan->lease.id, ret_refusal);
+        r = lease_ids_take(open->ids, job->netlink, &plan->lease.id, ret_refusal);
         if (r == 0)
-                r = choose_mac(plan, netlink, ret_refusal);
+                r = choose_mac(plan, job->netlink, ret_refusal);
         if (r != 0)
                 return r;
         plan->lease.since = clock_usec(CLOCK_REALTIME);
@@ -175,8 +174,7 @@ static int try_open(const JobContext *job, const OpenContext *open, LeasePlan *p
         spare->socket_fd = -1;
         r = find_lower(job, plan, ret_parent, ret_refusal);
         if (r == 0)
-                r = talk_child(job, plan, netlink, &child, ret_lease, ret_fds, ret_n_fds,
-                               ret_refusal);
+                r = talk_child(job, plan, &child, ret_lease, ret_fds, ret_n_fds, ret_refusal);
         if (r == 0 && plan->lease.kind == KIND_VETH) {
                 *ret_keeper = child;
                 return 0;
@@ -225,8 +223,8 @@ int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *re
         if (r != 0)
                 return r;
         for (;;) {
-                r = try_open(job, open, &plan, job->netlink, &spare, ret_lease, ret_fds, ret_n_fds,
-                             ret_keeper, &parent, ret_refusal);
+                r = try_open(job, open, &plan, &spare, ret_lease, ret_fds, ret_n_fds, ret_keeper,
+                             &parent, ret_refusal);
                 if (r == 0) {
                         r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
                         if (r == 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "common/network-file.h"
 #include "helper/worker/check/judge.h"
 
 #include <linux/if_arp.h>
 #include <string.h>
 
+#include "common/network-file.h"
 #include "common/terms.h"
 #include "helper/worker/host/host-interface.h"
 #include "helper/worker/check/limit.h"
@@ -159,12 +159,12 @@ static MacAddress any_mac(const Network *network) {
 }
 
 /* r: what the rehearsal came to. */
-static void note_rehearsal(Judge *judge, FindingSeverity severity, FindingTopic topic,
-                           const char *where, int r, Refusal *refusal) {
+static void note_rehearsal(Judge *judge, FindingTopic topic, const char *where, int r,
+                           Refusal *refusal) {
         if (r < 0)
                 r = refuse_errno(refusal, r, "rawnet-helper could not do it");
         if (r > 0)
-                findings_refused(judge->findings, severity, topic, where, 0, refusal);
+                findings_refused(judge->findings, FINDING_ERROR, topic, where, 0, refusal);
 }
 
 static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
@@ -173,7 +173,7 @@ static void judge_kind(Judge *judge, LeaseKind kind, const MacAddress *mac) {
 
         judge->findings->kinds = KIND_BIT(kind);
         r = try_port(judge, kind, mac, &refusal);
-        note_rehearsal(judge, FINDING_ERROR, FINDING_PORT, "", r, &refusal);
+        note_rehearsal(judge, FINDING_PORT, "", r, &refusal);
 }
 
 /* No rehearsal got a namespace, so later steps of an open were not tried. */
@@ -227,7 +227,7 @@ static void judge_guard(Judge *judge) {
         Refusal refusal = {};
         int r = rehearse_vlan_guard(judge->job, &refusal);
 
-        note_rehearsal(judge, FINDING_ERROR, FINDING_VLAN, judge->network.parent, r, &refusal);
+        note_rehearsal(judge, FINDING_VLAN, judge->network.parent, r, &refusal);
 }
 
 /* RAWNET_BAD_NETWORK_FILE has become a finding. */
