@@ -106,13 +106,37 @@ int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t 
         return 0;
 }
 
+int network_has_room(const Network *network, const char *name, size_t n_leases,
+                     Refusal *ret_refusal) {
+        if (n_leases < network->max_leases)
+                return 0;
+        return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
+                      "network %s has %zu of at most %u %s; close one of them (rawnetctl list), or "
+                      "ask an administrator to raise MaxLeases= in %s",
+                      name, n_leases, network->max_leases,
+                      text_plural(network->max_leases, "lease", "leases"), network->path);
+}
+
+/* "tap and veth". */
+#define KINDS_TEXT_SIZE 48u
+
+static void list_kinds(unsigned kinds, char ret[static KINDS_TEXT_SIZE]) {
+        size_t n = 0;
+
+        ret[0] = '\0';
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
+                if (kinds & KIND_BIT(kind))
+                        n += (size_t)snprintf(ret + n, KINDS_TEXT_SIZE - n, "%s%s",
+                                              n > 0 ? " and " : "", lease_kind_to_string(kind));
+}
+
 int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal) {
         const char *asked = lease_kind_to_string(kind);
         char offered[KINDS_TEXT_SIZE];
 
         if (network->kinds & KIND_BIT(kind))
                 return 0;
-        (void)kinds_to_string(network->kinds, " and ", offered);
+        list_kinds(network->kinds, offered);
         return refuse(
                 ret_refusal, RAWNET_KIND_NOT_OFFERED,
                 "network %s offers %s leases only, not %s; ask for %s, or have the administrator "
@@ -187,18 +211,6 @@ const char *lease_kind_to_string(LeaseKind kind) {
                 return "unknown";
         }
         return "?";
-}
-
-const char *kinds_to_string(unsigned kinds, const char *between,
-                            char buffer[static KINDS_TEXT_SIZE]) {
-        size_t n = 0;
-
-        buffer[0] = '\0';
-        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
-                if (kinds & KIND_BIT(kind))
-                        n += (size_t)snprintf(buffer + n, KINDS_TEXT_SIZE - n, "%.8s%s",
-                                              n > 0 ? between : "", lease_kind_to_string(kind));
-        return buffer;
 }
 
 int lease_kind_from_string(const char *text, LeaseKind *ret) {

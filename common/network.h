@@ -93,6 +93,11 @@ int network_name_parse(const char *text, NetworkName *ret, Refusal *ret_refusal)
 int network_pick_vlan(const Network *network, const NetworkName *name, uint16_t *ret_vlan,
                       Refusal *ret_refusal);
 
+/* May the network, which has n_leases, get one more (MaxLeases=)? name: as it was asked for. 0 or
+ * RAWNET_QUOTA_EXCEEDED. */
+int network_has_room(const Network *network, const char *name, size_t n_leases,
+                     Refusal *ret_refusal);
+
 /* 0 or RAWNET_KIND_NOT_OFFERED. */
 int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal);
 
@@ -110,12 +115,8 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
  * NULL: it has no ports there, or chooses no addresses. */
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
-const char *network_mode_to_string(NetworkMode mode); /* "bridge" … */
-const char *lease_kind_to_string(LeaseKind kind);     /* "tap" …, "unknown" */
-/* "tap, veth", with ", " as between, for messages. kinds: KIND_BIT()s. Returns buffer. */
-#define KINDS_TEXT_SIZE 48u
-const char *kinds_to_string(unsigned kinds, const char *between,
-                            char buffer[static KINDS_TEXT_SIZE]);
+const char *network_mode_to_string(NetworkMode mode);         /* "bridge" … */
+const char *lease_kind_to_string(LeaseKind kind);             /* "tap" …, "unknown" */
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
 const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */

@@ -59,14 +59,9 @@ int quota_check(const Request *request, const Network *network, Refusal *ret) {
         unsigned n;
         int r;
 
-        n = count(request, network->name, true);
-        if (n >= network->max_leases)
-                return refuse(
-                        ret, RAWNET_QUOTA_EXCEEDED,
-                        "network %s has %u of at most %u %s; close one of them (rawnetctl list), or "
-                        "ask an administrator to raise MaxLeases= in %s",
-                        network->name, n, network->max_leases,
-                        text_plural(network->max_leases, "lease", "leases"), network->path);
+        r = network_has_room(network, network->name, count(request, network->name, true), ret);
+        if (r != 0)
+                return r;
         n = count(request, network->name, false);
         if (n >= network->max_leases_per_user)
                 return refuse(

@@ -151,15 +151,10 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
                 r = check_kernel(job, open, request, ret_refusal);
+        if (r == 0)
+                r = network_has_room(&plan.network, request->network, open->n_leases, ret_refusal);
         if (r != 0)
                 return r;
-        if (open->n_leases >= plan.network.max_leases)
-                return refuse(ret_refusal, RAWNET_QUOTA_EXCEEDED,
-                              "network %s has %zu of at most %u %s; close one of them (rawnetctl "
-                              "list), or ask an administrator to raise MaxLeases= in %s",
-                              request->network, open->n_leases, plan.network.max_leases,
-                              text_plural(plan.network.max_leases, "lease", "leases"),
-                              plan.network.path);
         plan.shape = shape_of(open, request);
         plan.lease = (IpcLease){.uid = request->uid,
                                 .kind = kind,
