@@ -87,7 +87,7 @@ bool device_has(const Device *device, unsigned feature) {
         return device->features & BIT(feature);
 }
 
-bool device_is_running(const Device *device) {
+static bool is_running(const Device *device) {
         for (unsigned i = 0; i < device->n_pairs; i++)
                 if (device->pairs[i].receive.started || device->pairs[i].transmit.started)
                         return true;
@@ -119,7 +119,7 @@ int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "features %#" PRIx64 " were set but not offered",
                               features & ~device->offered);
-        if (features != device->features && device_is_running(device))
+        if (features != device->features && is_running(device))
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "features were changed while rings run");
         device->features = features;

@@ -80,7 +80,6 @@ int device_set_features(Device *device, uint64_t features, Refusal *ret_refusal)
 /* A ring by the front end's number: 2 i is the guest's receive ring, 2 i + 1 its transmit ring.
  * NULL for a number that is too high. */
 Ring *device_ring(Device *device, uint32_t number);
-bool device_is_running(const Device *device);
 
 /* fd is an eventfd, or -1 for none; anything else is refused. It is taken over, also on failure. A
  * kick descriptor starts the ring (vhost-user: "Starting and stopping rings"). */

@@ -35,7 +35,8 @@ bool gso_accepts(const GsoAccept *accept, const struct virtio_net_hdr *header) {
                (type == VIRTIO_NET_HDR_GSO_UDP_L4 && accept->udp);
 }
 
-uint32_t gso_sum(const uint8_t *data, size_t size, uint32_t sum) {
+/* Adds data to sum, an Internet checksum (RFC 1071) that is not yet complemented. */
+static uint32_t add_sum(const uint8_t *data, size_t size, uint32_t sum) {
         uint64_t total = sum;
         uint32_t word;
 
@@ -56,7 +57,7 @@ uint32_t gso_sum(const uint8_t *data, size_t size, uint32_t sum) {
 
 /* In UDP, 0 means "no checksum" (RFC 768). All ones is the same number in ones' complement. */
 static uint16_t fold(uint32_t sum) {
-        uint16_t folded = (uint16_t)~gso_sum(NULL, 0, sum);
+        uint16_t folded = (uint16_t)~add_sum(NULL, 0, sum);
 
         return folded ? folded : UINT16_MAX;
 }
@@ -69,7 +70,7 @@ static void put16(uint8_t *at, uint16_t network_order) {
 static int complete(uint8_t *frame, size_t size, size_t start, size_t offset) {
         if (start + offset + 2 > size)
                 return -EINVAL;
-        put16(frame + start + offset, fold(gso_sum(frame + start, size - start, 0)));
+        put16(frame + start + offset, fold(add_sum(frame + start, size - start, 0)));
         return 0;
 }
 
@@ -129,7 +130,7 @@ static void fix_network(const Layout *l, uint8_t *frame, size_t size, unsigned n
         put16(ip + offsetof(struct ip, ip_id), htons((uint16_t)(ntohs(id) + number)));
         put16(ip + offsetof(struct ip, ip_len), htons((uint16_t)(size - l->network)));
         put16(ip + offsetof(struct ip, ip_sum), 0);
-        put16(ip + offsetof(struct ip, ip_sum), (uint16_t)~gso_sum(ip, (ip[0] & 0xfu) * 4u, 0));
+        put16(ip + offsetof(struct ip, ip_sum), (uint16_t)~add_sum(ip, (ip[0] & 0xfu) * 4u, 0));
 }
 
 static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t done, bool last) {
@@ -137,15 +138,15 @@ static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t d
         size_t length = size - l->transport;
         uint32_t sum, sequence;
 
-        sum = l->six ? gso_sum(ip + offsetof(struct ip6_hdr, ip6_src), 2 * sizeof(struct in6_addr),
+        sum = l->six ? add_sum(ip + offsetof(struct ip6_hdr, ip6_src), 2 * sizeof(struct in6_addr),
                                0)
-                     : gso_sum(ip + offsetof(struct ip, ip_src), 2 * sizeof(struct in_addr), 0);
+                     : add_sum(ip + offsetof(struct ip, ip_src), 2 * sizeof(struct in_addr), 0);
         sum += htons(l->udp ? IPPROTO_UDP : IPPROTO_TCP) + htons((uint16_t)length);
         if (l->udp) {
                 put16(transport + offsetof(struct udphdr, len), htons((uint16_t)length));
                 put16(transport + offsetof(struct udphdr, check), 0);
                 put16(transport + offsetof(struct udphdr, check),
-                      fold(gso_sum(transport, length, sum)));
+                      fold(add_sum(transport, length, sum)));
                 return;
         }
         memcpy(&sequence, transport + offsetof(struct tcphdr, seq), sizeof(sequence));
@@ -158,7 +159,7 @@ static void fix_transport(const Layout *l, uint8_t *frame, size_t size, size_t d
         if (done > 0)
                 transport[TCP_FLAGS_OFFSET] &= (uint8_t)~TCP_CWR;
         put16(transport + offsetof(struct tcphdr, check), 0);
-        put16(transport + offsetof(struct tcphdr, check), fold(gso_sum(transport, length, sum)));
+        put16(transport + offsetof(struct tcphdr, check), fold(add_sum(transport, length, sum)));
 }
 
 static void segment(const Layout *l, const uint8_t *frame, uint8_t *scratch, GsoSink sink,

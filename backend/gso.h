@@ -29,6 +29,3 @@ typedef void (*GsoSink)(void *context, const struct virtio_net_hdr *header, cons
  * called. */
 int gso_segment(const GsoAccept *accept, const struct virtio_net_hdr *header, uint8_t *frame,
                 size_t size, uint8_t *scratch, GsoSink sink, void *context);
-
-/* Adds data to sum, an Internet checksum (RFC 1071) that is not yet complemented. */
-uint32_t gso_sum(const uint8_t *data, size_t size, uint32_t sum);

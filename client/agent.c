@@ -17,7 +17,8 @@
 #define AGENT_PATH RAWNET_PKTTYAGENT /* meson_options.txt */
 #define AGENT_READY_MS 10000         /* polkitd starts for it in well under a second */
 
-bool agent_possible(void) {
+/* Is there a person to ask? */
+static bool has_terminal(void) {
         return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
@@ -58,7 +59,7 @@ void agent_start(Agent *agent) {
         struct pollfd wait;
 
         *agent = (Agent){};
-        if (!agent_possible() || access(AGENT_PATH, X_OK) < 0)
+        if (!has_terminal() || access(AGENT_PATH, X_OK) < 0)
                 return;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return;

@@ -18,8 +18,6 @@ typedef struct Agent {
         struct termios terminal; /* the terminal's modes as they were, restored at the end */
 } Agent;
 
-/* Is there a person to ask: a terminal on standard input and standard error? */
-bool agent_possible(void);
 /* Starts the agent and waits until polkit knows it. Never fails; agent->pid is 0 where there is
  * none. */
 void agent_start(Agent *agent);

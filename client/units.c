@@ -9,30 +9,21 @@
 #define SECOND UINT64_C(1000000) /* µs */
 
 /* One decimal below 100: three or four digits in all. */
-static void format_bytes(uint64_t bytes, const char *blank, const char *unit, char *buffer) {
+const char *units_bytes(uint64_t bytes, char buffer[static UNITS_SIZE]) {
         static const char prefixes[] = "KMGTPE"; /* IEC 80000-13: Ki, Mi … */
         unsigned shift = 0;
 
         while (shift < 60 && bytes >> shift >= 1024)
                 shift += 10;
         if (shift == 0)
-                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "%s%s", bytes, blank, unit);
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 " B", bytes);
         else if (bytes >> shift >= 100)
-                snprintf(buffer, UNITS_SIZE, "%" PRIu64 "%s%ci%s", bytes >> shift, blank,
-                         prefixes[shift / 10 - 1], unit);
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 " %ciB", bytes >> shift,
+                         prefixes[shift / 10 - 1]);
         else
-                snprintf(buffer, UNITS_SIZE, "%" PRIu64 ".%" PRIu64 "%s%ci%s", bytes >> shift,
-                         (bytes & ((UINT64_C(1) << shift) - 1)) * 10 >> shift, blank,
-                         prefixes[shift / 10 - 1], unit);
-}
-
-const char *units_bytes(uint64_t bytes, char buffer[static UNITS_SIZE]) {
-        format_bytes(bytes, " ", "B", buffer);
-        return buffer;
-}
-
-const char *units_short(uint64_t bytes, char buffer[static UNITS_SIZE]) {
-        format_bytes(bytes, "", "", buffer);
+                snprintf(buffer, UNITS_SIZE, "%" PRIu64 ".%" PRIu64 " %ciB", bytes >> shift,
+                         (bytes & ((UINT64_C(1) << shift) - 1)) * 10 >> shift,
+                         prefixes[shift / 10 - 1]);
         return buffer;
 }
 

@@ -11,8 +11,6 @@
 
 /* "0 B", "1023 B", "1.5 KiB", "640 KiB", "16.0 EiB" at most; rounded down. */
 const char *units_bytes(uint64_t bytes, char buffer[static UNITS_SIZE]);
-/* The same without a blank and without the B: "1.5Ki", for narrow columns. */
-const char *units_short(uint64_t bytes, char buffer[static UNITS_SIZE]);
 
 /* Things, or bits, with decimal prefixes: "999", "1.2k", "98.7k", "123M", "18.4E" at most; rounded
  * down. */

@@ -31,7 +31,6 @@
 
 /* Users, sockets, files */
 #define RAWNET_USER_SERVICE "_rawnet"
-#define RAWNET_USER_HELPER "_rawnet-helper"
 #define RAWNET_GROUP "rawnet"
 #define RAWNET_HELPER_SOCKET "/run/rawnet/helper.sock"
 /* rawnetd's own: the key of derived MAC addresses. */
@@ -54,7 +53,6 @@
 #define RAWNET_PORT_NAME_FORMAT "rn%x" /* a lease's port */
 #define RAWNET_VLAN_NAME_FORMAT                                                                    \
         "rnv%llx" /* a shared VLAN interface in the host's namespace: ifindex, protocol, VID */
-#define RAWNET_VLAN_NAME_PREFIX "rnv"
 /* Its mark: the group that it is made with (ip-link(8)), "rnv". Whatever its name, it is rawnet's
  * as long as it is in that group. */
 #define RAWNET_VLAN_GROUP UINT32_C(0x726e76)

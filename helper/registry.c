@@ -173,14 +173,6 @@ size_t registry_count(const Registry *registry, const char *network_name) {
         return n;
 }
 
-size_t registry_count_learning(const Registry *registry) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < registry->n_entries; i++)
-                n += ipc_lease_learns(&registry->entries[i].lease);
-        return n;
-}
-
 size_t registry_count_attached(const Registry *registry) {
         size_t n = 0;
 

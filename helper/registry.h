@@ -53,8 +53,6 @@ void registry_begin_scan(Registry *registry);
 bool registry_next_lost(Registry *registry, IpcLease *ret);
 /* Leases of the network NAME (a range's VLANs together), gone ones included. */
 size_t registry_count(const Registry *registry, const char *network_name);
-/* Leases that wait for their guest's first frame. */
-size_t registry_count_learning(const Registry *registry);
 /* Leases that a process keeps (helper/child/keep.h), gone ones included. */
 size_t registry_count_attached(const Registry *registry);
 /* Queues of all leases of uid, gone ones included. */

@@ -79,7 +79,7 @@ static void build(Frame *f, bool six, bool udp, unsigned payload, unsigned gso_s
         };
 }
 
-/* RFC 1071, byte by byte: another algorithm than gso_sum()'s. */
+/* RFC 1071, byte by byte: another algorithm than add_sum()'s. */
 static unsigned plain_sum(const uint8_t *data, size_t size, unsigned sum) {
         for (size_t i = 0; i < size; i++)
                 sum += i % 2 ? data[i] : (unsigned)data[i] << 8;
