@@ -106,7 +106,7 @@ static void on_closed(void *userdata, const IpcReply *reply, const int *fds, siz
         closer_close(request->service->closer, fds, n_fds);
         if (refusal) {
                 if (lease)
-                        lease->owner_closes = false;
+                        lease->closing = lease->owner_closes = false;
                 request_refuse(request, refusal);
                 return;
         }
@@ -139,6 +139,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         r = helper_call(request->service->helper, &ipc, on_closed, request, ret);
         if (r != 0)
                 return r;
+        lease->closing = true;
         lease->owner_closes = owner;
         request->stage = REQUEST_HELPER;
         return 0;

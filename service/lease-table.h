@@ -12,7 +12,8 @@ typedef struct Lease {
         IpcLease ipc;
         uint32_t generation; /* of the list that last had the lease */
         bool ended;          /* Ended was sent; the lease counts until its namespace is gone */
-        bool owner_closes;   /* the owner asked for the close that is in progress */
+        bool closing;        /* the helper has been asked to close it */
+        bool owner_closes;   /* by its owner */
 } Lease;
 
 typedef struct LeaseTable {

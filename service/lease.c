@@ -52,9 +52,17 @@ static void lease_remove(Service *service, Lease *lease) {
 /* Ended's reason where the parent or the VLAN interface was deleted under the lease. */
 static const char link_gone[] = "link-gone";
 
-/* Where its holder let go of it. */
+/* Whose Close() it was. */
+static const char *close_reason(const Lease *lease) {
+        return lease->owner_closes ? "closed" : "revoked";
+}
+
+/* Where its namespace has ended. A Close() deletes a container's interface, and with it the
+ * namespace ends, perhaps before the helper's answer is here. */
 static const char *last_reason(const Lease *lease) {
-        return lease->ipc.kind == KIND_VETH ? "interface-gone" : "last-fd";
+        if (lease->ipc.kind != KIND_VETH)
+                return "last-fd";
+        return lease->closing ? close_reason(lease) : "interface-gone";
 }
 
 /* For the journal. */
@@ -69,8 +77,9 @@ static const char *reason_text(const char *reason) {
 }
 
 /* Ended, once. */
-static void lease_say_ended(Service *service, Lease *lease, const char *reason, bool by_force) {
+static void lease_say_ended(Service *service, Lease *lease, const char *reason) {
         const bool gone = strcmp(reason, link_gone) == 0;
+        const bool by_force = gone || strcmp(reason, "revoked") == 0;
         char path[LEASE_PATH_SIZE], label[IPC_LEASE_LABEL_SIZE];
         LogEvent event = {
                 .level = LOG_INFO,
@@ -142,7 +151,7 @@ int lease_put(Service *service, const IpcLease *ipc) {
 
         /* The same number, but another lease: the old one ended while rawnetd did not listen. */
         if (lease && lease->ipc.since != ipc->since) {
-                lease_say_ended(service, lease, last_reason(lease), false);
+                lease_say_ended(service, lease, last_reason(lease));
                 lease_remove(service, lease);
                 lease = NULL;
         }
@@ -170,8 +179,7 @@ int lease_put(Service *service, const IpcLease *ipc) {
         if (refused_changed)
                 log_refused(service, ipc);
         if (ipc->gone)
-                lease_say_ended(service, lease, lease->owner_closes ? "closed" : link_gone,
-                                !lease->owner_closes);
+                lease_say_ended(service, lease, lease->closing ? close_reason(lease) : link_gone);
         return 0;
 }
 
@@ -183,16 +191,15 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
         switch (reason) {
         case IPC_END_CLOSED:
                 lease->ipc.gone = 1;
-                lease_say_ended(service, lease, lease->owner_closes ? "closed" : "revoked",
-                                !lease->owner_closes);
+                lease_say_ended(service, lease, close_reason(lease));
                 break;
         case IPC_END_LINK_GONE:
                 lease->ipc.gone = 1;
-                lease_say_ended(service, lease, link_gone, true);
+                lease_say_ended(service, lease, link_gone);
                 break;
         case IPC_END_LAST_FD:
         case IPC_END_NAMESPACE:
-                lease_say_ended(service, lease, last_reason(lease), false);
+                lease_say_ended(service, lease, last_reason(lease));
                 lease_remove(service, lease);
                 break;
         }
@@ -236,7 +243,7 @@ void lease_list_complete(Service *service) {
                 next = lease_table_next(&service->leases, l);
                 if (l->generation == service->leases.generation)
                         continue;
-                lease_say_ended(service, l, last_reason(l), false);
+                lease_say_ended(service, l, last_reason(l));
                 lease_remove(service, l);
         }
 }

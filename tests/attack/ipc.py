@@ -75,6 +75,16 @@ class Reply:
         self.fds = []
 
 
+def listed():
+    """Ids of the leases that the helper knows, and counts."""
+    with Helper() as helper:
+        helper.send(request(LIST))
+        found = set()
+        while (reply := helper.reply()).type != DONE:
+            found.add(reply.lease)
+        return found
+
+
 class Helper:
     """A connection to rawnet-helper as user."""
 
@@ -108,6 +118,14 @@ class Helper:
         text = data[REPLY.size + LEASE_PART.size + 8 :].split(b"\0")[0].decode() if kind == REFUSED else ""
         name = (ERRORS[error] if error < len(ERRORS) else str(error)) if kind == REFUSED else ""
         return Reply(kind, serial, lease, name, text, fds)
+
+    def raw_record(self, lease):
+        """The helper's message on that lease, which it lists, as it is."""
+        self.send(request(LIST))
+        while True:
+            data = self.socket.recv(4096)
+            if REPLY.unpack_from(data)[1] == LEASE and LEASE_PART.unpack_from(data, REPLY.size)[0] == lease:
+                return data
 
     def call(self, data, fds=()):
         """The answer; None when the helper has closed the connection, perhaps before it was asked."""

@@ -6,12 +6,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 
 import bus
 import container
 import lab
 import tap
+import test_restart
 from container import Container, attach
+
+sys.path.append(f"{lab.SOURCE}/tests/attack")
+import ipc  # noqa: E402
 
 SIGNATURE = "shsa{sv}"
 INVALID, DENIED = bus.DBUS_ERROR + "InvalidArgs", bus.DBUS_ERROR + "AccessDenied"
@@ -124,7 +129,7 @@ def test_polkit_is_asked_in_full():
     before = len(lab.questions())
     with bus.connect("member") as connection, Container() as box:
         attach(connection, "lab", box, "lan0", mac="52:54:00:00:00:05")
-    (question,) = lab.questions()[before:]
+    (question,) = lab.asked_since(before)
     expected = {"action": "org.rawnet1.attach", "network": "lab", "vlan": "none", "kind": "veth", "mode": "bridge",
                 "mac": "52:54:00:00:00:05", "mac-class": "given", "interface": "lan0", "parent": "wire0"}  # fmt: skip
     assert expected.items() <= question.items(), question
@@ -225,13 +230,46 @@ def test_ends():
     assert "its interface, or the namespace that had it, is gone" in lab.log_of("rawnetd") + lab.log_of("journal")
 
 
+LAST_FD = 1  # IPC_END_LAST_FD, common/ipc.h
+
+
+def helper_says(peer, kind, serial=0, reason=0, lease=0):
+    part = ipc.LEASE_PART.pack(lease, *([0] * 10), 0, *([b""] * 6))
+    peer.send((ipc.REPLY.pack(ipc.VERSION, kind, serial, reason, 0) + part).ljust(ipc.REPLY_SIZE, b"\0"))
+
+
+def test_closed_though_the_end_is_news_first():
+    """Close() deletes the interface, and with it the namespace ends: the helper may hear of that before its worker says what it did."""
+    with bus.connect("member") as connection, bus.connect() as admin, Container() as box:
+        for caller, reason in ((connection, "closed"), (admin, "revoked")):
+            lease = attach(connection, "lab", box, f"{reason}0")
+            with ipc.Helper() as helper:
+                record = helper.raw_record(lease.id)
+            connection.subscribe()
+            with test_restart.dying_helper() as sock, sock.accept()[0] as peer:
+                _, _, serial, _ = ipc.REQUEST.unpack_from(peer.recv(4096))
+                peer.send(record[:8] + serial.to_bytes(8, sys.byteorder) + record[16:])
+                helper_says(peer, ipc.DONE, serial)
+                call = caller.send(lease.path, bus.LEASE, "Close")
+                _, operation, serial, number = ipc.REQUEST.unpack_from(peer.recv(4096))
+                assert (operation, number) == (ipc.CLOSE, lease.id), (operation, number)
+                helper_says(peer, ipc.ENDED, reason=LAST_FD, lease=lease.id)
+                helper_says(peer, ipc.DONE, serial)
+                caller.reply(call)
+                assert connection.wait_signal("Ended", path=lease.path)[1] == (reason,)
+            # In truth nothing was closed.
+            box.run("ip", "link", "delete", f"{reason}0")
+            lab.wait_no_leases()
+
+
 def test_caller_that_leaves():
     """Nobody got the reply: the interface does not stay."""
     with Container() as box:
         connection = bus.connect("member")
         with lab.stopped(lab.helper_pid() or _started()):
+            before = len(lab.questions())
             container.send_attach(connection, "lab", box.namespace)
-            lab.wait_for(lambda: lab.questions() and lab.questions()[-1]["action"] == "org.rawnet1.attach", 10, "polkit's question")
+            assert lab.asked_since(before)[0]["action"] == "org.rawnet1.attach", lab.questions()
             connection.close()
         lab.wait_no_leases()
         lab.wait_for(lambda: "eth0" not in box.links(), 10, "the interface's end")
