@@ -76,13 +76,18 @@ class Impatient(threading.Thread):
     def __init__(self):
         super().__init__()
         self.times = []
+        self.failure = None
         self.over = threading.Event()
         self.connection = bus.connect("outsider")
 
     def run(self):
         while not self.over.wait(0.002):
             start = lab.time.monotonic()
-            ask_bus(self.connection, "GetId")
+            try:
+                ask_bus(self.connection, "GetId")
+            except (TimeoutError, OSError, bus.BusError) as failure:
+                self.failure = failure
+                return
             self.times.append(lab.time.monotonic() - start)
 
     def __enter__(self):
@@ -150,7 +155,7 @@ def test_flood_of_callers_that_take_no_descriptors():
         assert names == {UNABLE}, names
         assert nothing_made(witness), "leases were made"
     tap.diag(f"GetId beside it: median {statistics.median(other.times) * 1e3:.2f} ms, worst {max(other.times) * 1e3:.1f} ms of {len(other.times)}")
-    assert max(other.times) < tap.patience(2), max(other.times)
+    assert not other.failure, f"a call to dbus-daemon was not answered: {other.failure!r}"
 
 
 def test_connection_that_never_read():
@@ -261,17 +266,27 @@ def test_many_cards_at_once():
     lab.wait_no_leases(30)
 
 
+def opens_for_ever(connection):
+    while True:
+        connection.open_tap("fast").close_fds()
+
+
+@tap.limit(180)
 def test_opens_by_time():
     """One user has 128 opens at once and then so many each second, and another is served meanwhile."""
     # Leases that end later than the next ones begin do not meet the budget of queues.
-    lab.service_arguments("--opens-per-second=2", "--queues-per-user=4000")
+    lab.service_arguments("--opens-per-second=1", "--queues-per-user=4000")
     try:
         with bus.connect("member") as member, bus.connect("member2") as other, bus.connect() as root, \
                 lab.network("fast", MaxLeasesPerUser="4096"):  # fmt: skip
-            names = [name_of(member.open_tap, "fast") for _ in range(200)]
-            assert names[:128] == [""] * 128 and LIMITS in names and set(names) == {"", LIMITS}, [names.count(name) for name in set(names)]
-            text = bus.expect_error(LIMITS, lambda: [member.open_tap("fast").close_fds() for _ in range(40)])
-            assert "fast" in text and "2 each second" in text, text
+            names = [name_of(member.open_tap, "fast") for _ in range(128)]
+            assert names == [""] * 128, [names.count(name) for name in set(names)]
+            # As many more as the seconds have brought meanwhile.
+            while (name := name_of(member.open_tap, "fast")) == "":
+                pass
+            assert name == LIMITS, name
+            text = bus.expect_error(LIMITS, opens_for_ever, member)
+            assert "fast" in text and "1 each second" in text, text
             assert name_of(other.open_tap, "fast") == "" and member.can_open("fast", "tap") == "yes"
             names = {name_of(root.open_tap, "fast") for _ in range(150)}
             assert names == {""}, f"root is limited: {names}"

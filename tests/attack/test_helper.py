@@ -15,6 +15,7 @@ import changes
 import frames
 import ipc
 import lab
+import processes
 import tap
 from attacker import as_user, attempt
 from container import Container
@@ -171,6 +172,7 @@ def test_malformed_messages():
 def test_descriptors_are_not_taken():
     """No request carries descriptors: they are closed, all of them, and so is the connection."""
     with same_process():
+        made_ahead()  # it has descriptors, too
         pid = lab.helper_pid()
         before = lab.fd_count(pid)
         for count in (1, 16, 17, 100):
@@ -195,6 +197,7 @@ def attach_malformed():
 
 def test_malformed_attach():
     with same_process(), Container() as box:
+        made_ahead()
         pid = lab.helper_pid()
         before = lab.fd_count(pid)
         for what, data in attach_malformed():
@@ -250,6 +253,7 @@ def test_helper_itself_asks_whose_namespace_it_is():
 def test_attach_that_nobody_waits_for():
     """rawnetd leaves before the answer: the interface does not stay."""
     with same_process(), Container() as box:
+        made_ahead()
         pid = lab.helper_pid()
         before = lab.fd_count(pid)
         for _ in range(10):
@@ -440,12 +444,6 @@ def test_flood_of_opens():
 # -- what is made ahead
 
 
-def descendants(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        found = [int(word) for word in file.read().split()]
-    return found + [below for child in found for below in descendants(child)]
-
-
 def namespace_of(fd):
     with lab.in_namespace(fd):
         return os.readlink("/proc/thread-self/ns/net")
@@ -459,12 +457,12 @@ def made_ahead(other_than=()):
 
     def there():
         with contextlib.suppress(FileNotFoundError):  # a worker that ends just now
-            pids = descendants(lab.helper_pid())
+            pids = processes.descendants(lab.helper_pid())
             return len(pids) == 2 and not set(pids) & set(other_than) and space_of(pids[1]) != own
         return False
 
     lab.wait_for(there, 10, "worker and child")
-    return descendants(lab.helper_pid())
+    return processes.descendants(lab.helper_pid())
 
 
 def space_of(pid):

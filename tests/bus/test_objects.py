@@ -212,6 +212,8 @@ def test_statistics_are_the_guests():
         for kind in ("tap", "packet"):
             with connection.open(kind, "lab") as lease:
                 port = frames.Port(lease.fd, lease.info["vnet-hdr"])
+                wire.send(frames.ether(lease.info["mac"], "02:00:00:00:00:01", frames.TEST, b"the first"))
+                port.wait(b"the first")
                 first = connection.statistics(lease.path)
                 assert sorted(first) == sorted(STATISTICS), first
                 for number in range(5):
@@ -219,10 +221,15 @@ def test_statistics_are_the_guests():
                 wire.wait(b"out4")
                 for number in range(3):
                     wire.send(frames.ether(lease.info["mac"], "02:00:00:00:00:01", frames.TEST, f"in{number}".encode() * 20))
-                port.wait(b"in2")
+                came = [*port.before(b"in2"), port.last]
                 after = connection.statistics(lease.path)
+                # The neighbour's advertisements come when they like.
+                came += iter(lambda: port.receive(0), None)  # pylint: disable=cell-var-from-loop
+                others = [frame for frame in came if frame[6:12] != frames.mac_bytes("02:00:00:00:00:01")]
                 change = {key: after[key] - first[key] for key in ("rx_packets", "tx_packets", "rx_bytes", "tx_bytes")}
-                assert change == {"rx_packets": 3, "tx_packets": 5, "rx_bytes": 3 * 74, "tx_bytes": 5 * 60}, (kind, change)
+                assert (change["tx_packets"], change["tx_bytes"]) == (5, 5 * 60), (kind, change)
+                assert 0 <= change["rx_packets"] - 3 <= len(others), (kind, change, others)
+                assert 0 <= change["rx_bytes"] - 3 * 74 <= sum(map(len, others)), (kind, change, others)
 
 
 def test_many_leases_are_listed():

@@ -64,7 +64,7 @@ def qemu(*words):
             yield Qmp(OURS), process
         finally:
             process.kill()
-            errors = process.communicate(timeout=20)[1]
+            errors = process.communicate(timeout=tap.patience(20))[1]
             for path in (SOCKET, OURS):
                 os.unlink(path)
             if errors:
@@ -90,7 +90,7 @@ def refused(text, *words, verb="plug", status=1, **options):
 
 def only_holder(process):
     """The lease is QEMU's alone: its end is the lease's."""
-    assert len(lab.lease_ids()) == 1
+    lab.wait_for(lambda: len(lab.lease_ids()) == 1, 10, "the end of other leases")
     process.kill()
     process.wait(20)
     lab.wait_no_leases()

@@ -64,11 +64,6 @@ def polkit_thinks(connection, kind="tap", network="lab", **options):
         yield serial
 
 
-def asked_since(before, count=1):
-    """The questions after the first `before`, at least `count` of them: the lab's log comes a moment after the answer."""
-    return lab.wait_for(lambda: lab.questions()[before:] if len(lab.questions()) >= before + count else None, 10, "polkit's question")
-
-
 def refusal_of(connection, serial, name):
     full = name if "." in name else bus.ERROR + name
     try:
@@ -95,7 +90,7 @@ def test_member_yes_and_what_polkit_was_asked():
             before = len(lab.questions())
             with contextlib.suppress(bus.BusError):  # without /dev/vhost-net the helper refuses, after the question
                 connection.open(kind, network, **options).close_fds()
-            asked = asked_since(before)
+            asked = lab.asked_since(before)
             assert asked == [{"action": f"org.rawnet1.open-{kind}", "user": "member", "network": network, "parent": "wire0",
                               "vlan": "none", "protocol": "none", "kind": kind, **usual, **details}], asked  # fmt: skip
 
@@ -107,7 +102,7 @@ def test_polkit_is_told_the_protocol_of_the_tag():
             with lab.network("tagged", VLAN="55", Protocol=protocol):
                 before = len(lab.questions())
                 assert connection.can_open("tagged", "tap") == ("yes" if lab.has_vlan() else "no")
-                asked = asked_since(before)[0]
+                asked = lab.asked_since(before)[0]
                 assert (asked["vlan"], asked["protocol"], asked["queues"], asked["vhost"]) == ("55", protocol, "1", "false"), asked
 
 
@@ -127,7 +122,7 @@ def test_each_open_asks_anew():
         before = len(lab.questions())
         for _ in range(3):
             connection.open_tap("lab").close_fds()
-        assert len(asked_since(before, 3)) == 3
+        assert len(lab.asked_since(before, 3)) == 3
 
 
 def test_a_rule_says_no():
@@ -464,6 +459,7 @@ def test_too_many_questions_of_one_user():
         tap.diag(f"{len(answers)} of 100 questions at once were put to polkit")
         for lease in answers:
             lease.close_fds()
+        bus.wait_none_listed()  # they counted until now
         with connection.open_tap("lab"):
             pass
 

@@ -40,7 +40,7 @@ def guest(words, **options):
     finally:
         process.terminate()
         try:
-            out = process.communicate(timeout=30)[0]
+            out = process.communicate(timeout=tap.patience(60))[0]
         except lab.subprocess.TimeoutExpired:
             process.kill()
             out = process.communicate()[0]
@@ -190,7 +190,7 @@ def test_rawnetctl_qemu_by_json():
 def test_on_a_vlan():
     need_qemu()
     lab.need_vlan()
-    mac = "52:54:00:0e:00:07"
+    mac = "52:54:00:0e:00:10"  # the server has seen the others
     with guest(["rawnetctl", "run", "--mac", mac, "vlan100", "--", *LINE, "-netdev", "tap,id=n0,fd={fd}",
                 "-device", "virtio-net-pci,netdev=n0,mac={mac}"]) as process:  # fmt: skip
         on_the_wire(process, mac)

@@ -9,7 +9,6 @@ import re
 import socket
 import tempfile
 import termios
-import time
 
 import bus
 import frames
@@ -401,10 +400,9 @@ def test_a_helper_that_does_not_answer():
         done = ctl("check", "lab", timeout=55)
         assert done.returncode == 1 and "rawnet-helper does not answer" in done.stdout and "unknown" in done.stdout, done
         assert not done.stderr and " ok" not in done.stdout, done
-        start = time.monotonic()
+        # That is rawnetd's answer; a caller that gives up by itself says that rawnetd has not answered.
         text = bad(125, "run", "lab", "--", "true", "{mac}", timeout=55, contains=("rawnet-helper does not answer", "systemctl status"))
         assert text.count("\n") == 1, text
-        assert time.monotonic() - start < tap.patience(50), "the caller gave up by itself"
         with terminal.Terminal("member", ["rawnetctl", "check", "lab"]) as shown:
             shown.wait("waiting for rawnetd")
             status, text = shown.finish(55)

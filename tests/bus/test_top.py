@@ -292,9 +292,10 @@ def test_a_lease_between_two_looks():
     with bus.connect("member") as connection, Lines("--interval=1") as lines:
         assert lines.next() == {}
         with connection.open_tap("lab", name="web"):
-            first = lines.next()
-            assert first == {} or first["web"]["rates"] is None, first
-            assert (first or lines.next())["web"]["rates"] is None
+            # Lines that were printed before it was there have not been read yet.
+            while not (found := lines.next()):
+                pass
+            assert found["web"]["rates"] is None, found
             assert lines.next()["web"]["rates"]["tx_bits"] == 0
         while lines.next():
             pass
@@ -332,13 +333,16 @@ def test_the_helper_is_away():
         assert picture.finish()[0] == 0
 
 
-def count_calls(seconds, *words):
-    """top on a terminal for so long: ({lease: number of its GetStatistics()}, most calls that were open at once)."""
+def count_calls(enough, *words):
+    """top on a terminal until its calls are enough: ({lease: number of its GetStatistics()}, most calls that were open at once, seconds)."""
     asked, open_calls, most = {}, set(), 0
+    begin = time.monotonic()
     rules = f"type='method_call',interface='{bus.LEASE}',member='GetStatistics'", f"type='method_return',sender='{bus.NAME}'"
     with bus.Monitor(*rules) as monitor, top(*words) as picture:
         with contextlib.suppress(TimeoutError):
-            for message in monitor.messages(seconds):
+            for message in monitor.messages(90):
+                if enough(asked):
+                    break
                 fields = message.header.fields
                 picture.read_for(0)
                 if message.header.message_type == bus.MessageType.method_call:
@@ -347,19 +351,19 @@ def count_calls(seconds, *words):
                 else:
                     open_calls.discard((fields[bus.HeaderFields.destination], fields.get(bus.HeaderFields.reply_serial)))
                 most = max(most, len(open_calls))
-    return asked, most
+    return asked, most, time.monotonic() - begin
 
 
 @tap.limit(120)
 def test_what_it_asks():
     """With many leases: few calls at a time, at most 200 in a second, what is shown first, and in the end everything."""
-    seconds, number = 8, 120
+    number = 120
     with bus.connect("member") as member, bus.connect("member2") as other, contextlib.ExitStack() as stack:
         for connection in (member, other):
             for _ in range(number // 2):
                 stack.enter_context(connection.open_packet("lab"))
         shown = sorted(member.leases(), key=lambda path: int(path.rsplit("/", 1)[1]))[:20]  # the rows of a picture with 24 lines
-        asked, most = count_calls(seconds, "--interval=0.1", "--sort=name")
+        asked, most, seconds = count_calls(lambda asked: len(asked) == number and sum(asked.values()) > 1000, "--interval=0.1", "--sort=name")
         assert most <= 4, most
         assert sum(asked.values()) <= 200 * (seconds + 1), sum(asked.values())
         assert len(asked) == number, f"{len(asked)} of {number} were asked"

@@ -73,6 +73,17 @@ def _let_go():
 lab.after_failure.append(_let_go)
 
 
+def wait_none_listed(seconds=30):
+    """Until rawnetd lists no lease: it has heard of every end, and counts none of them. Does not start it."""
+    if not lab.service_pid():
+        return
+    with connect() as connection:
+        lab.wait_for(lambda: not connection.leases(), seconds, "rawnetd's news of all ends")
+
+
+lab.after_test.append(wait_none_listed)
+
+
 def _take(descriptor):
     fd = descriptor.to_raw_fd()
     os.set_inheritable(fd, False)
@@ -264,6 +275,22 @@ def proxy(user):
                 yield f"unix:path={path}", process
             finally:
                 process.kill()
+
+
+PATIENCE = 2  # s, PLAN_PATIENCE_USEC of helper/plan.h: so long an open waits for what a lease that has ended still holds
+
+
+def open_after_end(connection, kind, network, **options):
+    """Opens a port whose VLAN or address had another lease, which has just ended. rawnet waits for that; where the kernel takes longer than
+    rawnet's patience, the open is refused, and not earlier. After the end it succeeds."""
+    start = lab.time.monotonic()
+    try:
+        return connection.open(kind, network, **options)
+    except BusError as error:
+        assert error.name in (ERROR + "NetworkBusy", ERROR + "AddressInUse"), error
+        assert lab.time.monotonic() - start >= PATIENCE, f"refused without waiting: {error}"
+    lab.wait_no_leases(60)
+    return connection.open(kind, network, **options)
 
 
 def owner_of(name):

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import functools
+import itertools
 import json
 import os
 import pwd
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import tap
@@ -282,6 +284,11 @@ def questions():
     return found
 
 
+def asked_since(before, count=1):
+    """The questions after the first `before`, at least `count` of them: the log comes a moment after the answer."""
+    return wait_for(lambda: questions()[before:] if len(questions()) >= before + count else None, 10, "polkit's question")
+
+
 @contextlib.contextmanager
 def polkit_rule(javascript, name="10-test.rules"):
     """A rule file while the block runs; polkitd has loaded it when the block begins, and dropped it afterwards."""
@@ -427,11 +434,60 @@ def _add_nsids(found, data):
 
 
 def wait_no_leases(seconds=10):
+    """Until no lease is alive, and what the last ones had is free: their addresses, VLANs and interfaces."""
     wait_for(lambda: not lease_ids(), seconds, "the end of all leases")
+    wait_deleted(seconds)
+
+
+def wait_deleted(seconds=10):
+    """Until the kernel has deleted what was in the namespaces whose ids are gone. It takes the id away first, and the interfaces later;
+    and it deletes a namespace only when it has done with those that ended before (cleanup_net(), net/core/net_namespace.c)."""
+    nsid = next(_nsids)
+    namespace = new_namespace()
+    try:
+        _give_nsid(namespace, nsid)
+    finally:
+        os.close(namespace)
+    wait_for(lambda: not _has_nsid(nsid), seconds, "the end of a namespace that ended later")
+
+
+def new_namespace():
+    """A descriptor that keeps a new network namespace."""
+    made = []
+
+    def make():
+        kernel.unshare(kernel.CLONE_NEWNET)
+        made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+_nsids = itertools.count(0x1000)  # no lease's, and none that the kernel gives by itself
+
+
+def _give_nsid(namespace, nsid):
+    """RTM_NEWNSID (linux/rtnetlink.h), acknowledged."""
+    attributes = struct.pack("=HHiHHi", 8, 3, namespace, 8, 1, nsid)  # NETNSA_FD, NETNSA_NSID, linux/net_namespace.h
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.send(struct.pack("=IHHIIBxxx", 20 + len(attributes), 88, 0x5, 1, 0, 0) + attributes)
+        (error,) = struct.unpack_from("=i", sock.recv(NETLINK_SIZE), 16)
+        assert error == 0, os.strerror(-error)
+
+
+def _has_nsid(nsid):
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.send(_nsid_question(nsid))
+        found = set()
+        _add_nsids(found, sock.recv(NETLINK_SIZE))
+        return nsid in found
 
 
 _links_at_start = set()
 after_failure = []  # functions that let go of what a failed test still held, so that the next one starts clean
+after_test = []  # functions that wait until nothing of a test's leases counts any more
 
 
 def note_start():
@@ -448,6 +504,8 @@ def clean_after_failure():
 def check_nothing_left():
     """After every test (tap calls it): no lease, and no interface in the host's namespace that was not there before."""
     wait_no_leases()
+    for function in after_test:
+        function()
     wait_for(lambda: not set(links()) - _links_at_start, 10, f"the end of new interfaces ({', '.join(links())})")
 
 

@@ -25,6 +25,13 @@ def with_word(word):
     return _matching("cmdline", lambda text: word.encode() in text)
 
 
+def descendants(pid):
+    """Process ids of its children and of theirs. FileNotFoundError where one ends meanwhile."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        found = [int(word) for word in file.read().split()]
+    return found + [below for child in found for below in descendants(child)]
+
+
 def learners():
     """Process ids of the helper's learning children."""
     return named("rawnet-learn")

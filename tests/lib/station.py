@@ -10,27 +10,12 @@ import subprocess
 import threading
 
 import frames
-import kernel
 import lab
 import tap
 import waiting
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x2, 0x1000, 0x4000
 NAME = "g0"
-
-
-def new_namespace():
-    """A descriptor that keeps a new network namespace."""
-    made = []
-
-    def make():
-        kernel.unshare(kernel.CLONE_NEWNET)
-        made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    return made[0]
 
 
 class Station:
@@ -46,7 +31,7 @@ class Station:
         self.namespace = self.tap = -1
 
     def __enter__(self):
-        self.namespace = new_namespace()
+        self.namespace = lab.new_namespace()
         with lab.in_namespace(self.namespace):
             self.tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self.tap, TUNSETIFF, struct.pack("16sH22x", NAME.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))

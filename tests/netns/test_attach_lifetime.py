@@ -209,9 +209,10 @@ def test_helper_killed_in_the_middle():
             # A different moment each time: what holds, holds at all of them.
             for _ in range(number):
                 lab.lease_ids()
-            if lab.helper_pid():
+            pid = lab.helper_pid()
+            if pid:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(lab.helper_pid(), signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
             try:
                 path = connection.reply(serial)[0]
             except bus.BusError:

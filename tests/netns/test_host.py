@@ -129,7 +129,8 @@ def test_the_hosts_firewall_is_left_alone():
     def ruleset():
         return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
 
-    rules = "add table inet site; add chain inet site input { type filter hook input priority 0; }; add rule inet site input counter accept"
+    rules = "add table inet site; add chain inet site input { type filter hook input priority 0; }; add rule inet site input ip saddr 192.0.2.1 accept"
+    lab.wait_for(lambda: "rawnet" not in ruleset(), 20, "the end of what an earlier lease needed there")
     subprocess.run(["nft", rules], check=True)
     try:
         before = ruleset()

@@ -116,7 +116,7 @@ def test_same_mac_again_at_once():
     with bus.connect("member") as connection, frames.WirePort() as wire:
         for number in range(10):
             kind = ("tap", "packet")[number % 2]
-            with connection.open(kind, "lab", mac="52:54:00:00:00:06") as lease:
+            with bus.open_after_end(connection, kind, "lab", mac="52:54:00:00:00:06") as lease:
                 shapes.port_of(lease).send(frames.marker(lease.info["mac"], f"again {number}"))
                 wire.wait(f"again {number}".encode(), SECONDS)
 

@@ -121,7 +121,7 @@ def test_exclusive_has_the_vlan_to_itself():
     lab.need_vlan()
     with bus.connect("member") as connection, bus.connect("member2") as other, frames.WirePort("wire.200") as wire:
         for kind, options in KINDS:
-            with connection.open(kind, "vlan200", **options) as lease:
+            with bus.open_after_end(connection, kind, "vlan200", **options) as lease:
                 port = shapes.port_of(lease)
                 for frame in (frames.marker(lease.info["mac"], f"exclusive {kind}"),):
                     port.send(frame)
@@ -130,8 +130,7 @@ def test_exclusive_has_the_vlan_to_itself():
                 assert "vlan200" in text and "rawnetctl list" in text, text
                 bus.expect_error("NetworkBusy", connection.open_packet, "vlan200")
             # Right after its end it can be had again: the helper waits for the kernel.
-        with other.open_tap("vlan200"):
-            pass
+        bus.open_after_end(other, "tap", "vlan200").close_fds()
 
 
 def test_exclusive_and_the_administrators_vlan_interface():

@@ -152,8 +152,8 @@ def test_traffic():
             assert command.run("/usr/bin/python3", "-c", MOVE, neighbour).split() == [expected, expected, "2000000"]
 
 
-def ping(command, address):
-    return command.run("ping", "-c", "1", "-W", "2", address, check=False) == 0
+def ping(command, address, seconds=10):
+    return command.run("ping", "-c", "1", "-W", str(tap.patience(seconds)), address, check=False) == 0
 
 
 def test_two_commands():
@@ -161,7 +161,8 @@ def test_two_commands():
     for network, meet in (("lab", True), ("lab-private", False)):
         with Command("--dhcp", network) as one, Command("--dhcp", network) as two:
             assert ping(one, NEIGHBOUR) and ping(two, NEIGHBOUR)
-            assert ping(one, two.addresses(4)[0]) == meet and ping(two, one.addresses(4)[0]) == meet, network
+            seconds = 10 if meet else 2
+            assert ping(one, two.addresses(4)[0], seconds) == meet and ping(two, one.addresses(4)[0], seconds) == meet, network
         lab.wait_no_leases()
 
 

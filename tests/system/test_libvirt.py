@@ -228,6 +228,7 @@ def test_transient():
 def test_vhostuser():
     """The other kind of port, by the user unit: one guest after the other at the same socket. The lease is the back end's."""
     socket = f"/run/user/{lab.uid_of('member')}/rawnet-vlan100.sock"
+    bus.wait_none_listed()
     assert debian.login("member", "systemctl --user start rawnet-vhost@vlan100").returncode == 0
     lab.wait_for(lambda: leases() and os.path.exists(socket), 20, "the back end")
     (lease,) = leases()

@@ -174,9 +174,13 @@ def test_networkd_takes_what_is_handed_over():
             debian.run("ip", "link", "set", "dev", link["ifname"], "down")
             debian.run("ip", "link", "set", "dev", link["ifname"], "name", "eth1.100", "group", "default", "up")
             lab.wait_for(lambda: networkd_state(link["ifindex"]) == "configured", 60, "networkd's configuration")
-            scopes = {info["scope"] for entry in lab.ip("address", "show", "dev", "eth1.100") for info in entry["addr_info"]}
-            assert scopes == {"global", "link"}, "no IPv4 or no link-local address"
             lab.wait_for(lambda: not lab.links()["eth1.100"].get("ifalias"), 30, "rawnet's letting go")
+
+            def scopes():
+                return {info.get("scope") for entry in lab.ip("address", "show", "dev", "eth1.100") for info in entry["addr_info"]}
+
+            lab.wait_for(lambda: scopes() >= {"global", "link"}, 30, "an IPv4 address and a link-local one")
+            assert scopes() == {"global", "link"}, scopes()
             assert "NOARP" not in lab.links()["eth1.100"]["flags"]
             both_ways(lease)
             with frames.WirePort("wire.100") as far:

@@ -155,6 +155,7 @@ def test_flush_ruleset():
 
 def test_check_tries_the_table():
     """Where nftables refuses it, the check says what the open is refused with."""
+    lab.wait_for(lambda: not owned_table() and not kept_table(), 20, "the end of an earlier lease's tables")
     with bus.connect("member") as member:
         for without, said in ((unfit.kernel_without("inet"), 1), (contextlib.nullcontext(), 0)):
             with without:

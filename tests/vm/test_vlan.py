@@ -4,7 +4,6 @@
 import contextlib
 import os
 import subprocess
-import time
 
 import bus
 import frames
@@ -14,7 +13,6 @@ import tap
 import vlan
 
 KINDS = ("tap", "packet")
-PATIENCE = 2  # s: PLAN_PATIENCE_USEC of helper/plan.h
 DOTQ, DOTAD = 0x8100, 0x88A8
 
 
@@ -150,7 +148,8 @@ def test_no_tag_gets_out():
     with bus.connect("member") as member, frames.WirePort() as trunk:
         for network, own in (("vlan100", [(DOTQ, 100)]), ("vlan200", [(DOTQ, 200)]), ("lab", [])):
             for kind, options in (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True})):
-                lease, port = open_port(member, kind, network, **options)
+                lease = bus.open_after_end(member, kind, network, **options)
+                port = frames.Port(lease.fd, vnet_hdr=lease.info["vnet-hdr"])
                 with lease:
                     mac = lease.info["mac"]
                     for tags in ([100], [200], [0, 100], [100, 0], [100, 200], [200, 100], [(DOTAD, 200), 100]):
@@ -219,26 +218,14 @@ def test_guests_of_one_vlan_meet_and_keep_apart():
             trunk.drain()
 
 
-def open_after_end(open_port, network):
-    """rawnetd waits for the namespace of a lease that ended. It refuses only after PATIENCE; then the kernel took longer."""
-    start = time.monotonic()
-    try:
-        return open_port(network)
-    except bus.BusError as error:
-        assert error.name.endswith("NetworkBusy"), error
-        assert time.monotonic() - start >= PATIENCE, "rawnet waits before it refuses"
-    lab.wait_for(lambda: not lab.lease_ids(), 60, "the end of the lease")
-    return open_port(network)
-
-
 def test_exclusive_is_exclusive_and_free_at_once():
     with bus.connect("member") as member, bus.connect("member2") as other:
         for _ in range(3):
-            with open_after_end(member.open_tap, "vlan200"):
+            with bus.open_after_end(member, "tap", "vlan200"):
                 text = bus.expect_error("NetworkBusy", other.open_packet, "vlan200")
                 assert "vlan200" in text, text
             # The dying namespace still holds the VLAN for a moment: rawnet waits, the caller does not see it.
-            open_after_end(other.open_packet, "vlan200").close_fds()
+            bus.open_after_end(other, "packet", "vlan200").close_fds()
 
 
 def test_shared_interface_comes_and_goes():
