@@ -58,7 +58,11 @@ class Container:
         """The same, to its end: its output; AssertionError if it fails."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with self.popen(*words, **options) as process:
-            out, err = process.communicate(timeout=tap.patience(timeout))
+            try:
+                out, err = process.communicate(timeout=tap.patience(timeout))
+            except BaseException:  # left alone, it would hold the namespace, and the block would wait for it
+                process.kill()
+                raise
         assert not check or process.returncode == 0, f"{' '.join(words)}: {err.strip()}"
         return out
 

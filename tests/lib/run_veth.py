@@ -68,7 +68,11 @@ class Command:
 
     def run(self, *words, check=True, timeout=60):
         with self.popen(*words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            out, err = process.communicate(timeout=tap.patience(timeout))
+            try:
+                out, err = process.communicate(timeout=tap.patience(timeout))
+            except BaseException:  # left alone, it would hold the namespace, and the block would wait for it
+                process.kill()
+                raise
         assert not check or process.returncode == 0, f"{' '.join(words)}: {err.strip()}"
         return out if check else process.returncode
 

@@ -69,12 +69,20 @@ def _run(function, check, clean):
         return "ok", ""
     except Skip as reason:
         return "ok", f" # SKIP {reason}"
-    except (Exception, TooSlow):  # pylint: disable=broad-except
+    except (Exception, TooSlow) as error:  # pylint: disable=broad-except
         diag(traceback.format_exc())
+        _forget(error)
         _clean_up(clean)
         return "not ok", ""
     finally:
         signal.alarm(0)
+
+
+def _forget(error):
+    """Drops the variables of the functions that have failed. A socket among them may be in a container's namespace, and hold its lease."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _clean_up(clean):
