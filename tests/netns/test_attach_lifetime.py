@@ -4,10 +4,12 @@
 import contextlib
 import os
 import signal
+import socket
 import time
 
 import bus
 import container
+import frames
 import lab
 import processes
 import station
@@ -126,6 +128,40 @@ def test_lives_while_the_namespace_is_held():
         assert lease.id in lab.lease_ids() and "eth0" in box.links()
         with lab.in_namespace(box.namespace):
             station.command("ip", "link", "delete", "eth0")
+        gone()
+
+
+@contextlib.contextmanager
+def no_way_back(address):
+    """What the neighbour sends to the address goes nowhere."""
+    (far,) = (link["ifname"] for link in lab.ip("addr", where=lab.FAR) if any(each.get("local") == NEIGHBOUR for each in link["addr_info"]))
+    lab.run_far(["ip", "neigh", "replace", address, "lladdr", "02:00:00:00:00:66", "dev", far, "nud", "permanent"])
+    try:
+        yield
+    finally:
+        lab.run_far(["ip", "neigh", "delete", address, "dev", far])
+
+
+def test_connection_that_nobody_acknowledges():
+    """Its TCP socket holds the namespace after the container's end, until the kernel gives up (tcp_orphan_retries, tcp(7)). Close() ends the
+    lease at once."""
+    with bus.connect("member") as connection, Container() as box, frames.WirePort() as wire:
+        lease = attach(connection, "lab", box)
+        box.up("10.77.0.77/24")
+        with lab.in_namespace(lab.FAR):
+            server = socket.create_server((NEIGHBOUR, 7711))
+        with lab.in_namespace(box.namespace):
+            inside = socket.create_connection((NEIGHBOUR, 7711), tap.patience(10))
+        with server, inside, no_way_back("10.77.0.77"):
+            inside.sendall(b"never acknowledged")
+            wire.wait(b"never acknowledged")
+            inside.close()
+            kill_container(box)
+            # Whatever of it is on its way: it is sent again.
+            for _ in range(3):
+                wire.wait(b"never acknowledged")
+            assert lease.id in lab.lease_ids(), "the lease has ended"
+            connection.close_lease(lease.path)
         gone()
 
 
