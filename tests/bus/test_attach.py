@@ -66,7 +66,7 @@ def test_what_is_no_namespace():
         read, write = os.pipe()
         stack.callback(os.close, read)
         stack.callback(os.close, write)
-        unlinked = os.open("/tmp", os.O_TMPFILE | os.O_RDWR)
+        unlinked = os.open(f"{lab.LAB}/tmp", os.O_TMPFILE | os.O_RDWR)
         stack.callback(os.close, unlinked)
         named = "/tmp/net:[4026531840]"
         with open(named, "wb") as file:
