@@ -13,14 +13,18 @@
  */
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "client/netavark/attach.h"
 #include "client/netavark/dhcp-hook.h"
 #include "client/netavark/dhcp-supervisor.h"
 #include "client/netavark/dhcp.h"
+#include "client/netavark/json.h"
 #include "client/netavark/request.h"
 #include "client/netavark/route.h"
 #include "client/netavark/status.h"
@@ -45,12 +49,6 @@ static const char help_text[] =
         "The driver of `podman network create -d rawnet --opt network=NETWORK`. podman\n"
         "and netavark run it; see netavark-rawnet(7).\n";
 
-static void put_objectp(json_object **object) {
-        json_object_put(*object);
-}
-
-#define _cleanup_object_ _cleanup_(put_objectp)
-
 static int print(json_object *object) {
         if (puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN)) < 0 ||
             fflush(stdout) != 0)
@@ -59,16 +57,14 @@ static int print(json_object *object) {
 }
 
 static void print_error(const char *text) {
-        _cleanup_object_ json_object *object = json_object_new_object();
-        json_object *message = json_object_new_string(text);
+        _cleanup_json_ json_object *object = json_object_new_object();
 
-        if (!object || !message || json_object_object_add(object, "error", message) < 0)
-                return;
-        print(object);
+        if (object && json_set(object, "error", json_object_new_string(text)) == 0)
+                print(object);
 }
 
 static int read_input(json_object **ret, Refusal *ret_refusal) {
-        _cleanup_free_ char *text = calloc(1, INPUT_MAX + 1);
+        _cleanup_free_ char *text = malloc(INPUT_MAX);
         size_t size;
 
         if (!text)
@@ -76,7 +72,7 @@ static int read_input(json_object **ret, Refusal *ret_refusal) {
         size = fread(text, 1, INPUT_MAX, stdin);
         if (ferror(stdin))
                 return -EIO;
-        *ret = size < INPUT_MAX ? json_tokener_parse(text) : NULL;
+        *ret = size < INPUT_MAX ? json_read(text, size) : NULL;
         if (!*ret)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "standard input is not the JSON that podman passes to a network "
@@ -85,11 +81,10 @@ static int read_input(json_object **ret, Refusal *ret_refusal) {
 }
 
 static int run_info(Task *task _unused_, Refusal *ret_refusal _unused_) {
-        _cleanup_object_ json_object *object = json_object_new_object();
+        _cleanup_json_ json_object *object = json_object_new_object();
 
-        if (!object ||
-            json_object_object_add(object, "version", json_object_new_string(RAWNET_VERSION)) < 0 ||
-            json_object_object_add(object, "api_version", json_object_new_string(API_VERSION)) < 0)
+        if (!object || json_set(object, "version", json_object_new_string(RAWNET_VERSION)) < 0 ||
+            json_set(object, "api_version", json_object_new_string(API_VERSION)) < 0)
                 return -ENOMEM;
         return print(object);
 }
@@ -146,20 +141,27 @@ static int set_up_interface(const Task *task, const NetavarkContainer *container
                 r = dhcp_start(container, task->path, status, ret_refusal);
         if (r == 0)
                 r = configure(index, container, status, ret_refusal);
-        if (r != 0)
-                route_delete_interface(index, NULL);
         return r;
 }
 
+/* In the container's namespace. */
+static int remove_interface(const Task *task, const char *interface, Refusal *ret_refusal) {
+        unsigned index;
+
+        dhcp_stop(interface, task->path);
+        index = if_nametoindex(interface);
+        return index == 0 ? 0 : route_delete_interface(index, ret_refusal);
+}
+
 /* Enters the container's network namespace. *ret is another descriptor of it: rawnetd takes the
- * kernel's own file (/proc/PID/ns/net), and podman has bound that to a path. -ENOENT: it is gone.
- */
+ * kernel's own file (/proc/PID/ns/net), and podman has bound that to a path. -ENOENT: it is gone;
+ * podman leaves an empty file there for a moment, and O_NONBLOCK is for a FIFO. */
 static int enter(const Task *task, const NetavarkContainer *container, int *ret,
                  Refusal *ret_refusal) {
-        _cleanup_close_ int bound = open(task->path, O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int bound = open(task->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         int fd;
 
-        if (bound < 0 && errno == ENOENT)
+        if (bound < 0 ? errno == ENOENT : ioctl(bound, NS_GET_NSTYPE) < 0)
                 return -ENOENT;
         fd = bound >= 0 && setns(bound, CLONE_NEWNET) == 0
                      ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)
@@ -173,10 +175,17 @@ static int enter(const Task *task, const NetavarkContainer *container, int *ret,
         return 0;
 }
 
+static int print_status(const NetavarkStatus *status, const NetavarkContainer *container,
+                        const Attached *attached) {
+        _cleanup_json_ json_object *answer =
+                netavark_status_json(status, container->interface, attached->mac);
+
+        return answer ? print(answer) : -ENOMEM;
+}
+
 static int run_setup(Task *task, Refusal *ret_refusal) {
         _cleanup_(netavark_status_done) NetavarkStatus status = {};
         _cleanup_(attached_done) Attached attached = {};
-        _cleanup_object_ json_object *answer = NULL;
         _cleanup_close_ int namespace = -1;
         NetavarkContainer container;
         int r;
@@ -186,32 +195,39 @@ static int run_setup(Task *task, Refusal *ret_refusal) {
                 r = system_bus_find();
         if (r == 0)
                 r = enter(task, &container, &namespace, ret_refusal);
+        if (r == -ENOENT)
+                return refuse(
+                        ret_refusal, RAWNET_INVALID_ARGS,
+                        "podman network %s: the container has no network namespace at %s; has "
+                        "it ended meanwhile?",
+                        container.network.name, task->path);
         if (r == 0)
                 r = attach_interface(&container, namespace, &attached, ret_refusal);
-        if (r == 0)
-                r = set_up_interface(task, &container, &status, ret_refusal);
         if (r != 0)
                 return r;
-        answer = netavark_status_json(&status, container.interface, attached.mac);
-        return answer ? print(answer) : -ENOMEM;
+        r = set_up_interface(task, &container, &status, ret_refusal);
+        if (r == 0)
+                r = print_status(&status, &container, &attached);
+        /* podman may never call teardown for what it believes has failed. */
+        if (r != 0)
+                remove_interface(task, container.interface, NULL);
+        return r;
 }
 
-/* A container whose namespace is gone has nothing left. */
+/* A container whose namespace is gone has nothing left but perhaps its DHCP client. */
 static int run_teardown(Task *task, Refusal *ret_refusal) {
         _cleanup_close_ int namespace = -1;
         NetavarkContainer container;
-        unsigned index;
         int r;
 
-        r = netavark_read_container(task->input, &container, ret_refusal);
+        r = netavark_read_place(task->input, &container, ret_refusal);
         if (r != 0)
                 return r;
-        dhcp_stop(container.interface, task->path);
         r = enter(task, &container, &namespace, ret_refusal);
-        if (r != 0)
-                return r == -ENOENT ? 0 : r;
-        index = if_nametoindex(container.interface);
-        return index == 0 ? 0 : route_delete_interface(index, ret_refusal);
+        if (r == 0)
+                return remove_interface(task, container.interface, ret_refusal);
+        dhcp_stop(container.interface, task->path);
+        return r == -ENOENT ? 0 : r;
 }
 
 static const struct {
@@ -227,7 +243,7 @@ static const struct {
 };
 
 static int run_verb(size_t i, const char *path) {
-        _cleanup_object_ json_object *input = NULL;
+        _cleanup_json_ json_object *input = NULL;
         Task task = {.path = path};
         Refusal refusal = {};
         int r = 0;
@@ -238,8 +254,11 @@ static int run_verb(size_t i, const char *path) {
         }
         if (r == 0)
                 r = verbs[i].run(&task, &refusal);
+        if (r < 0)
+                refuse_errno(&refusal, r, "podman's network driver rawnet cannot finish %s",
+                             verbs[i].name);
         if (r != 0)
-                print_error(r > 0 ? refusal.text : errno_text(r));
+                print_error(refusal.text);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -249,6 +268,8 @@ int main(int argc, char **argv) {
         if (streams_ensure() < 0)
                 return EXIT_FAILURE;
         log_open(PROGRAM);
+        /* If nobody reads the answer, setup has something to undo. */
+        signal(SIGPIPE, SIG_IGN);
         if (dhcp_hook_is_event(word))
                 return dhcp_hook(word);
         if (strcmp(word, DHCP_VERB_SUPERVISE) == 0)

@@ -4,36 +4,12 @@
 
 #include <string.h>
 
+#include "client/netavark/json.h"
 #include "client/parse.h"
 #include "common/network-file.h"
 #include "common/text.h"
 
 #define DEFAULT_METRIC 100u /* netavark's own */
-
-static int refuse_input(Refusal *ret_refusal, const char *what) {
-        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                      "cannot read what podman passed: %s; is this podman newer than rawnet?",
-                      what);
-}
-
-/* The member's text; NULL where it is missing, null, or no text. */
-static const char *get_text(json_object *object, const char *key) {
-        json_object *member;
-
-        if (!json_object_object_get_ex(object, key, &member) ||
-            !json_object_is_type(member, json_type_string))
-                return NULL;
-        return json_object_get_string(member);
-}
-
-/* The member, or NULL where it is missing, null, or of another type. */
-static json_object *get_member(json_object *object, const char *key, json_type type) {
-        json_object *member;
-
-        if (!json_object_object_get_ex(object, key, &member) || !json_object_is_type(member, type))
-                return NULL;
-        return member;
-}
 
 static size_t array_length(json_object *array) {
         return array ? json_object_array_length(array) : 0;
@@ -52,10 +28,19 @@ const char *netavark_ipam_name(NetavarkIpam ipam) {
 }
 
 static int read_ipam(json_object *input, NetavarkNetwork *network, Refusal *ret_refusal) {
-        json_object *options = get_member(input, "ipam_options", json_type_object);
-        size_t n_subnets = array_length(get_member(input, "subnets", json_type_array));
-        const char *driver = options ? get_text(options, "driver") : NULL;
+        json_object *options, *subnets;
+        const char *driver = NULL;
+        size_t n_subnets;
+        int r;
 
+        r = json_get(input, "ipam_options", json_type_object, &options, ret_refusal);
+        if (r == 0)
+                r = json_get(input, "subnets", json_type_array, &subnets, ret_refusal);
+        if (r == 0 && options)
+                r = json_get_text(options, "driver", &driver, ret_refusal);
+        if (r != 0)
+                return r;
+        n_subnets = array_length(subnets);
         if (!driver || !*driver)
                 network->ipam = n_subnets > 0 ? NETAVARK_IPAM_HOST_LOCAL : NETAVARK_IPAM_DHCP;
         else if (strcmp(driver, "host-local") == 0)
@@ -112,21 +97,22 @@ static int read_option(NetavarkNetwork *network, const char *key, const char *va
 }
 
 static int read_options(json_object *input, NetavarkNetwork *network, Refusal *ret_refusal) {
-        json_object *options = get_member(input, "options", json_type_object);
-
         struct json_object_iterator at, end;
+        json_object *options;
+        int r = json_get(input, "options", json_type_object, &options, ret_refusal);
 
+        if (r != 0)
+                return r;
         if (options) {
                 at = json_object_iter_begin(options);
                 end = json_object_iter_end(options);
                 for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-                        json_object *value = json_object_iter_peek_value(&at);
-                        int r;
+                        const char *value = json_text(json_object_iter_peek_value(&at));
 
-                        if (!json_object_is_type(value, json_type_string))
-                                return refuse_input(ret_refusal, "an option is no text");
-                        r = read_option(network, json_object_iter_peek_name(&at),
-                                        json_object_get_string(value), ret_refusal);
+                        if (!value)
+                                return json_refuse(ret_refusal, "an option is no text");
+                        r = read_option(network, json_object_iter_peek_name(&at), value,
+                                        ret_refusal);
                         if (r != 0)
                                 return r;
                 }
@@ -139,17 +125,22 @@ static int read_options(json_object *input, NetavarkNetwork *network, Refusal *r
         return 0;
 }
 
+static int read_name(json_object *network, const char **ret, Refusal *ret_refusal) {
+        int r = json_get_text(network, "name", ret, ret_refusal);
+
+        return r == 0 && !*ret ? json_refuse(ret_refusal, "the network has no name") : r;
+}
+
 int netavark_read_network(json_object *input, NetavarkNetwork *ret, Refusal *ret_refusal) {
         NetavarkNetwork network = {.metric = DEFAULT_METRIC};
         const char *parent;
         int r;
 
-        if (!json_object_is_type(input, json_type_object))
-                return refuse_input(ret_refusal, "it is no JSON object");
-        network.name = get_text(input, "name");
-        if (!network.name)
-                return refuse_input(ret_refusal, "the network has no name");
-        parent = get_text(input, "network_interface");
+        r = read_name(input, &network.name, ret_refusal);
+        if (r == 0)
+                r = json_get_text(input, "network_interface", &parent, ret_refusal);
+        if (r != 0)
+                return r;
         if (parent && *parent)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "podman network %s: the parent interface is the rawnet network's; "
@@ -170,19 +161,23 @@ static int read_address(json_object *subnets, const char *text, NetavarkAddress 
         IpAddress subnet;
 
         if (!text || ip_parse(text, false, &address.ip) < 0)
-                return refuse_input(ret_refusal, "an address is none");
+                return json_refuse(ret_refusal, "an address is none");
         for (size_t i = 0; i < array_length(subnets); i++) {
                 json_object *item = json_object_array_get_idx(subnets, i);
-                const char *network = get_text(item, "subnet"), *gateway;
+                const char *network, *gateway;
+                int r = json_get_text(item, "subnet", &network, ret_refusal);
 
+                if (r == 0)
+                        r = json_get_text(item, "gateway", &gateway, ret_refusal);
+                if (r != 0)
+                        return r;
                 if (!network || ip_parse(network, true, &subnet) < 0)
-                        return refuse_input(ret_refusal, "a subnet is none");
+                        return json_refuse(ret_refusal, "a subnet is none");
                 if (!ip_in_subnet(&address.ip, &subnet))
                         continue;
                 address.ip.prefix = subnet.prefix;
-                gateway = get_text(item, "gateway");
                 if (gateway && *gateway && ip_parse(gateway, false, &address.gateway) < 0)
-                        return refuse_input(ret_refusal, "a gateway is no address");
+                        return json_refuse(ret_refusal, "a gateway is no address");
                 *ret = address;
                 return 0;
         }
@@ -200,9 +195,9 @@ static int read_addresses(json_object *subnets, json_object *texts, NetavarkCont
                               container->network.name);
         }
         if (array_length(texts) > NETAVARK_ADDRESSES_MAX)
-                return refuse_input(ret_refusal, "there are too many addresses");
+                return json_refuse(ret_refusal, "there are too many addresses");
         for (size_t i = 0; i < array_length(texts); i++) {
-                const char *text = json_object_get_string(json_object_array_get_idx(texts, i));
+                const char *text = json_text(json_object_array_get_idx(texts, i));
                 int r = read_address(subnets, text, &container->addresses[i], ret_refusal);
 
                 if (r != 0)
@@ -213,7 +208,8 @@ static int read_addresses(json_object *subnets, json_object *texts, NetavarkCont
 }
 
 /* 32 bits, of which podman uses all. Missing or null: *ret stays. */
-static int read_metric(json_object *item, uint32_t *ret, Refusal *ret_refusal) {
+static int read_metric(json_object *item, const char *destination, uint32_t *ret,
+                       Refusal *ret_refusal) {
         json_object *member;
         int64_t metric;
 
@@ -224,24 +220,27 @@ static int read_metric(json_object *item, uint32_t *ret, Refusal *ret_refusal) {
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "the metric of the route to %s is %.40s; it takes a number from 0 to "
                               "%u",
-                              get_text(item, "destination"), json_object_get_string(member),
-                              UINT32_MAX);
+                              destination, json_object_get_string(member), UINT32_MAX);
         *ret = (uint32_t)metric;
         return 0;
 }
 
 static int read_route(json_object *item, uint32_t metric, NetavarkRoute *ret,
                       Refusal *ret_refusal) {
-        const char *destination = get_text(item, "destination"),
-                   *gateway = get_text(item, "gateway");
         NetavarkRoute route = {.metric = metric};
+        const char *destination, *gateway;
         int r;
 
+        r = json_get_text(item, "destination", &destination, ret_refusal);
+        if (r == 0)
+                r = json_get_text(item, "gateway", &gateway, ret_refusal);
+        if (r != 0)
+                return r;
         if (!destination || ip_parse(destination, true, &route.destination) < 0 || !gateway ||
             ip_parse(gateway, false, &route.gateway) < 0 ||
             route.destination.family != route.gateway.family)
-                return refuse_input(ret_refusal, "a route is none");
-        r = read_metric(item, &route.metric, ret_refusal);
+                return json_refuse(ret_refusal, "a route is none");
+        r = read_metric(item, destination, &route.metric, ret_refusal);
         if (r != 0)
                 return r;
         *ret = route;
@@ -250,7 +249,7 @@ static int read_route(json_object *item, uint32_t metric, NetavarkRoute *ret,
 
 static int read_routes(json_object *routes, NetavarkContainer *container, Refusal *ret_refusal) {
         if (array_length(routes) > NETAVARK_ROUTES_MAX)
-                return refuse_input(ret_refusal, "there are too many routes");
+                return json_refuse(ret_refusal, "there are too many routes");
         for (size_t i = 0; i < array_length(routes); i++) {
                 int r = read_route(json_object_array_get_idx(routes, i), container->network.metric,
                                    &container->routes[i], ret_refusal);
@@ -262,22 +261,30 @@ static int read_routes(json_object *routes, NetavarkContainer *container, Refusa
         return 0;
 }
 
+static int read_interface(json_object *options, const char **ret, Refusal *ret_refusal) {
+        int r = json_get_text(options, "interface_name", ret, ret_refusal);
+
+        return r == 0 && !*ret ? json_refuse(ret_refusal, "the interface has no name") : r;
+}
+
 /* podman's network options for one container; it checks the address's form itself. */
 static int read_container_options(json_object *options, NetavarkContainer *container,
                                   Refusal *ret_refusal) {
-        json_object *own = get_member(options, "options", json_type_object);
         struct json_object_iterator first;
+        json_object *own;
         MacAddress mac;
         int r;
 
-        container->interface = get_text(options, "interface_name");
-        if (!container->interface)
-                return refuse_input(ret_refusal, "the interface has no name");
-        r = interface_name_check(container->interface, "podman network", container->network.name,
-                                 ret_refusal);
+        r = read_interface(options, &container->interface, ret_refusal);
+        if (r == 0)
+                r = interface_name_check(container->interface, "podman network",
+                                         container->network.name, ret_refusal);
+        if (r == 0)
+                r = json_get_text(options, "static_mac", &container->mac, ret_refusal);
+        if (r == 0)
+                r = json_get(options, "options", json_type_object, &own, ret_refusal);
         if (r != 0)
                 return r;
-        container->mac = get_text(options, "static_mac");
         if (container->mac && !*container->mac)
                 container->mac = NULL;
         if (container->mac && mac_parse(container->mac, &mac) < 0)
@@ -294,51 +301,84 @@ static int read_container_options(json_object *options, NetavarkContainer *conta
                       json_object_iter_peek_name(&first));
 }
 
+/* The container's network, and its place on it. */
+static int read_parts(json_object *input, json_object **ret_network, json_object **ret_options,
+                      Refusal *ret_refusal) {
+        int r;
+
+        r = json_get(input, "network", json_type_object, ret_network, ret_refusal);
+        if (r == 0)
+                r = json_get(input, "network_options", json_type_object, ret_options, ret_refusal);
+        if (r == 0 && (!*ret_network || !*ret_options))
+                return json_refuse(ret_refusal, "it has no network");
+        return r;
+}
+
+/* What is in arrays. */
+static int read_lists(json_object *network, json_object *options, NetavarkContainer *container,
+                      Refusal *ret_refusal) {
+        json_object *subnets, *addresses, *routes;
+        int r;
+
+        r = json_get(network, "subnets", json_type_array, &subnets, ret_refusal);
+        if (r == 0)
+                r = json_get(options, "static_ips", json_type_array, &addresses, ret_refusal);
+        if (r == 0)
+                r = json_get(network, "routes", json_type_array, &routes, ret_refusal);
+        if (r == 0)
+                r = read_addresses(subnets, addresses, container, ret_refusal);
+        return r == 0 ? read_routes(routes, container, ret_refusal) : r;
+}
+
 int netavark_read_container(json_object *input, NetavarkContainer *ret, Refusal *ret_refusal) {
-        json_object *network = get_member(input, "network", json_type_object),
-                    *options = get_member(input, "network_options", json_type_object);
+        json_object *network, *options, *internal;
         int r;
 
         *ret = (NetavarkContainer){};
-        if (!network || !options)
-                return refuse_input(ret_refusal, "it has no network");
-        ret->name = get_text(input, "container_name");
-        r = netavark_read_network(network, &ret->network, ret_refusal);
+        r = read_parts(input, &network, &options, ret_refusal);
+        if (r == 0)
+                r = json_get_text(input, "container_name", &ret->name, ret_refusal);
+        if (r == 0)
+                r = netavark_read_network(network, &ret->network, ret_refusal);
+        if (r == 0)
+                r = json_get(network, "internal", json_type_boolean, &internal, ret_refusal);
         if (r == 0)
                 r = read_container_options(options, ret, ret_refusal);
         if (r == 0)
-                r = read_addresses(get_member(network, "subnets", json_type_array),
-                                   get_member(options, "static_ips", json_type_array), ret,
-                                   ret_refusal);
-        if (r == 0)
-                r = read_routes(get_member(network, "routes", json_type_array), ret, ret_refusal);
-        if (r == 0 && json_object_get_boolean(get_member(network, "internal", json_type_boolean)))
+                r = read_lists(network, options, ret, ret_refusal);
+        if (r == 0 && json_object_get_boolean(internal))
                 ret->network.no_default_route = true;
         return r;
 }
 
-static int set_member(json_object *object, const char *key, json_object *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add(object, key, value) == 0)
-                return 0;
-        json_object_put(value);
-        return -ENOMEM;
+int netavark_read_place(json_object *input, NetavarkContainer *ret, Refusal *ret_refusal) {
+        json_object *network, *options;
+        int r;
+
+        *ret = (NetavarkContainer){};
+        r = read_parts(input, &network, &options, ret_refusal);
+        if (r == 0)
+                r = read_name(network, &ret->network.name, ret_refusal);
+        if (r == 0)
+                r = read_interface(options, &ret->interface, ret_refusal);
+        if (r == 0 && !interface_name_is_valid(ret->interface))
+                return json_refuse(ret_refusal, "the interface's name is none");
+        return r;
 }
 
 int netavark_complete_network(json_object *input, const NetavarkNetwork *network) {
-        json_object *ipam = get_member(input, "ipam_options", json_type_object);
-        int r = 0;
+        json_object *ipam;
+        int r = json_get(input, "ipam_options", json_type_object, &ipam, NULL);
 
-        if (!ipam) {
+        if (r == 0 && !ipam) {
                 ipam = json_object_new_object();
-                r = set_member(input, "ipam_options", ipam);
+                r = json_set(input, "ipam_options", ipam);
         }
         if (r == 0)
-                r = set_member(ipam, "driver",
-                               json_object_new_string(netavark_ipam_name(network->ipam)));
+                r = json_set(ipam, "driver",
+                             json_object_new_string(netavark_ipam_name(network->ipam)));
         /* aardvark-dns answers on a bridge of the host's; there is none here. */
         if (r == 0)
-                r = set_member(input, "dns_enabled", json_object_new_boolean(false));
+                r = json_set(input, "dns_enabled", json_object_new_boolean(false));
         return r;
 }

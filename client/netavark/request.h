@@ -63,6 +63,10 @@ typedef struct NetavarkContainer {
 int netavark_read_network(json_object *input, NetavarkNetwork *ret, Refusal *ret_refusal);
 int netavark_read_container(json_object *input, NetavarkContainer *ret, Refusal *ret_refusal);
 
+/* For teardown, of a container that another version of podman or rawnet may have set up: the names
+ * of network and interface alone. */
+int netavark_read_place(json_object *input, NetavarkContainer *ret, Refusal *ret_refusal);
+
 /* Makes the network that podman stores of the one that it asks for: no name server of podman's on
  * it, and addresses by DHCP where there is no subnet. 0 or -ENOMEM. */
 int netavark_complete_network(json_object *input, const NetavarkNetwork *network);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """podman's network driver, run as podman runs it; tests/lib/rootless.py says how."""
 
+import json
 import os
 import signal
+import threading
 
 import bus
 import lab
@@ -331,12 +333,98 @@ def test_teardown_without_the_bus():
         lab.wait_no_leases()
 
 
+def driver(verb, path, text, **options):
+    """The driver, as member: (exit status, what it printed as JSON or None)."""
+    done = lab.run_as("member", [rootless.DRIVER, verb, path], input=text, timeout=tap.patience(20), **options)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None
+
+
 def test_teardown_of_what_is_gone():
+    """The file is there and empty, is no file, or is not there; and what setup says of it."""
+    text = json.dumps(rootless.request_of())
     with Rootless() as box:
         box.teardown()
+        assert driver("teardown", box.path, text) == (0, None)
+        status, answer = driver("setup", box.path, text)
+        assert status == 1 and "has no network namespace at" in answer["error"], answer
         box.delete_path()
-        box.path += "-gone"
+        os.mkfifo(box.path)
+        for path in (box.path, f"{box.path}-gone"):
+            assert driver("teardown", path, text) == (0, None)
+            status, answer = driver("setup", path, text)
+            assert status == 1 and "has no network namespace at" in answer["error"], answer
+        os.unlink(box.path)
         box.make_path()
+
+
+def test_input_that_is_not_podmans():
+    for text in ("", "{", "[" * 100_000, '{"network": {"name": "lan"}} {}', "[]", "7", '{"network": 7}', "{}", "\0", "x" * (5 << 20)):
+        for verb in ("setup", "teardown"):
+            status, answer = driver(verb, "/nowhere", text)
+            assert status == 1 and "podman passe" in answer["error"], (verb, text[:80], answer)
+
+
+def test_teardown_of_another_versions_container():
+    """What only setup needs is not looked at."""
+    with Rootless() as box:
+        box.setup()
+        request = rootless.request_of()
+        request["network_options"]["options"] = {"new": "1"}
+        request["network"]["options"] = None
+        box.teardown(request)
+        assert "eth0" not in box.links()
+        lab.wait_no_leases()
+
+
+def test_setup_that_nobody_waits_for():
+    """podman has been killed: setup undoes what it has made, since nobody knows of it."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with Rootless() as box:
+        assert box.driver("setup", rootless.request_of(driver="dhcp"), stdout=theirs) is None
+        assert box.last.returncode == 1, box.last
+        assert "eth0" not in box.links() and not clients()
+        lab.wait_no_leases()
+    os.close(theirs)
+
+
+def test_setup_that_fails_late():
+    """The address is set, and a route cannot be: neither interface nor DHCP client stays."""
+    with Rootless() as box:
+        sentence = box.refused(driver="dhcp", routes=[{"destination": "10.78.0.0/16", "gateway": "224.0.0.1"}])
+        assert "cannot add the route to 10.78.0.0/16 by 224.0.0.1" in sentence, sentence
+        assert "eth0" not in box.links() and not clients()
+        lab.wait_no_leases()
+
+
+@tap.limit(120)
+def test_setup_is_killed():
+    """While it waits for an address. What it leaves goes with teardown, or with the namespace."""
+    with lab.network("silent", Parent="wire0", VLAN="none"):
+        lab.stop("dnsmasq")
+        try:
+            for end in ("teardown", "delete_path"):
+                with Rootless() as box:
+                    request = rootless.request_of(driver="dhcp", network="silent")
+                    thread = threading.Thread(target=box.driver, args=("setup", request), daemon=True)
+                    thread.start()
+                    lab.wait_for(lambda: processes.named("udhcpc"), 20, "the DHCP client")
+                    for pid in processes.with_word("rawnet\0setup"):
+                        os.kill(pid, signal.SIGKILL)
+                    thread.join()
+                    if end == "teardown":
+                        box.teardown(request)
+                        assert "eth0" not in box.links()
+                    else:
+                        box.delete_path()
+                        box.kill()
+                        box.let_go()
+                    lab.wait_for(lambda: not clients(), 10, "the end of the DHCP client")
+                    lab.wait_no_leases()
+                    if end == "delete_path":
+                        box.make_path()
+        finally:
+            lab.start("dnsmasq")
 
 
 if __name__ == "__main__":

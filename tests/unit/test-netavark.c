@@ -6,23 +6,16 @@
  */
 
 #include <arpa/inet.h>
-#include <json-c/json.h>
-
 #include "client/netavark/dhcp-hook.h"
 #include "client/netavark/dhcp-lease.h"
+#include "client/netavark/json.h"
 #include "client/netavark/request.h"
 #include "client/netavark/status.h"
 
 #include "test.h"
 
-static void put_objectp(json_object **object) {
-        json_object_put(*object);
-}
-
-#define _cleanup_object_ _cleanup_(put_objectp)
-
 static json_object *parse(const char *text) {
-        json_object *object = json_tokener_parse(text);
+        json_object *object = json_read(text, strlen(text));
 
         assert_non_null(object);
         return object;
@@ -60,7 +53,7 @@ static void test_networks(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-                _cleanup_object_ json_object *input = network(good[i].members);
+                _cleanup_json_ json_object *input = network(good[i].members);
                 Refusal refusal = REFUSAL_UNTOUCHED;
                 NetavarkNetwork read;
 
@@ -98,7 +91,7 @@ static void test_networks_refused(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-                _cleanup_object_ json_object *input = network(bad[i].members);
+                _cleanup_json_ json_object *input = network(bad[i].members);
                 Refusal refusal = REFUSAL_UNTOUCHED;
                 NetavarkNetwork read;
 
@@ -108,7 +101,7 @@ static void test_networks_refused(_unused_ void **state) {
 }
 
 static void test_network_is_completed(_unused_ void **state) {
-        _cleanup_object_ json_object *input =
+        _cleanup_json_ json_object *input =
                 network(",\"id\":\"i\",\"dns_enabled\":true,\"options\":{\"network\":\"vlan100\"}");
         NetavarkNetwork read;
 
@@ -137,7 +130,7 @@ static json_object *container(const char *members, const char *options) {
         "{\"subnet\":\"fd00:9::/64\"}]"
 
 static void test_containers(_unused_ void **state) {
-        _cleanup_object_ json_object *input = container(
+        _cleanup_json_ json_object *input = container(
                 SUBNETS ",\"routes\":[{\"destination\":\"10.0.0.0/8\",\"gateway\":\"10.9.0.2\","
                         "\"metric\":5},{\"destination\":\"fd01::/64\",\"gateway\":\"fd00:9::1\"}]",
                 ",\"static_mac\":\"52:54:00:00:00:01\",\"static_ips\":[\"fd00:9::7\","
@@ -163,7 +156,7 @@ static void test_containers(_unused_ void **state) {
 }
 
 static void test_internal_networks_have_no_default_route(_unused_ void **state) {
-        _cleanup_object_ json_object *input = container(",\"internal\":true", "");
+        _cleanup_json_ json_object *input = container(",\"internal\":true", "");
         NetavarkContainer read;
 
         assert_int_equal(netavark_read_container(input, &read, NULL), 0);
@@ -183,7 +176,7 @@ static void test_metrics(_unused_ void **state) {
         } good[] = {{ROUTE("4294967295"), UINT32_MAX}, {ROUTE("0"), 0}, {ROUTE("null"), 100}};
 
         for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-                _cleanup_object_ json_object *input = container(good[i].members, "");
+                _cleanup_json_ json_object *input = container(good[i].members, "");
                 NetavarkContainer read;
 
                 assert_int_equal(netavark_read_container(input, &read, NULL), 0);
@@ -204,6 +197,25 @@ static void test_containers_refused(_unused_ void **state) {
                 {"", ",\"interface_name\":\"a\\nb\"", "'a?b' is no name"},
                 {"", ",\"interface_name\":\"abcdefghijklmnop\"", "is no name"},
                 {"", ",\"interface_name\":null", "the interface has no name"},
+                /* Of other types, nothing is guessed. */
+                {"", ",\"interface_name\":7", "'interface_name' is no string"},
+                {"", ",\"interface_name\":\"eth0\\u0000/../x\"", "a text has a NUL"},
+                {"", ",\"static_mac\":7", "'static_mac' is no string"},
+                {"", ",\"static_ips\":\"10.9.0.7\"", "'static_ips' is no array"},
+                {SUBNETS, ",\"static_ips\":[7]", "an address is none"},
+                {SUBNETS, ",\"static_ips\":[\"10.9.0.7\\u0000\"]", "an address is none"},
+                {"", ",\"options\":[]", "'options' is no object"},
+                {",\"internal\":\"true\"", "", "'internal' is no boolean"},
+                {",\"subnets\":{}", "", "'subnets' is no array"},
+                {",\"subnets\":[7]", ",\"static_ips\":[\"10.9.0.7\"]",
+                 "what should have a 'subnet' is no object"},
+                {",\"subnets\":[{\"subnet\":\"10.9.0.0/16\",\"gateway\":1}]",
+                 ",\"static_ips\":[\"10.9.0.7\"]", "'gateway' is no string"},
+                {",\"routes\":{}", "", "'routes' is no array"},
+                {",\"routes\":[null]", "", "what should have a 'destination' is no object"},
+                {",\"routes\":[{}]", "", "a route is none"},
+                {",\"ipam_options\":[]", "", "'ipam_options' is no object"},
+                {",\"network_interface\":{}", "", "'network_interface' is no string"},
                 {"", ",\"static_mac\":\"52:54:00\"", "'52:54:00' is not a MAC address"},
                 {"", ",\"static_ips\":[\"10.9.0.7\"]", "--ip needs a network with a --subnet"},
                 {SUBNETS, ",\"static_ips\":[\"10.8.0.7\"]", "in none of the network's subnets"},
@@ -217,12 +229,12 @@ static void test_containers_refused(_unused_ void **state) {
                 {ROUTE("1.5"), "", "is 1.5;"},
                 {ROUTE("\"7\""), "", "is 7;"},
         };
-        _cleanup_object_ json_object *empty = parse("{}");
+        _cleanup_json_ json_object *empty = parse("{}");
         Refusal refusal = REFUSAL_UNTOUCHED;
         NetavarkContainer read;
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-                _cleanup_object_ json_object *input = container(bad[i].members, bad[i].options);
+                _cleanup_json_ json_object *input = container(bad[i].members, bad[i].options);
 
                 refusal = REFUSAL_UNTOUCHED;
                 assert_refused(netavark_read_container(input, &read, &refusal), RAWNET_INVALID_ARGS,
@@ -233,9 +245,50 @@ static void test_containers_refused(_unused_ void **state) {
                        &refusal, "it has no network");
 }
 
+/* One value, UTF-8, not too deep. */
+static void test_json(_unused_ void **state) {
+        static const char *const good[] = {"{}", " {\"a\":[1,{}]}\r\n\t ", "[]"};
+        static const char *const bad[] = {
+                "", " ", "{", "{}{}", "{} x", "{\"a\":1,}", "// x\n{}", "nul", "{\"a\":\"\xff\"}"};
+        char deep[80] = "";
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                _cleanup_json_ json_object *value = json_read(good[i], strlen(good[i]));
+
+                assert_non_null(value);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_null(json_read(bad[i], strlen(bad[i])));
+        assert_null(json_read("{}\0{}", 5));
+        memset(deep, '[', 40);
+        memset(deep + 40, ']', 40);
+        assert_null(json_read(deep, sizeof(deep)));
+}
+
+/* teardown needs the interface, and nothing else may keep it from its work. */
+static void test_places(_unused_ void **state) {
+        _cleanup_json_ json_object *
+                odd = container(",\"subnets\":7,\"internal\":{}",
+                                ",\"static_ips\":[\"x\"],\"interface_name\":\"eth0@7\",\"options\":"
+                                "{\"new\":\"1\"}"),
+               *bad = container("", ",\"interface_name\":\"a/b\""),
+               *none = container("", ",\"interface_name\":null");
+        Refusal refusal = REFUSAL_UNTOUCHED;
+        NetavarkContainer read;
+
+        assert_int_equal(netavark_read_place(odd, &read, NULL), 0);
+        assert_string_equal(read.interface, "eth0@7");
+        assert_string_equal(read.network.name, "lan");
+        assert_refused(netavark_read_place(bad, &read, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "the interface's name is none");
+        refusal = REFUSAL_UNTOUCHED;
+        assert_refused(netavark_read_place(none, &read, &refusal), RAWNET_INVALID_ARGS, &refusal,
+                       "the interface has no name");
+}
+
 static void test_status(_unused_ void **state) {
         NetavarkStatus status = {.n_addresses = 2, .n_dns = 1};
-        _cleanup_object_ json_object *object = NULL;
+        _cleanup_json_ json_object *object = NULL;
 
         assert_int_equal(ip_parse("10.9.0.7/16", true, &status.addresses[0].ip), 0);
         assert_int_equal(ip_parse("10.9.0.1", false, &status.addresses[0].gateway), 0);
@@ -350,6 +403,8 @@ int main(void) {
                 cmocka_unit_test(test_internal_networks_have_no_default_route),
                 cmocka_unit_test(test_metrics),
                 cmocka_unit_test(test_containers_refused),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_places),
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_dhcp_leases),
                 cmocka_unit_test(test_dhcp_leases_without_an_address),
