@@ -53,10 +53,10 @@ class Demo:
         self.checks.append((bool(good), sentence))
         self.show(f"{'ok' if good else 'NOT OK'}: {sentence}")
 
-    def output(self, user, *command):
+    def output(self, user, *command, **options):
         """Shows a command of a user and what it printed; CompletedProcess."""
         self.show(f"{user}$ {' '.join(command)}")
-        done = lab.run_as(user, command)
+        done = lab.run_as(user, command, **options)
         self.show(done.stdout + done.stderr)
         return done
 
@@ -194,6 +194,54 @@ class Demo:
                    "no lease's network namespace is left, only the host's, the neighbour's and the helper's empty one")  # fmt: skip
 
 
+def container(demo):
+    """A rootless container of podman's, if podman is there. Debian 12's has no network drivers of others, so rawnetctl attach serves every
+    release."""
+    if not shutil.which("podman"):
+        demo.step("no container: podman is not installed (apt install podman)")
+        return
+    demo.step("a rootless container of podman's, without a network: member attaches it to the same one")
+    make_root(f"{demo.scratch}/box")
+    address = f"{demo.neighbour[0].rsplit('.', 1)[0]}.9"
+    done = podman(demo, "run", "--detach", "--name", "box", "--network", "none", "--cap-add", "NET_ADMIN,NET_RAW", "--cgroups", "disabled",
+                  "--rootfs", f"{demo.scratch}/box", "busybox", "tail", "-f", "/dev/null")  # fmt: skip
+    if done.returncode:
+        demo.show("podman cannot run a container here, so none is shown")
+        return
+    try:
+        pid = podman(demo, "inspect", "--format", "{{.State.Pid}}", "box").stdout.strip()
+        done = demo.output("member", "rawnetctl", "attach", "--pid", pid, demo.network)
+        demo.check(done.returncode == 0, "the container has an interface on the network")
+        podman(demo, "exec", "box", "busybox", "ip", "address", "add", f"{address}/24", "dev", "eth0")
+        done = podman(demo, "exec", "box", "busybox", "ping", "-c", "3", "-q", demo.neighbour[0])
+        demo.check(done.returncode == 0, "the container pings the neighbour")
+        done = lab.run_far(["ping", "-c", "3", "-i", "0.2", "-W", "5", "-q", address])
+        demo.check(done.returncode == 0, f"the neighbour pings the container, {address}")
+        done = demo.output("member", "rawnetctl", "list")
+        demo.check("veth" in done.stdout, "rawnetctl list shows its lease")
+    finally:
+        podman(demo, "rm", "--force", "--time", "0", "box")
+    lab.wait_for(lambda: not lab.lease_ids(), 10, "the end of the container's lease")
+    demo.check(True, "the container is removed, and its lease has ended")
+
+
+def make_root(path):
+    """A root file system with busybox alone, member's own."""
+    for name in ("bin", "dev", "etc", "proc", "run", "sys", "tmp"):
+        os.makedirs(f"{path}/{name}")
+    shutil.copy("/bin/busybox", f"{path}/bin/busybox")
+    for name in (path, *(f"{path}/{entry}" for entry in os.listdir(path)), f"{path}/bin/busybox"):
+        shutil.chown(name, "member")
+    # crun looks what is mounted there (the lab's mounts are its own).
+    subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=False)
+
+
+def podman(demo, *words):
+    """Without systemd, and with no other storage than a directory of member's."""
+    return demo.output("member", "podman", "--cgroup-manager=cgroupfs", "--events-backend=none", "--storage-driver=vfs", "--log-level=fatal",
+                       *words, timeout=120)  # fmt: skip
+
+
 def on_one_processor():
     """In tools/vm QEMU and the back end share one of the emulated processors. On two, the guest was reset now and then in the middle of an upload, on
     an idle machine (emulated SVM of QEMU 7.2). Why is not known; on one it has not been seen."""
@@ -270,11 +318,13 @@ def main():
         demo.bulk()
         demo.heard("done")
         demo.power_off()
+        container(demo)
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
         demo.check(False, f"the demo broke off: {error}")
         return summary(demo)
     finally:
-        demo.guest.kill()
+        if demo.guest:
+            demo.guest.kill()
     demo.step("what the neighbour's capture has of the guests")
     capture.end()
     for mac in macs:
