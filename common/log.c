@@ -109,7 +109,7 @@ void log_limited(LogLimit *limit, int level, const char *format, ...) {
 /* The entry of one event while it is built: fields in one buffer each, given to the journal
  * together. */
 typedef struct Entry {
-        struct iovec field[12];
+        struct iovec field[17];
         size_t count;
 } Entry;
 
@@ -147,8 +147,14 @@ static int send_entry(const LogEvent *event, const char *text) {
                 entry_add(&entry, "MESSAGE_ID=%s", event->message_id);
         if (event->network)
                 entry_add(&entry, "RAWNET_NETWORK=%s", event->network);
+        if (event->vlan)
+                entry_add(&entry, "RAWNET_VLAN=%s", event->vlan);
+        if (event->parent)
+                entry_add(&entry, "RAWNET_PARENT=%s", event->parent);
         if (event->kind)
                 entry_add(&entry, "RAWNET_KIND=%s", event->kind);
+        if (event->name && event->name[0])
+                entry_add(&entry, "RAWNET_NAME=%s", event->name);
         if (event->mac)
                 entry_add(&entry, "RAWNET_MAC=%s", event->mac);
         if (event->error)
@@ -159,8 +165,12 @@ static int send_entry(const LogEvent *event, const char *text) {
                 entry_add(&entry, "RAWNET_SOURCE=%s", event->source);
         if (event->lease != 0)
                 entry_add(&entry, "RAWNET_LEASE=" RAWNET_PORT_NAME_FORMAT, event->lease);
+        if (event->since != 0)
+                entry_add(&entry, "RAWNET_SINCE=%" PRIu64, event->since);
         if (event->uid >= 0)
                 entry_add(&entry, "RAWNET_UID=%" PRId64, event->uid);
+        if (event->closer)
+                entry_add(&entry, "RAWNET_CLOSER_UID=%s", event->closer);
         if (entry.count == 0)
                 return -ENOMEM;
         return sd_journal_sendv(entry.field, (int)entry.count);

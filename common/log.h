@@ -44,13 +44,18 @@ typedef struct LogEvent {
         int level;
         const char *message_id; /* 32 hex digits, names.h */
         const char *network;
+        const char *vlan;   /* "none" or the VID */
+        const char *parent; /* the interface below */
         const char *kind;
+        const char *name; /* of the lease; "": it has none, which leaves the field out */
         const char *mac;
         const char *error;  /* D-Bus error name */
-        const char *reason; /* drop_name() */
+        const char *reason; /* drop_name(), or why a lease ended */
         const char *source; /* the source address of a dropped frame */
         uint32_t lease;
-        int64_t uid; /* -1: none */
+        uint64_t since;     /* µs, CLOCK_REALTIME: when the lease was opened */
+        int64_t uid;        /* -1: none */
+        const char *closer; /* the uid of another user, who closed the lease */
 } LogEvent;
 
 /* One line as log_at() writes it and, where systemd's journal runs, one entry with MESSAGE_ID= and

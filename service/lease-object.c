@@ -106,7 +106,7 @@ static void on_closed(void *userdata, const IpcReply *reply, const int *fds, siz
         closer_close(request->service->closer, fds, n_fds);
         if (refusal) {
                 if (lease)
-                        lease->closing = lease->owner_closes = false;
+                        lease->closing = false;
                 request_refuse(request, refusal);
                 return;
         }
@@ -120,7 +120,7 @@ static void on_closed(void *userdata, const IpcReply *reply, const int *fds, siz
 static int close_step(Request *request, void *userdata, Refusal *ret) {
         Lease *lease = userdata;
         IpcRequest ipc = {.operation = IPC_CLOSE, .lease = lease->ipc.id};
-        bool owner = lease->ipc.uid == request->uid, yes = owner;
+        bool yes = lease->ipc.uid == request->uid;
         char label[IPC_LEASE_LABEL_SIZE];
         int r;
 
@@ -131,7 +131,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
                         "lease %s on network %s is already closed; it counts against quotas until its program "
                         "closes the file descriptors",
                         ipc_lease_label(&lease->ipc, label), lease->ipc.network);
-        if (!owner) {
+        if (!yes) {
                 r = close_question(request, &lease->ipc, &yes, ret);
                 if (r != 0 || !yes)
                         return r;
@@ -140,7 +140,7 @@ static int close_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         lease->closing = true;
-        lease->owner_closes = owner;
+        lease->closer = request->uid;
         request->stage = REQUEST_HELPER;
         return 0;
 }

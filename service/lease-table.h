@@ -13,7 +13,7 @@ typedef struct Lease {
         uint32_t generation; /* of the list that last had the lease */
         bool ended;          /* Ended was sent; the lease counts until its namespace is gone */
         bool closing;        /* the helper has been asked to close it */
-        bool owner_closes;   /* by its owner */
+        uint32_t closer;     /* by this user */
 } Lease;
 
 typedef struct LeaseTable {

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "service/lease-event.h"
 #include "service/refused.h"
 
 const char *lease_path(uint32_t id, char buffer[static LEASE_PATH_SIZE]) {
@@ -54,7 +55,7 @@ static const char link_gone[] = "link-gone";
 
 /* Whose Close() it was. */
 static const char *close_reason(const Lease *lease) {
-        return lease->owner_closes ? "closed" : "revoked";
+        return lease->closing && lease->closer == lease->ipc.uid ? "closed" : "revoked";
 }
 
 /* Where its namespace has ended. A Close() deletes a container's interface, and with it the
@@ -79,24 +80,28 @@ static const char *reason_text(const char *reason) {
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason) {
         const bool gone = strcmp(reason, link_gone) == 0;
-        const bool by_force = gone || strcmp(reason, "revoked") == 0;
-        char path[LEASE_PATH_SIZE], label[IPC_LEASE_LABEL_SIZE];
-        LogEvent event = {
-                .level = LOG_INFO,
-                .message_id = by_force ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED,
-                .network = lease->ipc.network,
-                .kind = lease_kind_to_string(lease->ipc.kind),
-                .lease = lease->ipc.id,
-                .uid = lease->ipc.uid,
-        };
+        const bool revoked = strcmp(reason, "revoked") == 0;
+        char path[LEASE_PATH_SIZE], label[IPC_LEASE_LABEL_SIZE], mac[LEASE_EVENT_MAC_SIZE];
+        char closer[16];
+        LeaseEvent event;
 
         if (lease->ended)
                 return;
         lease->ended = true;
-        log_event(&event, "lease %s of user %" PRIu32 " on network %s ended: %s%s",
+        lease_event(&lease->ipc, LOG_INFO,
+                    gone || revoked ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED, &event);
+        event.log.reason = reason;
+        if (revoked && lease->closing) {
+                snprintf(closer, sizeof(closer), "%" PRIu32, lease->closer);
+                event.log.closer = closer;
+        }
+        log_event(&event.log, "lease %s of user %" PRIu32 " on network %s%s ended: %s%s%s",
                   ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
-                  gone ? lease->ipc.parent : reason_text(reason),
-                  gone ? " or its VLAN interface was deleted; open a new lease" : "");
+                  lease_event_mac(&lease->ipc, mac), gone ? lease->ipc.parent : reason_text(reason),
+                  event.log.closer ? ", user " : "",
+                  gone               ? " or its VLAN interface was deleted; open a new lease"
+                  : event.log.closer ? event.log.closer
+                                     : "");
         signal_sent(sd_bus_emit_signal(service->bus, lease_path(lease->ipc.id, path),
                                        RAWNET_IFACE_LEASE, "Ended", "s", reason),
                     "Ended");
@@ -110,19 +115,40 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason) 
  * flood. */
 static void log_refused(const Service *service, const IpcLease *lease) {
         char mac[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE], text[REFUSAL_TEXT_MAX];
-        LogEvent event = {
-                .level = LOG_NOTICE,
-                .message_id = RAWNET_EVENT_ADDRESS_REFUSED,
-                .network = lease->network,
-                .kind = lease_kind_to_string((LeaseKind)lease->kind),
-                .mac = mac_format(&lease->refused_mac, mac),
-                .lease = lease->id,
-                .uid = lease->uid,
-        };
+        LeaseEvent event;
 
-        if (lease->refused_why != LEARN_REFUSED_NOTHING)
-                log_event(&event, "lease %s of user %" PRIu32 ": %s", ipc_lease_label(lease, label),
-                          lease->uid, lease_refused(service, lease, text));
+        if (lease->refused_why == LEARN_REFUSED_NOTHING)
+                return;
+        lease_event(lease, LOG_NOTICE, RAWNET_EVENT_ADDRESS_REFUSED, &event);
+        event.log.mac = mac_format(&lease->refused_mac, mac);
+        log_event(&event.log, "lease %s of user %" PRIu32 ": %s", ipc_lease_label(lease, label),
+                  lease->uid, lease_refused(service, lease, text));
+}
+
+/* Once in a lease's life. */
+static void log_learned(const IpcLease *lease) {
+        char label[IPC_LEASE_LABEL_SIZE];
+        LeaseEvent event;
+
+        lease_event(lease, LOG_INFO, RAWNET_EVENT_LEARNED, &event);
+        log_event(&event.log,
+                  "lease %s of user %" PRIu32 " on network %s has learned its MAC "
+                  "address %s from its guest",
+                  ipc_lease_label(lease, label), lease->uid, lease->network, event.log.mac);
+}
+
+/* A lease of which the journal has no later entry than one from before the last start of rawnetd,
+ * and not this one, ended while rawnetd did not run. */
+static void log_found(const IpcLease *lease) {
+        char label[IPC_LEASE_LABEL_SIZE], mac[LEASE_EVENT_MAC_SIZE];
+        LeaseEvent event;
+
+        lease_event(lease, LOG_INFO, RAWNET_EVENT_FOUND, &event);
+        log_event(&event.log,
+                  "rawnetd has started, and found lease %s of user %" PRIu32 " on "
+                  "network %s%s",
+                  ipc_lease_label(lease, label), lease->uid, lease->network,
+                  lease_event_mac(lease, mac));
 }
 
 static int lease_add(Service *service, const IpcLease *ipc) {
@@ -134,6 +160,8 @@ static int lease_add(Service *service, const IpcLease *ipc) {
                 return -ENOMEM;
         /* Closed or revoked before rawnetd knew it: nobody waits for its Ended. */
         lease->ended = ipc->gone;
+        if (!service->listed)
+                log_found(ipc);
         log_refused(service, ipc);
         if (service->on_bus)
                 signal_sent(sd_bus_emit_interfaces_added(service->bus, lease_path(ipc->id, path),
@@ -145,7 +173,7 @@ static int lease_add(Service *service, const IpcLease *ipc) {
 int lease_put(Service *service, const IpcLease *ipc) {
         Lease *lease = lease_table_find(&service->leases, ipc->id);
         char path[LEASE_PATH_SIZE];
-        bool refused_changed;
+        bool refused_changed, learned;
         const char *changed[5];
         size_t n = 0;
 
@@ -169,6 +197,7 @@ int lease_put(Service *service, const IpcLease *ipc) {
                 changed[n++] = "RefusedReason";
         }
         changed[n] = NULL;
+        learned = mac_is_zero(&lease->ipc.mac) && !mac_is_zero(&ipc->mac);
         lease->ipc = *ipc;
         lease->generation = service->leases.generation;
         if (n > 0)
@@ -176,6 +205,8 @@ int lease_put(Service *service, const IpcLease *ipc) {
                         sd_bus_emit_properties_changed_strv(service->bus, lease_path(ipc->id, path),
                                                             RAWNET_IFACE_LEASE, (char **)changed),
                         "PropertiesChanged");
+        if (learned)
+                log_learned(ipc);
         if (refused_changed)
                 log_refused(service, ipc);
         if (ipc->gone)
@@ -208,28 +239,21 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
 /* A later frame is not reported: rawnetctl stat has the number. */
 void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
         const Lease *lease = lease_table_find(&service->leases, id);
-        char mac[MAC_TEXT_SIZE], source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
-        LogEvent event;
+        char source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
+        LeaseEvent event;
 
         if (!lease || !refusal_log_wants(service->refusals, lease->ipc.uid, LOGGED_DROP))
                 return;
-        event = (LogEvent){
-                .level = LOG_NOTICE,
-                .message_id = RAWNET_EVENT_DROPPED,
-                .network = lease->ipc.network,
-                .kind = lease_kind_to_string((LeaseKind)lease->ipc.kind),
-                .mac = mac_is_zero(&lease->ipc.mac) ? NULL : mac_format(&lease->ipc.mac, mac),
-                .reason = drop_name(dropped->reason),
-                .source = mac_format(&dropped->source, source),
-                .lease = id,
-                .uid = lease->ipc.uid,
-        };
-        log_event(&event,
+        lease_event(&lease->ipc, LOG_NOTICE, RAWNET_EVENT_DROPPED, &event);
+        event.log.reason = drop_name(dropped->reason);
+        event.log.source = mac_format(&dropped->source, source);
+        log_event(&event.log,
                   "lease %s of user %" PRIu32 " on network %s, MAC %s: the guard dropped a frame "
                   "from %s, reason: %s; rawnetctl stat " RAWNET_PORT_NAME_FORMAT
                   " counts those that follow",
                   ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
-                  event.mac ? event.mac : "to be learned", source, drop_text(dropped->reason), id);
+                  event.log.mac ? event.log.mac : "to be learned", source,
+                  drop_text(dropped->reason), id);
 }
 
 void lease_list_begins(Service *service) {

@@ -18,6 +18,7 @@
 #include "common/namespace-fd.h"
 #include "service/authorize.h"
 #include "service/event-clock.h"
+#include "service/lease-event.h"
 #include "service/lease.h"
 #include "service/open-mac.h"
 #include "service/open-plan.h"
@@ -81,20 +82,15 @@ static int open_reply(const Request *request, const IpcLease *lease, const int *
 }
 
 static void log_opened(const Request *request, const IpcLease *lease) {
-        char mac[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
-        LogEvent event = {
-                .level = LOG_INFO,
-                .message_id = RAWNET_EVENT_OPENED,
-                .network = lease->network,
-                .kind = lease_kind_to_string(lease->kind),
-                .mac = mac_is_zero(&lease->mac) ? NULL : mac_format(&lease->mac, mac),
-                .lease = lease->id,
-                .uid = request->uid,
-        };
+        char label[IPC_LEASE_LABEL_SIZE], where[WIRE_TEXT_SIZE];
+        LeaseEvent event;
 
-        log_event(&event, "lease %s opened: a %s port on network %s for user %" PRIu32 ", MAC %s",
-                  ipc_lease_label(lease, label), event.kind, lease->network, request->uid,
-                  event.mac ? event.mac : "to be learned");
+        lease_event(lease, LOG_INFO, RAWNET_EVENT_OPENED, &event);
+        log_event(&event.log,
+                  "lease %s opened: a %s port on network %s for user %" PRIu32 ", MAC %s, %s",
+                  ipc_lease_label(lease, label), event.log.kind, lease->network, request->uid,
+                  event.log.mac ? event.log.mac : "to be learned",
+                  wire_to_string(lease->parent, lease->vlan, where));
 }
 
 /* Did the helper open the requested lease? */
@@ -291,6 +287,12 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r < 0)
                 return r;
         r = network_name_parse(full_name, &name, ret);
+        if (r == 0) {
+                /* For the journal, where what follows is refused. */
+                snprintf(ipc.open.network, sizeof(ipc.open.network), "%s", full_name);
+                ipc.open.kind = kind;
+                request->open = ipc.open;
+        }
         if (r == 0 && kind == KIND_VETH)
                 r = read_interface(request, full_name, ipc.open.interface, ret);
         if (r != 0)
@@ -298,18 +300,18 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         r = options_read(request->message, kind, full_name, &options, ret);
         if (r != 0)
                 return r;
+        memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
         r = open_plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
         request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         r = open_mac_plan(request->service, &network, &options, request->uid, &ipc.open, ret);
-        if (r != 0)
-                return r;
         ipc.open.uid = request->uid;
         ipc.open.queues = options.queues;
         ipc.open.vhost = options.vhost;
-        memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
         request->open = ipc.open;
+        if (r != 0)
+                return r;
 
         /* Quotas can be checked only with the list of leases. */
         if (!helper_ready(request->service->helper))

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/network-file.h"
+#include "service/lease-event.h"
 
 /* The pause before a network file that is being written is read again. */
 #define FILE_WAIT_USEC UINT64_C(50000)
@@ -132,29 +132,34 @@ void request_end_check(Request *q) {
                 request_requeue(oldest);
 }
 
+/* What the request is about, as far as it is known: a lease, a port that is asked for, or a
+ * network's interface in the host. */
+static void event_of(const Request *q, LeaseEvent *ret) {
+        const Lease *lease = lease_table_find(&q->service->leases, q->lease);
+
+        if (lease) {
+                lease_event(&lease->ipc, 0, NULL, ret);
+                return;
+        }
+        lease_event_asked(&q->open, ret);
+        ret->log.lease = q->lease;
+        if (q->host.network[0])
+                ret->log.network = q->host.network;
+}
+
 static void log_refused(const Request *q, const Refusal *refusal) {
-        char mac[MAC_TEXT_SIZE];
         bool kernel = refusal->error == RAWNET_KERNEL_REFUSED;
-        LogEvent event = {
-                .level = kernel ? LOG_WARNING : LOG_INFO,
-                .message_id = kernel ? RAWNET_EVENT_KERNEL_REFUSED : RAWNET_EVENT_REFUSED,
-                .error = rawnet_error_to_dbus(refusal->error),
-                .lease = q->lease,
-                .uid = q->uid,
-        };
+        LeaseEvent event;
 
         if (!refusal_log_wants(q->service->refusals, q->uid,
                                kernel ? LOGGED_KERNEL_REFUSAL : LOGGED_REFUSAL))
                 return;
-        if (q->open.network[0]) {
-                event.network = q->open.network;
-                event.kind = lease_kind_to_string(q->open.kind);
-                if (!mac_is_zero(&q->open.mac))
-                        event.mac = mac_format(&q->open.mac, mac);
-        }
-        if (q->host.network[0])
-                event.network = q->host.network;
-        log_event(&event, "refused %s by user %u: %s", sd_bus_message_get_member(q->message),
+        event_of(q, &event);
+        event.log.level = kernel ? LOG_WARNING : LOG_INFO;
+        event.log.message_id = kernel ? RAWNET_EVENT_KERNEL_REFUSED : RAWNET_EVENT_REFUSED;
+        event.log.error = rawnet_error_to_dbus(refusal->error);
+        event.log.uid = q->uid;
+        log_event(&event.log, "refused %s by user %u: %s", sd_bus_message_get_member(q->message),
                   q->uid, refusal->text);
 }
 

@@ -3,8 +3,10 @@
 
 import contextlib
 import os
+import re
 import socket
 
+import lab
 import tap
 
 SOCKET = "/run/systemd/journal/socket"
@@ -16,11 +18,16 @@ class Journal:
 
     def entry(self, message_id, seconds=20):
         """The fields of the next entry with that MESSAGE_ID; others are dropped. TimeoutError if none comes."""
-        self.socket.settimeout(tap.patience(seconds))
-        while True:  # systemd.io/JOURNAL_NATIVE_PROTOCOL
-            fields = dict(line.split("=", 1) for line in self.socket.recv(65536).decode().splitlines() if "=" in line)
+        while True:
+            fields = self.any_entry(seconds)
             if fields.get("MESSAGE_ID") == message_id:
                 return fields
+
+    def any_entry(self, seconds=20):
+        """The fields of the next entry."""
+        self.socket.settimeout(tap.patience(seconds))
+        # systemd.io/JOURNAL_NATIVE_PROTOCOL
+        return dict(line.split("=", 1) for line in self.socket.recv(65536).decode().splitlines() if "=" in line)
 
 
 @contextlib.contextmanager
@@ -34,3 +41,18 @@ def listening():
             yield Journal(sock)
         finally:
             os.unlink(SOCKET)
+
+
+@contextlib.contextmanager
+def of_a_new_service():
+    """The same, with a rawnetd that has written no entries yet: those of one user are limited."""
+    if lab.service_pid():
+        lab.kill_service()
+    with listening() as log:
+        yield log
+
+
+def events():
+    """{name: MESSAGE_ID} of all events, common/names.h."""
+    with open(f"{lab.SOURCE}/common/names.h", encoding="utf-8") as header:
+        return dict(re.findall(r'^#define RAWNET_EVENT_(\w+) "(\w+)"', header.read(), re.M))

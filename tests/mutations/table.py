@@ -177,7 +177,7 @@ MUTATIONS = [
     Mutation("polkit: it is not told vhost", [(PLAN, 'ipc->vhost ? "true" : "false"', '"false"')], ASKED, "limits_queues_and_vhost", WRONG),
     Mutation("polkit: it is not told queues", [(PLAN, '"queues", queues', '"queues", "1"')], ASKED, "limits_queues_and_vhost", WRONG),
     service("polkit: everybody owns every lease", LEASE,
-            "bool owner = lease->ipc.uid == request->uid,", "bool owner = true,", "anothers_lease", "it succeeded"),
+            "bool yes = lease->ipc.uid == request->uid;", "bool yes = true;", "anothers_lease", "it succeeded"),
     # -- limits
     Mutation("limits: open questions", [QUESTIONS, REQUESTS], CLIENTS, "open_questions", WRONG),
     Mutation("limits: requests", [REQUESTS], CLIENTS, "flood_of_requests", "the refusals did not come"),
@@ -236,6 +236,10 @@ MUTATIONS = [
              FLOOD, "descriptors", "descriptors instead|did not survive|reached rawnetd"),
     Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
              LOG, "refusals", WRONG),
+    Mutation("log: a refusal names the lease's owner, not who was refused", [("service/request.c", "        event.log.uid = q->uid;\n", "")],
+             "tests/netns/test_journal.py", "refused_to_close", WRONG),
+    Mutation("log: an address that is learned has no entry", [("service/lease.c", "        if (learned)\n                log_learned(ipc);\n", "        (void)learned;\n        (void)log_learned;\n")],
+             "tests/netns/test_journal.py", "learned", "TimeoutError"),
     Mutation("log: every address in use", [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (!now)")],
              LOG, "addresses_in_use", WRONG),
     # -- the helper

@@ -14,8 +14,7 @@ import tap
 SECONDS = 5
 KINDS = (("tap", {}), ("packet", {}), ("packet", {"vnet_hdr": True}))
 OTHER = "52:54:00:00:be:ef"
-with open(f"{lab.SOURCE}/common/names.h", encoding="utf-8") as _header:
-    DROPPED = re.search(r'^#define RAWNET_EVENT_DROPPED "(\w+)"', _header.read(), re.M)[1]
+DROPPED = journal.events()["DROPPED"]
 
 
 def drops(connection, lease, by_themselves=("wire_vlan_tag",)):
@@ -75,7 +74,7 @@ def test_a_lease_begins_with_zeros():
 
 def test_tags_from_the_wire():
     """They are counted, and no entry in the journal: what the wire sends is not the guest's doing."""
-    with bus.connect("member") as connection, frames.WirePort() as wire, journal_of_a_new_service() as log:
+    with bus.connect("member") as connection, frames.WirePort() as wire, journal.of_a_new_service() as log:
         for kind, options in KINDS:
             with connection.open(kind, "lab", **options) as lease:
                 mac = lease.info["mac"]
@@ -108,14 +107,6 @@ def test_stat():
         assert '"guard_dropped_spoofed_source": 3' in stat("--json", "evil")
 
 
-@contextlib.contextmanager
-def journal_of_a_new_service():
-    """A rawnetd that has written no entries yet: those of one user are limited."""
-    lab.kill_service()
-    with journal.listening() as log:
-        yield log
-
-
 def listeners():
     """Connections to rawnet-helper."""
     with open("/proc/net/unix", encoding="utf-8") as file:
@@ -138,7 +129,7 @@ def test_journal():
     with open(f"{lab.SOURCE}/systemd/rawnet.catalog", encoding="utf-8") as file:
         assert f"\n-- {DROPPED}\n" in file.read(), "no catalog entry"
     with bus.connect("member") as connection, connection.open_tap("lab", name="evil") as lease, connection.open_tap("lab") as other, \
-            journal_of_a_new_service() as log:  # fmt: skip
+            journal.of_a_new_service() as log:  # fmt: skip
         connection.leases()  # it runs
         send(lease, spoofed(), 100)
         text = check_entry(log.entry(DROPPED), lease, "spoofed_source", OTHER)
@@ -155,7 +146,7 @@ def test_journal():
 def test_journal_after_a_restart():
     """Drops without a rawnetd are written into the journal by the next one."""
     with bus.connect("member") as connection, connection.open_tap("lab") as lease, connection.open_tap("lab") as other, \
-            journal_of_a_new_service() as log:  # fmt: skip
+            journal.of_a_new_service() as log:  # fmt: skip
         lab.wait_for(lambda: not listeners(), 10, "the end of rawnetd's connection")
         send(lease, spoofed())
         connection.leases()  # it runs again
@@ -172,7 +163,7 @@ def test_a_user_cannot_fill_the_journal():
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(bus.connect("member"))
         leases = [stack.enter_context(connection.open_tap("lab")) for _ in range(30)]
-        log = stack.enter_context(journal_of_a_new_service())
+        log = stack.enter_context(journal.of_a_new_service())
         connection.leases()  # it runs
         for lease in leases:
             send(lease, spoofed())

@@ -120,11 +120,18 @@ static void test_event(void **state) {
         LogEvent event = {.level = LOG_NOTICE,
                           .message_id = "0123456789abcdef0123456789abcdef",
                           .network = "lab",
+                          .vlan = "100",
+                          .parent = "eth1",
                           .kind = "tap",
+                          .name = "web",
                           .mac = "52:54:00:00:00:01",
                           .error = "org.rawnet1.Error.NetworkBusy",
+                          .reason = "revoked",
+                          .source = "52:54:00:00:00:02",
                           .lease = 0x10000,
-                          .uid = 1000};
+                          .since = 1,
+                          .uid = 1000,
+                          .closer = "0"};
 
         log_event(&event, "lease %x opened", event.lease);
         assert_string_equal(captured(c), "test: lease 10000 opened\n");
