@@ -29,6 +29,7 @@ const BusField network_fields[] = {
         FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
         FIELD(NetworkObject, "GuestServers", "guest-servers", "as", guest_servers),
         FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
+        FIELD(NetworkObject, "MACChoice", "mac-choice", "s", mac_choice),
         FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
         FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
         FIELD(NetworkObject, "HostInterface", "host-interface", "s", host_interface),

@@ -154,9 +154,28 @@ static int check_host_interface(Parser *p) {
         return 0;
 }
 
+static int check_mac_choice(Parser *p) {
+        const Network *n = &p->network;
+        unsigned line = p->seen[KEY_MAC_CHOICE];
+
+        if (!n->derived_macs)
+                return 0;
+        if (!mac_prefix_to_choose(&n->mac_prefixes))
+                return bad(
+                        p, line,
+                        "MACChoice=derived, and no prefix in MACPrefix= under which rawnet chooses "
+                        "an address; add a locally administered one of at most 4 octets, as 52:54:00");
+        if (!n->anti_spoof)
+                return bad(p, line,
+                           "MACChoice=derived with AntiSpoof=no, which lets a guest send from any "
+                           "address; write AntiSpoof=yes, or remove MACChoice=");
+        return 0;
+}
+
 /* Checks what no single line shows. */
 static int check_whole(Parser *p) {
         const Network *n = &p->network;
+        int r;
 
         if (p->section == 0)
                 return bad(p, 1, "no [Network] section; rawnet.network(5) has an example");
@@ -178,7 +197,8 @@ static int check_whole(Parser *p) {
                 return bad(p, p->seen[KEY_PROTOCOL],
                            "Protocol=802.1ad with VLAN=none: without a tag there is no protocol of "
                            "the tag; remove Protocol=, or name a VLAN");
-        return check_host_interface(p);
+        r = check_mac_choice(p);
+        return r != 0 ? r : check_host_interface(p);
 }
 
 static int parse_text(Parser *p, const char *text, size_t size) {

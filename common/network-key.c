@@ -212,6 +212,16 @@ static int parse_mac_prefix(Setting *s) {
         return 0;
 }
 
+static int parse_mac_choice(Setting *s) {
+        static const Choice choices[] = {{"any", false}, {"derived", true}};
+        const Choice *choice = parse_word(s, choices, ARRAY_SIZE(choices), "any or derived");
+
+        if (!choice)
+                return -EINVAL;
+        s->network->derived_macs = choice->value;
+        return 0;
+}
+
 static int parse_count(Setting *s, uint32_t min, uint32_t max, uint32_t *ret) {
         char instead[48];
 
@@ -266,6 +276,7 @@ static const struct {
         [KEY_GUEST_SERVERS] = {"GuestServers", parse_guest_servers},
         [KEY_MTU] = {"MTU", parse_mtu},
         [KEY_MAC_PREFIX] = {"MACPrefix", parse_mac_prefix},
+        [KEY_MAC_CHOICE] = {"MACChoice", parse_mac_choice},
         [KEY_MAX_LEASES] = {"MaxLeases", parse_max_leases},
         [KEY_MAX_LEASES_PER_USER] = {"MaxLeasesPerUser", parse_max_leases_per_user},
         [KEY_HOST_INTERFACE] = {"HostInterface", parse_host_interface},

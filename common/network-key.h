@@ -24,6 +24,7 @@ typedef enum NetworkKey {
         KEY_GUEST_SERVERS,
         KEY_MTU,
         KEY_MAC_PREFIX,
+        KEY_MAC_CHOICE,
         KEY_MAX_LEASES,
         KEY_MAX_LEASES_PER_USER,
         KEY_HOST_INTERFACE,

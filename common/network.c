@@ -163,6 +163,16 @@ int network_allows_mac(const Network *network, const char *name, const MacAddres
                 network->path, text);
 }
 
+int network_lets_choose_mac(const Network *network, const char *name, Refusal *ret_refusal) {
+        if (!network->derived_macs)
+                return 0;
+        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                      "network %s: MACChoice=derived in %s: rawnet chooses every address here, and "
+                      "nobody names or learns one; leave mac out (rawnetctl: no --mac), and give "
+                      "the lease a name for an address that stays the same",
+                      name, network->path);
+}
+
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
                        Refusal *ret_refusal) {
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
@@ -197,6 +207,10 @@ const char *network_mode_to_string(NetworkMode mode) {
                 return "exclusive";
         }
         return "?";
+}
+
+const char *network_mac_choice_to_string(const Network *network) {
+        return network->derived_macs ? "derived" : "any";
 }
 
 const char *lease_kind_to_string(LeaseKind kind) {

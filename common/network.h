@@ -55,6 +55,7 @@ typedef struct Network {
         uint32_t guest_servers; /* GUEST_SERVER_ bits */
         uint32_t mtu;           /* 0: the parent's */
         MacPrefixes mac_prefixes;
+        bool derived_macs; /* MACChoice=derived: no caller names or learns an address */
         uint32_t max_leases, max_leases_per_user;
         char host_interface[IFNAMSIZ];       /* the host's interface on the network; "": none */
         uint8_t digest[NETWORK_DIGEST_SIZE]; /* SHA-256 of the file's text */
@@ -106,6 +107,10 @@ int network_offers(const Network *network, LeaseKind kind, Refusal *ret_refusal)
 int network_allows_mac(const Network *network, const char *name, const MacAddress *mac,
                        Refusal *ret_refusal);
 
+/* May a caller name a port's address at all, or have it learned? 0 or RAWNET_INVALID_ARGS, which
+ * names MACChoice= and the file. */
+int network_lets_choose_mac(const Network *network, const char *name, Refusal *ret_refusal);
+
 /* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there
  * is none. */
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
@@ -115,8 +120,9 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
  * NULL: it has no ports there, or chooses no addresses. */
 const MacPrefix *network_reserving(const Network *network, const char *parent, uint16_t vlan);
 
-const char *network_mode_to_string(NetworkMode mode);         /* "bridge" … */
-const char *lease_kind_to_string(LeaseKind kind);             /* "tap" …, "unknown" */
+const char *network_mode_to_string(NetworkMode mode);             /* "bridge" … */
+const char *network_mac_choice_to_string(const Network *network); /* "any", "derived" */
+const char *lease_kind_to_string(LeaseKind kind);                 /* "tap" …, "unknown" */
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
 const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */
 /* The same as polkit's detail "protocol" has it: "none" without a VLAN. */

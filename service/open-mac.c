@@ -27,6 +27,8 @@ static int plan_given_mac(const Service *service, const Network *network, const 
                           IpcOpen *ipc, Refusal *ret) {
         int r = network_allows_mac(network, ipc->network, &ipc->mac, ret);
 
+        if (r == 0)
+                r = network_lets_choose_mac(network, ipc->network, ret);
         if (r != 0)
                 return r;
         if (mac_equal(&ipc->mac, own))
@@ -52,7 +54,7 @@ int open_mac_plan(const Service *service, const Network *network, const OpenOpti
                 return plan_given_mac(service, network, &own, ipc, ret);
         case IPC_MAC_LEARN:
                 ipc->mac = own;
-                return 0;
+                return network_lets_choose_mac(network, ipc->network, ret);
         default:
                 if (!mac_is_zero(&own))
                         ipc->mac_mode = IPC_MAC_DERIVED;

@@ -57,12 +57,27 @@ static bool is_reserved(const MacAddress *mac, const MacPrefixes *reserving) {
         return false;
 }
 
+/* MACChoice=derived. The helper does not have the key: that a derived address is this user's, and
+ * not another lease's, it takes from rawnetd. That it is a reserved one it sees. */
+static int check_choice(const Network *network, const IpcOpen *request, Refusal *ret_refusal) {
+        const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
+
+        if (request->mac_mode == IPC_MAC_RANDOM ||
+            (request->mac_mode == IPC_MAC_DERIVED && prefix &&
+             mac_is_reserved(&request->mac, prefix)))
+                return 0;
+        return network_lets_choose_mac(network, request->network, ret_refusal);
+}
+
 static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes *ret_reserving,
                      Refusal *ret_refusal) {
         const MacPrefix *prefix;
         char mac[MAC_TEXT_SIZE];
         int r;
 
+        r = check_choice(network, request, ret_refusal);
+        if (r != 0)
+                return r;
         switch ((IpcMacMode)request->mac_mode) {
         case IPC_MAC_LEARN:
                 if (request->kind == KIND_TAP)

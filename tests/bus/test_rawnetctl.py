@@ -149,7 +149,7 @@ def test_networks():
     assert [row["guest-servers"] for row in rows if row["name"] == "lab"] == [[]], rows
     with lab.network("routers", GuestServers="dhcp ra"):
         row = next(row for row in json.loads(good("networks", "--json")) if row["name"] == "routers")
-        assert row["guest-servers"] == ["dhcp", "ra"], row
+        assert row["guest-servers"] == ["dhcp", "ra"] and row["mac-choice"] == "any", row
     with lab.network("bad", "[Network]\nParent=wire0\nVLAN=x\n"), bus.connect("member") as connection:
         lab.wait_for(lambda: "bad" in connection.networks(), 10, "the bad network")
         assert "bad.conf:3" in good("networks")

@@ -7,7 +7,7 @@ CHANGES = [
     ({"VLAN": "55"}, {"VLAN": "55", "Protocol": "802.1ad"}), ({}, {"Mode": "private"}), ({}, {"Mode": "vepa"}),
     ({"VLAN": "55"}, {"VLAN": "55", "Mode": "exclusive"}), ({}, {"Kinds": "tap"}),
     ({}, {"AntiSpoof": "no"}), ({}, {"ControlFrames": "pass"}), ({"ControlFrames": "pass"}, {"ControlFrames": "drop"}),
-    ({}, {"GuestServers": "ra"}), ({"GuestServers": "dhcp ra"}, {"GuestServers": "dhcp"}),
+    ({}, {"MACChoice": "derived"}), ({"MACChoice": "derived"}, {}), ({}, {"GuestServers": "ra"}), ({"GuestServers": "dhcp ra"}, {"GuestServers": "dhcp"}),
     ({}, {"MTU": "1400"}), ({"MTU": "1400"}, {}), ({}, {"MACPrefix": "02:01"}), ({}, {"MaxLeases": "9"}),
     ({}, {"MaxLeasesPerUser": "9"}), ({}, {"HostInterface": "host0"}),
 ]  # fmt: skip

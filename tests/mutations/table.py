@@ -20,7 +20,7 @@ SEND, RECEIVE = "tests/attack/test_send.py", "tests/attack/test_receive.py"
 CONFIGURE, SILENCE = "tests/attack/test_configure.py", "tests/attack/test_silence.py"
 CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_helper.py", "tests/attack/test_trick.py"
 LEARNING, LOAD, MAC = "tests/attack/test_learn.py", "tests/attack/test_load.py", "tests/attack/test_mac.py"
-CHECKED = "tests/netns/test_checked.py"
+CHECKED, MAC_CHOICE = "tests/netns/test_checked.py", "tests/attack/test_mac_choice.py"
 FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
@@ -234,6 +234,18 @@ MUTATIONS = [
              "tests/bus/test_open.py", "too_long", WRONG),
     Mutation("flood: descriptors pass the bus", [("dbus/org.rawnet1.conf", ' send_type="method_call" max_fds="0"/>', "/>"), REQUESTS],
              FLOOD, "descriptors", "descriptors instead|did not survive|reached rawnetd"),
+    Mutation("MACChoice: rawnetd lets a caller name an address",
+             [("service/open-mac.c", "        if (r == 0)\n                r = network_lets_choose_mac(network, ipc->network, ret);\n", "")],
+             MAC_CHOICE, "polkit_is_not_asked", "InteractiveAuthorizationRequired"),
+    Mutation("MACChoice: rawnetd lets a port learn",
+             [("service/open-mac.c", "return network_lets_choose_mac(network, ipc->network, ret);", "return 0;")],
+             MAC_CHOICE, "polkit_is_not_asked", "InteractiveAuthorizationRequired"),
+    Mutation("MACChoice: the helper believes rawnetd",
+             [(VALIDATE, "        return network_lets_choose_mac(network, request->network, ret_refusal);\n", "        return 0;\n")],
+             MAC_CHOICE, "compromised_rawnetd", OPENED),
+    Mutation("MACChoice: any address may be called a derived one",
+             [(VALIDATE, "IPC_MAC_DERIVED && prefix &&\n             mac_is_reserved(&request->mac, prefix)))", "IPC_MAC_DERIVED && prefix))")],
+             MAC_CHOICE, "compromised_rawnetd", OPENED),
     Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
              LOG, "refusals", WRONG),
     Mutation("log: a refusal names the lease's owner, not who was refused", [("service/request.c", "        event.log.uid = q->uid;\n", "")],
@@ -259,7 +271,7 @@ MUTATIONS = [
     helper("any kind", TERMS,
            "        r = network_offers(&network, (LeaseKind)open->kind, ret_refusal);\n", "        r = 0;\n",
            "only_what_the_file_says", OPENED),
-    helper("any number of leases", VALIDATE, ">= plan.network.max_leases)", ">= NETWORK_LEASES_MAX)", "most_leases", WRONG),
+    helper("any number of leases", "common/network.c", "if (n_leases < network->max_leases)", "if (n_leases < NETWORK_LEASES_MAX)", "most_leases", WRONG),
     helper("descriptors are taken", "common/ipc.c", "if (n_fds != (attach ? 1 : 0))", "if (attach && n_fds != 1)", "descriptors", "answered with"),
     helper("any number of checks", "helper/daemon/server.h", "#define SERVER_CHECKS_MAX 16u", "#define SERVER_CHECKS_MAX 1000u", "flood_of_checks", WRONG),
     # -- what a tap can make the kernel hold and do

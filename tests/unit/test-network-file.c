@@ -160,6 +160,9 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "GuestServers=none").guest_servers, 0);
         assert_int_equal(parsed(HEAD "GuestServers=dhcp").guest_servers, GUEST_SERVER_DHCP);
         assert_int_equal(parsed(HEAD "GuestServers=ra").guest_servers, GUEST_SERVER_RA);
+        assert_false(parsed(HEAD "MACChoice=any").derived_macs);
+        assert_true(parsed(HEAD "MACChoice=derived").derived_macs);
+        assert_true(parsed(HEAD "MACChoice=derived\nMACPrefix=00:0c:29 02:aa").derived_macs);
         assert_int_equal(parsed(HEAD "MACPrefix=").mac_prefixes.prefix[0].length, 0);
         assert_int_equal(
                 parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
@@ -195,6 +198,7 @@ static void test_bad_values(_unused_ void **state) {
                 {"GuestServers",
                  {"", "None", "none dhcp", "dhcp none", "dhcp,ra", "DHCP", "dhcp dhcp",
                   "ra dhcp ra", "dhcpdhcpdhcp", "dhcpv6", "yes", "all"}},
+                {"MACChoice", {"", "Any", "given", "learn", "any derived", "yes", "derived #"}},
                 {"MTU",
                  {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo",
                   "0x5dc", "1e3", "99999999999999999999", "1 500", "1500\\"}},
@@ -345,6 +349,9 @@ static void test_host_interface(_unused_ void **state) {
                 "123456789012345");
         assert_string_equal(
                 parsed("[Network]\nHostInterface=r\nParent=e\nVLAN=none").host_interface, "r");
+        check_bad_text(HEAD "MACChoice=derived\nMACPrefix=00:0c:29\n", 4, "MACPrefix=");
+        check_bad_text(HEAD "MACPrefix=52:54:00:12:34\nMACChoice=derived\n", 5, "MACPrefix=");
+        check_bad_text(HEAD "MACChoice=derived\nAntiSpoof=no\n", 4, "AntiSpoof=no");
         check_bad_text(HEAD "HostInterface=lab0\nMode=private\n", 4,
                        "HostInterface= with Mode=private");
         check_bad_text(HEAD "Mode=vepa\nHostInterface=lab0\n", 5, "HostInterface= with Mode=vepa");

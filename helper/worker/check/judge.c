@@ -216,6 +216,14 @@ static void judge_ports(Judge *judge) {
         findings->kinds = all;
         if (judge->no_namespace)
                 note_unknown(judge);
+        if (network->derived_macs && all & KIND_BIT(KIND_TAP)) {
+                findings->kinds = KIND_BIT(KIND_TAP);
+                findings_say(
+                        findings, FINDING_NOTE, FINDING_FILE, network->path,
+                        "MACChoice=derived lets no port learn its guest's address, as "
+                        "rawnet-bridge-helper(1) asks for; use rawnetctl qemu or rawnetctl run");
+                findings->kinds = all;
+        }
         if (!network->anti_spoof)
                 findings_say(findings, FINDING_NOTE, FINDING_FILE, network->path,
                              "AntiSpoof=no lets a guest send from further addresses, but frames to "
