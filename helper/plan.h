@@ -26,7 +26,8 @@ typedef struct LeasePlan {
         bool rehearsal;
         GuardShape shape;
         bool checksum_trick; /* the kernel has it: frames are completed before the guard */
-        bool blind;          /* it does not tell the guard the place of a checksum */
+        bool blind; /* it does not tell the guard the place of a checksum: frames that depend on it
+                       are completed, and judged again */
         bool limits_filters; /* port_limit_filters() is needed, and possible */
         uint32_t lower;     /* ifindex of the interface below the uplink, in the host's namespace */
         uint32_t lower_mtu; /* bytes */

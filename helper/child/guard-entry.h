@@ -16,7 +16,8 @@
  *   from_guest  tap: ingress of the port, or, with the checksum trick, of inner; of both with
  *               GUARD_COMPLETE or GUARD_CONTAINER.
  *               packet: ingress of inner and, without the trick, egress of the port.
- *               Redirects to the egress of the uplink.
+ *               Redirects to the egress of the uplink. With GUARD_COMPLETE, what it cannot judge
+ *               at the port goes to inner.
  *   from_wire   ingress of the uplink. Redirects as the entry says.
  *   to_check    tap with the trick: ingress of the port. Redirects to the egress of check, whose
  *               other end is inner, where from_guest judges the completed frame.
@@ -56,9 +57,11 @@
 #define GUARD_ALLOW_DHCP UINT32_C(0x4)   /* it may send messages of DHCP and DHCPv6 servers */
 #define GUARD_ALLOW_RA UINT32_C(0x8)     /* it may send router advertisements and redirects */
 #define GUARD_DROP_OWN UINT32_C(0x10)    /* what the wire reflects of its frames does not come in */
-#define GUARD_COMPLETE                                                                             \
-        UINT32_C(0x20) /* tap: where a checksum has to be judged, it is completed
-                                            first: the frame goes through check and inner */
+/* A checksum that has to be judged is completed first: the frame goes through a veth, whose other
+ * end is inner. */
+#define GUARD_COMPLETE UINT32_C(0x20)
+/* That veth is the port itself; else it is check. */
+#define GUARD_PACKET_PORT UINT32_C(0x80)
 
 /* veth: a kernel that somebody else configures has made the frame. What it has left to be completed
  * or cut into pieces in another way than is plain to see is completed first, as above. With

@@ -11,12 +11,14 @@
  *                       kernels with the checksum trick, and with any of which from_guest asks it)
  *                       uplink, ingress   from_wire   → port
  *                       port, ingress     to_check    → check; without the trick from_guest
+ *                                                     → uplink, or check
  *                       inner, ingress    from_guest  → uplink
  *   GUARD_PACKET        (port ═ inner is a veth pair; the sockets are on the port)
  *                       uplink, ingress   from_wire   → inner, or the port's own ingress
  *                       port, egress      from_guest  → uplink; not with the checksum trick
  *                       inner, ingress    from_guest  → uplink: what skipped tc by
- *                                                     PACKET_QDISC_BYPASS, and with the trick all
+ *                                                     PACKET_QDISC_BYPASS; with the trick all;
+ *                                                     and what had to be completed first
  *                       port, ingress     dead_end    what the sockets have seen already
  *                       uplink, egress    gate        nftables: drops all. A frame that tc has
  *                                                     redirected to the uplink skips it; what a
@@ -43,8 +45,7 @@ typedef struct Guard {
         GuardLink port;
         GuardLink inner;
         GuardLink check;
-        bool checksum_trick; /* all frames are completed first; else, with GUARD_TAP_CHECKED, those of
-                                which the guard asks it (GUARD_COMPLETE, GUARD_CONTAINER) */
+        bool checksum_trick; /* all frames are completed first; else those of which the guard asks it */
         bool blind;          /* the kernel does not tell the place of a checksum: GUARD_COMPLETE */
         bool container;      /* the port's other end is somebody else's: GUARD_CONTAINER */
         uint32_t mtu;        /* of the port: longer frames do not get in */

@@ -7,7 +7,7 @@
  *
  * Nothing passes by default: a lease without an active entry drops all frames, and so does a
  * program that cannot read a frame. A program must never return TC_ACT_OK, because the frame would
- * go on past the guard.
+ * go on past the guard. The one exception is complete_first().
  *
  * The programs are loaded without CAP_PERFMON. The kernel then allows no variable offset into a
  * packet (kernel/bpf/verifier.c, retrieve_ptr_limit()), and a store to the stack may cost a
@@ -249,6 +249,22 @@ static __always_inline bool is_unfinished(struct __sk_buff *skb, const GuardEntr
         return entry->flags & GUARD_CONTAINER && (skb->gso_size != 0 || is_incomplete(skb));
 }
 
+/* Is this a frame of which more is known once its checksum is completed? Behind the veth it is
+ * judged again, and for the last time. */
+static __always_inline bool needs_completion(struct __sk_buff *skb, const GuardEntry *entry,
+                                             int reason) {
+        return reason == GUARD_NOT_JUDGED && (entry->flags & GUARD_COMPLETE) && is_incomplete(skb);
+}
+
+/* Sends the frame through the veth in which the kernel completes it. A packet port is an end of
+ * that veth, and this is its egress: what goes on here arrives at inner, and nowhere else. A tap's
+ * frame would go on to the IP stack. */
+static __always_inline int complete_first(const GuardEntry *entry, uint32_t number) {
+        if (entry->flags & GUARD_PACKET_PORT)
+                return TC_ACT_OK;
+        return bpf_redirect(GUARD_CHECK | number, 0);
+}
+
 SEC("tc") int from_guest(struct __sk_buff *skb) {
         uint32_t number = GUARD_NUMBER(skb->ifindex);
         const GuardEntry *entry = &guard_entries[number];
@@ -265,9 +281,8 @@ SEC("tc") int from_guest(struct __sk_buff *skb) {
                         return at_port ? bpf_redirect(GUARD_CHECK | number, 0)
                                        : drop(skb, number, GUARD_NOT_JUDGED);
                 reason = judge(skb, entry);
-                if (reason == GUARD_NOT_JUDGED && (entry->flags & GUARD_COMPLETE) && at_port &&
-                    is_incomplete(skb))
-                        return bpf_redirect(GUARD_CHECK | number, 0);
+                if (at_port && needs_completion(skb, entry, reason))
+                        return complete_first(entry, number);
                 if (reason >= 0)
                         return drop(skb, number, (uint32_t)reason);
         }

@@ -114,7 +114,7 @@ static int close_gate(const GuardLink *uplink, Refusal *ret_refusal) {
 }
 
 static GuardEntry entry_of(const Guard *g) {
-        const bool asks_to_complete = g->shape == GUARD_TAP_CHECKED && !g->checksum_trick;
+        const bool asks_to_complete = g->shape != GUARD_TAP && !g->checksum_trick;
         const bool packet = g->shape == GUARD_PACKET;
         GuardEntry e = {
                 .longest = g->learning ? 0 : g->mtu + ETH_HLEN,
@@ -124,7 +124,8 @@ static GuardEntry entry_of(const Guard *g) {
                          (g->allow_dhcp ? GUARD_ALLOW_DHCP : 0) |
                          (g->allow_ra ? GUARD_ALLOW_RA : 0) |
                          (asks_to_complete && g->blind ? GUARD_COMPLETE : 0) |
-                         (asks_to_complete && g->container ? GUARD_CONTAINER : 0),
+                         (asks_to_complete && g->container ? GUARD_CONTAINER : 0) |
+                         (packet ? GUARD_PACKET_PORT : 0),
                 /* Frames for a reader without virtio_net_hdr are completed on their way through the
                  * veth; others are received where the sockets are. */
                 .to_index = packet && !g->vnet_hdr ? g->inner.index : g->port.index,

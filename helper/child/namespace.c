@@ -117,8 +117,8 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
          * or describe as something else. */
         if (r == 0 && plan->lease.vnet_hdr)
                 r = offload_describable(LINK_NAME_INNER, false, ret_refusal);
-        /* The sender's checksums are completed on the way to the guard, not after it. */
-        if (r == 0 && plan->checksum_trick)
+        /* What the sender left unfinished is completed on the way to inner, where the guard is. */
+        if (r == 0 && (plan->checksum_trick || plan->blind))
                 r = offload_off(name, ret_refusal);
         return r;
 }

@@ -144,10 +144,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 .queues = request->queues,
                 .vhost = request->vhost,
                 .namespace_fd = open->namespace_fd,
-                /* What the guard is blind for is rare from a tap, and completed where it comes. */
-                .checksum_trick =
-                        open->features & IPC_FEATURE_CHECKSUM_TRICK ||
-                        (request->kind == KIND_PACKET && open->features & PROBE_GUARD_BLIND),
+                .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
                 .blind = open->features & PROBE_GUARD_BLIND,
                 /* A packet socket's filter is locked. */
                 .limits_filters =

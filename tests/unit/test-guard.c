@@ -178,7 +178,6 @@ static void test_shapes(_unused_ void **state) {
 
         assert_int_equal(install(&guard, &refusal), 0);
         assert_string_equal(done.said, UPLINK "port 7fff0009\nport ingress 22 from_guest\n" ENTRY);
-        /* What has to be completed only is sent to the veth by the port's program itself. */
         guard = guard_of(GUARD_TAP_CHECKED);
         assert_int_equal(install(&guard, &refusal), 0);
         assert_non_null(strstr(done.said, "port ingress 22 from_guest"));
@@ -208,6 +207,33 @@ static void test_shapes(_unused_ void **state) {
         guard.checksum_trick = true;
         assert_int_equal(install(&guard, &refusal), 0);
         assert_null(strstr(done.said, "egress"));
+}
+
+/* Where only what the guard cannot judge is completed, the program at the port sends it to the
+ * veth, and the one behind it judges it again. */
+static void test_completing(_unused_ void **state) {
+        const uint32_t both = GUARD_COMPLETE | GUARD_PACKET_PORT;
+        Guard guard = guard_of(GUARD_TAP_CHECKED);
+        Refusal refusal;
+
+        guard.blind = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_non_null(strstr(done.said, "port ingress 22 from_guest"));
+        assert_non_null(strstr(done.said, "inner ingress 22 from_guest"));
+        assert_int_equal(done.entry.flags & both, GUARD_COMPLETE);
+        guard.blind = false;
+        guard.checksum_trick = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.flags & both, 0);
+        guard = guard_of(GUARD_PACKET);
+        guard.blind = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_non_null(strstr(done.said, "port egress 22 from_guest"));
+        assert_non_null(strstr(done.said, "inner ingress 22 from_guest"));
+        assert_int_equal(done.entry.flags & both, both);
+        guard.blind = false;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.flags & both, GUARD_PACKET_PORT);
 }
 
 /* Each step fails once: its error, and nothing after it, the entry above all. */
@@ -325,9 +351,9 @@ static void test_entries(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_shapes),  cmocka_unit_test(test_faults),
-                cmocka_unit_test(test_no_gate), cmocka_unit_test(test_learning),
-                cmocka_unit_test(test_entries),
+                cmocka_unit_test(test_shapes),   cmocka_unit_test(test_completing),
+                cmocka_unit_test(test_faults),   cmocka_unit_test(test_no_gate),
+                cmocka_unit_test(test_learning), cmocka_unit_test(test_entries),
         };
 
         return cmocka_run_group_tests_name("guard", tests, NULL, NULL);

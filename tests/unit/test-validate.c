@@ -105,12 +105,20 @@ static void test_good(void **state) {
 static void test_shapes(void **state) {
         Fixture *f = *state;
 
+        assert_int_equal(judge(f), 0);
         assert_false(f->plan.blind);
         f->open.features |= PROBE_GUARD_BLIND;
         assert_int_equal(judge(f), 0);
         assert_true(f->plan.blind);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
         assert_false(f->plan.checksum_trick);
+        f->request.kind = KIND_PACKET;
+        assert_int_equal(judge(f), 0);
+        assert_int_equal(f->plan.shape, GUARD_PACKET);
+        assert_false(f->plan.checksum_trick);
+        assert_true(f->plan.blind);
+        /* The trick's veth completes all frames. */
+        f->request.kind = KIND_TAP;
         f->open.features |= IPC_FEATURE_CHECKSUM_TRICK;
         assert_int_equal(judge(f), 0);
         assert_int_equal(f->plan.shape, GUARD_TAP_CHECKED);
