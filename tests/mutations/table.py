@@ -3,7 +3,7 @@
 
 import dataclasses
 
-from guard_rules import RULES
+from guard_rules import LATE, RULES, SERVERS
 
 
 @dataclasses.dataclass
@@ -113,6 +113,13 @@ MUTATIONS = [
     guard("what the sockets have seen reaches the IP stack",
           "int dead_end(struct __sk_buff *skb) {\n        return TC_ACT_SHOT;", "int dead_end(struct __sk_buff *skb) {\n        return TC_ACT_OK;",
           "deaf", ANSWERED, SILENCE),
+    # -- kernels that do not tell the guard a checksum's place: simulated
+    Mutation("completing: what the guard cannot judge leaves as it is",
+             [(PROGRAM, "if (at_port && needs_completion(skb, entry, reason))\n                        return complete_first(entry, number);",
+               "if (at_port && needs_completion(skb, entry, reason))\n                        return bpf_redirect(GUARD_UPLINK | number, 0);")],
+             LATE, "does_not_tell", SERVERS),
+    Mutation("completing: a packet port leaves its frames unfinished", [(NAMESPACE, "(plan->checksum_trick || plan->blind)", "plan->checksum_trick")],
+             "tests/netns/test_refusals.py", "unknown_place", "did not arrive"),
     # -- the helper's end of it
     Mutation("privilege: CAP_BPF is kept", [(PRIVILEGE, "capng_apply(CAPNG_SELECT_CAPS) < 0)\n                return -EPERM;\n        capng_clear(CAPNG_SELECT_ALL);",
                                              "capng_apply(CAPNG_SELECT_BOUNDS) > 0)\n                return -EPERM;\n        capng_clear(CAPNG_SELECT_ALL);")],

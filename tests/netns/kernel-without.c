@@ -6,8 +6,9 @@
  * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" (another qdisc)
  * or "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the
  * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the
- * interface wire0 is refused, though it is there. "namespace": while /run/no-namespaces exists,
- * none is made.
+ * interface wire0 is refused, though it is there. "place": what the trial at the helper's start
+ * sends with an unfinished checksum does not arrive, as where the kernel does not tell the guard
+ * where that will be. "namespace": while /run/no-namespaces exists, none is made.
  */
 
 #include <arpa/inet.h>
@@ -18,6 +19,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +128,30 @@ int unshare(int flags) {
                 return real(flags);
         errno = EPERM;
         return -1;
+}
+
+/* Of a frame: it begins with a virtio_net_hdr, which says so. */
+static bool is_unfinished(const struct msghdr *message) {
+        const struct sockaddr *to = message->msg_name;
+        const struct virtio_net_hdr *header;
+
+        if (!to || to->sa_family != AF_PACKET || message->msg_iovlen < 2 ||
+            message->msg_iov[0].iov_len != sizeof(*header))
+                return false;
+        header = message->msg_iov[0].iov_base;
+        return header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+        ssize_t (*real)(int, const struct msghdr *, int) = dlsym(RTLD_NEXT, "sendmsg");
+        const char *without = getenv("WITHOUT");
+        ssize_t size = 0;
+
+        if (!without || strcmp(without, "place") != 0 || !is_unfinished(message))
+                return real(fd, message, flags);
+        for (size_t i = 0; i < message->msg_iovlen; i++)
+                size += (ssize_t)message->msg_iov[i].iov_len;
+        return size;
 }
 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
