@@ -156,6 +156,9 @@ static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry 
         /* Control frames are to groups. */
         if (AT(uint8_t, data, 0) & 1)
                 return false;
+        /* See is_cut_as_another(). */
+        if (skb->protocol != AT(uint16_t, data, TYPE_OFFSET))
+                return false;
         word = AT(uint64_t, data, SOURCE_OFFSET) ^ AT(uint64_t, entry->mac, 0);
         if (word == TYPE_WORD(TYPE_IPV4))
                 return is_ordinary_ipv4(skb, data);
@@ -169,6 +172,15 @@ static __always_inline bool is_too_long(struct __sk_buff *skb, const GuardEntry 
         if (skb->len <= entry->longest)
                 return false;
         return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;
+}
+
+/* The kernel cuts a segmented frame by skb->protocol, which the holder of a packet socket chooses
+ * (sockaddr_ll's sll_protocol), and not by the EtherType (net/core/gso.c). Cut as another
+ * protocol's, its pieces have data where this program read a header: a datagram to a harmless port,
+ * and then one to a client. Of LLC frames neither is an EtherType, and the kernel does not cut
+ * them. */
+static __always_inline bool is_cut_as_another(struct __sk_buff *skb, uint16_t type) {
+        return skb->gso_size != 0 && skb->protocol != type;
 }
 
 /* LLC: DSAP, SSAP and a control byte. SNAP puts an EtherType behind it (IEEE 802-2014 9.2), and
@@ -220,6 +232,8 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
                 return GUARD_CONTROL_FRAME;
         if (is_too_long(skb, entry))
                 return GUARD_TOO_LONG;
+        if (is_cut_as_another(skb, ethernet.type))
+                return GUARD_NOT_JUDGED;
         if (bpf_ntohs(ethernet.type) < TYPE_MIN)
                 return judge_llc(skb, judge_ipv6_servers);
         if (ethernet.type == bpf_htons(TYPE_IPV4) && judge_ipv4_servers)

@@ -135,6 +135,8 @@ def _sent(frame, rules, gso_size):
         return CONTROL
     if len(frame) > rules.longest and (not gso_size or gso_size + SEGMENT_HEADERS > rules.longest):
         return TOO_LONG
+    if gso_size and kind < FIRST_ETHERTYPE:  # nobody cuts it
+        return NOT_JUDGED
     judge_ip = not (rules.allow_dhcp and rules.allow_ra)
     if kind < FIRST_ETHERTYPE:
         tag, hidden = llc(frame, judge_ip)

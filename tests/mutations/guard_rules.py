@@ -156,6 +156,10 @@ RULES = [
         *((f"type {number} of DHCPv6", *without_word("(BIT(2) | BIT(7) | BIT(10))", f"BIT({number})"), f"11 ff z32 .* {number:02x}: reason -1") for number in (2, 7, 10)))),
     ("ordinary: what is not in one piece", PROGRAM, "> (const uint8_t *)end) return false; /* Control frames are to groups. */", "> (const uint8_t *)end) return true; /* groups */",
      "tests/attack/test_pieces.py", "sent", "frames got to the wire"),
+    # -- frames that are cut as another protocol's
+    *((f"segments: what is cut as another protocol's passes{how}", PROGRAM, old, "", "tests/attack/test_other_protocol.py", "protocol", SERVERS) for how, old in (
+        ("", "if (is_cut_as_another(skb, ethernet.type)) return GUARD_NOT_JUDGED;"),
+        (" unseen", "if (skb->protocol != AT(uint16_t, data, TYPE_OFFSET)) return false;"))),
     # -- checksums that are completed later, on the wire
     late("every checksum is complete", IP, "return level < 0;", "return level > 0;", "ipv4"),
     late("every byte is final", IP, "bpf_skb_change_tail(skb, end + 1, 0) == -EINVAL;", "true;", "ipv4"),
