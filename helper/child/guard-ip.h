@@ -223,6 +223,52 @@ static __always_inline Chain *chain_of(struct __sk_buff *skb) {
         return (Chain *)&skb->cb[1];
 }
 
+/* Of a port, or of a byte: is it in the set of numbers below 64, or of those from 128 to 191? */
+static __always_inline bool has_bit(uint64_t low, uint64_t high, uint8_t number) {
+        if (number < 64)
+                return low >> number & 1;
+        return number >= 128 && number < 192 && (high >> (number - 128) & 1);
+}
+
+/*
+ * What a checksum, completed later, could make of a packet that says it is TCP or UDP over IPv6:
+ * anything that can follow the IPv6 header. The first byte of the source port is then the next
+ * header of an extension, or the type of a message. These values lead further:
+ */
+#define BIT(number) (UINT64_C(1) << ((number)&63))
+#define LEADS_ON_LOW                                                                               \
+        (BIT(UDP) | BIT(ROUTING) | BIT(FRAGMENT) | BIT(AUTHENTICATION) | BIT(ICMPV6) |             \
+         BIT(DESTINATION_OPTIONS))
+#define LEADS_ON_HIGH (BIT(ADVERTISEMENT) | BIT(REDIRECT) | BIT(MOBILITY) | BIT(HIP) | BIT(SHIM6))
+
+/* Such a packet, by its first byte behind the IPv6 header and its destination port. */
+static __always_inline bool could_lead_on(uint8_t first, uint16_t destination) {
+        return destination == bpf_htons(DHCPV6_CLIENT) ||
+               has_bit(LEADS_ON_LOW, LEADS_ON_HIGH, first);
+}
+
+/*
+ * TCP right behind the IPv6 header, of which no checksum makes a server's message, wherever it is
+ * completed: it would have to write the next header, and then all that follows is as it was.
+ *
+ * Nor do segments change that, whatever the sender says of them. The kernel cuts by the next header
+ * that is read here (is_cut_as_another()), before it completes anything, and finds the TCP header
+ * by itself. It copies the ports into each segment, and refuses another gso_type than TCP's, or
+ * another place for the checksum than the one in that header (net/ipv6/tcpv6_offload.c,
+ * net/ipv4/tcp_offload.c). hdr_len is a hint.
+ */
+static __always_inline bool is_harmless_tcp(struct __sk_buff *skb) {
+        const uint32_t at = ETHERNET_HEADER + sizeof(Ipv6);
+        struct {
+                uint8_t first, second;
+                uint16_t destination;
+        } ports;
+
+        return chain_of(skb)->next == TCP && chain_of(skb)->at == at &&
+               take_bytes(skb, at, &ports, sizeof(ports)) == 0 &&
+               !could_lead_on(ports.first, ports.destination);
+}
+
 /* The last header of the chain is at chain->at. */
 static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
         const uint32_t at = chain_of(skb)->at, end = chain_of(skb)->end;
@@ -248,6 +294,10 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                 if ((type == ADVERTISEMENT || type == REDIRECT) && !(flags & GUARD_ALLOW_RA))
                         return GUARD_SERVER;
                 checksum = ICMPV6_CHECKSUM;
+                break;
+        case TCP:
+                if (is_harmless_tcp(skb))
+                        return GUARD_PASS;
                 break;
         case EXPERIMENT_1:
         case EXPERIMENT_2:

@@ -91,23 +91,6 @@ static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t
 
 /* -- what the guest sends -- */
 
-/* Of a port, or of a byte: is it in the set of numbers below 64, or of those from 128 to 191? */
-static __always_inline bool has_bit(uint64_t low, uint64_t high, uint8_t number) {
-        if (number < 64)
-                return low >> number & 1;
-        return number >= 128 && number < 192 && (high >> (number - 128) & 1);
-}
-
-/*
- * What a checksum, completed later (guard-ip.h), could make of a packet that says it is TCP or UDP
- * over IPv6: anything that can follow the IPv6 header. The first byte of the source port is then
- * the next header of an extension, or the type of a message. These values lead further:
- */
-#define BIT(number) (UINT64_C(1) << ((number)&63))
-#define LEADS_ON_LOW                                                                               \
-        (BIT(UDP) | BIT(ROUTING) | BIT(FRAGMENT) | BIT(AUTHENTICATION) | BIT(ICMPV6) |             \
-         BIT(DESTINATION_OPTIONS))
-#define LEADS_ON_HIGH (BIT(ADVERTISEMENT) | BIT(REDIRECT) | BIT(MOBILITY) | BIT(HIP) | BIT(SHIM6))
 /* The types of messages that a DHCPv6 client takes (RFC 8415 7.3): ADVERTISE, REPLY, RECONFIGURE. */
 #define DHCPV6_TYPES (BIT(2) | BIT(7) | BIT(10))
 
@@ -134,8 +117,7 @@ static __always_inline bool is_ordinary_ipv6(struct __sk_buff *skb, const void *
         if ((const uint8_t *)data + IPV6_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
                 return false;
         if (AT(uint8_t, data, ETHERNET_HEADER) >> 4 != 6 ||
-            AT(uint16_t, data, PORT_AT(IPV6_UPPER)) == bpf_htons(DHCPV6_CLIENT) ||
-            has_bit(LEADS_ON_LOW, LEADS_ON_HIGH, AT(uint8_t, data, IPV6_UPPER)))
+            could_lead_on(AT(uint8_t, data, IPV6_UPPER), AT(uint16_t, data, PORT_AT(IPV6_UPPER))))
                 return false;
         if (AT(uint8_t, data, IPV6_AT(next)) == TCP)
                 return true;

@@ -155,6 +155,20 @@ def cut(mac):
                 yield f"{name}, GSO {kind}, sum from {start} on", frame, header
 
 
+def cut_tcp(mac):
+    """Segments of TCP over IPv6 that would be a server's messages with another next header, and all that a sender can say of them: any
+    kind of segment, and a checksum that is to be written in its place, where the next header is or where it would change the ports."""
+    data = (b"\2" + COOKIE).ljust(SEGMENT, b"\1") * 5
+    for port in (80, 546):
+        for first in (0x9C, 0x3A, 0x86):
+            ports = struct.pack("!BBHIIBBHHH", first, 0x40, port, 1, 1, 5 << 4, 0x10, 1024, 0, 0)
+            frame = _ipv6(mac, 6, ports + data)
+            for kind in (1, 4, GSO_UDP, GSO_UDP_L4):
+                for start, offset in ((0, 0), (54, 16), (54, 6), (20, 0), (20, 16), (40, 16), (54, 0), (54, 2)):
+                    header = frames.vnet_header(frames.NEEDS_CSUM if start else 0, kind, 74, SEGMENT, start, offset)
+                    yield f"TCP from {first} to {port}, GSO {kind}, sum from {start} on at {offset}", frame, header
+
+
 # -- what honest guests leave unfinished
 
 

@@ -118,7 +118,7 @@ def test_pieces():
         for shape in SHAPES:
             with lease_of(shape) as lease, frames.WirePort() as wire:
                 switch_on(lease)
-                wanted = list(late.cut(lease.mac))
+                wanted = [*late.cut(lease.mac), *late.cut_tcp(lease.mac)]
                 for way in ways(lease):
                     results = as_user("nobody", way, lease, [header + frame for _, frame, header in wanted])
                     seen = arrived(lease, wire)

@@ -23,6 +23,11 @@ def looks(name, old, new, frame):
     return f"ordinary: {name}", PROGRAM, old, new, UNIT, "late_checksums", frame
 
 
+def leads_on(name, old, new, frame):
+    """The same of TCP over IPv6."""
+    return f"leads on: {name}", IP, old, new, UNIT, "late_checksums", frame
+
+
 def late(name, path, old, new, pattern, because=SERVERS):
     return f"late checksum: {name}", path, old, new, LATE, pattern, because
 
@@ -137,7 +142,7 @@ RULES = [
     unit("half of SNAP passes", PROGRAM, "&llc, sizeof(llc)) != 0) return GUARD_NOT_JUDGED;", "&llc, sizeof(llc)) != 0) return GUARD_PASS;", "llc", "half of SNAP"),
     # -- frames of every day, which pass unseen
     unit("ordinary: options", PROGRAM, "if (AT(uint8_t, data, ETHERNET_HEADER) != IPV4_PLAIN || port", "if (port", "ipv4", "a reply with options"),
-    unit("ordinary: any version", PROGRAM, "if (AT(uint8_t, data, ETHERNET_HEADER) >> 4 != 6 || AT", "if (AT", "ipv6", "another version of TCP"),
+    unit("ordinary: any version", PROGRAM, "if (AT(uint8_t, data, ETHERNET_HEADER) >> 4 != 6 || could_lead_on", "if (could_lead_on", "ipv6", "another version of TCP"),
     *(looks(*line) for line in (
         ("port 67", "port == bpf_htons(BOOTP_SERVER) || port == bpf_htons(BOOTP_CLIENT))", "port == bpf_htons(BOOTP_CLIENT))", r"06.* 0043"),
         ("port 68", "port == bpf_htons(BOOTP_SERVER) || port == bpf_htons(BOOTP_CLIENT))", "port == bpf_htons(BOOTP_SERVER))", r"06.* 0044"),
@@ -147,13 +152,15 @@ RULES = [
          r"0800 45 .* 11 .*01: reason -1"),
         ("datagrams over IPv6 that are to be cut", "return AT(uint8_t, data, IPV6_AT(next)) == UDP && skb->gso_size == 0 &&",
          "return AT(uint8_t, data, IPV6_AT(next)) == UDP &&", r"86dd .* 11 .*01: reason -1"),
-        ("port 546", "AT(uint16_t, data, PORT_AT(IPV6_UPPER)) == bpf_htons(DHCPV6_CLIENT) ||", "", r"06 ff z32 .*0222"),
+        *((f"type {number} of DHCPv6", *without_word("(BIT(2) | BIT(7) | BIT(10))", f"BIT({number})"), f"11 ff z32 .* {number:02x}: reason -1") for number in (2, 7, 10)))),
+    *(leads_on(*line) for line in (
+        ("port 546", "destination == bpf_htons(DHCPV6_CLIENT) ||", "", r"06 ff z32 .*0222"),
         *((f"{word} follows", *without_word("(BIT(UDP) | BIT(ROUTING) | BIT(FRAGMENT) | BIT(AUTHENTICATION) | BIT(ICMPV6) | \\\n BIT(DESTINATION_OPTIONS))", f"BIT({word})"),
            f"06 ff z32 {byte}00 0050") for word, byte in (("UDP", "11"), ("ROUTING", "2b"), ("FRAGMENT", "2c"), ("AUTHENTICATION", "33"), ("ICMPV6", "3a"),
                                                           ("DESTINATION_OPTIONS", "3c"))),
         *((f"{word} follows", *without_word("(BIT(ADVERTISEMENT) | BIT(REDIRECT) | BIT(MOBILITY) | BIT(HIP) | BIT(SHIM6))", f"BIT({word})"),
-           f"06 ff z32 {byte}00 0050") for word, byte in (("ADVERTISEMENT", "86"), ("REDIRECT", "89"), ("MOBILITY", "87"), ("HIP", "8b"), ("SHIM6", "8c"))),
-        *((f"type {number} of DHCPv6", *without_word("(BIT(2) | BIT(7) | BIT(10))", f"BIT({number})"), f"11 ff z32 .* {number:02x}: reason -1") for number in (2, 7, 10)))),
+           f"06 ff z32 {byte}00 0050") for word, byte in (("ADVERTISEMENT", "86"), ("REDIRECT", "89"), ("MOBILITY", "87"), ("HIP", "8b"), ("SHIM6", "8c"))))),
+    leads_on("TCP behind extensions", "chain_of(skb)->next == TCP && chain_of(skb)->at == at &&", "chain_of(skb)->next == TCP &&", "all own 86dd .* 3c ff"),
     ("ordinary: what is not in one piece", PROGRAM, "> (const uint8_t *)end) return false; /* Control frames are to groups. */", "> (const uint8_t *)end) return true; /* groups */",
      "tests/attack/test_pieces.py", "sent", "frames got to the wire"),
     # -- frames that are cut as another protocol's
@@ -170,6 +177,7 @@ RULES = [
     late("the end of a request is lost", IP, "bpf_skb_store_bytes(skb, keep, tail->bytes, bounded(size), 0) == 0;", "size > 0;", "honest_guests", "did not arrive"),
     late("IPv4 is final", IP, "return is_final(skb, at + CHECKSUM_OFFSET) ? GUARD_PASS : GUARD_NOT_JUDGED; } /* -- IPv6 -- */", "return GUARD_PASS; } /* -- IPv6 -- */", "ipv4"),
     late("IPv6 is final", IP, "return is_final(skb, at + checksum) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "ipv6"),
+    late("TCP over IPv6 is harmless", IP, "!could_lead_on(ports.first, ports.destination);", "ports.second <= 0xff;", "ipv6"),
     late("a later fragment is final", IP, "return is_final(skb, chain_of(skb)->at) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "ipv6"),
     late("LLC is final", PROGRAM, "return is_final(skb, ETHERNET_HEADER + sizeof(llc)) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "llc"),
     late("ICMPv6 has its checksum elsewhere", IP, "checksum = ICMPV6_CHECKSUM;", "", "honest_guests", "ICMPv6 128 did not arrive"),
@@ -177,6 +185,6 @@ RULES = [
     late("datagrams behind extensions are cut", IP, "if (skb->gso_size != 0 && at != ETHERNET_HEADER + sizeof(Ipv6)) return GUARD_NOT_JUDGED;", "", "pieces"),
     *(late(f"{what} pass unseen", PROGRAM, old, new, pattern) for what, old, new, pattern in (
         ("ports 67", "port == bpf_htons(BOOTP_SERVER) || port == bpf_htons(BOOTP_CLIENT))", "port == bpf_htons(BOOTP_CLIENT))", "ipv4"),
-        ("extensions", "has_bit(LEADS_ON_LOW, LEADS_ON_HIGH, AT(uint8_t, data, IPV6_UPPER)))", "AT(uint8_t, data, ETHERNET_HEADER) == 0)", "ipv6"),
+        ("extensions", "could_lead_on(AT(uint8_t, data, IPV6_UPPER), AT(uint16_t, data, PORT_AT(IPV6_UPPER))))", "AT(uint8_t, data, ETHERNET_HEADER) == 0)", "ipv6"),
         ("DHCPv6's types", "!has_bit(DHCPV6_TYPES, 0, AT(uint8_t, data, IPV6_UPPER + BOOTP_OFFSET));", "AT(uint8_t, data, ETHERNET_HEADER) != 0;", "ipv6"))),
 ]

@@ -4,6 +4,8 @@ and no lease, interface or namespace left. `rawnetctl check` says the same of th
 
 import contextlib
 import os
+import socket
+import struct
 import subprocess
 
 import bus
@@ -216,6 +218,15 @@ def unfinished(mac, port, data):
     return frames.ether(FAR_MAC, mac, frames.IPV4, packet), frames.vnet_header(frames.NEEDS_CSUM, start=34, offset=6)
 
 
+def segmented(mac):
+    """TCP over IPv6, 6,000 bytes of it, for the kernel to cut."""
+    size = 6000
+    pseudo = socket.inet_pton(socket.AF_INET6, "fd77::99") + socket.inet_pton(socket.AF_INET6, "fd77::1") + struct.pack("!II", 20 + size, 6)
+    header = struct.pack("!HHIIBBHHH", 40000, 9, 1, 1, 5 << 4, 0x18, 1024, ~frames.checksum(pseudo) & 0xFFFF, 0)
+    packet = frames.ipv6("fd77::99", "fd77::1", 6, header + bytes(size))
+    return frames.ether(FAR_MAC, mac, frames.IPV6, packet), frames.vnet_header(frames.NEEDS_CSUM, 4, 74, 1440, 54, 16)
+
+
 def is_finished(frame):
     udp = frame[34:342]
     return frames.checksum(frame[26:34] + b"\0\x11" + len(udp).to_bytes(2, "big") + udp) == 0
@@ -235,11 +246,13 @@ def test_checksums_of_unknown_place():
                     port = frames.Port(lease.fd, True)
                     for to, data in ((67, REQUEST), (9, DATAGRAM)):
                         port.send(*unfinished(lease.info["mac"], to, data))
+                    port.send(*segmented(lease.info["mac"]))
                     port.send(frames.marker(lease.info["mac"], f"after {lease.id}"))
                     seen = {frame[42:].rstrip(b"\0"): frame for frame in wire.before(f"after {lease.id}".encode(), 20)}
                     assert REQUEST in seen and DATAGRAM in seen, f"{kind}: an unfinished frame did not arrive: {seen}"
                     assert is_finished(seen[REQUEST]), f"{kind}: the request was not completed"
                     assert not is_finished(seen[DATAGRAM]), f"{kind}: every frame is completed"
+                    assert any(len(frame) > 6000 for frame in seen.values()), f"{kind}: segments of TCP over IPv6 are cut for nothing"
     lab.wait_no_leases()
 
 
