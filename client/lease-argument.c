@@ -7,13 +7,14 @@
 #include "client/client.h"
 #include "client/objects.h"
 #include "client/parse.h"
+#include "client/user-name.h"
 #include "common/text.h"
 
-#define IDS_SHOWN 4u
+#define SHOWN_MAX 4u
 
 typedef struct Found {
         size_t n;
-        uint32_t ids[IDS_SHOWN]; /* the oldest */
+        const LeaseObject *leases[SHOWN_MAX]; /* the oldest */
 } Found;
 
 static void find_by_name(const Objects *objects, const char *name, bool own, Found *ret) {
@@ -23,21 +24,41 @@ static void find_by_name(const Objects *objects, const char *name, bool own, Fou
 
                 if (strcmp(lease->name, name) != 0 || (own && lease->owner != getuid()))
                         continue;
-                if (ret->n < IDS_SHOWN)
-                        ret->ids[ret->n] = lease->id;
+                if (ret->n < SHOWN_MAX)
+                        ret->leases[ret->n] = lease;
                 ret->n++;
         }
 }
 
-static void say_ambiguous(const char *name, const Found *found) {
-        char ids[IDS_SHOWN * (LEASE_ID_TEXT_SIZE + 2)] = "", id[LEASE_ID_TEXT_SIZE];
-        size_t size = 0;
+/* "rn7fff0001 of member on lab, ..." */
+static void print_found(FILE *out, const Found *found) {
+        _cleanup_(user_name_done) UserName user = {};
+        char id[LEASE_ID_TEXT_SIZE];
 
-        for (size_t i = 0; i < MIN_OF(found->n, IDS_SHOWN); i++)
-                size += (size_t)snprintf(ids + size, sizeof(ids) - size, "%s%s", i > 0 ? ", " : "",
-                                         lease_id_format(found->ids[i], id));
-        log_error("%zu leases have the name '%s': give the ID of one of them (%s%s)", found->n,
-                  name, ids, found->n > IDS_SHOWN ? ", ..." : "");
+        for (size_t i = 0; i < MIN_OF(found->n, SHOWN_MAX); i++) {
+                const LeaseObject *lease = found->leases[i];
+                const char *name = user_name(&user, lease->owner);
+
+                fprintf(out, "%s%s of %s on %s", i > 0 ? ", " : "", lease_id_format(lease->id, id),
+                        name ? name : "?", lease->network);
+        }
+        if (found->n > SHOWN_MAX)
+                fputs(", ...", out);
+}
+
+static void say_ambiguous(const char *name, const Found *found) {
+        _cleanup_free_ char *list = NULL;
+        size_t size;
+        FILE *out = open_memstream(&list, &size);
+
+        if (out)
+                print_found(out, found);
+        if (!out || fclose(out) != 0)
+                log_error("%zu leases have the name '%s': give the ID of one of them", found->n,
+                          name);
+        else
+                log_error("%zu leases have the name '%s': give the ID of one of them (%s)",
+                          found->n, name, list);
 }
 
 /* names as the service has them: printable ASCII (RAWNET_LEASE_NAME_MAX). */
@@ -53,7 +74,7 @@ static int by_name(sd_bus *bus, const char *name, uint32_t *ret) {
         if (found.n == 0)
                 find_by_name(&objects, name, false, &found);
         if (found.n == 1) {
-                *ret = found.ids[0];
+                *ret = found.leases[0]->id;
                 return 0;
         }
         if (found.n == 0)

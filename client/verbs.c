@@ -35,6 +35,11 @@ static const VerbOption stat_options[] = {
         {"all", NULL, "print every counter"},
         {"json", NULL, "print JSON, with every property and counter"},
         {}};
+static const VerbOption log_options[] = {
+        {"since", "TIME", "entries from then on, as journalctl(1) reads it"},
+        {"until", "TIME", "entries up to then"},
+        {"json", NULL, "print each entry as a JSON object with all its fields"},
+        {}};
 static const VerbOption check_options[] = {{"json", NULL, "print JSON"}, {}};
 static const VerbOption run_options[] = {
         {"kind", "tap|packet|veth",
@@ -116,6 +121,14 @@ const Verb verbs[] = {
          "rawnetctl top --sort dropped\n"
          "rawnetctl top --count 1 --interval 5",
          top_options},
+        {"log", verb_log, "show what the journal has about leases",
+         "[OPTION...] [NETWORK|ID|NAME|MAC]", "NETWORK|ID",
+         "Shows what the journal has about leases: opened, refused, ended, addresses\n"
+         "learned, first frames dropped. Without an argument it shows all. The journal\n"
+         "shows rawnetd's entries to root and to groups adm and systemd-journal only.",
+         "rawnetctl log --since yesterday lab\n"
+         "rawnetctl log --until '2026-11-24 12:00' 52:54:00:12:34:56",
+         log_options},
         {"check", verb_check, "say why a network cannot serve, and what to do",
          "[OPTION...] [NETWORK]", "NETWORK",
          "Says why networks cannot serve here and what to do, and whether you may open\n"

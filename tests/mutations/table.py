@@ -257,6 +257,8 @@ MUTATIONS = [
              LOG, "refusals", WRONG),
     Mutation("log: a refusal names the lease's owner, not who was refused", [("service/request.c", "        event.log.uid = q->uid;\n", "")],
              "tests/netns/test_journal.py", "refused_to_close", WRONG),
+    Mutation("log: everybody's entries are shown as rawnetd's", [("client/journal.c", "        add(words, \"_SYSTEMD_UNIT=rawnetd.service\");\n", "")],
+             "tests/bus/test_log.py", "test_all", WRONG),
     Mutation("log: an address that is learned has no entry", [("service/lease.c", "        if (learned)\n                log_learned(ipc);\n", "        (void)learned;\n        (void)log_learned;\n")],
              "tests/netns/test_journal.py", "learned", "TimeoutError"),
     Mutation("log: every address in use", [(LEARN, "if (now < l->note_from && why != LEARN_REFUSED_FAILED)", "if (!now)")],

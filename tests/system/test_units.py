@@ -234,6 +234,15 @@ def test_journal():
     wanted = {"RAWNET_LEASE": f"rn{learning:x}", "RAWNET_NETWORK": "vlan100", "RAWNET_MAC": foreign, "RAWNET_UID": str(lab.uid_of("member"))}
     lab.wait_for(lambda: events(ADDRESS_REFUSED, **wanted), 20, "the refused address in the journal")
     assert "MACPrefix=" in events(ADDRESS_REFUSED, **wanted)[0]["MESSAGE"], events(ADDRESS_REFUSED, **wanted)
+    for subject in (f"rn{number:x}", "journal", "vlan100"):
+        rows = [json.loads(line) for line in debian.run("rawnetctl", "log", "--json", subject).splitlines()]
+        found = [row["MESSAGE_ID"] for row in rows if row["RAWNET_LEASE" if "RAWNET_LEASE" in row else "RAWNET_NETWORK"] == f"rn{number:x}"]
+        assert found == [OPENED, DROPPED, ENDED], (subject, rows)
+    assert f"lease rn{number:x} (journal) opened" in debian.run("rawnetctl", "log", "--since", "-1h", "vlan100")
+    assert debian.run("rawnetctl", "log", "--json", "--until", "-1h", "vlan100") == ""
+    # A user's own words are not rawnetd's.
+    debian.run("sh", "-c", f"printf 'MESSAGE=forged\nMESSAGE_ID={OPENED}\nRAWNET_NETWORK=vlan100\n' | logger --journald")
+    assert "forged" not in debian.run("rawnetctl", "log", "vlan100")
     explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={OPENED}")
     assert "It lives until the last copy of its file descriptors is closed." in explained, explained[-1000:]
     explained = debian.run("journalctl", "--no-pager", "--boot", "--catalog", f"MESSAGE_ID={DROPPED}", f"RAWNET_LEASE=rn{number:x}")
