@@ -67,6 +67,12 @@ def test_containers():
         assert re.findall(r"^\w+", typed("veth-two"), re.MULTILINE) == ["lo", "eth0", "eth1"]
 
 
+def test_gvisor():
+    if not shutil.which("runsc"):
+        tap.skip("runsc is not installed")
+    assert re.search(r"eth0: .*UP.*\n.*\n *inet 10\.77\.0\.", text := typed("gvisor")), text
+
+
 def test_what_is_marked_as_tested_is_tested():
     texts = ""
     for folder, _, names in os.walk(f"{lab.SOURCE}/tests"):

@@ -53,6 +53,10 @@ END
 chroot "$root" systemctl --quiet enable systemd-networkd.service
 # It is there for the test that starts it.
 chroot "$root" systemctl --quiet disable NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
+# Only the users' own Docker runs.
+if [ -e "$root/usr/sbin/dockerd" ]; then
+        chroot "$root" systemctl --quiet disable docker.service docker.socket containerd.service
+fi
 
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=persistent\nForwardToConsole=no\n' > "$root/etc/systemd/journald.conf.d/persistent.conf"

@@ -24,7 +24,8 @@ BUSYBOX = "/bin/busybox"
 DISK_SIZE = "4G"  # sparse
 # What has to be there before the disk is; more is loaded from it, on demand.
 EARLY_MODULES = ("virtio_pci", "virtio_blk", "ext4")
-RELEASES = {"bookworm": {}, "trixie": {}}  # and packages that have another name there: old → new
+# And packages that have another name there: old → new, or None for those that the machine does without.
+RELEASES = {"bookworm": {"docker.io": None, "docker-cli": None, "rootlesskit": None}, "trixie": {}}
 
 
 @dataclasses.dataclass
@@ -48,7 +49,7 @@ class Image:
 def packages(release):
     with open(os.path.join(HERE, "packages.txt"), encoding="utf-8") as text:
         names = [line.strip() for line in text if line.strip() and not line.startswith("#")]
-    return [RELEASES[release].get(name, name) for name in names]
+    return [name for name in (RELEASES[release].get(name, name) for name in names) if name]
 
 
 def digest(release):
