@@ -246,16 +246,17 @@ def test_closed_though_the_end_is_news_first():
             with ipc.Helper() as helper:
                 record = helper.raw_record(lease.id)
             connection.subscribe()
-            with test_restart.dying_helper() as sock, sock.accept()[0] as peer:
-                _, _, serial, _ = ipc.REQUEST.unpack_from(peer.recv(4096))
-                peer.send(record[:8] + serial.to_bytes(8, sys.byteorder) + record[16:])
-                helper_says(peer, ipc.DONE, serial)
-                call = caller.send(lease.path, bus.LEASE, "Close")
-                _, operation, serial, number = ipc.REQUEST.unpack_from(peer.recv(4096))
-                assert (operation, number) == (ipc.CLOSE, lease.id), (operation, number)
-                helper_says(peer, ipc.ENDED, reason=LAST_FD, lease=lease.id)
-                helper_says(peer, ipc.DONE, serial)
-                caller.reply(call)
+            with test_restart.dying_helper() as sock:
+                call = caller.send(lease.path, bus.LEASE, "Close")  # has rawnetd connect at once
+                with sock.accept()[0] as peer:
+                    _, _, serial, _ = ipc.REQUEST.unpack_from(peer.recv(4096))
+                    peer.send(record[:8] + serial.to_bytes(8, sys.byteorder) + record[16:])
+                    helper_says(peer, ipc.DONE, serial)
+                    _, operation, serial, number = ipc.REQUEST.unpack_from(peer.recv(4096))
+                    assert (operation, number) == (ipc.CLOSE, lease.id), (operation, number)
+                    helper_says(peer, ipc.ENDED, reason=LAST_FD, lease=lease.id)
+                    helper_says(peer, ipc.DONE, serial)
+                    caller.reply(call)
                 assert connection.wait_signal("Ended", path=lease.path)[1] == (reason,)
             # In truth nothing was closed.
             box.run("ip", "link", "delete", f"{reason}0")

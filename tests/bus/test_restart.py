@@ -49,15 +49,15 @@ def test_activated_by_the_bus():
 
 def test_both_leave_when_idle():
     with idle_seconds(1), bus.connect("member") as connection:
-        connection.open_tap("lab").close_fds()
-        first = lab.service_pid()
-        assert first and lab.helper_pid()
+        with connection.open_tap("lab"):
+            first = lab.service_pid()
+            assert first and lab.helper_pid()
         gone(lab.service_pid)
         gone(lab.helper_pid)
         assert lab.daemons()["rawnet-helper"]["status"] == 0, "not a clean exit"
         assert connection.can_open("lab", "tap") == "yes"  # and the next call starts it
-        connection.open_tap("lab").close_fds()
-        assert lab.service_pid() not in (0, first)
+        with connection.open_tap("lab"):  # a busy machine may need more than their second for the question
+            assert lab.service_pid() not in (0, first)
 
 
 def test_neither_leaves_while_a_lease_lives():
@@ -85,7 +85,8 @@ def test_no_call_is_lost_around_the_leave():
         for number in range(20):
             # Calls at moments spread over the second in which the daemons leave.
             wait_seconds(0.9 + number * 0.02)
-            assert connection.can_open("lab", "tap") == "yes", number
+            answer = connection.can_open("lab", "tap")
+            assert answer == "yes", (number, answer)
             pids.add(lab.service_pid())
             if number % 4 == 0:
                 connection.open_tap("lab").close_fds()
@@ -222,7 +223,7 @@ def dying_helper():
             sock.bind(lab.HELPER_SOCKET)
             os.chown(lab.HELPER_SOCKET, lab.uid_of("_rawnet"), -1)
             sock.listen()
-            sock.settimeout(10)
+            sock.settimeout(tap.patience(30))
             yield sock
     finally:
         start_helper()

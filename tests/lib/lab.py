@@ -87,15 +87,15 @@ def popen_as(user, command, **options):
     return subprocess.Popen([*words, "--", *command], env=environment, **options)
 
 
-def run_as(user, command, timeout=30, check=False, **options):
-    """Runs command to its end and captures its output: CompletedProcess. `input=` is its stdin."""
+def run_as(user, command, timeout=None, check=False, **options):
+    """Runs command to its end and captures its output: CompletedProcess. `input=` is its stdin. timeout: seconds, else a patient minute."""
     given = options.pop("input", None)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     options["stdin"] = subprocess.PIPE if given is not None else subprocess.DEVNULL
     with popen_as(user, command, **options) as process:
         try:
-            out, err = process.communicate(given, timeout)
+            out, err = process.communicate(given, timeout or tap.patience(60))
         except BaseException:
             process.kill()
             raise
