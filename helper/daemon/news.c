@@ -38,6 +38,11 @@ int news_lease(const News *news, const Report *report, bool quiet) {
         return 0;
 }
 
+int news_changed(const News *news, const Report *report) {
+        return registry_find(news->registry, report->lease.id) ? news_lease(news, report, false)
+                                                               : 0;
+}
+
 void news_opened(const News *news, uint32_t id) {
         const RegistryEntry *entry = registry_find(news->registry, id);
 
@@ -62,11 +67,14 @@ void news_scanned(const News *news, bool whole) {
                            "read");
 }
 
-bool news_ended(const News *news, uint32_t id) {
+bool news_ended(const News *news, uint32_t id, bool closing) {
         IpcLease lease;
 
         if (!registry_remove(news->registry, id, &lease))
                 return false;
+        if (closing && !lease.gone)
+                publish_end(news, &lease, IPC_END_CLOSED);
+        lease.gone = lease.gone || closing;
         publish_end(news, &lease, end_reason(&lease));
         return lease.vlan != 0;
 }

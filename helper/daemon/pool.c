@@ -72,6 +72,14 @@ bool pool_learns(const Pool *pool, uint32_t lease) {
         return false;
 }
 
+bool pool_closes(const Pool *pool, uint32_t lease) {
+        for (const Worker *w = pool->workers; w; w = w->next) {
+                if (w->busy && w->closes == lease)
+                        return true;
+        }
+        return false;
+}
+
 unsigned pool_count_queues(const Pool *pool, uint32_t uid) {
         unsigned n = 0;
 
@@ -263,6 +271,7 @@ int pool_start(Pool *pool, JobKind kind, Connection *connection, const JobOrder 
         worker->serial = order ? order->request.serial : 0;
         worker->busy = true;
         worker->learns = kind == JOB_OPEN && order->request.open.mac_mode == IPC_MAC_LEARN;
+        worker->closes = kind == JOB_CLOSE ? order->request.lease : 0;
         if (kind == JOB_OPEN) {
                 worker->vlan = order->request.open.vlan;
                 worker->uid = order->request.open.uid;

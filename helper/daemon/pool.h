@@ -34,6 +34,7 @@ typedef struct Worker {
         bool answered;          /* REPORT_ANSWERED has come */
         bool learns;            /* an open with mac=learn: its child keeps report_fd */
         uint32_t lease;       /* the id that its open has reported; 0: none yet. Set by server.c */
+        uint32_t closes;      /* the id that its close names; 0: not a close */
         uint16_t vlan;        /* of its open; 0: none */
         uint32_t uid, queues; /* of its open */
         int order_fd;         /* of the spare, to send it its open; -1: not the spare */
@@ -87,6 +88,8 @@ bool pool_opening_vlans(const Pool *pool, uint64_t ret[static SWEEP_VLAN_WORDS])
 unsigned pool_count_learning(const Pool *pool);
 /* Does a learning child of this lease still report to this daemon? */
 bool pool_learns(const Pool *pool, uint32_t lease);
+/* Is a close of this lease in progress? */
+bool pool_closes(const Pool *pool, uint32_t lease);
 
 /* Queues of uid's opens in progress that have not reported their lease yet. */
 unsigned pool_count_queues(const Pool *pool, uint32_t uid);

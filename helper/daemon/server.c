@@ -248,12 +248,16 @@ static void on_probed(Server *server, uint32_t features) {
 
 static void on_lease(Server *server, Worker *worker, const Report *report) {
         bool opening = worker->kind == JOB_OPEN && !worker->answered && worker->pid > 0;
+        int r;
 
         if (opening) {
                 worker->lease = report->lease.id;
                 on_namespace(server);
         }
-        if (news_lease(&server->news, report, opening) < 0) {
+        r = worker->kind == JOB_OPEN || worker->kind == JOB_SCAN
+                    ? news_lease(&server->news, report, opening)
+                    : news_changed(&server->news, report);
+        if (r < 0) {
                 log_error("no memory for lease " RAWNET_PORT_NAME_FORMAT "; looking again",
                           report->lease.id);
                 server->scan.wanted = true;
@@ -359,7 +363,7 @@ static void on_lease_gone(void *data, uint32_t id) {
         Server *server = data;
 
         entries_ended(&server->entries, id);
-        if (news_ended(&server->news, id))
+        if (news_ended(&server->news, id, pool_closes(&server->pool, id)))
                 server->sweep.wanted = true;
 }
 

@@ -440,6 +440,12 @@ MUTATIONS = [
     Mutation("plug: a server that never answers is waited for", [("client/qmp.c", "        if (now >= until_ms)\n                return -ETIMEDOUT;\n", ""),
                                                                ("client/qmp.c", "poll(&p, 1, (int)(until_ms - now))", "poll(&p, 1, (int)now | -1)")],
              "tests/unit/test-client-qmp.c", "useless_server", "hangs"),
+    # -- a close whose report comes after the lease's end
+    Mutation("news: a late report brings an ended lease back",
+             [("helper/daemon/news.c", "return registry_find(news->registry, report->lease.id) ? news_lease(news, report, false) : 0;", "return news_lease(news, report, false);")],
+             "tests/unit/test-news.c", "late_report", "not ok .*test_late_report"),
+    Mutation("news: a close that reports late is no close", [("helper/daemon/news.c", "if (closing && !lease.gone)", "if (closing && lease.gone)")],
+             "tests/unit/test-news.c", "late_report", "not ok .*test_late_report"),
     # -- a new helper knows every lease
     Mutation("scan: a list that ends early is whole",
              [("helper/worker/scan.c", "*ret_whole = dumped != NSID_LIST_CUT_OFF;", "*ret_whole = true;")],
