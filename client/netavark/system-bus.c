@@ -48,17 +48,20 @@ static int find_thread(pid_t pid, const char *path, char **ret) {
         return 0;
 }
 
-/* The fourth field of /proc/PID/stat; the second one may have any bytes, and ends with the last
- * parenthesis. 0 where there is none. */
+/* The fourth field of /proc/PID/stat; the second one may have any bytes, a newline too, and ends with
+ * the last parenthesis. 0 where there is none. */
 static pid_t parent_of(pid_t pid) {
         _cleanup_fclose_ FILE *file = NULL;
         char path[64], line[1024], *rest;
         uint32_t parent;
+        size_t n;
 
         snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
         file = fopen(path, "re");
-        if (!file || !fgets(line, sizeof(line), file))
+        if (!file)
                 return 0;
+        n = fread(line, 1, sizeof(line) - 1, file);
+        line[n] = '\0';
         rest = strrchr(line, ')');
         if (!rest || strlen(rest) < 5)
                 return 0;

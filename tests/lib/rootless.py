@@ -18,11 +18,15 @@ DRIVER = "/usr/libexec/netavark/rawnet"
 PODMAN = 'mount --bind "/proc/$1/ns/net" "$2" && unshare --mount -- sh -c "$3" netavark "$2" "$4"; status=$?; :; exit $status'
 # /run has nothing but the directory with the namespace's file.
 NETAVARK = ('at=${1%/*} && mount --rbind "$at" /mnt && mount -t tmpfs tmpfs /run && mkdir -p "$at" && mount --rbind /mnt "$at" && '
+            'printf "$NAME" >"/proc/$$/comm" && '
             '"$DRIVER" "$2" "$1"; status=$?; :; exit $status')  # fmt: skip
 
 
 class Rootless(container.Container):
-    """A container whose network is podman's: .setup(), .teardown(), and .path, the file of its network namespace."""
+    """A container whose network is podman's: .setup(), .teardown(), .path, the file of its network namespace, and .netavark, that
+    process's name."""
+
+    netavark = "netavark"
 
     def __init__(self, user="member"):
         super().__init__(user)
@@ -46,7 +50,7 @@ class Rootless(container.Container):
 
     def driver(self, verb, request, timeout=60, **options):
         """Its answer: what it printed as JSON, or None. CompletedProcess in .last."""
-        words = ["nsenter", "--target", str(self.pid), "--user", "--preserve-credentials", "--", "env", f"DRIVER={DRIVER}",
+        words = ["nsenter", "--target", str(self.pid), "--user", "--preserve-credentials", "--", "env", f"DRIVER={DRIVER}", f"NAME={self.netavark}",
                  "unshare", "--mount", "--", "sh", "-c", PODMAN, "podman", str(self.pid), self.path, NETAVARK, verb]  # fmt: skip
         self.last = lab.run_as(self.user, words, timeout=tap.patience(timeout), input=json.dumps(request), **options)
         return json.loads(self.last.stdout) if self.last.stdout else None

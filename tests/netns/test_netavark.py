@@ -333,6 +333,15 @@ def test_teardown_without_the_bus():
         lab.wait_no_leases()
 
 
+def test_the_bus_behind_any_name():
+    """A process between the driver and podman may have any bytes in its name, a newline too."""
+    with Rootless() as box:
+        box.netavark = "n) S 1 \\n(x) S"
+        box.setup()
+        box.teardown()
+        lab.wait_no_leases()
+
+
 def driver(verb, path, text, **options):
     """The driver, as member: (exit status, what it printed as JSON or None)."""
     done = lab.run_as("member", [rootless.DRIVER, verb, path], input=text, timeout=tap.patience(20), **options)
