@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """podman's network driver, run as podman runs it; tests/lib/rootless.py says how."""
 
+import fcntl
 import json
 import os
 import signal
@@ -182,7 +183,9 @@ def test_dhcp_client_renews_and_releases():
 
 def test_pipes_of_the_caller():
     """Neither the DHCP client nor its supervisor holds what podman's caller has left open."""
-    ours, theirs = os.pipe()
+    ours, low = os.pipe()
+    theirs = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 20)  # not where the supervisor puts descriptors of its own
+    os.close(low)
     with Rootless() as box:
         answer = box.driver("setup", rootless.request_of(driver="dhcp"), pass_fds=[theirs])
         os.close(theirs)
