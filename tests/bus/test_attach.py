@@ -277,8 +277,9 @@ def test_caller_that_leaves():
 
 
 def _started():
-    with bus.connect() as connection:
-        connection.features()
+    with bus.connect("member") as connection:
+        connection.open_tap("lab").close_fds()
+    lab.wait_no_leases()
     return lab.helper_pid()
 
 

@@ -151,15 +151,16 @@ def test_journal():
     start = len(lab.log_of("rawnetd"))
     ends = (
         ("closed", lambda lease, connection: connection.close_lease(lease.path), "its user closed it"),
-        ("revoked", lambda lease, _: lab.run_as("root", ["rawnetctl", "close", f"rn{lease.id:x}"], check=True), "another user closed it"),
+        ("revoked", lambda lease, _: lab.run_as("root", ["rawnetctl", "close", f"rn{lease.id:x}"], check=True), "another user closed it, user 0"),
         ("ends", lambda lease, _: lease.close_fds(), "its last file descriptor was closed"),
     )
     with bus.connect("member") as connection:
         for name, end, reason in ends:
             with connection.open_tap("lab", name=name, mac="52:54:00:00:81:02") as lease:
                 end(lease, connection)
-                lines = (f"lease rn{lease.id:x} ({name}) opened: a tap port on network lab for user {uid}, MAC 52:54:00:00:81:02\n",
-                         f"lease rn{lease.id:x} ({name}) of user {uid} on network lab ended: {reason}\n")  # fmt: skip
+                lines = (f"lease rn{lease.id:x} ({name}) opened: a tap port on network lab for user {uid}, MAC 52:54:00:00:81:02, "
+                         "untagged on wire0\n",
+                         f"lease rn{lease.id:x} ({name}) of user {uid} on network lab with MAC 52:54:00:00:81:02 ended: {reason}\n")  # fmt: skip
                 for line in lines:
                     lab.wait_for(lambda text=line: f"rawnetd: {text}" in lab.log_of("rawnetd")[start:], 10, line)
             lab.wait_for(lambda: not connection.leases(), 10, "the end of the lease")
