@@ -159,10 +159,10 @@ static __always_inline bool is_too_long(struct __sk_buff *skb, const GuardEntry 
 /* The kernel cuts a segmented frame by skb->protocol, which the holder of a packet socket chooses
  * (sockaddr_ll's sll_protocol), and not by the EtherType (net/core/gso.c). Cut as another
  * protocol's, its pieces have data where this program read a header: a datagram to a harmless port,
- * and then one to a client. Of LLC frames neither is an EtherType, and the kernel does not cut
- * them. */
+ * and then one to a client. An LLC frame has a length there, which no protocol is to be compared
+ * with; no kernel cuts it as one. */
 static __always_inline bool is_cut_as_another(struct __sk_buff *skb, uint16_t type) {
-        return skb->gso_size != 0 && skb->protocol != type;
+        return skb->gso_size != 0 && (skb->protocol != type || bpf_ntohs(type) < TYPE_MIN);
 }
 
 /* LLC: DSAP, SSAP and a control byte. SNAP puts an EtherType behind it (IEEE 802-2014 9.2), and

@@ -247,6 +247,8 @@ static void test_llc(_unused_ void **state) {
                 {"IPv6 in SNAP where one may be", TO_GW " 0026 snap 86dd", GUARD_NOT_JUDGED,
                  .flags = GUARD_ALLOW_RA},
                 {"LLC that is to be cut", TO_GW " 0026 f0f003", GUARD_NOT_JUDGED, .gso_size = 20},
+                {"LLC of the length ETH_P_802_2", TO_GW " 0004 f0f003", GUARD_NOT_JUDGED,
+                 .gso_size = 20},
                 {"half of SNAP", TO_GW " 0026 snap", GUARD_NOT_JUDGED, .size = 21},
                 {"RFC 948", TO_GW " 0026 060603 45", GUARD_NOT_JUDGED},
                 {"RFC 948 to a group", TO_GW " 0026 070603 45", GUARD_NOT_JUDGED},
