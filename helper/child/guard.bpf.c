@@ -261,12 +261,18 @@ static __always_inline int complete_first(const GuardEntry *entry, uint32_t numb
         return bpf_redirect(GUARD_CHECK | number, 0);
 }
 
+/* Reads the index each time: where it is known, the verifier follows the rest of the program twice. */
+static __always_inline bool is_at_port(struct __sk_buff *skb) {
+        const uint32_t index = *(volatile uint32_t *)&skb->ifindex;
+
+        return (index ^ GUARD_PORT) == GUARD_NUMBER(index);
+}
+
 SEC("tc") int from_guest(struct __sk_buff *skb) {
         uint32_t number = GUARD_NUMBER(skb->ifindex);
         const GuardEntry *entry = &guard_entries[number];
-        const bool at_port = skb->ifindex == (GUARD_PORT | number);
 
-        if (at_port && is_early(skb, entry))
+        if (is_at_port(skb) && is_early(skb, entry))
                 return bpf_redirect(GUARD_CHECK | number, 0);
         if (!is_ordinary(skb, entry)) {
                 int reason;
@@ -274,10 +280,10 @@ SEC("tc") int from_guest(struct __sk_buff *skb) {
                 if (entry->longest == 0)
                         return TC_ACT_SHOT;
                 if (is_unfinished(skb, entry))
-                        return at_port ? bpf_redirect(GUARD_CHECK | number, 0)
-                                       : drop(skb, number, GUARD_NOT_JUDGED);
+                        return is_at_port(skb) ? bpf_redirect(GUARD_CHECK | number, 0)
+                                               : drop(skb, number, GUARD_NOT_JUDGED);
                 reason = judge(skb, entry);
-                if (at_port && needs_completion(skb, entry, reason))
+                if (is_at_port(skb) && needs_completion(skb, entry, reason))
                         return complete_first(entry, number);
                 if (reason >= 0)
                         return drop(skb, number, (uint32_t)reason);
