@@ -77,9 +77,10 @@ static __always_inline void strip_priority_tag(struct __sk_buff *skb) {
  * Returns 0, or less where there are fewer bytes or there is no memory. */
 static __always_inline long take_bytes(struct __sk_buff *skb, uint32_t at, void *to,
                                        uint32_t size) {
-        long r = bpf_skb_pull_data(skb, at + size);
+        long pulled = bpf_skb_pull_data(skb, at + size);
+        long loaded = bpf_skb_load_bytes(skb, at, to, size);
 
-        return r == 0 ? bpf_skb_load_bytes(skb, at, to, size) : r;
+        return pulled | loaded; /* one branch for the verifier to follow, and not two */
 }
 
 static __always_inline bool is_own(const uint8_t *source, const GuardEntry *entry) {
