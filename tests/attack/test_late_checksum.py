@@ -142,12 +142,7 @@ def test_behind_the_completing_veth():
 @tap.limit(180)
 def test_where_the_kernel_does_not_tell_the_place():
     """What the guard cannot judge there is completed first, and judged again."""
-    with bus.connect("member") as connection:
-        connection.open_tap("lab").close_fds()
-        if "checksum-trick" in connection.features():
-            tap.skip("this kernel has the checksum trick")
-    lab.wait_no_leases()
-    with unfit.kernel_without("place"):
+    with bus.connect("member") as connection, unfit.checksums_of_unknown_place(connection):
         for messages in (late.ipv4_messages, late.ipv6_messages, late.llc_messages):
             attack_all(messages)
         test_honest_guests()

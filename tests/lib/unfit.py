@@ -5,6 +5,7 @@ import contextlib
 import os
 
 import lab
+import tap
 
 NO_NAMESPACES = "/run/no-namespaces"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
@@ -57,3 +58,14 @@ def kernel_without(what):
     """what: "vlan", "egress", "inet" (nftables' family), "clsact", "cls_bpf", "address" (no interface gets another), "gate" (the kernel takes it, and it does not hold), "parent" (wire0 is there, but the helper's questions for it are refused), "place" (of an unfinished checksum: the guard is not told it), or "namespace"
     (while the file NO_NAMESPACES is there)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))
+
+
+@contextlib.contextmanager
+def checksums_of_unknown_place(connection):
+    """Debian 13's kernel on any other. A test that uses it skips where all frames are completed first in any case."""
+    connection.open_tap("lab").close_fds()  # the features are those of a helper that has started
+    if "checksum-trick" in connection.features():
+        tap.skip("this kernel has the checksum trick")
+    lab.wait_no_leases()
+    with kernel_without("place"):
+        yield

@@ -235,24 +235,19 @@ def is_finished(frame):
 def test_checksums_of_unknown_place():
     """Nothing is refused there. What the guard has to judge is completed first, and anything else leaves as it is: the wire, which does
     not complete it either, shows which way a frame took."""
-    with bus.connect("member") as connection:
-        connection.open_tap("lab").close_fds()
-        if "checksum-trick" in connection.features():
-            tap.skip("this kernel has the checksum trick")
-        lab.wait_no_leases()
-        with unfit.kernel_without("place"):
-            for kind, options in (("tap", {}), ("packet", {"vnet_hdr": True})):
-                with connection.open(kind, "lab", **options) as lease, frames.WirePort() as wire:
-                    port = frames.Port(lease.fd, True)
-                    for to, data in ((67, REQUEST), (9, DATAGRAM)):
-                        port.send(*unfinished(lease.info["mac"], to, data))
-                    port.send(*segmented(lease.info["mac"]))
-                    port.send(frames.marker(lease.info["mac"], f"after {lease.id}"))
-                    seen = {frame[42:].rstrip(b"\0"): frame for frame in wire.before(f"after {lease.id}".encode(), 20)}
-                    assert REQUEST in seen and DATAGRAM in seen, f"{kind}: an unfinished frame did not arrive: {seen}"
-                    assert is_finished(seen[REQUEST]), f"{kind}: the request was not completed"
-                    assert not is_finished(seen[DATAGRAM]), f"{kind}: every frame is completed"
-                    assert any(len(frame) > 6000 for frame in seen.values()), f"{kind}: segments of TCP over IPv6 are cut for nothing"
+    with bus.connect("member") as connection, unfit.checksums_of_unknown_place(connection):
+        for kind, options in (("tap", {}), ("packet", {"vnet_hdr": True})):
+            with connection.open(kind, "lab", **options) as lease, frames.WirePort() as wire:
+                port = frames.Port(lease.fd, True)
+                for to, data in ((67, REQUEST), (9, DATAGRAM)):
+                    port.send(*unfinished(lease.info["mac"], to, data))
+                port.send(*segmented(lease.info["mac"]))
+                port.send(frames.marker(lease.info["mac"], f"after {lease.id}"))
+                seen = {frame[42:].rstrip(b"\0"): frame for frame in wire.before(f"after {lease.id}".encode(), 20)}
+                assert REQUEST in seen and DATAGRAM in seen, f"{kind}: an unfinished frame did not arrive: {seen}"
+                assert is_finished(seen[REQUEST]), f"{kind}: the request was not completed"
+                assert not is_finished(seen[DATAGRAM]), f"{kind}: every frame is completed"
+                assert any(len(frame) > 6000 for frame in seen.values()), f"{kind}: segments of TCP over IPv6 are cut for nothing"
     lab.wait_no_leases()
 
 
