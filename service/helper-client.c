@@ -215,8 +215,9 @@ static int helper_enqueue(Helper *h, const IpcRequest *request, int fd, HelperAn
 
 static void list_done(Helper *h, const IpcReply *reply) {
         h->ready = true;
-        h->retry_usec = RETRY_FIRST_USEC;
         h->features = reply->features;
+        if (h->features != 0)
+                h->retry_usec = RETRY_FIRST_USEC;
         h->events.list_complete(h->userdata);
 }
 
@@ -273,6 +274,7 @@ static void dispatch(Helper *h, const IpcReply *reply, const int *fds, size_t n_
                 dispatch_finding(h, reply);
         else if (reply->type == IPC_FEATURES) {
                 h->features = reply->features;
+                h->retry_usec = RETRY_FIRST_USEC;
                 h->events.features(h->userdata);
         } else
                 dispatch_answer(h, reply, fds, n_fds);
@@ -379,8 +381,8 @@ void helper_retry(Helper *h) {
                                        0, on_retry, h);
         if (r < 0)
                 log_error("cannot watch leases without rawnet-helper: %s", strerror(-r));
-        /* Until a list is complete, each try waits twice as long: a helper that dies at once is not
-         * driven in circles. */
+        /* Until the helper has said what the kernel has, each try waits twice as long: a helper that
+         * dies at once is not driven in circles. */
         h->retry_usec = MIN_OF(h->retry_usec * 2, RETRY_LAST_USEC);
 }
 

@@ -68,8 +68,10 @@ static void on_lost(void *userdata, const Refusal *refusal, bool hangs) {
 static bool on_wanted(void *userdata) {
         Service *service = userdata;
 
-        /* The helper has not listed its leases yet: there may be some. */
-        return service->leases.n_leases > 0 || !service->listed;
+        /* The helper has not listed its leases yet, so there may be some; or it ended before it said
+         * what this kernel has, and rawnetctl check would report that no port can be opened. */
+        return service->leases.n_leases > 0 || !service->listed ||
+               helper_features(service->helper) == 0;
 }
 
 static const HelperEvents helper_events = {

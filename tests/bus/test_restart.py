@@ -262,6 +262,21 @@ def test_helper_restarted_before_it_listed_its_leases():
         connection.open_tap("lab").close_fds()
 
 
+def test_helper_that_ended_before_its_features():
+    """rawnetd has the next one started by itself, so that rawnetctl check does not report that no port can be opened."""
+    with bus.connect("member") as connection:
+        connection.features()
+        with dying_helper() as sock:
+            lab.kill_service()
+            serial = connection.send(bus.ROOT, bus.PROPERTIES, "GetAll", "s", (bus.MANAGER,))
+            with sock.accept()[0] as first:
+                number = ipc.REQUEST.unpack_from(first.recv(4096))[2]
+                first.send(ipc.REPLY.pack(ipc.VERSION, ipc.DONE, number, 0, 0) + bytes(ipc.REPLY_SIZE - ipc.REPLY.size))
+                connection.reply(serial)
+                start_helper()
+        assert "user-namespace" in connection.features(), connection.features()
+
+
 def test_helper_killed_while_it_opens():
     """Each call is answered, and nothing is left; more such moments in tests/netns/test_lifetime.py."""
     with bus.connect("member") as connection:

@@ -195,6 +195,9 @@ MUTATIONS = [
     # -- the bus
     Mutation("bus: a connection that takes no descriptors is served", [("service/delivery.c", "result = DELIVERY_UNABLE;", "result = DELIVERY_ABLE;")],
              STALL, "takes_no_descriptors", "AssertionError|TimeoutError"),
+    Mutation("bus: the features stay those of a helper that had none",
+             [("service/service.c", "helper_features(service->helper) == 0;", "false;")],
+             "tests/bus/test_restart.py", "before_its_features", "features did not come"),
     Mutation("bus: rawnetd closes its copies at once",
              [("service/delivery.c", "                delivery_say(d, DELIVERY_SENT);\n}", "                delivery_say(d, DELIVERY_SENT), closer_close(d->table->closer, d->fds, d->n_fds), d->n_fds = 0;\n}")],
              STALL, "last_close", "dbus-daemon's were the last copies"),
