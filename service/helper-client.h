@@ -4,8 +4,9 @@
 /*
  * The connection to rawnet-helper: one socket, requests that are answered in any order, events in
  * between. Nothing here blocks. It connects when there is something to ask, asks for the list of
- * leases first, and comes back by itself while there are leases to watch. What the helper sends is
- * checked before anybody sees it; descriptors that nobody asked for are closed.
+ * leases first, and connects again by itself while there are leases to watch, or while no helper has
+ * said what the kernel has. What the helper sends is checked before anybody sees it; descriptors
+ * that nobody asked for are closed.
  */
 
 #include <systemd/sd-event.h>
@@ -34,7 +35,7 @@ typedef struct HelperEvents {
         /* The connection to the helper is lost or cannot be made. Leases live on. hangs: the helper
          * runs and does not answer, and another connection would not help. */
         void (*lost)(void *userdata, const Refusal *refusal, bool hangs);
-        bool (*wanted)(void *userdata); /* Are there leases to watch, or may there be? */
+        bool (*wanted)(void *userdata); /* Is there something to ask or to watch? */
 } HelperEvents;
 
 int helper_new(sd_event *event, Closer *closer, const HelperEvents *events, void *userdata,
