@@ -13,9 +13,6 @@
 #include "client/bus-call.h"
 #include "client/user-name.h"
 
-#define QUERY_USEC                                                                                 \
-        UINT64_C(25000000) /* sd-bus's default, given here so that SYSTEMD_BUS_TIMEOUT does not
-                           * change it */
 #define FIRST_TRY_USEC                                                                             \
         UINT64_C(60000000)       /* an open waits for a lease that is just ending, and in a queue */
 #define NO_TIME_LIMIT UINT64_MAX /* a person types a password */
@@ -124,9 +121,9 @@ int bus_refuse(const sd_bus_error *error, int r, Refusal *ret_refusal) {
                         "rawnetd did not answer in time; see: journalctl -u rawnetd -u rawnet-helper");
         if (strcmp(name, SD_BUS_ERROR_NO_REPLY) == 0 ||
             strcmp(name, SD_BUS_ERROR_DISCONNECTED) == 0)
-                return refuse(ret_refusal, RAWNET_HELPER_UNAVAILABLE,
-                              "rawnetd went away without an answer (journalctl -u rawnetd says "
-                              "why)");
+                return refuse(
+                        ret_refusal, RAWNET_HELPER_UNAVAILABLE,
+                        "rawnetd ended, or took too long, before it answered; see: journalctl -u rawnetd -u rawnet-helper");
         if (is_refused_by_bus(name, message))
                 return refuse(
                         ret_refusal, RAWNET_ACCESS_DENIED,
@@ -161,7 +158,7 @@ int bus_query(sd_bus *bus, const char *path, const char *interface, const char *
         int r;
 
         va_start(arguments, types);
-        r = query(bus, QUERY_USEC, path, interface, member, ret_reply, ret_refusal, types,
+        r = query(bus, BUS_QUERY_USEC, path, interface, member, ret_reply, ret_refusal, types,
                   arguments);
         va_end(arguments);
         return r;

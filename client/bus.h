@@ -32,6 +32,11 @@ typedef int (*BusBuild)(sd_bus *bus, const void *userdata, sd_bus_message **ret)
 int bus_call_authorized(sd_bus *bus, BusBuild build, const void *userdata,
                         sd_bus_message **ret_reply, Refusal *ret_refusal);
 
+/* How long a question to rawnetd may take, in microseconds: sd-bus's default, given here so that
+ * SYSTEMD_BUS_TIMEOUT does not change it. More than the 20 s that rawnetd waits for its helper's
+ * list (service/helper-client.c), so that its explanation arrives. */
+#define BUS_QUERY_USEC UINT64_C(25000000)
+
 /* OpenTap, OpenPacket or Attach by port->request; sets the rest of port. The descriptors belong to
  * port, are CLOEXEC, and never below 3. */
 int bus_open_port(sd_bus *bus, Port *port, Refusal *ret_refusal);

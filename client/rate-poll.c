@@ -10,7 +10,6 @@
 /* Of the 64 calls that rawnetd takes of a user (service/gate.c): his next open does not wait for
  * them. */
 #define OPEN_CALLS_MAX 4u
-#define CALL_USEC (10 * SECOND)
 
 typedef struct Call {
         RatePoll *poll;
@@ -53,7 +52,7 @@ static int ask(RatePoll *poll, Call *call, RatedLease *lease) {
                 return r;
         *call = (Call){.poll = poll, .id = lease->id, .since = lease->since};
         lease->asked = clock_usec(CLOCK_MONOTONIC);
-        return sd_bus_call_async(poll->bus, &call->slot, m, on_reply, call, CALL_USEC);
+        return sd_bus_call_async(poll->bus, &call->slot, m, on_reply, call, BUS_QUERY_USEC);
 }
 
 static void finish(RatePoll *poll) {
