@@ -26,6 +26,7 @@ int verb_stat(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_log(int argc, char **argv);
+int verb_metrics(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_qemu(int argc, char **argv);

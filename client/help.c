@@ -78,7 +78,10 @@ void help_print_verb(FILE *out, const Verb *verb) {
 
         if (asprintf(&command, "rawnetctl %s ", verb->name) < 0)
                 command = NULL; /* undefined after an error, printf(3) */
-        print_lines(out, command ? command : "", verb->synopsis);
+        if (*verb->synopsis)
+                print_lines(out, command ? command : "", verb->synopsis);
+        else
+                fprintf(out, "rawnetctl %s\n", verb->name);
         fprintf(out, "\n%s\n\n", verb->text);
         for (const VerbOption *option = verb->options; option && option->name; option++)
                 print_option(out, option);

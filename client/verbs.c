@@ -129,6 +129,10 @@ const Verb verbs[] = {
          "rawnetctl log --since yesterday lab\n"
          "rawnetctl log --until '2026-11-24 12:00' 52:54:00:12:34:56",
          log_options},
+        {"metrics", verb_metrics, "print counters for Prometheus", "", NULL,
+         "Prints what rawnetd has counted since it started, by network, as OpenMetrics\n"
+         "text: leases, refusals, bytes, frames, frames that the guard dropped.",
+         "rawnetctl metrics > /var/lib/prometheus/node-exporter/rawnet.prom", NULL},
         {"check", verb_check, "say why a network cannot serve, and what to do",
          "[OPTION...] [NETWORK]", "NETWORK",
          "Says why networks cannot serve here and what to do, and whether you may open\n"

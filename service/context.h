@@ -24,6 +24,12 @@
 typedef struct Request Request;
 typedef struct Service Service;
 
+/* The leases whose counters metrics.c reads, and how many it has asked for. */
+typedef struct LeaseReading {
+        uint32_t *ids; /* NULL: it reads none */
+        size_t n, next;
+} LeaseReading;
+
 struct Service {
         sd_event *event;
         sd_bus *bus;
@@ -42,6 +48,8 @@ struct Service {
         sd_event_source *reap_source;   /* request.c */
         void (*idle)(Service *service); /* a request has ended */
         RefusalLog *refusals;
+        Counts counts;
+        LeaseReading reading;
         uint64_t question_id;   /* last cancellation id given to polkit */
         uint64_t idle_usec;     /* 0: never leave */
         uint64_t last_activity; /* µs, CLOCK_MONOTONIC */

@@ -6,6 +6,7 @@
  */
 
 #include "common/ipc.h"
+#include "service/counts.h"
 
 typedef struct Lease {
         struct Lease *next; /* the next one in the bucket */
@@ -14,6 +15,7 @@ typedef struct Lease {
         bool ended;          /* Ended was sent; the lease counts until its namespace is gone */
         bool closing;        /* the helper has been asked to close it */
         uint32_t closer;     /* by this user */
+        SeenCounters seen;   /* metrics.c */
 } Lease;
 
 typedef struct LeaseTable {

@@ -77,6 +77,13 @@ static const char *reason_text(const char *reason) {
         return "its last file descriptor was closed";
 }
 
+static void count_ended(Service *service, const Lease *lease, const char *reason) {
+        NetworkCounts *network = counts_of_full(&service->counts, lease->ipc.network);
+
+        if (network)
+                counts_ended(network, reason);
+}
+
 /* Ended, once. */
 static void lease_say_ended(Service *service, Lease *lease, const char *reason) {
         const bool gone = strcmp(reason, link_gone) == 0;
@@ -88,6 +95,7 @@ static void lease_say_ended(Service *service, Lease *lease, const char *reason) 
         if (lease->ended)
                 return;
         lease->ended = true;
+        count_ended(service, lease, reason);
         lease_event(&lease->ipc, LOG_INFO,
                     gone || revoked ? RAWNET_EVENT_REVOKED : RAWNET_EVENT_ENDED, &event);
         event.log.reason = reason;
@@ -151,6 +159,15 @@ static void log_found(const IpcLease *lease) {
                   lease_event_mac(lease, mac));
 }
 
+/* One that rawnetd has found at its start may have counted for days. */
+static void count_opened(Service *service, Lease *lease) {
+        NetworkCounts *network = counts_of_full(&service->counts, lease->ipc.network);
+
+        lease->seen.known = true;
+        if (network)
+                network->opened[MIN_OF(lease->ipc.kind, (uint32_t)KIND_UNKNOWN)]++;
+}
+
 static int lease_add(Service *service, const IpcLease *ipc) {
         char path[LEASE_PATH_SIZE];
         Lease *lease;
@@ -160,7 +177,9 @@ static int lease_add(Service *service, const IpcLease *ipc) {
                 return -ENOMEM;
         /* Closed or revoked before rawnetd knew it: nobody waits for its Ended. */
         lease->ended = ipc->gone;
-        if (!service->listed)
+        if (service->listed)
+                count_opened(service, lease);
+        else
                 log_found(ipc);
         log_refused(service, ipc);
         if (service->on_bus)

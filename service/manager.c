@@ -6,6 +6,7 @@
 #include "service/check.h"
 #include "service/host.h"
 #include "service/lease-object.h"
+#include "service/metrics.h"
 #include "service/network-object.h"
 #include "service/open.h"
 
@@ -67,6 +68,9 @@ static const sd_bus_vtable manager_vtable[] = {
                                 host_method_up, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("HostDown", SD_BUS_ARGS("s", network), SD_BUS_NO_RESULT,
                                 host_method_down, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("t", since, "a(sa{ss}t)", samples), metrics_method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS(RAWNET_SIGNAL_PROBE, SD_BUS_ARGS("h", descriptor), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -163,6 +163,18 @@ static void log_refused(const Request *q, const Refusal *refusal) {
                   q->uid, refusal->text);
 }
 
+/* By the network's file. What a caller has made up gets no counter of its own. */
+static void count_refused(const Request *q, const Refusal *refusal) {
+        NetworkName name = {};
+        LeaseEvent event;
+
+        event_of(q, &event);
+        if (!event.log.network || network_name_parse(event.log.network, &name, NULL) != 0 ||
+            !network_table_find(&q->service->networks, name.name))
+                name.name[0] = '\0';
+        counts_refused(&q->service->counts, name.name, refusal->error);
+}
+
 static void reply_refusal(sd_bus_message *m, const Refusal *refusal) {
         int r;
 
@@ -182,6 +194,7 @@ void request_refuse(Request *q, const Refusal *refusal) {
                 refusal = &named;
         }
         if (!q->caller_gone) {
+                count_refused(q, refusal);
                 log_refused(q, refusal);
                 reply_refusal(q->message, refusal);
         }
@@ -330,7 +343,8 @@ void requests_caller_gone(Service *service, const char *unique_name) {
                  * closed. */
                 if (q->stage == REQUEST_FILE || q->stage == REQUEST_SYNC ||
                     q->stage == REQUEST_TURN || q->stage == REQUEST_POLKIT ||
-                    q->stage == REQUEST_PROBE || q->stage == REQUEST_CHECK)
+                    q->stage == REQUEST_PROBE || q->stage == REQUEST_CHECK ||
+                    q->stage == REQUEST_READING)
                         request_end(q);
         }
 }

@@ -25,6 +25,7 @@ typedef enum RequestStage {
         REQUEST_POLKIT,   /* waits for polkit */
         REQUEST_PROBE,    /* waits until it is known whether its caller takes descriptors */
         REQUEST_CHECK,    /* waits until fewer networks are being checked */
+        REQUEST_READING,  /* waits until the leases' counters are read */
         REQUEST_REQUEUED, /* no longer waits; its message is in the bus's queue again */
         REQUEST_HELPER,   /* waits for the helper's answer */
         REQUEST_REPLIED,  /* has its reply, may end */

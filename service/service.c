@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "service/event-clock.h"
 #include "service/host.h"
@@ -181,7 +182,7 @@ static unsigned on_gate_running(void *userdata, uint32_t uid) {
 }
 
 static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal) {
-        const Service *service = userdata;
+        Service *service = userdata;
         LogEvent event = {
                 .level = LOG_INFO,
                 .message_id = RAWNET_EVENT_REFUSED,
@@ -189,6 +190,7 @@ static void on_gate_refused(void *userdata, uint32_t uid, const Refusal *refusal
                 .uid = uid,
         };
 
+        counts_refused(&service->counts, "", refusal->error);
         if (refusal_log_wants(service->refusals, uid, LOGGED_REFUSAL))
                 log_event(&event, "refused a call by user %" PRIu32 ": %s", uid, refusal->text);
 }
@@ -415,7 +417,8 @@ static int start_idle_timer(Service *service) {
 int service_start(Service *service, const ServiceOptions *options) {
         int r;
 
-        *service = (Service){.idle_usec = options->idle_usec,
+        *service = (Service){.counts.since = clock_usec(CLOCK_REALTIME),
+                             .idle_usec = options->idle_usec,
                              .queues_per_user = options->queues_per_user,
                              .idle = maybe_leave};
         r = start_loop(service, options->opens_per_second);
@@ -467,6 +470,8 @@ void service_done(Service *service) {
         network_table_done(&service->networks);
         helper_free(service->helper);
         lease_table_done(&service->leases);
+        counts_done(&service->counts);
+        free(service->reading.ids);
         sd_event_source_disable_unref(service->idle_source);
         delivery_table_free(service->deliveries);
         bus_watch_free(service->bus_watch);

@@ -22,6 +22,7 @@ CLIENTS, HELPER, TRICK = "tests/attack/test_clients.py", "tests/attack/test_help
 LEARNING, LOAD, MAC = "tests/attack/test_learn.py", "tests/attack/test_load.py", "tests/attack/test_mac.py"
 CHECKED, MAC_CHOICE = "tests/netns/test_checked.py", "tests/attack/test_mac_choice.py"
 FLOOD, LOG, CHECK = "tests/attack/test_flood.py", "tests/attack/test_log.py", "tests/bus/test_check.py"
+METRICS = "tests/bus/test_metrics.py"
 HALVED = "tests/attack/test_network_file.py"
 STALL = "tests/attack/test_bus_stall.py"
 SHARED, SWEEP, OWN_VLAN = "helper/worker/host/shared.c", "helper/worker/host/sweep.c", "tests/vm/test_own_vlan.py"
@@ -256,6 +257,9 @@ MUTATIONS = [
     Mutation("MACChoice: any address may be called a derived one",
              [(VALIDATE, "IPC_MAC_DERIVED && prefix &&\n             mac_is_reserved(&request->mac, prefix)))", "IPC_MAC_DERIVED && prefix))")],
              MAC_CHOICE, "compromised_rawnetd", OPENED),
+    Mutation("metrics: a made-up network is a label", [(REQUEST, "            !network_table_find(&q->service->networks, name.name))\n", "            false)\n")],
+             METRICS, "refusals", WRONG),
+    Mutation("metrics: a lease found at the start counts again", [("service/counts.c", "        if (known)\n", "")], METRICS, "new_rawnetd", WRONG),
     Mutation("log: every refusal", [("service/refusal-log.c", "        if (entry) {\n", "        if (!entry || entry->n < 1000000) {\n                return true;\n        } else {\n")],
              LOG, "refusals", WRONG),
     Mutation("log: a refusal names the lease's owner, not who was refused", [("service/request.c", "        event.log.uid = q->uid;\n", "")],

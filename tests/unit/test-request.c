@@ -104,6 +104,7 @@ static int teardown(void **state) {
 
         requests_done(service);
         refusal_log_free(service->refusals);
+        counts_done(&service->counts);
         sd_event_unref(service->event);
         free(service);
         return 0;
