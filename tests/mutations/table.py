@@ -82,8 +82,7 @@ def vhost(name, path, old, new, pattern, because):
 MUTATIONS = [
     # -- the private namespace
     Mutation("namespace: the lease is made in the host's",
-             [(PRIVILEGE, "if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {", "if (getppid() == 0) {"),
-              (PRIVILEGE, "        return keep_network_capabilities();\n}", "        return 0;\n}")],
+             [(NAMESPACE, "r = privilege_enter_lease(privilege, ret_refusal);", "r = 0;")],
              CONFIGURE, "nothing_in_the_host", "the only lease: .*uplink appeared in the host's namespace"),
     # -- the guard: what the guest sends
     guard("tags pass", "        if (skb->vlan_present || is_tag(ethernet.type))\n                return GUARD_VLAN_TAG;\n", "", "tagged"),
