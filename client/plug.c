@@ -282,9 +282,7 @@ static int ask_device(Qmp *qmp, const char *id, bool *ret_there, Refusal *ret_re
         /* QEMU's qdev-monitor.c, qmp_device_del(): no class of its own. */
         if (r > 0 && (!*ret_there || strstr(refusal.text, "already in the process of unplug")))
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 static int unplug(Qmp *qmp, const char *id, Refusal *ret_refusal) {

@@ -75,9 +75,7 @@ static int open_port(sd_bus *bus, QemuLine *line, size_t i, const QemuHost *host
                 say_kind(line, i);
                 r = bus_open_port(bus, port, &refusal);
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 static int open_ports(QemuLine *line, const QemuHost *host, Refusal *ret_refusal) {

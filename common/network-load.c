@@ -281,9 +281,7 @@ int network_file_load_wait_at(const char *const *dirs, uid_t owner, const char *
                         break;
                 clock_pause(WAIT_STEP_USEC);
         }
-        if (r > 0 && ret_refusal)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int network_file_load_wait(const char *name, Network *ret, Refusal *ret_refusal) {

@@ -64,6 +64,12 @@ int refuse(Refusal *ret, RawnetError error, const char *format, ...) {
         return (int)error;
 }
 
+int refusal_forward(int r, const Refusal *refusal, Refusal *ret) {
+        if (r > 0 && ret)
+                *ret = *refusal;
+        return r;
+}
+
 const char *errno_text(int errnum) {
         const char *text;
 

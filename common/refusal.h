@@ -53,6 +53,10 @@ int refuse(Refusal *ret, RawnetError error, const char *format, ...) _printf_(3,
  * negative), and strerror(errnum) is appended to the sentence: "what: Operation not permitted". */
 int refuse_errno(Refusal *ret, int errnum, const char *format, ...) _printf_(3, 4);
 
+/* Returns r, the result of a call that was given `refusal`, and copies that to ret where r is a
+ * refusal's code. For a caller that looks at the refusal before it passes it on. ret may be NULL. */
+int refusal_forward(int r, const Refusal *refusal, Refusal *ret);
+
 /* strerror() in English for errnum (positive or negative). Where the process has too many open
  * descriptors, with the remedy. */
 const char *errno_text(int errnum);

@@ -29,21 +29,14 @@ typedef enum ReportType {
 
 typedef struct Report {
         uint32_t type;
-        uint32_t value;   /* REPORT_LEASE: ifindex below the uplink */
+        uint32_t value;   /* REPORT_LEASE: ifindex below the uplink; else see above */
         uint64_t file;    /* REPORT_DOUBTED: network_file_state() */
-        uint32_t carries; /* REPORT_LEASE: LeaseLower.mtu (record.h) */
-        IpcLease lease;
+        uint32_t carries; /* REPORT_LEASE: LeaseLower.mtu (record.h), in bytes; 0: not known */
+        IpcLease lease;   /* REPORT_LEASE, REPORT_CLOSED */
 } Report;
 
-/* All take fd, the worker's end, which stays the caller's, and return 0 or -errno. */
-
-/* lease may be NULL; value: by type, see above. */
-int report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
-/* REPORT_LEASE. lower: the ifindex below the uplink; carries: the longest packets that go out
- * there, in bytes; 0: not known. */
-int report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries);
-/* REPORT_DOUBTED. index: of the host interface; file: network_file_state(). */
-int report_doubt(int fd, uint32_t index, uint64_t file);
+/* fd: the worker's end, which stays the caller's. 0 or -errno. */
+int report_send(int fd, Report report);
 /* Has the daemon closed its end of fd, the worker's? It does so when it ends. */
 bool report_is_unheard(int fd);
 /* Reads one report at the daemon's end, without waiting. 1; 0: all writers are gone; or -errno

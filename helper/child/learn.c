@@ -120,7 +120,7 @@ static void note_refused(Learner *l, const MacAddress *mac, LearnRefusal why) {
         if (uplink_write_record(l->plan, l->netlink, &refusal) != 0)
                 log_limited(&l->refusals, LOG_WARNING,
                             "cannot record the address that a port refused: %s", refusal.text);
-        (void)report_lease(l->report_fd, lease, 0, 0);
+        (void)report_send(l->report_fd, (Report){REPORT_LEASE, .lease = *lease});
 }
 
 /* 0: the address is the lease's. Else *ret_why is the reason, or LEARN_REFUSED_NOTHING where the
@@ -261,6 +261,6 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, const Guard *guard,
         if (r == 0)
                 r = learn(&l);
         if (r == 0)
-                (void)report_lease(l.report_fd, &plan->lease, 0, 0);
+                (void)report_send(l.report_fd, (Report){REPORT_LEASE, .lease = plan->lease});
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -20,12 +20,8 @@ int uplink_raise(const LeasePlan *plan, Netlink *netlink, uint32_t uplink, Refus
                 char mac[MAC_TEXT_SIZE];
                 int r = link_change(netlink, uplink, &up, &refusal);
 
-                if (r <= 0)
-                        return r;
-                if (refusal.kernel_errno != EADDRINUSE) {
-                        *ret_refusal = refusal;
-                        return r;
-                }
+                if (r <= 0 || refusal.kernel_errno != EADDRINUSE)
+                        return refusal_forward(r, &refusal, ret_refusal);
                 /* Another random address needs another guard: the worker starts over. */
                 if (plan->mac_mode == IPC_MAC_RANDOM ||
                     clock_usec(CLOCK_MONOTONIC) >= plan->deadline)

@@ -246,9 +246,7 @@ int link_find(Netlink *netlink, int32_t nsid, const char *name, LinkInfo *ret,
                 *ret = (LinkInfo){};
                 return 0;
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 bool link_is_missing(int r, const Refusal *refusal) {

@@ -198,9 +198,7 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
                 refusal = (Refusal){};
                 r = send_change(netlink, index, &without, &refusal);
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal) {
@@ -217,9 +215,7 @@ int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *r
         r = netlink_talk(netlink, m, NULL, NULL, &refusal, "deleting interface %s", link->name);
         if (link_is_missing_in(nsid, r, &refusal))
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int link_delete_named(Netlink *netlink, int32_t nsid, const char *name, Refusal *ret_refusal) {

@@ -314,9 +314,7 @@ static int find_lower(Netlink *netlink, const IpcLease *lease, const LinkInfo *u
         /* Deleted just now: the lease is gone, too. */
         if (link_is_missing(r, &refusal))
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int record_read(Netlink *netlink, uint32_t id, IpcLease *ret, LeaseLower *ret_lower,

@@ -26,7 +26,7 @@ int lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
                                       ret_refusal);
         if (r == 0) {
                 lease.gone = true;
-                r = report_send(job->report_fd, REPORT_CLOSED, &lease, 0);
+                r = report_send(job->report_fd, (Report){REPORT_CLOSED, .lease = lease});
         }
         return r;
 }

@@ -114,7 +114,7 @@ static int do_request(const WorkerContext *context, JobKind kind, const JobOrder
         if (r == 0 && keeper.socket_fd >= 0)
                 r = child_keep(&keeper);
         if (r == 0)
-                r = report_send(job->report_fd, REPORT_ANSWERED, NULL, 0);
+                r = report_send(job->report_fd, (Report){REPORT_ANSWERED});
         return r;
 }
 

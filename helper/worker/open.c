@@ -69,9 +69,7 @@ static int add_veth(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusa
                               "network %s: that network namespace has an interface %s already; "
                               "choose another name, or delete that interface",
                               plan->lease.network, plan->interface);
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 /* A reader may fall behind: at most by so much, as the kernel counts it (twice what is asked for),
@@ -226,7 +224,9 @@ int lease_open(const JobContext *job, const OpenContext *open, const IpcOpen *re
                 r = try_open(job, open, &plan, &spare, ret_lease, ret_fds, ret_n_fds, ret_keeper,
                              &parent, ret_refusal);
                 if (r == 0) {
-                        r = report_lease(job->report_fd, ret_lease, plan.lower, plan.lower_mtu);
+                        r = report_send(job->report_fd,
+                                        (Report){REPORT_LEASE, .value = plan.lower,
+                                                 .carries = plan.lower_mtu, .lease = *ret_lease});
                         if (r == 0)
                                 return 0;
                         fd_pass_close_all(ret_fds, *ret_n_fds);

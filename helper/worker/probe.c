@@ -196,5 +196,5 @@ int probe_run(const JobContext *job, const ProbeContext *probe) {
                 if (r < 0)
                         return r;
         }
-        return report_send(job->report_fd, REPORT_PROBED, NULL, features);
+        return report_send(job->report_fd, (Report){REPORT_PROBED, .value = features});
 }

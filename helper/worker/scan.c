@@ -102,9 +102,10 @@ static int look_at(const JobContext *job, uint32_t id, bool *whole, Refusal *ret
         }
         if (r == 0 && lease.gone && !lease.later)
                 r = delete_port(job->netlink, id, &refusal);
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r == 0 ? report_lease(job->report_fd, &lease, lower.index, lower.mtu) : r;
+        if (r != 0)
+                return refusal_forward(r, &refusal, ret_refusal);
+        return report_send(job->report_fd, (Report){REPORT_LEASE, .value = lower.index,
+                                                    .carries = lower.mtu, .lease = lease});
 }
 
 int scan_leases(const JobContext *job, Refusal *ret_refusal) {
@@ -117,8 +118,10 @@ int scan_leases(const JobContext *job, Refusal *ret_refusal) {
                 r = add_known(&list, job->registry);
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = look_at(job, list.ids[i], &whole, ret_refusal);
-        return r == 0 ? report_send(job->report_fd, REPORT_SCANNED, NULL, whole ? SCAN_WHOLE : 0)
-                      : r;
+        if (r != 0)
+                return r;
+        return report_send(job->report_fd,
+                           (Report){REPORT_SCANNED, .value = whole ? SCAN_WHOLE : 0});
 }
 
 int scan_learning(const JobContext *job, Refusal *ret_refusal) {

@@ -24,7 +24,7 @@ int __wrap_privilege_die_with(pid_t parent) {
 
 int __wrap_lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal);
 int __wrap_lease_close(const JobContext *job, uint32_t id, Refusal *ret_refusal) {
-        int r = report_send(job->report_fd, REPORT_CLOSED, NULL, 0);
+        int r = report_send(job->report_fd, (Report){REPORT_CLOSED});
 
         if (r == 0 && outcome > 0)
                 return refuse(ret_refusal, (RawnetError)outcome, "no");

@@ -98,12 +98,11 @@ int __wrap_trial_run(_unused_ const JobContext *job, _unused_ bool checksum_tric
         return 0;
 }
 
-int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
-                       uint32_t value) {
-        assert_int_equal(type, REPORT_PROBED);
+int __wrap_report_send(int fd, Report report);
+int __wrap_report_send(_unused_ int fd, Report report) {
+        assert_int_equal(report.type, REPORT_PROBED);
         kernel.reported = true;
-        kernel.features = value & ~(IPC_FEATURE_VHOST_NET | IPC_FEATURE_FILTER_LIMIT);
+        kernel.features = report.value & ~(IPC_FEATURE_VHOST_NET | IPC_FEATURE_FILTER_LIMIT);
         return 0;
 }
 

@@ -63,21 +63,17 @@ int __wrap_record_read(_unused_ Netlink *netlink, uint32_t id, IpcLease *ret, Le
         return refuse(ret_refusal, RAWNET_NO_SUCH_LEASE, "there is no lease %u", id);
 }
 
-int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
-                       uint32_t value) {
-        told.scanned = type == REPORT_SCANNED;
-        told.whole = told.scanned && value == SCAN_WHOLE;
-        return 0;
-}
-
-int __wrap_report_lease(int fd, const IpcLease *lease, uint32_t lower, uint32_t carries);
-int __wrap_report_lease(_unused_ int fd, const IpcLease *lease, uint32_t lower, uint32_t carries) {
-        told.scanned = false;
-        assert_int_equal(lower, lease->id & 0xff);
-        assert_int_equal(carries, 1400);
+int __wrap_report_send(int fd, Report report);
+int __wrap_report_send(_unused_ int fd, Report report) {
+        told.scanned = report.type == REPORT_SCANNED;
+        told.whole = told.scanned && report.value == SCAN_WHOLE;
+        if (told.scanned)
+                return 0;
+        assert_int_equal(report.type, REPORT_LEASE);
+        assert_int_equal(report.value, report.lease.id & 0xff);
+        assert_int_equal(report.carries, 1400);
         assert_true(told.n < ARRAY_SIZE(told.leases));
-        told.leases[told.n++] = lease->id;
+        told.leases[told.n++] = report.lease.id;
         return 0;
 }
 

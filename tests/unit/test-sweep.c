@@ -161,11 +161,10 @@ int __wrap_vlan_guard_remove(int owner_fd, _unused_ Refusal *ret_refusal) {
         return 0;
 }
 
-int __wrap_report_send(int fd, ReportType type, const IpcLease *lease, uint32_t value);
-int __wrap_report_send(_unused_ int fd, ReportType type, _unused_ const IpcLease *lease,
-                       uint32_t value) {
-        assert_int_equal(type, REPORT_SWEPT);
-        host.left = value & SWEEP_LEFT;
+int __wrap_report_send(int fd, Report report);
+int __wrap_report_send(_unused_ int fd, Report report) {
+        assert_int_equal(report.type, REPORT_SWEPT);
+        host.left = report.value & SWEEP_LEFT;
         return 0;
 }
 

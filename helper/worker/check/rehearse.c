@@ -29,7 +29,7 @@ int rehearse_port(const JobContext *job, LeasePlan *plan, bool *ret_entered, Ref
         r = child_hear(&child, CHILD_READY, &lease, fds, &n_fds, ret_refusal);
         *ret_entered = r == 0;
         if (r == 0)
-                r = report_send(job->report_fd, REPORT_NAMESPACE, NULL, 0);
+                r = report_send(job->report_fd, (Report){REPORT_NAMESPACE});
         if (r == 0)
                 r = child_go(&child, plan, &job->guard, job->report_fd, -1);
         if (r == 0)
@@ -66,7 +66,5 @@ int rehearse_vlan_guard(const JobContext *job, Refusal *ret_refusal) {
         /* The namespace cannot be used: explain_powerless() of namespace.c. */
         if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EPERM)
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }

@@ -149,11 +149,8 @@ static int find_or_make(Netlink *netlink, const Network *network, const LinkInfo
                 return r;
         r = make(netlink, network, lower, mac, &refusal);
         *ret_made = r == 0;
-        if (r != 0 && !(r > 0 && refusal.kernel_errno == EEXIST)) {
-                if (r > 0)
-                        *ret_refusal = refusal;
-                return r;
-        }
+        if (r != 0 && !(r > 0 && refusal.kernel_errno == EEXIST))
+                return refusal_forward(r, &refusal, ret_refusal);
         r = find(netlink, network, lower, ret, ret_refusal);
         if (r == 0 && ret->index == 0)
                 return refuse(ret_refusal, RAWNET_NETWORK_BUSY,
@@ -179,9 +176,7 @@ static int bring_up(Netlink *netlink, const Network *network, const LinkInfo *li
                         "network %s: the address %s of its host interface is in use by another "
                         "interface on %s; end that lease (rawnetctl list), then try again",
                         network->name, mac_format(&link->mac, mac), network->parent);
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int host_interface_up(const JobContext *job, const IpcHost *request, Refusal *ret_refusal) {

@@ -194,9 +194,7 @@ int parent_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t mode,
                                 "another interface takes all frames of the parent, perhaps an ipvlan of a container: "
                                 "delete that, or name another interface in Parent=");
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 typedef struct VlanSearch {
@@ -300,9 +298,7 @@ static int make_vlan(Netlink *netlink, const Network *network, const LinkInfo *p
                         return parent_vlan_taken(netlink, network, parent, vlan, ret_refusal);
                 return MIN_OF(r, 0);
         }
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 static int lower_vlan(const JobContext *job, const Network *network, const LinkInfo *parent,

@@ -158,8 +158,5 @@ int shared_keep(const JobContext *job, const LinkInfo *shared, Refusal *ret_refu
         r = link_get_index(job->netlink, shared->lower, &parent, &refusal);
         if (r == 0 && link.mtu < parent.mtu)
                 return shared_harden(job, &parent, &link, ret_refusal);
-        if (r <= 0 || link_is_missing(r, &refusal))
-                return MIN_OF(r, 0);
-        *ret_refusal = refusal;
-        return r;
+        return link_is_missing(r, &refusal) ? 0 : refusal_forward(r, &refusal, ret_refusal);
 }

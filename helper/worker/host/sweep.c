@@ -52,7 +52,8 @@ static int sweep_host_interface(const JobContext *job, const Doubts *doubts, con
         /* The administrator's address may be on it, and his file may be away for a moment only. */
         if (before != after ||
             !doubts_confirm(doubts, link->index, after, clock_usec(CLOCK_MONOTONIC)))
-                return report_doubt(job->report_fd, link->index, after);
+                return report_send(job->report_fd,
+                                   (Report){REPORT_DOUBTED, .value = link->index, .file = after});
         log_notice("removing host interface %s: no network file asks for it", link->name);
         return link_delete(job->netlink, LINK_HERE, link, ret_refusal);
 }
@@ -188,9 +189,7 @@ static int hand_over(Netlink *netlink, const LinkInfo *link, Refusal *ret_refusa
                            link->name, link->vlan);
         if (link_is_missing(r, &refusal))
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 /* *ret_left: it stays rawnet's, untouched on failure. */
@@ -273,6 +272,7 @@ int sweep_run(const JobContext *job, const SweepContext *context, Refusal *ret_r
          */
         r = sweep_vlans(job, context->opening, &left, ret_refusal);
         if (r == 0)
-                r = report_send(job->report_fd, REPORT_SWEPT, NULL, left ? SWEEP_LEFT : 0);
+                r = report_send(job->report_fd,
+                                (Report){REPORT_SWEPT, .value = left ? SWEEP_LEFT : 0});
         return r != 0 ? r : hosts;
 }

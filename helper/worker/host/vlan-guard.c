@@ -73,9 +73,7 @@ static int look(Netlink *netlink, HostTable *table, Refusal *ret_refusal) {
                               "VLAN interface; load the module nf_tables or use a kernel with "
                               "CONFIG_NF_TABLES (%s)",
                               refusal.text);
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 /* Waits for this process's turn, and looks at both tables. */

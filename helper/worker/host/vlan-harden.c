@@ -68,9 +68,7 @@ static int remove_filter(Netlink *netlink, const LinkInfo *link, Refusal *ret_re
         if (r > 0 && (refusal.kernel_errno == EOPNOTSUPP || refusal.kernel_errno == EINVAL ||
                       refusal.kernel_errno == ENOENT))
                 return 0;
-        if (r > 0)
-                *ret_refusal = refusal;
-        return r;
+        return refusal_forward(r, &refusal, ret_refusal);
 }
 
 int vlan_harden_undo(Netlink *netlink, uint32_t index, Refusal *ret_refusal) {
