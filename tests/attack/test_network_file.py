@@ -177,7 +177,7 @@ def away_for_a_moment(connection, other, take_away):
         shown = connection.networks().get("halved")
         overwrite(WHOLE.replace("Half", f"Text {other}"))
         in_time = time.monotonic() - start < 0.9
-        assert not in_time or shown["Parent"] == "wire0", shown
+        assert not in_time or shown and shown["Parent"] == "wire0", f"the object is {shown}"
         lab.wait_for(lambda: connection.networks().get("halved", {}).get("Description") == f"Text {other} or whole", 10, "the new text")
     return in_time
 
