@@ -165,6 +165,13 @@ bool mac_is_reserved(const MacAddress *mac, const MacPrefix *prefix) {
                (mac->octet[prefix->length] & RESERVED_BITS) == RESERVED_BITS;
 }
 
+bool mac_is_reserved_by(const MacAddress *mac, const MacPrefixes *prefixes) {
+        for (size_t i = 0; i < prefixes->n; i++)
+                if (mac_is_reserved(mac, &prefixes->prefix[i]))
+                        return true;
+        return false;
+}
+
 /* Six arbitrary octets become a locally administered unicast address under the prefix. */
 static void put_under_prefix(const MacPrefix *prefix, MacAddress *mac) {
         assert(prefix->length <= CHOOSE_LENGTH_MAX);

@@ -65,6 +65,8 @@ const MacPrefix *mac_prefix_to_choose(const MacPrefixes *prefixes);
  * tools draw at random under the same prefix stay free. Prefixes of more than 4 octets reserve
  * nothing. */
 bool mac_is_reserved(const MacAddress *mac, const MacPrefix *prefix);
+/* The same for one of the prefixes. */
+bool mac_is_reserved_by(const MacAddress *mac, const MacPrefixes *prefixes);
 
 /* A random address under prefix (0..4 octets), not a reserved one. 0 or -errno. */
 int mac_random(const MacPrefix *prefix, MacAddress *ret);

@@ -2,7 +2,6 @@
 
 #include "helper/child/learn.h"
 
-#include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
@@ -16,6 +15,7 @@
 #include "common/fd-pass.h"
 #include "common/log.h"
 #include "helper/child/host-mac.h"
+#include "helper/child/port.h"
 #include "helper/child/uplink.h"
 #include "helper/report.h"
 
@@ -41,20 +41,6 @@ typedef struct Learner {
         LogLimit refusals;              /* the guest causes one with every frame */
 } Learner;
 
-static int listen_for_frames(uint32_t port, int *ret) {
-        struct sockaddr_ll address = {
-                .sll_family = AF_PACKET,
-                .sll_protocol = htons(ETH_P_ALL),
-                .sll_ifindex = (int)port,
-        };
-        _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 static int listen_for_links(Netlink *ret) {
         int group = RTNLGRP_LINK, r;
 
@@ -74,10 +60,8 @@ static LearnRefusal judge(const Learner *l, const MacAddress *mac) {
                 return LEARN_REFUSED_PREFIX;
         if (mac_equal(mac, &plan->own_mac))
                 return LEARN_REFUSED_NOTHING;
-        for (size_t i = 0; i < plan->reserving.n; i++)
-                if (mac_is_reserved(mac, &plan->reserving.prefix[i]))
-                        return LEARN_REFUSED_RESERVED;
-        return LEARN_REFUSED_NOTHING;
+        return mac_is_reserved_by(mac, &plan->reserving) ? LEARN_REFUSED_RESERVED
+                                                         : LEARN_REFUSED_NOTHING;
 }
 
 /* The source of the guest's next frame. 1: a unicast address; 0: none yet; or -errno. */
@@ -247,7 +231,7 @@ _Noreturn void learn_run(LeasePlan *plan, Netlink *netlink, const Guard *guard,
         if (r == 0)
                 r = listen_for_links(&l.links);
         if (r == 0)
-                r = listen_for_frames(guard->port.index, &l.frames);
+                r = port_open_bare(guard->port.index, false, &l.frames);
         /* From here on the lease belongs to its holder: the daemon may stop, and this child goes
          * on. */
         if (r == 0 && (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ||

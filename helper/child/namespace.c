@@ -43,23 +43,6 @@ static int raise_link(Netlink *netlink, const LinkInfo *link, Refusal *ret_refus
         return link_change(netlink, link->index, &change, ret_refusal);
 }
 
-/* A veth pair; peer_index as plan->index. */
-static int make_pair(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
-                     LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal) {
-        int r;
-
-        r = link_add_veth(netlink, plan, peer, peer_index, ret_refusal);
-        if (r == 0)
-                r = find(netlink, plan->name, ret, ret_refusal);
-        if (r == 0)
-                r = find(netlink, peer, ret_peer, ret_refusal);
-        if (r == 0)
-                r = hush(netlink, ret, ret_refusal);
-        if (r == 0)
-                r = hush(netlink, ret_peer, ret_refusal);
-        return r;
-}
-
 /* Where frames are completed before the guard sees them. */
 static int make_check(const LeasePlan *plan, Netlink *netlink, Links *links, Refusal *ret_refusal) {
         const uint32_t number = GUARD_NUMBER(plan->lease.id);
@@ -69,8 +52,8 @@ static int make_check(const LeasePlan *plan, Netlink *netlink, Links *links, Ref
 
         if (plan->shape != GUARD_TAP_CHECKED)
                 return 0;
-        r = make_pair(netlink, &check, LINK_NAME_CHECKED, GUARD_INNER | number, &links->check,
-                      &links->inner, ret_refusal);
+        r = link_make_pair(netlink, &check, LINK_NAME_CHECKED, GUARD_INNER | number, &links->check,
+                           &links->inner, ret_refusal);
         return r == 0 ? offload_off(LINK_NAME_CHECK, ret_refusal) : r;
 }
 
@@ -107,8 +90,8 @@ static int make_packet(const LeasePlan *plan, Netlink *netlink, Links *links,
                 .name = record_port_name(id, name), .index = id, .mtu = plan->lease.mtu};
         int r;
 
-        r = make_pair(netlink, &port, LINK_NAME_INNER, GUARD_INNER | GUARD_NUMBER(id), &links->port,
-                      &links->inner, ret_refusal);
+        r = link_make_pair(netlink, &port, LINK_NAME_INNER, GUARD_INNER | GUARD_NUMBER(id),
+                           &links->port, &links->inner, ret_refusal);
         /* Wire frames for a reader without virtio_net_hdr: what the guard sends towards the port is
          * complete and fits the MTU. */
         if (r == 0 && !plan->lease.vnet_hdr)
@@ -148,8 +131,8 @@ static int find_veth(const LeasePlan *plan, Netlink *netlink, Links *links, Refu
         int r;
 
         if (plan->rehearsal) {
-                r = make_pair(netlink, &port, NAMESPACE_ATTACHED, 0, &links->port, &other,
-                              ret_refusal);
+                r = link_make_pair(netlink, &port, NAMESPACE_ATTACHED, 0, &links->port, &other,
+                                   ret_refusal);
         } else {
                 r = find(netlink, name, &links->port, ret_refusal);
                 if (r == 0)
@@ -262,7 +245,7 @@ static int make_wire(const LeasePlan *plan, Netlink *netlink, Refusal *ret_refus
         LinkInfo lower, far;
         int r;
 
-        r = make_pair(netlink, &wire, NAMESPACE_FAR, 0, &lower, &far, ret_refusal);
+        r = link_make_pair(netlink, &wire, NAMESPACE_FAR, 0, &lower, &far, ret_refusal);
         if (r == 0)
                 r = raise_link(netlink, &lower, ret_refusal);
         if (r == 0)

@@ -126,12 +126,16 @@ static int lock_filter(int fd, uint32_t index, Refusal *ret_refusal) {
         return 0;
 }
 
-static int open_packet(uint32_t index, bool vnet_hdr, bool fanout, int *ret, Refusal *ret_refusal) {
-        struct sockaddr_ll address = {
+static struct sockaddr_ll address_of(uint32_t index) {
+        return (struct sockaddr_ll){
                 .sll_family = AF_PACKET,
                 .sll_protocol = htons(ETH_P_ALL),
                 .sll_ifindex = (int)index,
         };
+}
+
+static int open_packet(uint32_t index, bool vnet_hdr, bool fanout, int *ret, Refusal *ret_refusal) {
+        const struct sockaddr_ll address = address_of(index);
         /* Groups are per namespace, so any id will do: packet(7), PACKET_FANOUT. */
         int on = 1, group = PACKET_FANOUT_HASH << 16 | 1, r;
         /* Protocol 0: nothing is received before bind(), when the filter is in. */
@@ -144,10 +148,23 @@ static int open_packet(uint32_t index, bool vnet_hdr, bool fanout, int *ret, Ref
                 return r;
         if (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
                 return refuse_errno(ret_refusal, errno, "setting PACKET_VNET_HDR");
-        if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
                 return refuse_errno(ret_refusal, errno, "binding a packet socket");
         if (fanout && setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof(group)) < 0)
                 return refuse_errno(ret_refusal, errno, "joining the sockets of a lease");
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+int port_open_bare(uint32_t index, bool vnet_hdr, int *ret) {
+        const struct sockaddr_ll address = address_of(index);
+        _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const int on = 1;
+
+        if (fd < 0 ||
+            (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0) ||
+            bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
         *ret = TAKE_FD(fd);
         return 0;
 }

@@ -37,6 +37,10 @@ unsigned port_queue_length(unsigned queues);
  * vnet_hdr, and with count > 1 one fanout group by flow hash. As above. */
 int port_open_packet(uint32_t index, bool vnet_hdr, unsigned count, int *fds, Refusal *ret_refusal);
 
+/* A packet socket of the helper's own on the link `index`, without a filter; reads and writes do not
+ * wait. 0 or -errno. */
+int port_open_bare(uint32_t index, bool vnet_hdr, int *ret);
+
 /* Does the kernel describe UDP segmentation to this packet socket's reader? Linux does since 6.2;
  * seen by PACKET_VNET_HDR_SZ, which came with 6.6. Between the two the answer is no, which costs
  * speed only. */

@@ -84,15 +84,8 @@ int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_
                             "creating the interface of VLAN %u", vlan);
 }
 
-int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
                   Refusal *ret_refusal) {
-        const LinkPlan other = {.name = peer, .index = peer_index, .mtu = plan->mtu};
-
-        return link_add_veth_across(netlink, plan, &other, ret_refusal);
-}
-
-int link_add_veth_across(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
-                         Refusal *ret_refusal) {
         NETLINK_BUFFER(buffer);
         struct nlmsghdr *m = start_add(netlink, buffer, plan);
         struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO), *data, *other;
@@ -199,6 +192,23 @@ int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refu
                 r = send_change(netlink, index, &without, &refusal);
         }
         return refusal_forward(r, &refusal, ret_refusal);
+}
+
+int link_make_pair(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+                   LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal) {
+        const LinkPlan other = {.name = peer, .index = peer_index, .mtu = plan->mtu};
+        const char *const names[] = {plan->name, peer};
+        LinkInfo *const ends[] = {ret, ret_peer};
+        int r = link_add_veth(netlink, plan, &other, ret_refusal);
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ends); i++) {
+                const LinkChange quiet = {.link = names[i], .no_ipv6_address = true};
+
+                r = link_get(netlink, LINK_HERE, names[i], ends[i], ret_refusal);
+                if (r == 0)
+                        r = link_change(netlink, ends[i]->index, &quiet, ret_refusal);
+        }
+        return r;
 }
 
 int link_delete(Netlink *netlink, int32_t nsid, const LinkInfo *link, Refusal *ret_refusal) {

@@ -56,14 +56,13 @@ int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mo
                      Refusal *ret_refusal);
 int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
                   Refusal *ret_refusal);
-/* Both ends here; the peer has the same MTU, and peer_index as plan->index. */
-int link_add_veth(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+/* Each end may be in another namespace. Of peer: name, index, mac, mtu, namespace_of, namespace_fd.
+ * A name that is taken is refused (EEXIST). */
+int link_add_veth(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
                   Refusal *ret_refusal);
-
-/* The same with the two ends in different namespaces: plan's and peer's. Of peer: name, index, mac,
- * mtu, namespace_of, namespace_fd. A name that is taken is refused (EEXIST). */
-int link_add_veth_across(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
-                         Refusal *ret_refusal);
+/* A pair of veths here, down, with one MTU and without IPv6 addresses. peer_index: as plan->index. */
+int link_make_pair(Netlink *netlink, const LinkPlan *plan, const char *peer, uint32_t peer_index,
+                   LinkInfo *ret, LinkInfo *ret_peer, Refusal *ret_refusal);
 
 int link_change(Netlink *netlink, uint32_t index, const LinkChange *change, Refusal *ret_refusal);
 

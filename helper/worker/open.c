@@ -62,7 +62,7 @@ static int add_veth(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusa
         /* Without a namespace the kernel would make it in the host's. */
         if (plan->namespace_fd <= 0)
                 return -EINVAL;
-        r = link_add_veth_across(netlink, &port, &other, &refusal);
+        r = link_add_veth(netlink, &port, &other, &refusal);
         /* The child's namespace is empty but for the uplink. */
         if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EEXIST)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
@@ -23,34 +22,13 @@
 #define PROBE_PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
 #define PROBE_WAIT_MSEC 1000
 
-static int open_bound(uint32_t index, bool vnet_hdr, int *ret) {
-        struct sockaddr_ll address = {
-                .sll_family = AF_PACKET,
-                .sll_protocol = htons(ETH_P_ALL),
-                .sll_ifindex = (int)index,
-        };
-        _cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-        int on = 1;
-
-        if (fd < 0 ||
-            (vnet_hdr && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0) ||
-            bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 static int make_wire(Netlink *netlink, LinkInfo *ret_near, LinkInfo *ret_far) {
         const LinkPlan plan = {.name = PROBE_NEAR};
-        const LinkChange up = {.flags_on = IFF_UP, .no_ipv6_address = true};
+        const LinkChange up = {.flags_on = IFF_UP};
         Refusal refusal;
         int r;
 
-        r = link_add_veth(netlink, &plan, PROBE_FAR, 0, &refusal);
-        if (r == 0)
-                r = link_get(netlink, LINK_HERE, PROBE_NEAR, ret_near, &refusal);
-        if (r == 0)
-                r = link_get(netlink, LINK_HERE, PROBE_FAR, ret_far, &refusal);
+        r = link_make_pair(netlink, &plan, PROBE_FAR, 0, ret_near, ret_far, &refusal);
         if (r == 0)
                 r = offload_off(PROBE_NEAR, &refusal);
         if (r == 0)
@@ -90,8 +68,8 @@ static bool has_checksum_trick(Netlink *netlink) {
         LinkInfo near, far;
         int r;
 
-        if (make_wire(netlink, &near, &far) < 0 || open_bound(near.index, true, &near_fd) < 0 ||
-            open_bound(far.index, false, &far_fd) < 0)
+        if (make_wire(netlink, &near, &far) < 0 || port_open_bare(near.index, true, &near_fd) < 0 ||
+            port_open_bare(far.index, false, &far_fd) < 0)
                 return true;
         r = send_crafted(near_fd, frame.bytes, sizeof(frame.bytes));
         if (r == -EINVAL)

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "common/clock.h"
+#include "helper/child/port.h"
 #include "helper/kernel/link.h"
 
 #define PROTOCOL 0x88b5 /* IEEE 802 local experimental EtherType 1 */
@@ -44,20 +45,10 @@ typedef struct Trial {
 } Trial;
 
 static int open_far(Netlink *netlink, int *ret, Refusal *ret_refusal) {
-        struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-        _cleanup_close_ int fd = -1;
         LinkInfo far;
-        int r;
+        int r = link_get(netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
 
-        r = link_get(netlink, LINK_HERE, NAMESPACE_FAR, &far, ret_refusal);
-        if (r != 0)
-                return r;
-        address.sll_ifindex = (int)far.index;
-        fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
+        return r == 0 ? port_open_bare(far.index, false, ret) : r;
 }
 
 static int set_up(const GuardProgram *program, bool checksum_trick, Netlink *netlink, Trial *ret,

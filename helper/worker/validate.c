@@ -50,13 +50,6 @@ static int find_reserving(const IpcOpen *request, MacPrefixes *ret, Refusal *ret
         return r;
 }
 
-static bool is_reserved(const MacAddress *mac, const MacPrefixes *reserving) {
-        for (size_t i = 0; i < reserving->n; i++)
-                if (mac_is_reserved(mac, &reserving->prefix[i]))
-                        return true;
-        return false;
-}
-
 /* MACChoice=derived. The helper does not have the key: that a derived address is this user's, and
  * not another lease's, it takes from rawnetd. That it is a reserved one it sees. */
 static int check_choice(const Network *network, const IpcOpen *request, Refusal *ret_refusal) {
@@ -95,7 +88,7 @@ static int check_mac(const Network *network, const IpcOpen *request, MacPrefixes
         r = network_allows_mac(network, request->network, &request->mac, ret_refusal);
         if (r == 0 && request->mac_mode == IPC_MAC_GIVEN)
                 r = find_reserving(request, ret_reserving, ret_refusal);
-        if (r != 0 || !is_reserved(&request->mac, ret_reserving))
+        if (r != 0 || !mac_is_reserved_by(&request->mac, ret_reserving))
                 return r;
         return refuse(
                 ret_refusal, RAWNET_ACCESS_DENIED,

@@ -24,6 +24,7 @@ static const LinkPlan plan = {.name = "uplink",
                               .mac = {{0x52, 0x54, 0, 1, 2, 3}},
                               .mtu = 1400,
                               .namespace_of = 4711};
+static const LinkPlan inner_end = {.name = "inner", .mtu = 1400};
 
 static void test_add_macvlan(_unused_ void **state) {
         Netlink netlink = obedient_kernel();
@@ -85,7 +86,7 @@ static void test_add_veth(_unused_ void **state) {
         size_t header = MNL_ALIGN(sizeof(struct ifinfomsg));
         Refusal refusal;
 
-        assert_int_equal(link_add_veth(&netlink, &plan, "inner", 0, &refusal), 0);
+        assert_int_equal(link_add_veth(&netlink, &plan, &inner_end, &refusal), 0);
         assert_text(heard(IFLA_IFNAME), "uplink");
         assert_text(inside(heard(IFLA_LINKINFO), IFLA_INFO_KIND), "veth");
         peer = inside(inside(heard(IFLA_LINKINFO), IFLA_INFO_DATA), VETH_INFO_PEER);
@@ -269,7 +270,7 @@ static void test_add_veth_across(_unused_ void **state) {
         size_t size;
 
         fake_kernel_acks(0, NULL, 0);
-        assert_int_equal(link_add_veth_across(&netlink, &port, &other, &refusal), 0);
+        assert_int_equal(link_add_veth(&netlink, &port, &other, &refusal), 0);
         assert_text(heard(IFLA_IFNAME), "rn12345");
         assert_u32(heard(IFLA_NET_NS_PID), 77);
         assert_null(heard(IFLA_NET_NS_FD));
@@ -288,7 +289,7 @@ static void test_add_veth_across(_unused_ void **state) {
 
 static int try_veth(Netlink *netlink, Refusal *refusal) {
         fake_kernel_acks(0, NULL, 0);
-        return link_add_veth(netlink, &plan, "inner", 0, refusal);
+        return link_add_veth(netlink, &plan, &inner_end, refusal);
 }
 
 static int try_change(Netlink *netlink, Refusal *refusal) {
