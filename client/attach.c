@@ -2,23 +2,18 @@
 
 /*
  * rawnetctl attach: an interface on a network for a container that runs. rawnetd gets a descriptor
- * of the container's network namespace. Afterwards a child enters that namespace, which belongs to
- * the user, and raises the interface there: rawnet itself can not.
+ * of the container's network namespace, which nothing here enters.
  */
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/nsfs.h>
 #include <net/if.h>
-#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
 
 #include "client/bus.h"
 #include "client/client.h"
-#include "client/interface.h"
-#include "common/fork-pair.h"
 #include "common/text.h"
 
 #define DEFAULT_PREFIX "eth"
@@ -62,96 +57,49 @@ static int open_namespace(uint32_t pid, int *ret, Refusal *ret_refusal) {
         return 0;
 }
 
-/* --- in the container --- */
+/* "  eth7: …", a line of /proc/PID/net/dev (proc_pid_net(5)). */
+static void read_line(char *line, bool taken[static DEFAULT_TRIES]) {
+        const char *name = line + strspn(line, " ");
+        uint32_t i;
 
-/* Its user namespace first: who created that one has every capability in it (user_namespaces(7)).
- */
-static int enter(int namespace_fd) {
-        _cleanup_close_ int user_fd = ioctl(namespace_fd, NS_GET_USERNS);
-
-        if (user_fd < 0 || setns(user_fd, CLONE_NEWUSER) < 0 ||
-            setns(namespace_fd, CLONE_NEWNET) < 0)
-                return -errno;
-        return 0;
+        line[strcspn(line, ":")] = '\0';
+        if (strncmp(name, DEFAULT_PREFIX, strlen(DEFAULT_PREFIX)) == 0 &&
+            text_parse_u32(name + strlen(DEFAULT_PREFIX), 0, DEFAULT_TRIES - 1, &i) == 0)
+                taken[i] = true;
 }
 
-static int raise_here(const char *name) {
-        Refusal refusal;
+/* The first of eth0, eth1 … that nothing there is called, as far as this can see. rawnetd has the
+ * last word, and says why the namespace is none that this user may attach to. */
+static void choose_name(uint32_t pid, char ret[static IFNAMSIZ]) {
+        _cleanup_free_ char *line = NULL;
+        bool taken[DEFAULT_TRIES] = {};
+        unsigned i = 0;
+        size_t size = 0;
+        char path[48];
+        FILE *file;
 
-        return interface_raise(name, &refusal) == 0 ? 0 : -refusal.kernel_errno;
-}
-
-/* The first of eth0, eth1 … that nothing here is called. -EEXIST: there is none. */
-static int first_free(char ret[static IFNAMSIZ]) {
-        for (unsigned i = 0; i < DEFAULT_TRIES; i++) {
-                snprintf(ret, IFNAMSIZ, DEFAULT_PREFIX "%u", i);
-                if (if_nametoindex(ret) == 0)
-                        return errno == ENODEV ? 0 : -errno;
-        }
-        return -EEXIST;
-}
-
-typedef enum Task {
-        TASK_NAME,
-        TASK_RAISE
-} Task;
-
-typedef struct Answer {
-        int result; /* 0 or -errno */
-        char name[IFNAMSIZ];
-} Answer;
-
-_Noreturn static void do_task(Task task, int namespace_fd, const char *name, int answer_fd) {
-        Answer answer = {};
-
-        answer.result = enter(namespace_fd);
-        if (answer.result == 0)
-                answer.result = task == TASK_NAME ? first_free(answer.name) : raise_here(name);
-        _exit(write(answer_fd, &answer, sizeof(answer)) == sizeof(answer) ? EXIT_SUCCESS
-                                                                          : EXIT_FAILURE);
-}
-
-/* A child does it: rawnetctl itself stays where the bus and the terminal's agent know it. 0 or
- * -errno. */
-static int in_container(Task task, int namespace_fd, const char *name, Answer *ret) {
-        _cleanup_close_ int fd = -1;
-        pid_t pid = fork_with_pipe(&fd);
-        ssize_t n;
-
-        if (pid < 0)
-                return pid;
-        if (pid == 0)
-                do_task(task, namespace_fd, name, fd);
-        n = read(fd, ret, sizeof(*ret));
-        (void)waitpid(pid, NULL, 0);
-        return n == sizeof(*ret) ? ret->result : -EIO;
-}
-
-/* --- the command --- */
-
-/* What cannot be looked up is left to rawnetd, which says why the namespace is none that this user
- * may attach to. */
-static void choose_name(int namespace_fd, char ret[static IFNAMSIZ]) {
-        Answer answer;
-
-        if (in_container(TASK_NAME, namespace_fd, NULL, &answer) == 0)
-                memcpy(ret, answer.name, IFNAMSIZ);
-        else
-                snprintf(ret, IFNAMSIZ, DEFAULT_PREFIX "0");
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/net/dev", pid);
+        file = fopen(path, "re");
+        while (file && getline(&line, &size, file) >= 0)
+                read_line(line, taken);
+        if (file)
+                fclose(file);
+        while (i < DEFAULT_TRIES - 1 && taken[i])
+                i++;
+        snprintf(ret, IFNAMSIZ, DEFAULT_PREFIX "%u", i);
 }
 
 static int attach(AttachOptions *options, Port *port, Refusal *ret_refusal) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_close_ int namespace_fd = -1;
         char chosen[IFNAMSIZ];
-        Answer answer;
         int r;
 
         r = open_namespace(options->pid, &namespace_fd, ret_refusal);
         if (r != 0)
                 return r;
         if (!options->request.interface) {
-                choose_name(namespace_fd, chosen);
+                choose_name(options->pid, chosen);
                 options->request.interface = chosen;
         }
         options->request.namespace = namespace_fd;
@@ -164,11 +112,6 @@ static int attach(AttachOptions *options, Port *port, Refusal *ret_refusal) {
         printf("%s: interface %s of process %" PRIu32 " on %s, MAC %s, MTU %" PRIu32 "\n",
                port->interface, port->request.interface, options->pid, port->request.network,
                port->mac, port->mtu);
-        r = in_container(TASK_RAISE, namespace_fd, port->request.interface, &answer);
-        if (r < 0)
-                log_warning("interface %s is down, because it could not be raised: %s; raise it in "
-                            "the container (ip link set %s up)",
-                            port->request.interface, strerror(-r), port->request.interface);
         /* Neither chosen nor the descriptor outlives this function. */
         port->request.interface = NULL;
         port->request.namespace = -1;
@@ -201,6 +144,7 @@ static int parse(int argc, char **argv, AttachOptions *ret) {
         int c, r = 0;
 
         options.request.kind = KIND_VETH;
+        options.request.up = true;
         while (r == 0 && (c = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
                 switch (c) {
                 case ATTACH_PID:

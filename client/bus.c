@@ -242,6 +242,8 @@ static int append_options(sd_bus_message *m, const PortRequest *request) {
                 r = append_option(m, "vhost", "b", request->vhost);
         if (r >= 0 && request->vnet_hdr >= 0)
                 r = append_option(m, "vnet-hdr", "b", request->vnet_hdr);
+        if (r >= 0 && request->up >= 0)
+                r = append_option(m, "up", "b", request->up);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r;

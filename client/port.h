@@ -21,10 +21,11 @@ typedef struct PortRequest {
         uint32_t queues;       /* 0: not said, one */
         int vhost;             /* -1: not said */
         int vnet_hdr;          /* -1: not said */
+        int up;                /* veth; -1: not said */
 } PortRequest;
 
 #define PORT_REQUEST_INIT                                                                          \
-        ((PortRequest){.kind = KIND_TAP, .namespace = -1, .vhost = -1, .vnet_hdr = -1})
+        ((PortRequest){.kind = KIND_TAP, .namespace = -1, .vhost = -1, .vnet_hdr = -1, .up = -1})
 
 typedef struct Port {
         char *name; /* as in --port NAME=NETWORK; NULL for the nameless one */

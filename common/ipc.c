@@ -77,10 +77,10 @@ static bool open_is_valid(const IpcOpen *o) {
         if (!party_is_valid(o->network, o->parent, o->lease_name, o->vlan, o->uid) ||
             o->kind >= KIND_UNKNOWN || o->vnet_hdr > 1)
                 return false;
-        if (o->kind == KIND_VETH
-                    ? o->vnet_hdr != 0 || o->queues != 1 || !is_padded(o->interface, IFNAMSIZ) ||
-                              !interface_name_is_sane(o->interface)
-                    : !is_zero(o->interface, sizeof(o->interface)))
+        if (o->kind == KIND_VETH ? o->vnet_hdr != 0 || o->queues != 1 || o->up > 1 ||
+                                           !is_padded(o->interface, IFNAMSIZ) ||
+                                           !interface_name_is_sane(o->interface)
+                                 : o->up != 0 || !is_zero(o->interface, sizeof(o->interface)))
                 return false;
         if (o->vhost > 1 || (o->vhost && o->kind != KIND_TAP))
                 return false;
@@ -95,7 +95,7 @@ static bool open_is_valid(const IpcOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return o->reserved_1 == 0 && (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
+        return (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
                protocol_is_valid(o->protocol, o->vlan);
 }
 

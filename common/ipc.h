@@ -28,7 +28,7 @@
 #include "common/network.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e0012)
+#define IPC_VERSION UINT32_C(0x726e0013)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -58,7 +58,7 @@ typedef struct IpcOpen {
         char network[RAWNET_FULL_NAME_MAX +
                      1]; /* "lab" or "lab.100", NUL-terminated and NUL-padded */
         char lease_name[RAWNET_LEASE_NAME_MAX + 1]; /* printable ASCII, "" for none; NUL-padded */
-        uint8_t reserved_1;
+        uint8_t up;    /* 0 or 1; veth only: the interface is raised in its namespace */
         uint32_t uid;  /* owner, as rawnetd says */
         uint32_t kind; /* LeaseKind */
         uint32_t

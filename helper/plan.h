@@ -20,6 +20,7 @@ typedef struct LeasePlan {
         MacPrefixes reserving;
         unsigned queues;
         bool vhost;
+        bool up;                  /* veth: the port's other end is raised */
         char interface[IFNAMSIZ]; /* veth: the name of the port's other end, where that is */
         int namespace_fd;         /* and the namespace where it is. The worker's alone */
         /* rehearse.h: the child makes the wire, too. */

@@ -309,6 +309,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         ipc.open.uid = request->uid;
         ipc.open.queues = options.queues;
         ipc.open.vhost = options.vhost;
+        ipc.open.up = options.up;
         request->open = ipc.open;
         if (r != 0)
                 return r;

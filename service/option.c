@@ -11,7 +11,8 @@ typedef enum OptionId {
         OPTION_NAME,
         OPTION_QUEUES,
         OPTION_VHOST,
-        OPTION_VNET_HDR
+        OPTION_VNET_HDR,
+        OPTION_UP
 } OptionId;
 
 static const struct {
@@ -24,6 +25,7 @@ static const struct {
         [OPTION_QUEUES] = {"queues", "u", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
         [OPTION_VHOST] = {"vhost", "b", KIND_BIT(KIND_TAP)},
         [OPTION_VNET_HDR] = {"vnet-hdr", "b", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
+        [OPTION_UP] = {"up", "b", KIND_BIT(KIND_VETH)},
 };
 
 void options_init(OpenOptions *options, LeaseKind kind) {
@@ -99,7 +101,7 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
                               network, key, lease_kind_to_string(kind),
                               kind == KIND_TAP      ? ", name, queues, vhost, vnet-hdr"
                               : kind == KIND_PACKET ? ", name, queues, vnet-hdr"
-                                                    : " and name");
+                                                    : ", name, up");
         if (options->seen & (1u << id))
                 return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice",
                               network, key);
@@ -130,6 +132,9 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
                                 "open a packet port",
                                 network);
                 options->vnet_hdr = value.b;
+                return 0;
+        case OPTION_UP:
+                options->up = value.b;
                 return 0;
         }
         return -EINVAL;

@@ -19,6 +19,7 @@ typedef struct OpenOptions {
         uint32_t queues;
         bool vhost;
         bool vnet_hdr;
+        bool up;
 } OpenOptions;
 
 typedef union OptionValue {

@@ -30,7 +30,10 @@ static struct nlmsghdr *start_add(Netlink *netlink, void *buffer, const LinkPlan
         /* NLM_F_EXCL: never a change of the link here that has this index. */
         struct nlmsghdr *m =
                 link_start(netlink, buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->index);
+        struct ifinfomsg *i;
 
+        i = mnl_nlmsg_get_payload(m);
+        i->ifi_flags = i->ifi_change = plan->flags_on;
         put_plan(m, plan);
         return m;
 }

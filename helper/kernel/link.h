@@ -26,6 +26,7 @@ typedef struct LinkPlan {
         uint32_t group;     /* 0: the default one */
         pid_t namespace_of; /* a process in whose network namespace the link is made; 0: here */
         int namespace_fd;   /* the same by the namespace's descriptor; 0: not so */
+        unsigned flags_on;  /* IFF_* that it has from the start */
 } LinkPlan;
 
 typedef struct LinkChange {
@@ -57,7 +58,9 @@ int link_add_macvlan(Netlink *netlink, const LinkPlan *plan, uint32_t macvlan_mo
 int link_add_vlan(Netlink *netlink, const LinkPlan *plan, uint16_t vlan, uint16_t protocol,
                   Refusal *ret_refusal);
 /* Each end may be in another namespace. Of peer: name, index, mac, mtu, namespace_of, namespace_fd.
- * A name that is taken is refused (EEXIST). */
+ * A name that is taken is refused (EEXIST). Not of peer: flags_on. The kernel makes the peer first,
+ * and refuses to raise an end without the other (drivers/net/veth.c, veth_newlink(), veth_open()).
+ * There it also takes the peer's index only where plan has one, too. */
 int link_add_veth(Netlink *netlink, const LinkPlan *plan, const LinkPlan *peer,
                   Refusal *ret_refusal);
 /* A pair of veths here, down, with one MTU and without IPv6 addresses. peer_index: as plan->index. */

@@ -2,6 +2,7 @@
 
 #include "helper/worker/open.h"
 
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <string.h>
@@ -42,18 +43,22 @@ static int add_uplink(const LeasePlan *plan, Netlink *netlink, pid_t child, Refu
         return parent_add_macvlan(netlink, &link, macvlan_modes[plan->network.mode], ret_refusal);
 }
 
+/* Of the caller's end, where it is raised. Else the kernel chooses. */
+#define ATTACHED_INDEX UINT32_C(0x7ffb0000)
+
 /* The port and its other end, which gets the lease's address, in the caller's namespace. The kernel
- * makes both or neither. That end is down, and the port is until the guard is in. */
+ * makes both or neither. The port is down until the guard is in, and so nothing passes; the other
+ * end is up if the caller wants it. */
 static int add_veth(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusal *ret_refusal) {
         char name[IFNAMSIZ];
         const LinkPlan port = {.name = record_port_name(plan->lease.id, name),
                                .index = plan->lease.id,
                                .mtu = plan->lease.mtu,
                                .namespace_of = child};
-        const LinkPlan other = {.name = plan->interface,
-                                .mac = plan->lease.mac,
-                                .mtu = plan->lease.mtu,
-                                .namespace_fd = plan->namespace_fd};
+        LinkPlan other = {.name = plan->interface,
+                          .mac = plan->lease.mac,
+                          .mtu = plan->lease.mtu,
+                          .namespace_fd = plan->namespace_fd};
         Refusal refusal = {};
         int r;
 
@@ -62,7 +67,13 @@ static int add_veth(const LeasePlan *plan, Netlink *netlink, pid_t child, Refusa
         /* Without a namespace the kernel would make it in the host's. */
         if (plan->namespace_fd <= 0)
                 return -EINVAL;
-        r = link_add_veth(netlink, &port, &other, &refusal);
+        if (plan->up) {
+                other.index = ATTACHED_INDEX | GUARD_NUMBER(plan->lease.id);
+                other.flags_on = IFF_UP;
+                r = link_add_veth(netlink, &other, &port, &refusal);
+        } else {
+                r = link_add_veth(netlink, &port, &other, &refusal);
+        }
         /* The child's namespace is empty but for the uplink. */
         if (r == RAWNET_KERNEL_REFUSED && refusal.kernel_errno == EEXIST)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,

@@ -136,6 +136,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 .mac_mode = (IpcMacMode)request->mac_mode,
                 .queues = request->queues,
                 .vhost = request->vhost,
+                .up = request->up,
                 .namespace_fd = open->namespace_fd,
                 .checksum_trick = open->features & IPC_FEATURE_CHECKSUM_TRICK,
                 .blind = open->features & PROBE_GUARD_BLIND,

@@ -44,9 +44,9 @@ def digest_of(network):
 
 
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 interface=b"", parent=b"wire0", vlan=0, mode=BRIDGE, reserved=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
+                 interface=b"", parent=b"wire0", vlan=0, mode=BRIDGE, up=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
-    body = OPEN_PART.pack(network, name, reserved, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, interface, parent, vlan, protocol, mode,
+    body = OPEN_PART.pack(network, name, up, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, interface, parent, vlan, protocol, mode,
                           guest_servers, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
 

@@ -151,7 +151,7 @@ def malformed():
     yield "VLAN other than the name's", ipc.open_request(network=b"lab.100", vlan=101)
     yield "mode 4", ipc.open_request(mode=4)
     yield "exclusive without a VLAN", ipc.open_request(mode=ipc.EXCLUSIVE)
-    yield "reserved byte", ipc.open_request(reserved=1)
+    yield "up", ipc.open_request(up=1)
     yield "guest servers 4", ipc.open_request(guest_servers=4)
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
         yield f"protocol {protocol:x}", ipc.open_request(network=b"lab.100", vlan=100, protocol=protocol)
@@ -189,6 +189,7 @@ def attach_malformed():
     yield "two queues", ipc.attach_request(queues=2)
     yield "vnet-hdr", ipc.attach_request(vnet_hdr=1)
     yield "vhost", ipc.attach_request(vhost=1)
+    yield "up is no boolean", ipc.attach_request(up=2)
     yield "learn", ipc.attach_request(mac_mode=ipc.LEARN)
     yield "a list with a namespace", ipc.request(ipc.LIST)
     yield "a tap with a namespace", ipc.open_request()

@@ -527,6 +527,8 @@ MUTATIONS = [
            "        if (r < 0)\n                return r;\n", "whose_namespace", OPENED + "|AssertionError"),
     helper("another user's namespace", "common/namespace-fd.c", "if (owner == uid)", "if (owner != UINT32_MAX)", "whose_namespace", OPENED),
     helper("any name in the namespace", "common/ipc.c", "!interface_name_is_sane(o->interface)", "o->interface[0] == '/'", "malformed_attach", "answered with"),
+    helper("what is raised is no container's", "common/ipc.c", "o->up != 0 || !is_zero(o->interface", "!is_zero(o->interface", "malformed", "answered with"),
+    Mutation("attach: it stays down", [("helper/worker/open.c", "other.flags_on = IFF_UP;", "other.flags_on = 0;")], "tests/netns/test_attach.py", "interface_up", "UP"),
     Mutation("keep: it asks once", [(KEEP, "if (ask_both(guard) < 0) return;", "if (n < 0 && ask_both(guard) < 0) return;")], KEPT, "messages_are_lost", "the end of all leases"),
     Mutation("attach: the IP stack takes an address", [(NAMESPACE, "r = deafen(&links->port, ret_refusal);", "r = 0;")], KERNEL, "past_the_hook", "inet6"),
     Mutation("guard: a container's checksum may be anywhere", [(PROGRAM, "if (is_at_port(skb) && is_early(skb, entry))", "if (is_at_port(skb) && skb->len == 0)")], KERNEL, "place", "got out"),

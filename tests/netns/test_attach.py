@@ -41,6 +41,24 @@ def test_interface():
         link = box.links()["lan0"]
         assert (link["address"], link["mtu"], link["operstate"]) == ("52:54:00:00:00:07", 1300, "DOWN"), link
         assert "UP" not in link["flags"] and lease.info["mtu"] == 1300, link
+        attach(connection, "short", box, "lan1", up=False)
+        assert "UP" not in box.links()["lan1"]["flags"], box.links()
+
+
+def test_interface_up():
+    """Up by the call, for a caller that may do nothing in the namespace itself."""
+    with lab.network("short", MTU="1300"), bus.connect("member") as connection, Container() as box:
+        leases = [attach(connection, "short", box, name, up=True, **options) for name, options in (("lan0", {"mac": "52:54:00:00:00:07"}), ("lan1", {}))]
+        for name, lease in zip(("lan0", "lan1"), leases):
+            link = box.links()[name]
+            assert (link["address"], link["mtu"]) == (lease.info["mac"], 1300) and "UP" in link["flags"], link
+            # Not one number at both ends: it would look like an interface without another end.
+            assert link["ifindex"] not in (lease.id, link["link_index"]) and link["link_index"] == lease.id, link
+        box.run("ip", "addr", "add", f"{ADDRESS}/24", "dev", "lan0")
+        lab.run_far(["ip", "neigh", "flush", "all"])
+        assert box.ping(NEIGHBOUR)
+        text = bus.expect_error(bus.DBUS_ERROR + "InvalidArgs", attach, connection, "short", box, "lan0", up=True)
+        assert "has an interface lan0 already" in text, text
 
 
 def test_ping():

@@ -112,6 +112,9 @@ static void test_open_veth(_unused_ void **state) {
         good(VETH);
         good(VETH, put_text(o->interface, sizeof(o->interface), "A-z_0.9"));
         bad(VETH, o->vnet_hdr = 1);
+        good(VETH, o->up = 1);
+        bad(VETH, o->up = 2);
+        bad(o->up = 1); /* a tap */
         bad(VETH, o->queues = 2);
         bad(VETH, o->vhost = 1);
         bad(VETH, o->mac_mode = IPC_MAC_LEARN);
@@ -160,7 +163,6 @@ static void test_open_numbers(_unused_ void **state) {
         good(o->mode = MODE_EXCLUSIVE);
         bad(o->vlan = 4095);
         bad(o->vlan = 0);
-        bad(o->reserved_1 = 1);
         good(o->guest_servers = GUEST_SERVERS_ALL);
         bad(o->guest_servers = GUEST_SERVERS_ALL + 1);
 }

@@ -50,8 +50,10 @@ static void test_types(_unused_ void **state) {
         assert_string_equal(option_type(KIND_TAP, "vhost"), "b");
         assert_null(option_type(KIND_PACKET, "vhost"));
         assert_string_equal(option_type(KIND_PACKET, "vnet-hdr"), "b");
+        assert_string_equal(option_type(KIND_VETH, "up"), "b");
+        assert_null(option_type(KIND_VETH, "queues"));
         for (const char **bad =
-                     (const char *[]){"", "Mac", "mac ", "vnet_hdr", "mtu", "network", NULL};
+                     (const char *[]){"", "Mac", "mac ", "vnet_hdr", "mtu", "up", "network", NULL};
              *bad; bad++)
                 assert_null(option_type(KIND_TAP, *bad));
 }
@@ -158,6 +160,16 @@ static void test_vnet_hdr(_unused_ void **state) {
         options_init(&o, KIND_TAP);
         assert_refused(set(&o, KIND_TAP, "vnet-hdr", (OptionValue){.b = false}, &refusal),
                        RAWNET_NOT_SUPPORTED, &refusal, "network lab");
+}
+
+static void test_up(_unused_ void **state) {
+        Refusal refusal;
+        OpenOptions o;
+
+        options_init(&o, KIND_VETH);
+        assert_false(o.up);
+        assert_int_equal(set(&o, KIND_VETH, "up", (OptionValue){.b = true}, &refusal), 0);
+        assert_true(o.up);
 }
 
 static void test_unknown_and_twice(_unused_ void **state) {
@@ -283,6 +295,7 @@ int main(void) {
                 cmocka_unit_test(test_queues),
                 cmocka_unit_test(test_descriptors),
                 cmocka_unit_test(test_vnet_hdr),
+                cmocka_unit_test(test_up),
                 cmocka_unit_test(test_unknown_and_twice),
                 with_bus(test_read),
                 with_bus(test_read_wrong_type),
