@@ -8,6 +8,7 @@ import frames
 import ipc
 import lab
 import tap
+from container import Container, attach
 
 MAC = "52:54:00:12:34:56"
 INVALID = bus.DBUS_ERROR + "InvalidArgs"
@@ -95,6 +96,22 @@ def test_bridge_helper():
                 done = lab.run_as("member", command, pass_fds=(theirs.fileno(),))
             assert done.returncode, done
             check(done.stderr)
+
+
+def test_containers():
+    """Attach(), rawnetctl attach, and the helper's own judgement."""
+    reserved, other = frames.mac_bytes("52:54:00:f0:00:01"), frames.mac_bytes(MAC)
+    with fixed(), bus.connect("member") as member, Container() as box:
+        check(bus.expect_error(INVALID, attach, member, "fixed", box, mac=MAC))
+        done = lab.run_as("member", ["rawnetctl", "attach", "--pid", str(box.pid), "--mac", MAC, "fixed"])
+        assert done.returncode == 1, done
+        check(done.stderr)
+        for mode, mac in ((ipc.GIVEN, other), (ipc.RESERVED, reserved), (ipc.DERIVED, other)):
+            with ipc.Helper() as helper:
+                reply = helper.call(ipc.attach_request(network=b"fixed", uid=lab.uid_of("member"), mac_mode=mode, mac=mac), [box.namespace])
+            assert (reply.type, reply.error) == (ipc.REFUSED, "InvalidArgs"), (mode, reply)
+        assert list(box.links()) == ["lo"] and not lab.lease_ids()
+        assert attach(member, "fixed", box, name="web").info["mac"] == box.links()["eth0"]["address"]
 
 
 def test_check_says_so():

@@ -166,6 +166,17 @@ def test_learn_leaves_the_mac_to_qemu():
         only_holder(process)
 
 
+def test_network_that_chooses_every_address():
+    """MACChoice=derived."""
+    with lab.network("fixed", MACChoice="derived"), qemu() as (qmp, process):
+        for mac in ("52:54:00:12:34:56", "learn"):
+            refused("MACChoice=derived", "--qmp", SOCKET, "--mac", mac, "--id", "n0", "fixed")
+            assert not lab.lease_ids() and not qmp.devices(), mac
+        plugged("--name", "web", "--id", "n0", "fixed")
+        assert list(qmp.devices()) == ["n0"]
+        only_holder(process)
+
+
 def test_what_fails_is_undone():
     with qemu() as (qmp, process):
         before = len(os.listdir(f"/proc/{process.pid}/fd"))

@@ -131,6 +131,18 @@ def test_the_same_name_has_the_same_address():
     assert len(seen) == 1, seen
 
 
+def test_network_that_chooses_every_address():
+    """MACChoice=derived: podman's --mac-address is refused with a sentence. Without it a container is served as ever."""
+    with lab.network("fixed", MACChoice="derived"), Rootless() as box:
+        sentence = box.refused(network="fixed", mac="52:54:00:12:34:56")
+        tap.diag(sentence)
+        assert "network fixed: MACChoice=derived in" in sentence and "leave mac out" in sentence, sentence
+        assert list(box.links()) == ["lo"] and not leases()
+        answer = box.setup(network="fixed")["interfaces"]["eth0"]
+        assert answer["mac_address"] == only(leases())["MAC"] == box.links()["eth0"]["address"], answer
+        box.teardown(network="fixed")
+
+
 def test_dhcp():
     with Rootless() as box:
         status = box.setup(driver="dhcp")

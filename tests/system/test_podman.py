@@ -306,11 +306,26 @@ def test_errors_are_sentences():
     refused("network create -d rawnet --opt network=vlan100 --opt vlan=7 other", "no --opt 'vlan'")
     refused("network create -d rawnet --opt network=vlan100 other", "group rawnet", user="outsider")
     refused(f"run --rm --network lan:mac=02:00:00:00:00:01 {IMAGE} true", "02:00:00:00:00:01", "MACPrefix=")
+    refused(f"run --rm --network lan --mac-address 02:00:00:00:00:01 {IMAGE} true", "02:00:00:00:00:01", "MACPrefix=")
     os.rename(debian.NETWORK_FILE, AWAY)
     try:
         refused(f"run --rm --network lan {IMAGE} true", "vlan100", "there is no such network")
     finally:
         os.rename(AWAY, debian.NETWORK_FILE)
+
+
+@tap.limit(240)
+def test_network_that_chooses_every_address():
+    """MACChoice=derived."""
+    need_drivers()
+    with debian.network("chosen", VLAN=300, MACChoice="derived"):
+        podman("network create -d rawnet --opt network=chosen --ipam-driver none chosen")
+        try:
+            refused(f"run --rm --network chosen --mac-address 52:54:00:00:00:98 {IMAGE} true", "MACChoice=derived", "leave mac out")
+            podman(f"run --rm --name free --network chosen {IMAGE} true")
+        finally:
+            podman("network rm -f chosen")
+        lab.wait_no_leases(30)
 
 
 @tap.limit(120)
