@@ -10,13 +10,15 @@ import bus
 import frames
 import lab
 import vlan
+from container import Container, attach
 
 
 SPOOFED = "02:00:00:00:99:99"
+NEIGHBOUR, ADDRESS = "10.77.100.1", "10.77.100.79/24"
 
 
 class Held:
-    """Leases of two users, of each kind, that stay open while something happens to rawnet."""
+    """Leases of two users, of each kind, that stay open while something happens to rawnet: .leases, and .attached in .box."""
 
     def __init__(self, stack):
         self.connections = {}
@@ -25,8 +27,11 @@ class Held:
         for user, connection in self.connections.items():
             for kind, options in (("tap", {"name": user}), ("packet", {}), ("packet", {"vnet_hdr": True})):
                 self.leases.append(stack.enter_context(connection.open(kind, "vlan100", **options)))
+        self.box = stack.enter_context(Container())
+        self.attached = attach(self.connections["member"], "vlan100", self.box, up=True)
+        self.box.run("ip", "address", "add", ADDRESS, "dev", "eth0")
         self.before = self.known()
-        assert len(self.before) == 6, self.before
+        assert len(self.before) == 7, self.before
         self.n_spoofed = 0
         self.spoof()
 
@@ -58,6 +63,9 @@ class Held:
                 frames.Port(later.fd, vnet_hdr=True).send(out)
                 assert not [frame for frame in trunk.before(out[14:]) if frame[6:12] == frames.mac_bytes(SPOOFED)]
 
+    def ids(self):
+        return sorted(lease.id for lease in (*self.leases, self.attached))
+
     def known(self):
         return self.connections["member"].leases()
 
@@ -74,6 +82,7 @@ class Held:
                 text = os.urandom(46)
                 far.send(frames.ether(lease.info["mac"], "02:00:00:00:00:77", frames.TEST, text))
                 port.wait(text)
+        assert self.box.ping(NEIGHBOUR), "the container has lost its network"
         self.check_guard(counts)
         ended = [fields[HeaderFields.path] for fields in (message.header.fields for message in self.connections["member"].signals)
                  if fields[HeaderFields.member] == "Ended" and fields[HeaderFields.path] in self.before]  # fmt: skip

@@ -104,7 +104,7 @@ def test_bus_restarted():
             debian.run("systemctl", "stop", "dbus.socket", "dbus.service")
         try:
             refused("D-Bus", "does dbus run")
-            lab.wait_for(lambda: lab.lease_ids() == sorted(lease.id for lease in leases.leases), 20, "the leases that were there")
+            lab.wait_for(lambda: lab.lease_ids() == leases.ids(), 20, "the leases that were there")
         finally:
             debian.run("systemctl", "start", "dbus.socket", "dbus.service")
             # Which does not always find back by itself (systemd 257), and the machine is to be rebooted.
