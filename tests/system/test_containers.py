@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 
@@ -64,6 +65,10 @@ def write_bundle(path):
         config = json.load(file)
     config["root"] = {"path": ROOT, "readonly": True}
     config["process"].update(terminal=False, args=STAY)
+    # crun maps the user by itself, runc does not.
+    account = pwd.getpwnam("member")
+    for key, number in (("uidMappings", account.pw_uid), ("gidMappings", account.pw_gid)):
+        config["linux"][key] = [{"containerID": 0, "hostID": number, "size": 1}]
     namespaces = config["linux"]["namespaces"]
     if not any(namespace["type"] == "network" for namespace in namespaces):
         namespaces.append({"type": "network"})
