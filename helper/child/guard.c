@@ -23,7 +23,7 @@ typedef struct Place {
 
 #define PLACES_MAX 4u
 
-/* Those of one link stand together. */
+/* Those of one link stand together, its egress first. */
 static size_t places_of(const Guard *g, Place ret[static PLACES_MAX]) {
         size_t n = 0;
 
@@ -40,10 +40,10 @@ static size_t places_of(const Guard *g, Place ret[static PLACES_MAX]) {
                                              "from_guest"};
                 return n;
         }
-        ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_DEAD_END, "dead_end"};
         /* The kernel completes a frame's checksum, where the sender said, behind this hook. */
         if (!g->checksum_trick)
                 ret[n++] = (Place){&g->port, TC_HOOK_EGRESS, GUARD_FROM_GUEST, "from_guest"};
+        ret[n++] = (Place){&g->port, TC_HOOK_INGRESS, GUARD_DEAD_END, "dead_end"};
         return n;
 }
 
@@ -58,7 +58,8 @@ static int attach(const Guard *guard, const GuardProgram *program, Netlink *netl
 
                 assert(link->index != 0);
                 if (i == 0 || link != places[i - 1].link)
-                        r = tc_add_clsact(netlink, link->name, link->index, ret_refusal);
+                        r = tc_add_hooks(netlink, link->name, link->index, places[i].hook,
+                                         ret_refusal);
                 if (r == 0)
                         r = tc_attach(netlink, link->name, link->index, places[i].hook,
                                       program->fd[places[i].program], places[i].name, ret_refusal);

@@ -15,7 +15,7 @@
 
 /* Attaches the programs, closes the uplink of a packet port by the gate, and writes the entry, in
  * this order. With guard->learning the entry lets nothing pass. netlink: NETLINK_ROUTE. Returns 0;
- * RAWNET_NOT_SUPPORTED (no clsact, no bpf filter, no netdev egress hook: says which and what to
+ * RAWNET_NOT_SUPPORTED (no qdisc for it, no bpf filter, no netdev egress hook: says which and what to
  * do); RAWNET_KERNEL_REFUSED; or -errno. */
 int guard_install(const Guard *guard, const GuardProgram *program, Netlink *netlink,
                   Refusal *ret_refusal);

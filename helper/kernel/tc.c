@@ -40,17 +40,21 @@ static int explain(int refused, const char *what, const char *module, const char
                 what, module, module, option, said.text);
 }
 
-int tc_add_clsact(Netlink *netlink, const char *link, uint32_t index, Refusal *ret_refusal) {
+int tc_add_hooks(Netlink *netlink, const char *link, uint32_t index, TcHook last,
+                 Refusal *ret_refusal) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        const char *qdisc = last == TC_HOOK_EGRESS ? "clsact" : "ingress";
+        _Static_assert(TC_H_CLSACT == TC_H_INGRESS, "the parent of both, and the handle");
         struct nlmsghdr *m = start(netlink, buffer, RTM_NEWQDISC, index, TC_H_CLSACT);
         struct tcmsg *t = mnl_nlmsg_get_payload(m);
         int r;
 
         t->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-        mnl_attr_put_strz(m, TCA_KIND, "clsact");
-        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "adding qdisc clsact to interface %s",
-                         link);
-        return explain(r, "qdisc clsact", "sch_ingress", "CONFIG_NET_SCH_INGRESS", ret_refusal);
+        mnl_attr_put_strz(m, TCA_KIND, qdisc);
+        r = netlink_talk(netlink, m, NULL, NULL, ret_refusal, "adding qdisc %s to interface %s",
+                         qdisc, link);
+        return explain(r, last == TC_HOOK_EGRESS ? "qdisc clsact" : "qdisc ingress", "sch_ingress",
+                       "CONFIG_NET_SCH_INGRESS", ret_refusal);
 }
 
 int tc_attach(Netlink *netlink, const char *link, uint32_t index, TcHook hook, int program_fd,

@@ -111,8 +111,10 @@ def load(lease, text):
     text = text.replace("{port}", lease.info["interface"]).replace("{mac}", lease.info["mac"])
     with lab.in_namespace(lease.fd):
         for link in ("uplink", "inner", lease.info["interface"]):
-            if "clsact" in subprocess.run(["tc", "qdisc", "show", "dev", link], capture_output=True, text=True, check=True).stdout:
-                subprocess.run(["tc", "qdisc", "del", "dev", link, "clsact"], check=True)
+            shown = subprocess.run(["tc", "qdisc", "show", "dev", link], capture_output=True, text=True, check=True).stdout
+            for qdisc in ("ingress", "clsact"):
+                if f"qdisc {qdisc} " in shown:
+                    subprocess.run(["tc", "qdisc", "del", "dev", link, qdisc], check=True)
         subprocess.run(["nft", "-f", "-"], input=f"flush ruleset\ntable netdev rawnet {{\n{text}}}\n", text=True, check=True)
 
 

@@ -192,7 +192,7 @@ def test_no_ebpf():
 
 
 def test_no_traffic_control():
-    for what, words in (("clsact", ("qdisc clsact", "sch_ingress")), ("cls_bpf", ("filter bpf", "cls_bpf"))):
+    for what, words in (("ingress", ("qdisc ingress", "sch_ingress")), ("cls_bpf", ("filter bpf", "cls_bpf"))):
         with unfit.kernel_without(what):
             for kind in ("tap", "packet"):
                 refused("lab", "network lab", *words, kind=kind)

@@ -62,13 +62,14 @@ static int fails(const char *name, Refusal *refusal) {
         return done.refuses ? refuse_errno(refusal, done.refuses, "%s", name) : -ENOBUFS;
 }
 
-int __wrap_tc_add_clsact(Netlink *netlink, const char *link, uint32_t index, Refusal *ret_refusal);
-int __wrap_tc_add_clsact(_unused_ Netlink *netlink, const char *link, uint32_t index,
-                         Refusal *ret_refusal) {
-        int r = fails("tc_add_clsact", ret_refusal);
+int __wrap_tc_add_hooks(Netlink *netlink, const char *link, uint32_t index, TcHook last,
+                        Refusal *ret_refusal);
+int __wrap_tc_add_hooks(_unused_ Netlink *netlink, const char *link, uint32_t index, TcHook last,
+                        Refusal *ret_refusal) {
+        int r = fails("tc_add_hooks", ret_refusal);
 
         if (r == 0)
-                say("%s %x\n", link, index);
+                say("%s %x%s\n", link, index, last == TC_HOOK_EGRESS ? " both ways" : "");
         return r;
 }
 
@@ -200,13 +201,14 @@ static void test_shapes(_unused_ void **state) {
         guard = guard_of(GUARD_PACKET);
         assert_int_equal(install(&guard, &refusal), 0);
         snprintf(expected, sizeof(expected), "%s%s%s", UPLINK, inner,
-                 "port 7fff0009\nport ingress 24 dead_end\nport egress 22 from_guest\n"
+                 "port 7fff0009 both ways\nport egress 22 from_guest\nport ingress 24 dead_end\n"
                  "gate uplink\n" ENTRY);
         assert_string_equal(done.said, expected);
         /* Its frames are completed behind the port's egress. */
         guard.checksum_trick = true;
         assert_int_equal(install(&guard, &refusal), 0);
         assert_null(strstr(done.said, "egress"));
+        assert_null(strstr(done.said, "both ways"));
 }
 
 /* Where only what the guard cannot judge is completed, the program at the port sends it to the

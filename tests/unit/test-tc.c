@@ -37,17 +37,24 @@ static const struct tcmsg *heard(uint16_t type, const char *kind) {
         return mnl_nlmsg_get_payload(m);
 }
 
-static void test_clsact(_unused_ void **state) {
-        Netlink netlink = fake_kernel();
-        Refusal refusal = REFUSAL_UNTOUCHED;
-        const struct tcmsg *t;
+static void test_hooks(_unused_ void **state) {
+        static const char *const qdisc[] = {
+                [TC_HOOK_INGRESS] = "ingress",
+                [TC_HOOK_EGRESS] = "clsact",
+        };
 
-        fake_kernel_acks(0, NULL, 0);
-        assert_int_equal(tc_add_clsact(&netlink, "uplink", INDEX, &refusal), 0);
-        t = heard(RTM_NEWQDISC, "clsact");
-        assert_int_equal(t->tcm_ifindex, INDEX);
-        assert_int_equal(t->tcm_parent, TC_H_CLSACT);
-        assert_int_equal(t->tcm_handle, TC_H_MAKE(TC_H_CLSACT, 0));
+        for (TcHook last = TC_HOOK_INGRESS; last <= TC_HOOK_EGRESS; last++) {
+                Netlink netlink = fake_kernel();
+                Refusal refusal = REFUSAL_UNTOUCHED;
+                const struct tcmsg *t;
+
+                fake_kernel_acks(0, NULL, 0);
+                assert_int_equal(tc_add_hooks(&netlink, "uplink", INDEX, last, &refusal), 0);
+                t = heard(RTM_NEWQDISC, qdisc[last]);
+                assert_int_equal(t->tcm_ifindex, INDEX);
+                assert_int_equal(t->tcm_parent, TC_H_CLSACT);
+                assert_int_equal(t->tcm_handle, TC_H_MAKE(TC_H_CLSACT, 0));
+        }
 }
 
 static void test_attach(_unused_ void **state) {
@@ -85,8 +92,12 @@ static void test_attach(_unused_ void **state) {
         }
 }
 
+static int try_ingress(Netlink *netlink, Refusal *refusal) {
+        return tc_add_hooks(netlink, "uplink", INDEX, TC_HOOK_INGRESS, refusal);
+}
+
 static int try_clsact(Netlink *netlink, Refusal *refusal) {
-        return tc_add_clsact(netlink, "uplink", INDEX, refusal);
+        return tc_add_hooks(netlink, "uplink", INDEX, TC_HOOK_EGRESS, refusal);
 }
 
 static int try_attach(Netlink *netlink, Refusal *refusal) {
@@ -98,7 +109,8 @@ static void test_refused(_unused_ void **state) {
                 int (*try)(Netlink *netlink, Refusal *refusal);
                 const char *what, *module, *option;
         } functions[] = {
-                {try_clsact, "clsact", "modprobe sch_ingress", "CONFIG_NET_SCH_INGRESS"},
+                {try_ingress, "qdisc ingress", "modprobe sch_ingress", "CONFIG_NET_SCH_INGRESS"},
+                {try_clsact, "qdisc clsact", "modprobe sch_ingress", "CONFIG_NET_SCH_INGRESS"},
                 {try_attach, "bpf", "modprobe cls_bpf", "CONFIG_NET_CLS_BPF"},
         };
 
@@ -122,7 +134,7 @@ static void test_refused(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_clsact),
+                cmocka_unit_test(test_hooks),
                 cmocka_unit_test(test_attach),
                 cmocka_unit_test(test_refused),
         };
