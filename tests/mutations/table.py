@@ -443,6 +443,10 @@ MUTATIONS = [
                "        if (pass_turn)\n                requests_next_turn(q->service, q->uid);\n        request_unlink(q);\n}")],
              "tests/unit/test-request.c", "synced", "heap-use-after-free"),
     # -- rawnetctl plug
+    Mutation("qemu path: a setuid or setgid bit has its effect", [("client/qemu-bridge-helper.c", "getuid() != geteuid() || getgid() != getegid()", "false")],
+             "tests/bus/test_qemu_path.py", "raised_rights", WRONG),
+    Mutation("qemu path: file capabilities have their effect", [("client/qemu-bridge-helper.c", "getauxval(AT_SECURE) && ", "false && getauxval(AT_SECURE) && ")],
+             "tests/bus/test_qemu_path.py", "raised_rights", WRONG),
     Mutation("plug: a server that never answers is waited for", [("client/qmp.c", "        if (now >= until_ms)\n                return -ETIMEDOUT;\n", ""),
                                                                ("client/qmp.c", "poll(&p, 1, (int)(until_ms - now))", "poll(&p, 1, (int)now | -1)")],
              "tests/unit/test-client-qmp.c", "useless_server", "hangs"),
