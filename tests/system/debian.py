@@ -9,6 +9,7 @@ import subprocess
 import lab
 
 PACKAGE = "/run/job/rawnet.deb"
+QEMU_PACKAGE = "/run/job/rawnet-qemu.deb"
 NETWORK_FILE = "/etc/rawnet/networks/vlan100.conf"
 FULL = bool(os.environ.get("RAWNET_FULL"))  # tests/system/run --full
 UNITS = ("rawnet-helper.socket", "rawnet-helper.service", "rawnetd.service")

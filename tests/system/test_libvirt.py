@@ -70,13 +70,13 @@ def good(line, **options):
     return done.stdout
 
 
-def log_in(user):
+def log_in(user, setup=SETUP):
     """A session that stays, as of somebody at a desk: /run/user/UID and libvirtd in it live as long."""
     sessions[user] = subprocess.Popen(["runuser", "-l", user, "-c", "echo in; exec tail -f /dev/null"], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, text=True)  # fmt: skip
     assert sessions[user].stdout.readline() == "in\n"
-    line = f"mkdir -p ~/.config/libvirt && echo '{SETUP}' > ~/.config/libvirt/qemu.conf"
-    assert debian.login(user, line).returncode == 0
+    line = f"mkdir -p ~/.config/libvirt && echo '{setup}' > ~/.config/libvirt/qemu.conf"
+    assert debian.login(user, line if setup else "rm -f ~/.config/libvirt/qemu.conf").returncode == 0
 
 
 def write_domain(user, name, mac, domain=DOMAIN, **words):

@@ -11,6 +11,15 @@ root=$1
 package=$(chroot "$root" apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p')
 mkdir "$root/kernel"
 (cd "$root/kernel" && chroot "$root" sh -c "cd /kernel && apt-get -q -o APT::Sandbox::User=root download $package")
+# libvirtd's AppArmor profile. Debian 12 has it in a package that starts a system mode, too: of that the profile alone.
+profile=/etc/apparmor.d/usr.sbin.libvirtd
+if [ ! -e "$root$profile" ]; then
+        chroot "$root" sh -c "cd /kernel && apt-get -q -o APT::Sandbox::User=root download libvirt-daemon-system"
+        dpkg-deb --fsys-tarfile "$root"/kernel/libvirt-daemon-system_*.deb | tar -xf - -C "$root" ".$profile"
+        rm "$root"/kernel/libvirt-daemon-system_*.deb
+        mkdir -p "$root/etc/apparmor.d/local"
+        touch "$root/etc/apparmor.d/local/usr.sbin.libvirtd"
+fi
 
 echo trunkhost > "$root/etc/hostname"
 echo "127.0.0.1 localhost trunkhost" > "$root/etc/hosts"
@@ -53,6 +62,8 @@ END
 chroot "$root" systemctl --quiet enable systemd-networkd.service
 # It is there for the test that starts it.
 chroot "$root" systemctl --quiet disable NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
+# Tests load the profiles that they are about.
+chroot "$root" systemctl --quiet disable apparmor.service
 # Only the users' own Docker runs.
 if [ -e "$root/usr/sbin/dockerd" ]; then
         chroot "$root" systemctl --quiet disable docker.service docker.socket containerd.service
