@@ -86,30 +86,25 @@ static int ask_both(const Guard *guard) {
         return r < 0 ? r : ask(guard->uplink.index);
 }
 
-/* Does the message, of n bytes, say that the port or the uplink is gone? */
-static bool is_end(const void *message, size_t n, const Guard *guard) {
+/* Is the message, of n bytes, the answer that a link is not there? */
+static bool is_end(const void *message, size_t n) {
         const struct nlmsghdr *m = message;
         const struct nlmsgerr *error = NLMSG_DATA(m);
-        const struct ifinfomsg *link = NLMSG_DATA(m);
 
-        if (n < NLMSG_LENGTH(sizeof(error->error)))
-                return false;
-        if (m->nlmsg_type == NLMSG_ERROR)
-                return error->error == -ENODEV;
-        return m->nlmsg_type == RTM_DELLINK && n >= NLMSG_LENGTH(sizeof(*link)) &&
-               ((uint32_t)link->ifi_index == guard->port.index ||
-                (uint32_t)link->ifi_index == guard->uplink.index);
+        return n >= NLMSG_LENGTH(sizeof(error->error)) && m->nlmsg_type == NLMSG_ERROR &&
+               error->error == -ENODEV;
 }
 
-/* Returns when the lease is over. ENOBUFS: messages were lost, so the kernel is asked. It gives no
- * answer while the socket is full, so it is asked again after each message that was waiting there. */
+/* Returns when the lease is over. A link has gone, or messages were lost (ENOBUFS): so the kernel is
+ * asked. It gives no answer while the socket is full, so it is asked again after each message that
+ * was waiting there. */
 static void wait_for_end(const Guard *guard) {
         _Alignas(struct nlmsghdr) char message[MESSAGE_SIZE];
 
         for (;;) {
                 ssize_t n = read(LINKS_FD, message, sizeof(message));
 
-                if (n > 0 && is_end(message, (size_t)n, guard))
+                if (n > 0 && is_end(message, (size_t)n))
                         return;
                 if (n < 0 && errno != EINTR && errno != ENOBUFS)
                         return;
