@@ -174,7 +174,6 @@ RULES = [
     late("requests are final", IP, "return only_checksum_changes(skb, at) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "ipv4"),
     late("requests are final before their checksum", IP, "if (!is_final(skb, at + CHECKSUM_OFFSET)) return false; return", "return", "ipv4"),
     late("requests are final behind their checksum", IP, "return bpf_skb_load_bytes(skb, keep, tail->bytes, bounded(size)) == 0 &&", "return size > 0 ||", "ipv4"),
-    late("the end of a request is lost", IP, "bpf_skb_store_bytes(skb, keep, tail->bytes, bounded(size), 0) == 0;", "size > 0;", "honest_guests", "did not arrive"),
     late("IPv4 is final", IP, "return is_final(skb, at + CHECKSUM_OFFSET) ? GUARD_PASS : GUARD_NOT_JUDGED; } /* -- IPv6 -- */", "return GUARD_PASS; } /* -- IPv6 -- */", "ipv4"),
     late("IPv6 is final", IP, "return is_final(skb, at + checksum) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "ipv6"),
     late("TCP over IPv6 is harmless", IP, "!could_lead_on(ports.first, ports.destination);", "ports.second <= 0xff;", "ipv6"),

@@ -113,6 +113,10 @@ MUTATIONS = [
     guard("what the sockets have seen reaches the IP stack",
           "int dead_end(struct __sk_buff *skb) {\n        return TC_ACT_SHOT;", "int dead_end(struct __sk_buff *skb) {\n        return TC_ACT_OK;",
           "deaf", ANSWERED, SILENCE),
+    # The trial at the helper's start notices, and would have the kernel complete requests first.
+    Mutation("rule: late checksum: the end of a request is lost",
+             [("helper/child/guard-ip.h", "bpf_skb_store_bytes(skb, keep, tail->bytes, bounded(size), 0) == 0;", "size > 0;"),
+              ("helper/worker/trial.c", "blind = r == 0;", "blind = false;")], LATE, "honest_guests", "did not arrive"),
     # -- kernels that do not tell the guard a checksum's place: simulated
     Mutation("completing: what the guard cannot judge leaves as it is",
              [(PROGRAM, "if (is_at_port(skb) && needs_completion(skb, entry, reason))\n                        return complete_first(entry, number);",
