@@ -14,6 +14,7 @@
 
 #include "client/bus.h"
 #include "client/client.h"
+#include "client/run-options.h"
 #include "common/text.h"
 
 #define DEFAULT_PREFIX "eth"
@@ -122,7 +123,8 @@ enum {
         ATTACH_PID = 256,
         ATTACH_INTERFACE,
         ATTACH_MAC,
-        ATTACH_NAME
+        ATTACH_NAME,
+        ATTACH_ADDRESS
 };
 
 static int parse_pid(const char *text, uint32_t *ret) {
@@ -139,6 +141,7 @@ static int parse(int argc, char **argv, AttachOptions *ret) {
                 {"interface", required_argument, NULL, ATTACH_INTERFACE},
                 {"mac", required_argument, NULL, ATTACH_MAC},
                 {"name", required_argument, NULL, ATTACH_NAME},
+                {"address", required_argument, NULL, ATTACH_ADDRESS},
                 {}};
         AttachOptions options = {.request = PORT_REQUEST_INIT};
         int c, r = 0;
@@ -158,6 +161,10 @@ static int parse(int argc, char **argv, AttachOptions *ret) {
                         break;
                 case ATTACH_NAME:
                         options.request.name = optarg;
+                        break;
+                case ATTACH_ADDRESS:
+                        if (!run_option_address(&options.request, optarg))
+                                return EXIT_USAGE;
                         break;
                 default:
                         return say_bad_option(c, argv);

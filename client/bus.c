@@ -227,6 +227,23 @@ static int append_option(sd_bus_message *m, const char *key, const char *type, .
         return r;
 }
 
+static int append_addresses(sd_bus_message *m, const PortRequest *request) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', "addresses");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < request->n_addresses; i++)
+                r = sd_bus_message_append_basic(m, 's', request->addresses[i]);
+        for (unsigned i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
 /* The message has only what the user said: the service owns the defaults and the rules. */
 static int append_options(sd_bus_message *m, const PortRequest *request) {
         int r;
@@ -236,6 +253,8 @@ static int append_options(sd_bus_message *m, const PortRequest *request) {
                 r = append_option(m, "mac", "s", request->mac);
         if (r >= 0 && request->name && *request->name)
                 r = append_option(m, "name", "s", request->name);
+        if (r >= 0 && request->n_addresses > 0)
+                r = append_addresses(m, request);
         if (r >= 0 && request->queues > 0)
                 r = append_option(m, "queues", "u", request->queues);
         if (r >= 0 && request->vhost >= 0)

@@ -27,6 +27,7 @@ const BusField network_fields[] = {
         FIELD(NetworkObject, "Mode", "mode", "s", mode),
         FIELD(NetworkObject, "Kinds", "kinds", "as", kinds),
         FIELD(NetworkObject, "AntiSpoof", "anti-spoof", "b", anti_spoof),
+        FIELD(NetworkObject, "AddressLock", "address-lock", "s", address_lock),
         FIELD(NetworkObject, "GuestServers", "guest-servers", "as", guest_servers),
         FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
         FIELD(NetworkObject, "MACChoice", "mac-choice", "s", mac_choice),

@@ -8,8 +8,8 @@
 #include "client/bus.h"
 
 typedef struct NetworkObject {
-        char *name, *description, *parent, *protocol, *mode, *kinds, *guest_servers, *mac_prefix,
-                *mac_choice, *error, *host_interface;
+        char *name, *description, *parent, *protocol, *mode, *kinds, *guest_servers, *address_lock,
+                *mac_prefix, *mac_choice, *error, *host_interface;
         uint32_t vlans[2]; /* 0, 0: untagged; equal: one; else a range */
         uint32_t mtu, max_leases, leases;
         bool anti_spoof;

@@ -10,6 +10,23 @@
 #include "common/fd-pass.h"
 #include "common/mac.h"
 
+int port_request_add_address(PortRequest *request, const char *text, const char *what,
+                             const char *of, Refusal *ret_refusal) {
+        AddressPrefix ignored;
+        int r;
+
+        r = address_parse(text, what, of, &ignored, ret_refusal);
+        if (r != 0)
+                return r;
+        if (request->n_addresses == ADDRESSES_MAX)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s %s: more than %u addresses; name a network instead, such as "
+                              "10.0.0.0/24",
+                              what, of, ADDRESSES_MAX);
+        request->addresses[request->n_addresses++] = text;
+        return 0;
+}
+
 void port_init(Port *port, char *name, const PortRequest *request) {
         *port = (Port){.name = name, .request = *request};
         for (size_t i = 0; i < RAWNET_FDS_MAX; i++)

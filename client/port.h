@@ -7,6 +7,7 @@
  * moving and closing.
  */
 
+#include "common/address.h"
 #include "common/names.h"
 #include "common/network.h"
 #include "common/refusal.h"
@@ -14,8 +15,10 @@
 typedef struct PortRequest {
         const char *network;
         LeaseKind kind;
-        const char *mac;       /* NULL or "": rawnet chooses; "learn"; an address */
-        const char *name;      /* NULL or "": none */
+        const char *mac;                      /* NULL or "": rawnet chooses; "learn"; an address */
+        const char *name;                     /* NULL or "": none */
+        const char *addresses[ADDRESSES_MAX]; /* that the guest may use */
+        size_t n_addresses;
         const char *interface; /* veth: its name in the namespace */
         int namespace;         /* veth: a descriptor of the network namespace, not owned */
         uint32_t queues;       /* 0: not said, one */
@@ -43,6 +46,11 @@ typedef struct Port {
         size_t n_queues, n_vhosts;
         int numbers[RAWNET_FDS_MAX]; /* where each will be in the program */
 } Port;
+
+/* One more address, as the user wrote it. 0 or RAWNET_INVALID_ARGS: it is none, or one too many. what
+ * and of: as address_parse() has them. */
+int port_request_add_address(PortRequest *request, const char *text, const char *what,
+                             const char *of, Refusal *ret_refusal);
 
 /* name: NULL, or allocated, and the port's from now on. */
 void port_init(Port *port, char *name, const PortRequest *request);

@@ -19,6 +19,7 @@ static const struct option run_long_options[] = {
         {"kind", required_argument, NULL, RUN_OPTION_KIND},
         {"mac", required_argument, NULL, RUN_OPTION_MAC},
         {"name", required_argument, NULL, RUN_OPTION_NAME},
+        {"address", required_argument, NULL, RUN_OPTION_ADDRESS},
         {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
         {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
         {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
@@ -34,6 +35,15 @@ static bool take_interface(const char *option, const char *value, const char **r
 
         *ret = value;
         if (interface_name_check(value, "option", option, &refusal) == 0)
+                return true;
+        log_error("%s", refusal.text);
+        return false;
+}
+
+bool run_option_address(PortRequest *request, const char *value) {
+        Refusal refusal;
+
+        if (port_request_add_address(request, value, "option", "--address", &refusal) == 0)
                 return true;
         log_error("%s", refusal.text);
         return false;
@@ -58,6 +68,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                 log_error("--name has 1 to %u characters, not %zu", RAWNET_LEASE_NAME_MAX,
                           strlen(value));
                 return false;
+        case RUN_OPTION_ADDRESS:
+                return run_option_address(request, value);
         case RUN_OPTION_INTERFACE:
                 return take_interface("--interface", value, &request->interface);
         case RUN_OPTION_QUEUES:

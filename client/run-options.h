@@ -16,6 +16,7 @@ enum {
         RUN_OPTION_KIND = 0x100,
         RUN_OPTION_MAC,
         RUN_OPTION_NAME,
+        RUN_OPTION_ADDRESS,
         RUN_OPTION_QUEUES,
         RUN_OPTION_VHOST,
         RUN_OPTION_VNET_HDR,
@@ -24,6 +25,9 @@ enum {
         RUN_OPTION_TAP,
         RUN_OPTION_DHCP,
 };
+
+/* One more --address of a port. Returns false, after one line, if it is wrong. */
+bool run_option_address(PortRequest *request, const char *value);
 
 /* Sets one that describes a port. Returns false, after one line, if the value is wrong. */
 bool run_option_set(PortRequest *request, int option, const char *value);

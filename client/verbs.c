@@ -12,6 +12,9 @@
         "the port's MAC address, or the source of the guest's first frame; default: rawnet chooses one"
 #define NAME_OPTION                                                                                \
         { "name", "NAME", "a name for the lease; a named lease always gets the same address" }
+#define ADDRESS_TEXT "an IP address that the guest may use, and then no other; may be repeated"
+#define ADDRESS_OPTION                                                                             \
+        { "address", "IP[/LENGTH]", ADDRESS_TEXT }
 #define QUEUES_OPTION                                                                              \
         { "queues", "N", "descriptors of a multiqueue port, 1 to 16" }
 #define JSON_OPTION                                                                                \
@@ -48,6 +51,7 @@ static const VerbOption run_options[] = {
          "namespace of its own"},
         {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
+        ADDRESS_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,
         {"vnet-hdr", "BOOL", "frames have a struct virtio_net_hdr; for a packet port"},
@@ -64,6 +68,7 @@ static const VerbOption attach_options[] = {
          "the interface's name there; default: the first free of eth0, eth1 ..."},
         {"mac", "ADDRESS", "the interface's MAC address; default: rawnet chooses one"},
         NAME_OPTION,
+        ADDRESS_OPTION,
         {}};
 static const VerbOption qemu_options[] = {
         {"dry-run", NULL, "open nothing, and print the command line"}, {}};
@@ -73,6 +78,7 @@ static const VerbOption vhost_options[] = {
         {"allow-user", "USER", "let this user be the front end, too"},
         MAC_OPTION,
         NAME_OPTION,
+        ADDRESS_OPTION,
         {"queues", "N", "pairs of queues, 1 to 16"},
         {"busy-poll", "USEC", "how long to look for more frames before sleeping"},
         {"coalesce", "USEC", "how long frames may wait, so that they are served in batches"},
@@ -83,6 +89,7 @@ static const VerbOption plug_options[] = {
         {"bus", "BUS", "the bus of the machine for the card"},
         {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
+        ADDRESS_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,
         {}};

@@ -16,6 +16,7 @@ static const struct {
         [DROP_WIRE_VLAN_TAG] = {"wire_vlan_tag", "VLAN tag from the wire"},
         [DROP_WIRE_OWN_SOURCE] = {"wire_own_source", "own address from the wire"},
         [DROP_WIRE_TOO_LONG] = {"wire_too_long", "too long from the wire"},
+        [DROP_FOREIGN_ADDRESS] = {"foreign_address", "source address not its own"},
 };
 
 const char *drop_name(size_t reason) {

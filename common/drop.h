@@ -20,6 +20,8 @@ typedef enum DropReason {
         DROP_WIRE_VLAN_TAG,
         DROP_WIRE_OWN_SOURCE,
         DROP_WIRE_TOO_LONG,
+        /* sent by the guest */
+        DROP_FOREIGN_ADDRESS,
         DROP_REASONS
 } DropReason;
 

@@ -9,7 +9,8 @@
 #include "common/text.h"
 
 /* Every byte has a name, so a check can hold unused bytes to be zero. */
-_Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + 2 * IFNAMSIZ + 2 + 2 + 2 * 4 + 32,
+_Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + 2 * IFNAMSIZ + sizeof(AddressList) +
+                                          2 + 2 + 2 * 4 + 32,
                "padding");
 _Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
 _Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 4 + sizeof(IpcOpen), "padding");
@@ -17,7 +18,7 @@ _Static_assert(sizeof(IpcLease) == 4 * 4 + 2 + 6 + 8 + 6 + 38 + IFNAMSIZ + 65 + 
 _Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
 _Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
                "padding");
-_Static_assert(sizeof(IpcDropped) == 4 + 6 + 2, "padding");
+_Static_assert(sizeof(IpcDropped) == 4 + 6 + sizeof(AddressPrefix), "padding");
 _Static_assert(sizeof(IpcStatistics) <= sizeof(IpcFinding), "the finding is the largest part");
 _Static_assert(sizeof(IpcReply) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcLease) + sizeof(IpcFinding),
                "padding");
@@ -95,7 +96,8 @@ static bool open_is_valid(const IpcOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
+        return address_list_is_valid(&o->addresses) &&
+               (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
                protocol_is_valid(o->protocol, o->vlan);
 }
 
@@ -262,6 +264,14 @@ static bool is_zero_behind(const IpcReply *reply, size_t size) {
         return is_zero((const char *)&reply->finding + size, sizeof(reply->finding) - size);
 }
 
+static bool dropped_address_is_valid(const IpcDropped *dropped) {
+        const AddressPrefix *a = &dropped->address;
+
+        if (dropped->reason != DROP_FOREIGN_ADDRESS || a->family == 0)
+                return is_zero(a, sizeof(*a));
+        return address_is_single(a);
+}
+
 /* The part of a reply that its type says is there; what must be absent is the caller's to check. */
 static bool body_is_valid(const IpcReply *reply, size_t n_fds) {
         switch (reply->type) {
@@ -286,7 +296,7 @@ static bool body_is_valid(const IpcReply *reply, size_t n_fds) {
                        reply->reason <= IPC_END_NAMESPACE;
         case IPC_DROPPED:
                 return lease_is_id_only(&reply->lease) && reply->dropped.reason < DROP_REASONS &&
-                       is_zero(reply->dropped.reserved, sizeof(reply->dropped.reserved)) &&
+                       dropped_address_is_valid(&reply->dropped) &&
                        is_zero_behind(reply, sizeof(reply->dropped));
         default:
                 return false;

@@ -22,13 +22,14 @@
  * byte zero.
  */
 
+#include "common/address.h"
 #include "common/drop.h"
 #include "common/mac.h"
 #include "common/names.h"
 #include "common/network.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e0013)
+#define IPC_VERSION UINT32_C(0x726e0014)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -69,6 +70,7 @@ typedef struct IpcOpen {
         uint8_t vhost;    /* 0 or 1; tap only */
         uint8_t vnet_hdr; /* 0 or 1; veth: 0 */
         char interface[IFNAMSIZ]; /* veth: its name in the namespace; else zero */
+        AddressList addresses;    /* that the guest may use; none: as the network's file says */
         /* What the network's file said when polkit was asked (common/terms.h). The helper compares
          * it with the file it reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that
          * an edit in between cannot widen a yes. */
@@ -241,9 +243,10 @@ typedef struct IpcStatistics {
 
 /* The guard has dropped a frame of the lease for this reason for the first time. */
 typedef struct IpcDropped {
-        uint32_t reason;   /* DropReason */
-        MacAddress source; /* the frame's source address, as it was sent */
-        uint8_t reserved[2];
+        uint32_t reason;       /* DropReason */
+        MacAddress source;     /* the frame's source address, as it was sent */
+        AddressPrefix address; /* DROP_FOREIGN_ADDRESS: one that is not the lease's own, if it is
+                                  known; else zero */
 } IpcDropped;
 
 typedef struct IpcReply {

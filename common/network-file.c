@@ -172,6 +172,18 @@ static int check_mac_choice(Parser *p) {
         return 0;
 }
 
+static int check_address_lock(Parser *p) {
+        const Network *n = &p->network;
+
+        if (n->address_lock == ADDRESS_LOCK_OFF || n->anti_spoof)
+                return 0;
+        return bad(
+                p, p->seen[KEY_ADDRESS_LOCK],
+                "AddressLock=%s with AntiSpoof=no, which lets a guest send from any MAC address; "
+                "write AntiSpoof=yes, or remove AddressLock=",
+                address_lock_to_string(n->address_lock));
+}
+
 /* Checks what no single line shows. */
 static int check_whole(Parser *p) {
         const Network *n = &p->network;
@@ -198,6 +210,8 @@ static int check_whole(Parser *p) {
                            "Protocol=802.1ad with VLAN=none: without a tag there is no protocol of "
                            "the tag; remove Protocol=, or name a VLAN");
         r = check_mac_choice(p);
+        if (r == 0)
+                r = check_address_lock(p);
         return r != 0 ? r : check_host_interface(p);
 }
 

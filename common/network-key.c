@@ -181,6 +181,16 @@ static int parse_anti_spoof(Setting *s) {
         return 0;
 }
 
+static int parse_address_lock(Setting *s) {
+        static const Choice choices[] = {{"off", ADDRESS_LOCK_OFF}, {"given", ADDRESS_LOCK_GIVEN}};
+        const Choice *choice = parse_word(s, choices, ARRAY_SIZE(choices), "off or given");
+
+        if (!choice)
+                return -EINVAL;
+        s->network->address_lock = (AddressLock)choice->value;
+        return 0;
+}
+
 static int parse_control_frames(Setting *s) {
         static const Choice choices[] = {{"drop", false}, {"pass", true}};
         const Choice *choice = parse_word(s, choices, ARRAY_SIZE(choices), "drop or pass");
@@ -272,6 +282,7 @@ static const struct {
         [KEY_MODE] = {"Mode", parse_mode},
         [KEY_KINDS] = {"Kinds", parse_kinds},
         [KEY_ANTI_SPOOF] = {"AntiSpoof", parse_anti_spoof},
+        [KEY_ADDRESS_LOCK] = {"AddressLock", parse_address_lock},
         [KEY_CONTROL_FRAMES] = {"ControlFrames", parse_control_frames},
         [KEY_GUEST_SERVERS] = {"GuestServers", parse_guest_servers},
         [KEY_MTU] = {"MTU", parse_mtu},

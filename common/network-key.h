@@ -20,6 +20,7 @@ typedef enum NetworkKey {
         KEY_MODE,
         KEY_KINDS,
         KEY_ANTI_SPOOF,
+        KEY_ADDRESS_LOCK,
         KEY_CONTROL_FRAMES,
         KEY_GUEST_SERVERS,
         KEY_MTU,

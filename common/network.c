@@ -173,6 +173,17 @@ int network_lets_choose_mac(const Network *network, const char *name, Refusal *r
                       name, network->path);
 }
 
+int network_locks_addresses(const Network *network, const char *name, size_t n,
+                            Refusal *ret_refusal) {
+        if (n == 0 || network->anti_spoof)
+                return 0;
+        return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                      "network %s: AntiSpoof=no in %s lets a guest send from any MAC address, so "
+                      "that nothing keeps it to IP addresses; leave addresses out (rawnetctl: no "
+                      "--address), or ask an administrator to write AntiSpoof=yes",
+                      name, network->path);
+}
+
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
                        Refusal *ret_refusal) {
         const MacPrefix *prefix = mac_prefix_to_choose(&network->mac_prefixes);
@@ -211,6 +222,10 @@ const char *network_mode_to_string(NetworkMode mode) {
 
 const char *network_mac_choice_to_string(const Network *network) {
         return network->derived_macs ? "derived" : "any";
+}
+
+const char *address_lock_to_string(AddressLock lock) {
+        return lock == ADDRESS_LOCK_GIVEN ? "given" : "off";
 }
 
 const char *lease_kind_to_string(LeaseKind kind) {

@@ -36,6 +36,12 @@ typedef enum LeaseKind {
 #define GUEST_SERVER_RA 2u   /* an IPv6 router: router advertisements and redirects */
 #define GUEST_SERVERS_ALL (GUEST_SERVER_DHCP | GUEST_SERVER_RA)
 
+/* AddressLock=: which addresses a guest may send from. */
+typedef enum AddressLock {
+        ADDRESS_LOCK_OFF,   /* any, unless the caller names some */
+        ADDRESS_LOCK_GIVEN, /* those that the caller names */
+} AddressLock;
+
 #define NETWORK_DIGEST_SIZE 32u
 #define NETWORK_LEASES_MAX 65536u /* what MaxLeases= and MaxLeasesPerUser= may say */
 
@@ -53,7 +59,8 @@ typedef struct Network {
         bool anti_spoof;
         bool pass_control;      /* ControlFrames=pass */
         uint32_t guest_servers; /* GUEST_SERVER_ bits */
-        uint32_t mtu;           /* 0: the parent's */
+        AddressLock address_lock;
+        uint32_t mtu; /* 0: the parent's */
         MacPrefixes mac_prefixes;
         bool derived_macs; /* MACChoice=derived: no caller names or learns an address */
         uint32_t max_leases, max_leases_per_user;
@@ -111,6 +118,11 @@ int network_allows_mac(const Network *network, const char *name, const MacAddres
  * names MACChoice= and the file. */
 int network_lets_choose_mac(const Network *network, const char *name, Refusal *ret_refusal);
 
+/* May a port of the network be locked to n addresses that its caller names? 0 or
+ * RAWNET_INVALID_ARGS, which names AntiSpoof= and the file. */
+int network_locks_addresses(const Network *network, const char *name, size_t n,
+                            Refusal *ret_refusal);
+
 /* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there
  * is none. */
 int network_choose_mac(const Network *network, const char *name, const MacPrefix **ret,
@@ -122,6 +134,7 @@ const MacPrefix *network_reserving(const Network *network, const char *parent, u
 
 const char *network_mode_to_string(NetworkMode mode);             /* "bridge" … */
 const char *network_mac_choice_to_string(const Network *network); /* "any", "derived" */
+const char *address_lock_to_string(AddressLock lock);             /* "off", "given" */
 const char *lease_kind_to_string(LeaseKind kind);                 /* "tap" …, "unknown" */
 int lease_kind_from_string(const char *text, LeaseKind *ret); /* not KIND_UNKNOWN; 0 or -EINVAL */
 const char *vlan_protocol_to_string(uint16_t protocol);       /* "802.1Q", "802.1ad" */

@@ -20,7 +20,7 @@ typedef struct Map {
         struct bpf_map *map;
 } Map;
 
-#define MAPS 3u
+#define MAPS 4u
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x) STRINGIFY_(x)
 #define STORED_PREFIX "guard-" STRINGIFY(GUARD_LAYOUT) "-"
@@ -29,6 +29,7 @@ static void list_maps(const struct guard_bpf *skeleton, Map ret[static MAPS]) {
         ret[0] = (Map){STORED_PREFIX "entries", skeleton->maps.bss};
         ret[1] = (Map){STORED_PREFIX "counters", skeleton->maps.guard_counters};
         ret[2] = (Map){STORED_PREFIX "events", skeleton->maps.guard_events};
+        ret[3] = (Map){STORED_PREFIX "locks", skeleton->maps.guard_locks};
 }
 
 /* Messages of libbpf and of the verifier go to the journal. */
@@ -137,6 +138,7 @@ static int keep_handles(const struct guard_bpf *skeleton, GuardProgram *program)
                 [GUARD_DEAD_END] = bpf_program__fd(skeleton->progs.dead_end),
                 [GUARD_COUNTERS] = bpf_map__fd(skeleton->maps.guard_counters),
                 [GUARD_ENTRIES] = bpf_map__fd(skeleton->maps.bss),
+                [GUARD_LOCKS] = bpf_map__fd(skeleton->maps.guard_locks),
         };
         int r = keep(bpf_map__fd(skeleton->maps.guard_events), &program->events_fd);
 
@@ -221,14 +223,30 @@ static GuardEntry *entry_of(const GuardProgram *program, uint32_t id) {
         return &program->entries[number - program->first];
 }
 
-/* `longest` alone makes an entry active: guard-entry.h. */
+/* `longest` and `ordinary` alone make an entry active: guard-entry.h. */
 void guard_program_set(const GuardProgram *program, uint32_t id, const GuardEntry *entry) {
         GuardEntry *e = entry_of(program, id), inactive = *entry;
 
-        inactive.longest = 0;
+        inactive.longest = inactive.ordinary = 0;
+        __atomic_store_n(&e->ordinary, 0, __ATOMIC_SEQ_CST);
         __atomic_store_n(&e->longest, 0, __ATOMIC_SEQ_CST);
         *e = inactive;
         __atomic_store_n(&e->longest, entry->longest, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&e->ordinary, entry->ordinary, __ATOMIC_SEQ_CST);
+}
+
+int guard_program_lock(const GuardProgram *program, uint32_t id, const GuardLock *lock) {
+        return bpf_map_update_elem(program->fd[GUARD_LOCKS], &id, lock, BPF_ANY);
+}
+
+int guard_program_read_lock(const GuardProgram *program, uint32_t id, GuardLock *ret) {
+        GuardLock lock = {};
+        int r = bpf_map_lookup_elem(program->fd[GUARD_LOCKS], &id, &lock);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret = lock;
+        return 0;
 }
 
 int guard_program_remove(const GuardProgram *program, uint32_t id) {
@@ -241,6 +259,9 @@ int guard_program_remove(const GuardProgram *program, uint32_t id) {
         guard_program_set(&mine, id, &none);
         if (!program->entries)
                 guard_program_forget(&mine);
+        r = bpf_map_delete_elem(program->fd[GUARD_LOCKS], &id);
+        if (r < 0 && r != -ENOENT)
+                return r;
         r = bpf_map_delete_elem(program->fd[GUARD_COUNTERS], &id);
         return r == -ENOENT ? 0 : r;
 }

@@ -24,6 +24,7 @@ typedef enum GuardHandle {
         GUARD_DEAD_END,
         GUARD_COUNTERS, /* maps */
         GUARD_ENTRIES,
+        GUARD_LOCKS,
         GUARD_HANDLES /* how many */
 } GuardHandle;
 
@@ -60,7 +61,11 @@ void guard_program_forget(GuardProgram *program);
 
 /* Makes entry the lease's, at once and as a whole where it was not active. */
 void guard_program_set(const GuardProgram *program, uint32_t id, const GuardEntry *entry);
-/* Erases the lease's entry, at once, and its counters. 0 or -errno. */
+/* Makes lock the lease's, for an entry with GUARD_LOCKED: before that is set. 0 or -errno. */
+int guard_program_lock(const GuardProgram *program, uint32_t id, const GuardLock *lock);
+/* The lease's lock, all zero where it has none. 0 or -errno. */
+int guard_program_read_lock(const GuardProgram *program, uint32_t id, GuardLock *ret);
+/* Erases the lease's entry, at once, its lock and its counters. 0 or -errno. */
 int guard_program_remove(const GuardProgram *program, uint32_t id);
 
 /* Does any frame of this lease pass? */

@@ -18,6 +18,8 @@ typedef struct LeasePlan {
          * zero; and the prefixes under which addresses are reserved on its wire. */
         MacAddress own_mac;
         MacPrefixes reserving;
+        AddressList addresses; /* that its guest may use; network.address_lock, or one of them: no
+                                  others */
         unsigned queues;
         bool vhost;
         bool up;                  /* veth: the port's other end is raised */

@@ -258,7 +258,7 @@ void lease_end(Service *service, uint32_t id, IpcEndReason reason) {
 /* A later frame is not reported: rawnetctl stat has the number. */
 void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
         const Lease *lease = lease_table_find(&service->leases, id);
-        char source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE];
+        char source[MAC_TEXT_SIZE], label[IPC_LEASE_LABEL_SIZE], address[ADDRESS_TEXT_SIZE];
         LeaseEvent event;
 
         if (!lease || !refusal_log_wants(service->refusals, lease->ipc.uid, LOGGED_DROP))
@@ -266,13 +266,14 @@ void lease_dropped(Service *service, uint32_t id, const IpcDropped *dropped) {
         lease_event(&lease->ipc, LOG_NOTICE, RAWNET_EVENT_DROPPED, &event);
         event.log.reason = drop_name(dropped->reason);
         event.log.source = mac_format(&dropped->source, source);
+        (void)address_format(&dropped->address, address);
         log_event(&event.log,
                   "lease %s of user %" PRIu32 " on network %s, MAC %s: the guard dropped a frame "
-                  "from %s, reason: %s; rawnetctl stat " RAWNET_PORT_NAME_FORMAT
+                  "from %s, reason: %s%s%s; rawnetctl stat " RAWNET_PORT_NAME_FORMAT
                   " counts those that follow",
                   ipc_lease_label(&lease->ipc, label), lease->ipc.uid, lease->ipc.network,
                   event.log.mac ? event.log.mac : "to be learned", source,
-                  drop_text(dropped->reason), id);
+                  drop_text(dropped->reason), address[0] ? ": " : "", address, id);
 }
 
 void lease_list_begins(Service *service) {

@@ -31,6 +31,8 @@ static const char *entry_text(const NetworkEntry *entry, const char *property,
                 return network_mode_to_string(n->mode);
         if (strcmp(property, "HostInterface") == 0)
                 return n->host_interface;
+        if (strcmp(property, "AddressLock") == 0)
+                return address_lock_to_string(n->address_lock);
         if (strcmp(property, "MACChoice") == 0)
                 return network_mac_choice_to_string(n);
         return mac_prefixes_format(&n->mac_prefixes, buffer); /* MACPrefix */
@@ -110,6 +112,7 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Kinds", "as", get_kinds, 0, CHANGES),
         SD_BUS_PROPERTY("AntiSpoof", "b", get_anti_spoof, 0, CHANGES),
+        SD_BUS_PROPERTY("AddressLock", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("GuestServers", "as", get_guest_servers, 0, CHANGES),
         SD_BUS_PROPERTY("MACPrefix", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("MACChoice", "s", get_text, 0, CHANGES),

@@ -49,6 +49,8 @@ void open_plan_question(const IpcRequest *terms, const char *mac, PolkitQuestion
         polkit_detail(ret, "mac", mac);
         polkit_detail(ret, "mac-class", open_mac_class(ipc));
         polkit_detail(ret, "queues", queues);
+        ret->has_addresses = true;
+        (void)address_list_format(&ipc->addresses, ret->addresses);
         polkit_detail(ret, "vhost", ipc->vhost ? "true" : "false");
         if (ipc->kind == KIND_VETH)
                 polkit_detail(ret, "interface", ipc->interface);

@@ -301,11 +301,16 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         if (r != 0)
                 return r;
         memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
+        ipc.open.addresses = options.addresses;
         r = open_plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
         request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
-        r = open_mac_plan(request->service, &network, &options, request->uid, &ipc.open, ret);
+        r = network_locks_addresses(&network, full_name, address_list_count(&options.addresses),
+                                    ret);
+        if (r == 0)
+                r = open_mac_plan(request->service, &network, &options, request->uid, &ipc.open,
+                                  ret);
         ipc.open.uid = request->uid;
         ipc.open.queues = options.queues;
         ipc.open.vhost = options.vhost;

@@ -7,6 +7,7 @@
 #include "common/text.h"
 
 typedef enum OptionId {
+        OPTION_ADDRESSES,
         OPTION_MAC,
         OPTION_NAME,
         OPTION_QUEUES,
@@ -20,6 +21,7 @@ static const struct {
         const char *type;
         unsigned kinds;
 } option_table[] = {
+        [OPTION_ADDRESSES] = {"addresses", "as", KINDS_ALL},
         [OPTION_MAC] = {"mac", "s", KINDS_ALL},
         [OPTION_NAME] = {"name", "s", KINDS_ALL},
         [OPTION_QUEUES] = {"queues", "u", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
@@ -91,23 +93,38 @@ static int option_set_name(OpenOptions *options, const char *network, const char
         return 0;
 }
 
+static int option_set_addresses(OpenOptions *options, const char *network, const char *const *texts,
+                                Refusal *ret) {
+        AddressList list = {};
+        int r = 0;
+
+        for (; r == 0 && *texts; texts++)
+                r = address_list_add(&list, *texts, "network", network, ret);
+        if (r == 0)
+                options->addresses = list;
+        return r;
+}
+
 int option_set(OpenOptions *options, LeaseKind kind, const char *network, const char *key,
                OptionValue value, Refusal *ret) {
         int id = option_find(kind, key);
 
         if (id < 0)
-                return refuse(ret, RAWNET_INVALID_ARGS,
-                              "network %s: unknown option '%.64s' for a %s port; there are mac%s",
-                              network, key, lease_kind_to_string(kind),
-                              kind == KIND_TAP      ? ", name, queues, vhost, vnet-hdr"
-                              : kind == KIND_PACKET ? ", name, queues, vnet-hdr"
-                                                    : ", name, up");
+                return refuse(
+                        ret, RAWNET_INVALID_ARGS,
+                        "network %s: unknown option '%.64s' for a %s port; there are addresses, mac%s",
+                        network, key, lease_kind_to_string(kind),
+                        kind == KIND_TAP      ? ", name, queues, vhost, vnet-hdr"
+                        : kind == KIND_PACKET ? ", name, queues, vnet-hdr"
+                                              : ", name, up");
         if (options->seen & (1u << id))
                 return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice",
                               network, key);
         options->seen |= 1u << id;
 
         switch ((OptionId)id) {
+        case OPTION_ADDRESSES:
+                return option_set_addresses(options, network, value.as, ret);
         case OPTION_MAC:
                 return option_set_mac(options, kind, network, value.s, ret);
         case OPTION_NAME:
@@ -155,10 +172,24 @@ int options_check(const OpenOptions *options, const char *network, Refusal *ret)
         return 0;
 }
 
+/* No more than could be taken: what is behind them is skipped. */
+static int read_strings(sd_bus_message *m, const char *ret[static OPTION_STRINGS_MAX + 1]) {
+        const char *text;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &text)) > 0)
+                if (n < OPTION_STRINGS_MAX)
+                        ret[n++] = text;
+        ret[n] = NULL;
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 /* Reads one {sv}; the message is inside the dictionary entry. */
 static int option_read(sd_bus_message *m, LeaseKind kind, const char *network, OpenOptions *options,
                        Refusal *ret) {
-        const char *key, *type, *contents;
+        const char *key, *type, *contents, *strings[OPTION_STRINGS_MAX + 1];
         OptionValue value = {};
         int r, boolean = 0;
 
@@ -178,7 +209,10 @@ static int option_read(sd_bus_message *m, LeaseKind kind, const char *network, O
         r = sd_bus_message_enter_container(m, 'v', type);
         if (r < 0)
                 return r;
-        if (type[0] == 's')
+        if (type[0] == 'a') {
+                r = read_strings(m, strings);
+                value.as = strings;
+        } else if (type[0] == 's')
                 r = sd_bus_message_read_basic(m, 's', &value.s);
         else if (type[0] == 'u')
                 r = sd_bus_message_read_basic(m, 'u', &value.u);

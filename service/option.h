@@ -16,6 +16,7 @@ typedef struct OpenOptions {
         IpcMacMode mac_mode; /* IPC_MAC_RANDOM where no mac was given */
         MacAddress mac;      /* IPC_MAC_GIVEN */
         char name[RAWNET_LEASE_NAME_MAX + 1];
+        AddressList addresses;
         uint32_t queues;
         bool vhost;
         bool vnet_hdr;
@@ -26,12 +27,15 @@ typedef union OptionValue {
         const char *s;
         uint32_t u;
         bool b;
+        const char *const *as; /* NULL behind the last one; no more than OPTION_STRINGS_MAX */
 } OptionValue;
+
+#define OPTION_STRINGS_MAX (ADDRESSES_MAX + 1) /* one too many is refused by name */
 
 /* Sets the defaults. */
 void options_init(OpenOptions *options, LeaseKind kind);
 
-/* The D-Bus type of an option, "s", "u" or "b"; NULL: no such option for this kind. */
+/* The D-Bus type of an option, "s", "u", "b" or "as"; NULL: no such option for this kind. */
 const char *option_type(LeaseKind kind, const char *key);
 
 /* Takes one option whose type was checked. network is for the message. 0 or RAWNET_INVALID_ARGS,

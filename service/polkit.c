@@ -34,6 +34,8 @@ static bool question_equal(const PolkitQuestion *a, const PolkitQuestion *b) {
                 if (strcmp(a->details[i].key, b->details[i].key) != 0 ||
                     strcmp(a->details[i].value, b->details[i].value) != 0)
                         return false;
+        if (a->has_addresses != b->has_addresses || strcmp(a->addresses, b->addresses) != 0)
+                return false;
         return memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0;
 }
 
@@ -114,6 +116,11 @@ static int question_message(const PolkitState *state, sd_bus_message *call,
         for (size_t i = 0; i < question->n_details; i++) {
                 r = sd_bus_message_append(m, "{ss}", question->details[i].key,
                                           question->details[i].value);
+                if (r < 0)
+                        return r;
+        }
+        if (question->has_addresses) {
+                r = sd_bus_message_append(m, "{ss}", "addresses", question->addresses);
                 if (r < 0)
                         return r;
         }

@@ -25,6 +25,8 @@ typedef struct PolkitQuestion {
         bool for_group;     /* the shipped rule says yes to group rawnet; for messages */
         size_t n_details;
         PolkitDetail details[POLKIT_DETAILS_MAX];
+        bool has_addresses; /* one more detail, which may be long: "addresses" */
+        char addresses[ADDRESS_LIST_TEXT_SIZE];
         IpcRequest terms; /* what a yes lets the helper do; compared as a whole when the answer has
                               come */
 } PolkitQuestion;

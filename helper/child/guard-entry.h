@@ -32,13 +32,15 @@
  *                   the stack costs a speculation barrier a frame where programs are loaded
  *                   without CAP_PERFMON.
  *   guard_counters  hash, id → GuardCounters; an element is made by the lease's first drop.
+ *   guard_locks     hash, id → GuardLock; an element for each lease with GUARD_LOCKED, made before
+ *                   the entry is active.
  *   guard_events    ring buffer of GuardEvent: the first drop of a lease and reason, of what its
  *                   guest sends. A full buffer loses events and never blocks.
  */
 
 #include <stdint.h>
 
-#define GUARD_LAYOUT 1u
+#define GUARD_LAYOUT 2u
 
 #define GUARD_LEASES 65536u
 /* A multiple of every page size that Linux has (ring buffers are made of whole pages). */
@@ -68,10 +70,14 @@
  * GUARD_COMPLETE, that is whatever it has left. */
 #define GUARD_CONTAINER UINT32_C(0x40)
 
+/* AddressLock=, or the caller's addresses: the guest sends from the addresses of its GuardLock, and
+ * from the link-local address that its MAC address makes. Without a GuardLock no frame passes. */
+#define GUARD_LOCKED UINT32_C(0x100)
+
 /*
  * A lease. All zero is a lease of which no frame passes, either way, and none is counted: one that
- * is not there, or that has not learned its address. `longest` is written last and erased first,
- * since it alone makes an entry active.
+ * is not there, or that has not learned its address. `longest` and `ordinary` are written last and
+ * erased first, since they alone make an entry active.
  */
 typedef struct GuardEntry {
         uint8_t mac[8];    /* the last two are 0, so that source and EtherType are one compare */
@@ -82,8 +88,28 @@ typedef struct GuardEntry {
         uint32_t to_flags; /* and how: 0 sends them there (tap, wire frames); BPF_F_INGRESS receives
                               them there (packet port with virtio_net_hdr), and frames which that
                               header cannot describe are sent to inner */
-        uint32_t spare[2]; /* 0 */
+        uint32_t ordinary; /* the longest frame that the guest may send without a closer look: as
+                              `longest`; 0 with GUARD_LOCKED */
+        uint32_t spare;    /* 0 */
 } GuardEntry;
+
+/* One address of a lock, or a network of them: those whose bits under `mask` are `value`. Bytes are
+ * as on the wire. IPv4 has the first four. All zero: none. */
+typedef struct GuardAddress {
+        uint64_t value[2], mask[2];
+        uint32_t type; /* EtherType, in network byte order */
+        uint32_t zero;
+} GuardAddress;
+
+#define GUARD_ADDRESSES 16u
+
+typedef struct GuardLock {
+        GuardAddress address[GUARD_ADDRESSES];
+        /* The last source that was not one of them: written by the guard, without a lock. */
+        uint8_t last[16];
+        uint32_t last_type; /* EtherType, in network byte order; 0: there was none */
+        uint32_t zero;
+} GuardLock;
 
 /* Why a frame was dropped. Numbers are kept: counters outlive programs. */
 typedef enum GuardReason {
@@ -98,6 +124,8 @@ typedef enum GuardReason {
         GUARD_WIRE_VLAN_TAG = 6,
         GUARD_WIRE_OWN_SOURCE = 7,
         GUARD_WIRE_TOO_LONG = 8,
+        /* sent by the guest */
+        GUARD_FOREIGN_ADDRESS = 9, /* it names an address that is not the lease's own */
         GUARD_REASONS
 } GuardReason;
 

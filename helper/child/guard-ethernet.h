@@ -27,6 +27,7 @@
 #define TYPE_OFFSET 12u
 #define TYPE_IPV4 0x0800
 #define TYPE_IPV6 0x86dd
+#define TYPE_ARP 0x0806
 #define TYPE_CONTROL 0x8808  /* MAC control, PAUSE among it: IEEE 802.3-2018 31.3 */
 #define TYPE_MIN 0x0600      /* below: a length, and LLC follows (IEEE 802.3-2018 3.2.6) */
 #define VLAN_VID_MASK 0x0fff /* IEEE 802.1Q-2018 9.6; VID 0: the tag holds a priority only */

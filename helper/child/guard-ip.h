@@ -33,13 +33,19 @@
 
 #define BOOTP_SERVER 67 /* RFC 2131 4.1 */
 #define BOOTP_CLIENT 68
-#define BOOTREPLY 2        /* RFC 951 3 */
-#define DHCPV6_CLIENT 546  /* RFC 8415 7.2 */
-#define ADVERTISEMENT 134  /* RFC 4861 4.2 */
-#define REDIRECT 137       /* RFC 4861 4.5 */
-#define BOOTP_OFFSET 8u    /* behind the UDP header, RFC 768 */
-#define CHECKSUM_OFFSET 6u /* in it */
-#define ICMPV6_CHECKSUM 2u /* RFC 4443 2.1 */
+#define BOOTREPLY 2       /* RFC 951 3 */
+#define DHCPV6_CLIENT 546 /* RFC 8415 7.2 */
+#define ADVERTISEMENT 134 /* RFC 4861 4.2 */
+#define REDIRECT 137      /* RFC 4861 4.5 */
+#define ROUTER_SOLICITATION 133
+#define NEIGHBOUR_SOLICITATION 135
+#define NEIGHBOUR_ADVERTISEMENT 136
+#define LISTENER_REPORT 131 /* RFC 2710 3.1 */
+#define LISTENER_DONE 132
+#define LISTENER_REPORT_2 143 /* RFC 3810 5.2 */
+#define BOOTP_OFFSET 8u       /* behind the UDP header, RFC 768 */
+#define CHECKSUM_OFFSET 6u    /* in it */
+#define ICMPV6_CHECKSUM 2u    /* RFC 4443 2.1 */
 
 /* A message to a DHCP server fits a frame; its tail is kept here for a moment. */
 #define TAIL_MAX 2048u
@@ -269,13 +275,33 @@ static __always_inline bool is_harmless_tcp(struct __sk_buff *skb) {
                !could_lead_on(ports.first, ports.destination);
 }
 
+/* Where the flags are in skb->cb: the packet has no source address. guard-lock.h sets it. */
+#define GUARD_NO_SOURCE UINT32_C(0x80000000)
+
+/* Those of a host without an address: RFC 4861 4.1, 4.3; RFC 3590, RFC 3810 5.2.13. */
+static __always_inline bool needs_no_source(uint8_t type) {
+        return type == ROUTER_SOLICITATION || type == NEIGHBOUR_SOLICITATION ||
+               type == LISTENER_REPORT || type == LISTENER_DONE || type == LISTENER_REPORT_2;
+}
+
+/* Messages with addresses that a lock judges. It has judged those right behind the IPv6 header. */
+static __always_inline bool is_out_of_place(struct __sk_buff *skb, uint8_t type) {
+        return (type == ROUTER_SOLICITATION || type == NEIGHBOUR_SOLICITATION ||
+                type == NEIGHBOUR_ADVERTISEMENT) &&
+               (chain_of(skb)->at != ETHERNET_HEADER + sizeof(Ipv6) ||
+                chain_of(skb)->end != NO_END);
+}
+
 /* The last header of the chain is at chain->at. */
-static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
+static __always_inline int judge_upper(struct __sk_buff *skb) {
+        const uint32_t flags = skb->cb[4];
         const uint32_t at = chain_of(skb)->at, end = chain_of(skb)->end;
         uint32_t checksum = CHECKSUM_OFFSET;
         uint16_t port;
         uint8_t type;
 
+        if (flags & GUARD_NO_SOURCE && chain_of(skb)->next != ICMPV6)
+                return GUARD_FOREIGN_ADDRESS;
         switch (chain_of(skb)->next) {
         case UDP:
                 if (at + sizeof(Ports) > end ||
@@ -293,6 +319,10 @@ static __always_inline int judge_upper(struct __sk_buff *skb, uint32_t flags) {
                         return GUARD_NOT_JUDGED;
                 if ((type == ADVERTISEMENT || type == REDIRECT) && !(flags & GUARD_ALLOW_RA))
                         return GUARD_SERVER;
+                if (flags & GUARD_LOCKED && is_out_of_place(skb, type))
+                        return GUARD_NOT_JUDGED;
+                if (flags & GUARD_NO_SOURCE && !needs_no_source(type))
+                        return GUARD_FOREIGN_ADDRESS;
                 checksum = ICMPV6_CHECKSUM;
                 break;
         case TCP:
@@ -339,7 +369,7 @@ static __always_inline int step(struct __sk_buff *skb, uint32_t length, bool fir
         return GUARD_PASS;
 }
 
-static __always_inline int judge_ipv6(struct __sk_buff *skb, uint32_t flags) {
+static __always_inline int judge_ipv6(struct __sk_buff *skb) {
         uint32_t length;
         Ipv6 ip;
         int r;
@@ -366,7 +396,9 @@ static __always_inline int judge_ipv6(struct __sk_buff *skb, uint32_t flags) {
         if (r == GUARD_PASS)
                 r = step(skb, length, false);
         if (r == GUARD_LAST)
-                return judge_upper(skb, flags);
+                return judge_upper(skb);
+        if (r == GUARD_LATER && skb->cb[4] & GUARD_NO_SOURCE)
+                return GUARD_FOREIGN_ADDRESS;
         if (r == GUARD_LATER)
                 return is_final(skb, chain_of(skb)->at) ? GUARD_PASS : GUARD_NOT_JUDGED;
         return GUARD_NOT_JUDGED;

@@ -25,6 +25,7 @@
  *                                                     holder sends there himself does not.
  */
 
+#include "common/address.h"
 #include "common/mac.h"
 
 typedef enum GuardShape {
@@ -56,4 +57,6 @@ typedef struct Guard {
         bool drop_own;  /* what the wire reflects of the guest's own frames does not come in */
         bool learning;  /* nothing passes yet, either way (tap shapes only) */
         MacAddress mac; /* zero while learning */
+        bool locked;    /* the guest sends from these addresses, and its link-local one */
+        AddressList addresses;
 } Guard;

@@ -19,6 +19,7 @@
 
 #include "helper/child/guard-ethernet.h"
 #include "helper/child/guard-ip.h"
+#include "helper/child/guard-lock.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -45,7 +46,7 @@ static __always_inline int drop(struct __sk_buff *skb, uint32_t number, uint32_t
          * another one. It does not know what it reads back from here; the frame is at its end, so
          * nobody else does. */
         volatile uint32_t *cell = &skb->cb[0];
-        const bool reports = reason < GUARD_WIRE_VLAN_TAG;
+        const bool reports = reason < GUARD_WIRE_VLAN_TAG || reason == GUARD_FOREIGN_ADDRESS;
         GuardEvent event = {.id = GUARD_PORT | number, .reason = reason};
         uint32_t id = GUARD_PORT | number;
         GuardCounters *counters = bpf_map_lookup_elem(&guard_counters, &id);
@@ -131,7 +132,7 @@ static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry 
         const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
         uint64_t word;
 
-        if (skb->len > entry->longest || skb->vlan_present)
+        if (skb->len > entry->ordinary || skb->vlan_present)
                 return false;
         if ((const uint8_t *)data + IPV4_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
                 return false;
@@ -176,7 +177,7 @@ typedef struct Llc {
 #define LLC_IP 0x06
 #define LLC_SNAP 0xaa
 
-static __always_inline int judge_llc(struct __sk_buff *skb, bool judge_ip) {
+static __always_inline int judge_llc(struct __sk_buff *skb, bool judge_ip, bool judge_arp) {
         uint8_t dsap;
         Llc llc;
 
@@ -192,14 +193,17 @@ static __always_inline int judge_llc(struct __sk_buff *skb, bool judge_ip) {
                 return GUARD_VLAN_TAG;
         if (judge_ip && (llc.type == bpf_htons(TYPE_IPV4) || llc.type == bpf_htons(TYPE_IPV6)))
                 return GUARD_NOT_JUDGED;
+        if (judge_arp && llc.type == bpf_htons(TYPE_ARP))
+                return GUARD_NOT_JUDGED;
         return is_final(skb, ETHERNET_HEADER + sizeof(llc)) ? GUARD_PASS : GUARD_NOT_JUDGED;
 }
 
 /* GUARD_PASS, or the reason why not. */
 static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry) {
         const uint32_t flags = entry->flags;
+        const bool locked = flags & GUARD_LOCKED;
         const bool judge_ipv4_servers = !(flags & GUARD_ALLOW_DHCP);
-        const bool judge_ipv6_servers = judge_ipv4_servers || !(flags & GUARD_ALLOW_RA);
+        const bool walks_ipv6 = locked || judge_ipv4_servers || !(flags & GUARD_ALLOW_RA);
         Ethernet ethernet;
 
         strip_priority_tag(skb);
@@ -216,12 +220,18 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
                 return GUARD_TOO_LONG;
         if (is_cut_as_another(skb, ethernet.type))
                 return GUARD_NOT_JUDGED;
+        if (locked) {
+                int r = judge_lock(skb, &ethernet, entry);
+
+                if (r != GUARD_PASS)
+                        return r;
+        }
         if (bpf_ntohs(ethernet.type) < TYPE_MIN)
-                return judge_llc(skb, judge_ipv6_servers);
+                return judge_llc(skb, walks_ipv6, locked);
         if (ethernet.type == bpf_htons(TYPE_IPV4) && judge_ipv4_servers)
                 return judge_ipv4(skb);
-        if (ethernet.type == bpf_htons(TYPE_IPV6) && judge_ipv6_servers)
-                return judge_ipv6(skb, flags);
+        if (ethernet.type == bpf_htons(TYPE_IPV6) && walks_ipv6)
+                return judge_ipv6(skb);
         return GUARD_PASS;
 }
 

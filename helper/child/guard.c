@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <string.h>
 
+#include "helper/lock.h"
 #include "helper/kernel/nft.h"
 #include "helper/kernel/tc.h"
 
@@ -117,8 +118,10 @@ static int close_gate(const GuardLink *uplink, Refusal *ret_refusal) {
 static GuardEntry entry_of(const Guard *g) {
         const bool asks_to_complete = g->shape != GUARD_TAP && !g->checksum_trick;
         const bool packet = g->shape == GUARD_PACKET;
+        const uint32_t longest = g->learning ? 0 : g->mtu + ETH_HLEN;
         GuardEntry e = {
-                .longest = g->learning ? 0 : g->mtu + ETH_HLEN,
+                .longest = longest,
+                .ordinary = g->locked ? 0 : longest,
                 .flags = (g->anti_spoof ? GUARD_ANTI_SPOOF : 0) |
                          (g->pass_control ? GUARD_PASS_CONTROL : 0) |
                          (g->drop_own ? GUARD_DROP_OWN : 0) |
@@ -126,7 +129,7 @@ static GuardEntry entry_of(const Guard *g) {
                          (g->allow_ra ? GUARD_ALLOW_RA : 0) |
                          (asks_to_complete && g->blind ? GUARD_COMPLETE : 0) |
                          (asks_to_complete && g->container ? GUARD_CONTAINER : 0) |
-                         (packet ? GUARD_PACKET_PORT : 0),
+                         (packet ? GUARD_PACKET_PORT : 0) | (g->locked ? GUARD_LOCKED : 0),
                 /* Frames for a reader without virtio_net_hdr are completed on their way through the
                  * veth; others are received where the sockets are. */
                 .to_index = packet && !g->vnet_hdr ? g->inner.index : g->port.index,
@@ -140,14 +143,18 @@ static GuardEntry entry_of(const Guard *g) {
 int guard_install(const Guard *guard, const GuardProgram *program, Netlink *netlink,
                   Refusal *ret_refusal) {
         const GuardEntry entry = entry_of(guard);
+        GuardLock lock;
         int r;
 
+        lock_fill(&guard->addresses, &lock);
         /* What the last lease with this id has left. */
         r = guard_program_remove(program, guard->id);
         if (r == 0)
                 r = attach(guard, program, netlink, ret_refusal);
         if (r == 0 && guard->shape == GUARD_PACKET)
                 r = close_gate(&guard->uplink, ret_refusal);
+        if (r == 0 && guard->locked)
+                r = guard_program_lock(program, guard->id, &lock);
         if (r == 0)
                 guard_program_set(program, guard->id, &entry);
         return r;

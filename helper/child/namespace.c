@@ -181,6 +181,9 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .drop_own = plan->network.mode == MODE_PRIVATE,
                 .learning = plan->mac_mode == IPC_MAC_LEARN,
                 .mac = plan->lease.mac,
+                .locked = plan->network.address_lock != ADDRESS_LOCK_OFF ||
+                          address_list_count(&plan->addresses) > 0,
+                .addresses = plan->addresses,
         };
 }
 

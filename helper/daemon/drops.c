@@ -5,13 +5,19 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "helper/lock.h"
 
 static void on_dropped(void *data, const GuardEvent *event) {
         const Drops *drops = data;
+        AddressPrefix address = {};
         MacAddress source;
+        GuardLock lock;
 
         memcpy(source.octet, event->source, sizeof(source.octet));
-        news_dropped(drops->news, event->id, event->reason, &source);
+        if (event->reason == GUARD_FOREIGN_ADDRESS &&
+            guard_program_read_lock(drops->program, event->id, &lock) == 0)
+                lock_last(&lock, &address);
+        news_dropped(drops->news, event->id, event->reason, &source, &address);
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *data) {
@@ -28,7 +34,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *d
 int drops_start(Drops *drops, sd_event *event, const GuardProgram *program, const News *news) {
         int fd, r;
 
-        *drops = (Drops){.news = news, .watch = {.dropped = on_dropped, .data = drops}};
+        *drops = (Drops){
+                .news = news, .program = program, .watch = {.dropped = on_dropped, .data = drops}};
         if (program->missing[0])
                 return 0;
         r = guard_program_watch(program, &drops->watch, &fd);

@@ -13,6 +13,7 @@
 
 typedef struct Drops {
         const News *news;
+        const GuardProgram *program;
         GuardWatch watch;
         sd_event_source *source; /* NULL: there is no guard */
 } Drops;

@@ -79,7 +79,8 @@ bool news_ended(const News *news, uint32_t id, bool closing) {
         return lease.vlan != 0;
 }
 
-void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source) {
+void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source,
+                  const AddressPrefix *address) {
         IpcReply reply = ipc_reply(0, IPC_DROPPED);
 
         if (!registry_find(news->registry, id) || reason >= DROP_REASONS)
@@ -87,6 +88,7 @@ void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddre
         reply.lease.id = id;
         reply.dropped.reason = reason;
         reply.dropped.source = *source;
+        reply.dropped.address = *address;
         connections_publish(news->connections, &reply);
 }
 

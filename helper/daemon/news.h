@@ -32,7 +32,8 @@ void news_scanned(const News *news, bool whole);
  * VLAN. */
 bool news_ended(const News *news, uint32_t id, bool closing);
 /* The guard has dropped a frame of the lease for the first time for this reason (DropReason). */
-void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source);
+void news_dropped(const News *news, uint32_t id, uint32_t reason, const MacAddress *source,
+                  const AddressPrefix *address);
 /* An interface of the host has this MTU now: a lease carries what the interface below its uplink
  * carries, and never more than its port's own MTU. */
 void news_mtu(const News *news, uint32_t index, const char *name, uint32_t mtu);

@@ -32,7 +32,8 @@ _Static_assert((int)DROP_REASONS == (int)GUARD_REASONS &&
                        (int)DROP_TOO_LONG == (int)GUARD_TOO_LONG &&
                        (int)DROP_WIRE_VLAN_TAG == (int)GUARD_WIRE_VLAN_TAG &&
                        (int)DROP_WIRE_OWN_SOURCE == (int)GUARD_WIRE_OWN_SOURCE &&
-                       (int)DROP_WIRE_TOO_LONG == (int)GUARD_WIRE_TOO_LONG,
+                       (int)DROP_WIRE_TOO_LONG == (int)GUARD_WIRE_TOO_LONG &&
+                       (int)DROP_FOREIGN_ADDRESS == (int)GUARD_FOREIGN_ADDRESS,
                "one list");
 
 /* What the guard dropped. A lease that an earlier version opened has another guard, and no counters

@@ -156,6 +156,9 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
         if (r == 0)
                 r = check_mac(&plan.network, request, &plan.reserving, ret_refusal);
         if (r == 0)
+                r = network_locks_addresses(&plan.network, request->network,
+                                            address_list_count(&request->addresses), ret_refusal);
+        if (r == 0)
                 r = check_kernel(job, open, request, ret_refusal);
         if (r == 0)
                 r = network_has_room(&plan.network, request->network, open->n_leases, ret_refusal);
@@ -171,6 +174,7 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 plan.own_mac = request->mac;
         else
                 plan.lease.mac = request->mac;
+        plan.addresses = request->addresses;
         memcpy(plan.lease.network, request->network, sizeof(plan.lease.network));
         memcpy(plan.interface, request->interface, sizeof(plan.interface));
         memcpy(plan.lease.parent, plan.network.parent, sizeof(plan.lease.parent));

@@ -153,6 +153,11 @@ def malformed():
     yield "exclusive without a VLAN", ipc.open_request(mode=ipc.EXCLUSIVE)
     yield "up", ipc.open_request(up=1)
     yield "guest servers 4", ipc.open_request(guest_servers=4)
+    yield "an address of another family", ipc.open_request(addresses=b"\5\x20\x0a\0\0\x09")
+    yield "an address of 33 bits", ipc.open_request(addresses=b"\4\x21\x0a\0\0\x09")
+    yield "bits behind the prefix", ipc.open_request(addresses=b"\4\x18\x0a\0\0\x09")
+    yield "any address", ipc.open_request(addresses=b"\4\0")
+    yield "an address behind none", ipc.open_request(addresses=bytes(18) + b"\4\x20\x0a\0\0\x09")
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
         yield f"protocol {protocol:x}", ipc.open_request(network=b"lab.100", vlan=100, protocol=protocol)
     yield "a protocol without a tag", ipc.open_request(protocol=ipc.AD)

@@ -31,7 +31,7 @@ def refused(error, connection, namespace, interface="eth0", network="lab", **opt
 
 def test_takes_only_its_arguments():
     with bus.connect("member") as connection, Container() as box:
-        assert "unknown option 'queues' for a veth port; there are mac, name, up" in refused(INVALID, connection, box, queues=1)
+        assert "unknown option 'queues' for a veth port; there are addresses, mac, name, up" in refused(INVALID, connection, box, queues=1)
         assert "unknown option 'vhost'" in refused(INVALID, connection, box, vhost=True)
         assert "option up has D-Bus type u, it takes b" in refused(INVALID, connection, box, up=("u", 1))
         assert "unknown option 'up' for a tap port" in bus.expect_error(INVALID, connection.open_tap, "lab", up=True)

@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(o->kind <= KIND_VETH && o->mode <= MODE_EXCLUSIVE &&
                o->guest_servers <= GUEST_SERVERS_ALL);
         assert(interface_name_is_sane(o->interface) == (o->kind == KIND_VETH));
+        assert(address_list_is_valid(&o->addresses));
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
         assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);

@@ -4,15 +4,16 @@ reads or its limits of the verifier. tests/netns/test_guard_model.py compares th
 came out on the wire."""
 
 import dataclasses
+import ipaddress
 import struct
 
-SPOOFED, TAG, CONTROL, SERVER, NOT_JUDGED, TOO_LONG, WIRE_TAG, WIRE_OWN, WIRE_LONG = range(9)
+SPOOFED, TAG, CONTROL, SERVER, NOT_JUDGED, TOO_LONG, WIRE_TAG, WIRE_OWN, WIRE_LONG, FOREIGN = range(10)
 PASSES = -1
 REASONS = ("spoofed source", "VLAN tag", "control frame", "server", "not judged", "too long", "VLAN tag from the wire", "own source from the wire",
-           "too long from the wire")  # fmt: skip
+           "too long from the wire", "foreign address")  # fmt: skip
 
 TAGS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
-IPV4, IPV6, MAC_CONTROL = 0x0800, 0x86DD, 0x8808
+IPV4, IPV6, ARP, MAC_CONTROL = 0x0800, 0x86DD, 0x0806, 0x8808
 FIRST_ETHERTYPE = 0x600
 SEGMENT_HEADERS = 34  # Ethernet and the shortest IP header
 # IPv6 extension headers, and the unit of their length field with what it leaves out.
@@ -20,6 +21,9 @@ EXTENSIONS = {0: (8, 1), 43: (8, 1), 60: (8, 1), 135: (8, 1), 139: (8, 1), 140: 
 FRAGMENT = 44
 EXPERIMENTS = (253, 254)
 LONGEST_CHAIN = 5
+SOLICITS_ROUTER, SOLICITS, ADVERTISES = 133, 135, 136
+WITHOUT_SOURCE = (SOLICITS_ROUTER, SOLICITS, 131, 132, 143)
+MOST_OPTIONS = 4
 
 
 @dataclasses.dataclass
@@ -31,11 +35,13 @@ class Rules:
     allow_dhcp: bool = False
     allow_ra: bool = False
     drop_own: bool = False
+    locked: bool = False
+    lock: tuple = ()  # ipaddress networks
 
     def flags(self):
         """GuardEntry.flags of helper/child/guard-entry.h."""
         bits = (self.anti_spoof, self.pass_control, self.allow_dhcp, self.allow_ra, self.drop_own)
-        return sum(1 << number for number, bit in enumerate(bits) if bit)
+        return sum(1 << number for number, bit in enumerate(bits) if bit) | (0x100 if self.locked else 0)
 
 
 class Unclear(Exception):
@@ -78,10 +84,98 @@ def ipv4_servers(frame, gso_size):
     return port == 68
 
 
-def ipv6_servers(frame, rules, gso_size):
+def link_local(mac):
+    return ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:6])
+
+
+def is_named(data, rules):
+    address = ipaddress.ip_address(data)
+    return address == link_local(rules.mac) or any(address.version == network.version and address in network for network in rules.lock)
+
+
+def named_or_foreign(data, rules):
+    return PASSES if is_named(data, rules) else FOREIGN
+
+
+def arp_lock(frame, rules):
+    number(frame, 14, 28)
+    if frame[14:20] != b"\0\1\x08\0\6\4":
+        raise Unclear
+    if frame[22:28] != rules.mac:
+        return SPOOFED
+    return named_or_foreign(frame[28:32] if any(frame[28:32]) else frame[38:42], rules)
+
+
+def ipv4_lock(frame, rules, gso_size):
+    version, words = divmod(number(frame, 14, 1), 16)
+    number(frame, 14, 20)
+    upper = 14 + words * 4
+    if version != 4 or words < 5:
+        raise Unclear
+    if frame[26:34] == bytes(4) + b"\xff" * 4 and frame[23] == 17 and not number(frame, 20, 2) & 0x3FFF and not gso_size:
+        if frame[upper : upper + 4][2:] == b"\0\x43":
+            return PASSES
+    return named_or_foreign(frame[26:30], rules)
+
+
+def neighbour_options(frame, rules, at, end):
+    for _ in range(MOST_OPTIONS + 1):
+        if at == end:
+            return PASSES
+        number(frame, at, 8)
+        kind, length = frame[at], frame[at + 1]
+        if not length or (kind in (1, 2) and length != 1):
+            raise Unclear
+        if kind in (1, 2) and frame[at + 2 : at + 8] != rules.mac:
+            return SPOOFED
+        at += length * 8
+    raise Unclear
+
+
+def ipv6_lock(frame, rules, gso_size):
     number(frame, 14, 40)
     if frame[14] >> 4 != 6:
         raise Unclear
+    has_source, end = any(frame[22:38]), 54 + number(frame, 18, 2)
+    if has_source and not is_named(frame[22:38], rules):
+        return FOREIGN
+    if frame[20] != 58:
+        return PASSES
+    kind = number(frame, 54, 1)
+    if kind not in (SOLICITS_ROUTER, SOLICITS, ADVERTISES):
+        return PASSES
+    if gso_size:
+        raise Unclear
+    if kind == SOLICITS_ROUTER:
+        return neighbour_options(frame, rules, 62, end)
+    number(frame, 62, 16)
+    if (kind == ADVERTISES or not has_source) and not is_named(frame[62:78], rules):
+        return FOREIGN
+    return neighbour_options(frame, rules, 78, end)
+
+
+def lock(frame, rules, gso_size):
+    """What the lock says: a reason, or that the other rules decide."""
+    kind = number(frame, 12, 2)
+    if kind == ARP:
+        if gso_size:
+            raise Unclear
+        return arp_lock(frame, rules)
+    if kind == IPV4:
+        return ipv4_lock(frame, rules, gso_size)
+    if kind == IPV6:
+        return ipv6_lock(frame, rules, gso_size)
+    if not is_control(frame):
+        raise Unclear
+    return PASSES
+
+
+def ipv6_reason(frame, rules, gso_size):
+    """Of the whole chain of headers."""
+    number(frame, 14, 40)
+    if frame[14] >> 4 != 6:
+        raise Unclear
+    no_source = rules.locked and not any(frame[22:38])
     end = len(frame)  # of what a receiver takes for this packet's
     kind, upper, before, fragmented = frame[20], 54, [], False
     while kind in EXTENSIONS or kind == FRAGMENT:
@@ -92,13 +186,15 @@ def ipv6_servers(frame, rules, gso_size):
             raise Unclear
         if kind == FRAGMENT:
             if number(frame, upper + 2, 2) >> 3:
-                return False
+                return FOREIGN if no_source else PASSES
             fragmented, end = True, 54 + number(frame, 18, 2)
             length = 8
         else:
             unit, more = EXTENSIONS[kind]
             length = (frame[upper + 1] + more) * unit
         kind, upper = frame[upper], upper + length
+    if no_source and kind != 58:
+        return FOREIGN
     if kind in EXPERIMENTS:
         raise Unclear
     if kind == 17:
@@ -106,15 +202,21 @@ def ipv6_servers(frame, rules, gso_size):
             raise Unclear
         if before and gso_size:  # extensions could get into a fragment
             raise Unclear
-        return number(frame, upper + 2, 2) == 546 and not rules.allow_dhcp
+        return SERVER if number(frame, upper + 2, 2) == 546 and not rules.allow_dhcp else PASSES
     if kind == 58:
         if upper + 1 > end:
             raise Unclear
-        return number(frame, upper, 1) in (134, 137) and not rules.allow_ra
-    return False
+        kind = number(frame, upper, 1)
+        if kind in (134, 137) and not rules.allow_ra:
+            return SERVER
+        if rules.locked and before and kind in (SOLICITS_ROUTER, SOLICITS, ADVERTISES):
+            raise Unclear
+        if no_source and kind not in WITHOUT_SOURCE:
+            return FOREIGN
+    return PASSES
 
 
-def llc(frame, judge_ip):
+def llc(frame, judge_ip, judge_arp):
     """(tag, hidden IP)"""
     dsap = number(frame, 14, 1) & 0xFE
     if dsap == 6:
@@ -122,7 +224,7 @@ def llc(frame, judge_ip):
     if dsap != 0xAA:
         return False, False
     kind = number(frame, 20, 2)
-    return kind in TAGS, judge_ip and kind in (IPV4, IPV6)
+    return kind in TAGS, (judge_ip and kind in (IPV4, IPV6)) or (judge_arp and kind == ARP)
 
 
 def _sent(frame, rules, gso_size):
@@ -137,14 +239,17 @@ def _sent(frame, rules, gso_size):
         return TOO_LONG
     if gso_size and kind < FIRST_ETHERTYPE:  # nobody cuts it
         return NOT_JUDGED
-    judge_ip = not (rules.allow_dhcp and rules.allow_ra)
+    judge_ip = rules.locked or not (rules.allow_dhcp and rules.allow_ra)
+    reason = lock(frame, rules, gso_size) if rules.locked else PASSES
+    if reason != PASSES:
+        return reason
     if kind < FIRST_ETHERTYPE:
-        tag, hidden = llc(frame, judge_ip)
+        tag, hidden = llc(frame, judge_ip, rules.locked)
         return TAG if tag else NOT_JUDGED if hidden else PASSES
     if kind == IPV4 and not rules.allow_dhcp and ipv4_servers(frame, gso_size):
         return SERVER
-    if kind == IPV6 and judge_ip and ipv6_servers(frame, rules, gso_size):
-        return SERVER
+    if kind == IPV6 and judge_ip:
+        return ipv6_reason(frame, rules, gso_size)
     return PASSES
 
 

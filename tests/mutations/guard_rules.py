@@ -4,6 +4,8 @@
 Most are seen by the programs' unit tests, case by case; what a checksum could change later also by tests/attack/test_late_checksum.py."""
 
 PROGRAM, IP, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ip.h", "helper/child/guard-ethernet.h"
+LOCK = "helper/child/guard-lock.h"
+LOCK_UNIT = "tests/unit/test-guard-lock.c"
 UNIT, LATE = "tests/unit/test-guard-ip.c", "tests/attack/test_late_checksum.py"
 ETHERNET_UNIT = "tests/unit/test-guard-program.c"
 SERVERS = "on the wire are a server's"
@@ -16,6 +18,11 @@ def unit(name, path, old, new, pattern, case):
 def below(name, path, old, new, pattern, case):
     """Of the rules below IP and of the way in."""
     return name, path, old, new, ETHERNET_UNIT, pattern, f"{case}: reason"
+
+
+def locks(name, old, new, pattern, case, path=LOCK):
+    """Of the lock of a lease's addresses."""
+    return f"lock: {name}", path, old, new, LOCK_UNIT, pattern, case
 
 
 def looks(name, old, new, frame):
@@ -38,6 +45,39 @@ def without_word(text, word):
 
 
 RULES = [
+    # -- the lock
+    locks("ordinary frames", "skb->len > entry->ordinary ||", "skb->len > entry->longest ||", "ipv4", "TCP from another: reason", PROGRAM),
+    locks("no lock is any lock", "if (!lock)\n                return GUARD_NOT_JUDGED;", "if (!lock)\n                return GUARD_PASS;", "no_lock", "TCP: reason"),
+    locks("the family", " | (a.type ^ own->type)", "", "ipv6", "reason"),
+    locks("the mask", "((a.word[0] & own->mask[0]) ^ own->value[0])", "(a.word[0] ^ own->value[0])", "ipv4", "TCP from a network: reason"),
+    locks("half of the MAC address's own", "a.word[1] == link_local_of(entry)", "a.word[1] != 0", "ipv6", "from almost that: reason"),
+    locks("ARP: the sender's MAC address", "if (!is_own(arp.sender_mac, entry))\n                return GUARD_SPOOFED_SOURCE;", "", "arp", "another's MAC address: reason"),
+    locks("ARP: probes", "a.word[0] != 0 ? a : address4(arp.target)", "a", "arp", "a probe: reason"),
+    locks("ARP: any probe", "return judge_address(lock, entry, a.word[0] != 0 ? a : address4(arp.target));",
+          "return a.word[0] != 0 ? judge_address(lock, entry, a) : GUARD_PASS;", "arp", "a probe for another: reason"),
+    locks("ARP: of any form", "if (arp.hardware != bpf_htons(ARP_ETHERNET) ||", "if (skb->len == 0 ||", "arp", "other hardware: reason"),
+    locks("DHCP clients", "if (asks_for_address(skb, &ip))\n                return GUARD_PASS;", "", "ipv4", "a DHCP client: reason"),
+    locks("any port without a source", "ports.destination == bpf_htons(BOOTP_SERVER) &&", "", "ipv4", "without a source to another port: reason"),
+    locks("any source of neighbour discovery", "if (type == NEIGHBOUR_ADVERTISEMENT || !has_source)", "if (type == NEIGHBOUR_ADVERTISEMENT && !has_source)",
+          "discovery", "a claim of another: reason"),
+    locks("options with any MAC address", "if (!is_own(option.address, entry))\n                        return GUARD_SPOOFED_SOURCE;", "", "discovery",
+          "a question with another MAC address: reason"),
+    locks("options of any length", "if (option.length != 1)", "if (option.length == 0)", "discovery", "a MAC address of another length: reason"),
+    locks("answers behind extension headers", "if (flags & GUARD_LOCKED && is_out_of_place(skb, type))", "if (flags & GUARD_LOCKED && skb->len == 0)", "discovery",
+          "behind an extension header: reason", IP),
+    locks("anything without a source", "if (flags & GUARD_NO_SOURCE && chain_of(skb)->next != ICMPV6)", "if (flags & GUARD_NO_SOURCE && skb->len == 0)", "ipv6",
+          "a datagram without a source: reason", IP),
+    locks("ping without a source", "if (flags & GUARD_NO_SOURCE && !needs_no_source(type))", "if (flags & GUARD_NO_SOURCE && skb->len == 0)", "ipv6",
+          "ping without a source: reason", IP),
+    locks("fragments without a source", "if (r == GUARD_LATER && skb->cb[4] & GUARD_NO_SOURCE)", "if (r == GUARD_LATER && skb->len == 0)", "ipv6",
+          "a later fragment without a source: reason", IP),
+    locks("other protocols", "return is_control(ethernet) ? GUARD_PASS : GUARD_NOT_JUDGED;", "return GUARD_PASS;", "others", "another protocol: reason"),
+    locks("ARP in SNAP", "if (judge_arp && llc.type == bpf_htons(TYPE_ARP))", "if (judge_arp && skb->len == 0)", "others", "ARP in SNAP to it: reason", PROGRAM),
+    locks("ARP's late checksum", "if (!is_final(skb, ETHERNET_HEADER + sizeof(arp)))\n                return GUARD_NOT_JUDGED;", "", "late_checksums", "0806.*: reason"),
+    locks("IPv4's late checksum", "(ip.version_length & 0xf) < 5 || !is_final(skb, ETHERNET_HEADER + sizeof(ip)))", "(ip.version_length & 0xf) < 5)", "late_checksums",
+          "0800.*: reason"),
+    locks("IPv6's late checksum", "!= bpf_htonl(0x60000000) || !is_final(skb, ETHERNET_HEADER + sizeof(ip)))", "!= bpf_htonl(0x60000000))", "late_checksums",
+          "86dd.*: reason"),
     unit("containers: unfinished frames", PROGRAM, "if (is_unfinished(skb, entry))", "if (skb->len == 0)", "ipv4", "a container's datagram that was to be cut before"),
     # -- below IP
     *(below(f"{kind} is no tag", ETHERNET, old, new, "tags", case) for kind, old, new, case in (
@@ -55,7 +95,7 @@ RULES = [
         ("CDP", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcd", "CDP"),
         ("PVST+", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcc", r"PVST\+"))),
     below("longer segments pass", PROGRAM, "return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;", "return skb->gso_size == 0;", "lengths", "longer segments"),
-    below("ordinary: any length", PROGRAM, "if (skb->len > entry->longest || skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER",
+    below("ordinary: any length", PROGRAM, "if (skb->len > entry->ordinary || skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER",
           "if (skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER", "lengths", "TCP a byte longer"),
     below("ordinary: to groups", PROGRAM, "if (AT(uint8_t, data, 0) & 1) return false;", "", "ethernet", "TCP to the bridges' group"),
     below("ordinary: any source", PROGRAM, "if (word == TYPE_WORD(TYPE_IPV4))", "if ((word & TYPE_WORD(0xffff)) == TYPE_WORD(TYPE_IPV4))", "ethernet", "another source with TCP"),

@@ -96,7 +96,7 @@ MUTATIONS = [
              "        ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
              "        if (g->shape == GUARD_TAP_CHECKED)\n                ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
              "bypasses", WRONG, "tests/netns/test_offload.py"),
-    Mutation("guard: a port is open while it learns", [(ATTACH, ".longest = g->learning ? 0 : g->mtu + ETH_HLEN,", ".longest = g->mtu + ETH_HLEN,")],
+    Mutation("guard: a port is open while it learns", [(ATTACH, "longest = g->learning ? 0 : g->mtu + ETH_HLEN;", "longest = g->mtu + ETH_HLEN;")],
              "tests/unit/test-guard.c", "test_learning", "test_learning"),
     attached("AntiSpoof=yes is not said", "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0", "spoofed"),
     *(Mutation(f"rule: {name}", [(path, old, new)], test, pattern, because) for name, path, old, new, test, pattern, because in RULES),

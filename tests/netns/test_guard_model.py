@@ -5,6 +5,7 @@ same verdict, the same reason, the same frame afterwards.
 RAWNET_SEED=N makes the same frames again, RAWNET_FRAMES=N as many."""
 
 import concurrent.futures
+import ipaddress
 import os
 import random
 import struct
@@ -26,6 +27,13 @@ PROBE_TO_INNER, PROBE_TO_PORT, PROBE_INGRESS = 0x1FD, 0x1FF, 0x200  # tests/unit
 OWN, OTHER, GATEWAY = "52:54:00:12:34:56", "02:00:00:00:00:01", "02:00:00:00:00:fe"
 MAC = frames.mac_bytes(OWN)
 HERE, THERE, HERE6, THERE6 = "10.0.0.2", "10.0.0.1", "fe80::2", "fe80::1"
+LOCK = (HERE, "192.0.2.0/24", HERE6, "fd00:1::/64")
+NETWORKS = tuple(ipaddress.ip_network(text) for text in LOCK)
+# What the fields of addresses are about.
+ADDRESSES4 = [ipaddress.ip_address(text).packed for text in (HERE, HERE, THERE, "10.0.0.3", "192.0.2.77", "192.0.3.0", "0.0.0.0", "255.255.255.255")]
+ADDRESSES6 = [ipaddress.ip_address(text).packed for text in (HERE6, HERE6, THERE6, "::", "::", "fe80::5054:ff:fe12:3456", "fe80::5054:ff:fe12:3457",
+              "fd00:1::9", "fd00:2::9", "::ffff:10.0.0.2")]  # fmt: skip
+PLACES4, PLACES6 = (26, 26, 28, 30, 38), (22, 22, 38, 62)
 LONGEST_FRAME = 3400
 
 # What fields of headers are about.
@@ -55,6 +63,12 @@ def bases():
     echo = frames.icmp6(HERE6, THERE6, b"\x80\0\0\0\0\1\0\1ping")
     options = b"\x3a\0\5\2\0\0\1\0"
     fragment = struct.pack("!BBHI", 58, 0, 1, 7)
+    source_link, target_link, nonce = b"\1\1" + MAC, b"\2\1" + MAC, b"\x0e\1" + bytes(6)
+
+    def neighbour(kind, source, target, link):
+        body = bytes([kind, 0, 0, 0]) + bytes(4) + (ipaddress.ip_address(target).packed if target else b"")
+        return ip6(frames.ipv6(source, "ff02::1", 58, frames.icmp6(source, "ff02::1", body + link)), "33:33:00:00:00:01")
+
     router_alert = frames.ipv4(HERE, "224.0.0.22", 2, b"\x22\0\0\0\0\0\0\0")
     return [
         ip(frames.ipv4(HERE, THERE, 6, tcp)), ip(frames.ipv4(HERE, THERE, 6, served)), ip6(frames.ipv6(HERE6, THERE6, 6, tcp)),
@@ -64,6 +78,10 @@ def bases():
         ip(frames.udp(HERE, THERE, 68, 67, request)), ip6(frames.udp(HERE6, "ff02::1:2", 546, 547, b"\1\0\0\1"), "33:33:00:01:00:02"),
         ip6(frames.udp(HERE6, THERE6, 547, 546, b"\7\0\0\1")), ip6(frames.udp(HERE6, THERE6, 547, 547, b"\x0d\0")),
         ip(frames.icmp_echo(HERE, THERE)), ip6(frames.icmp_echo(HERE6, THERE6)), frames.arp(1, OWN, HERE, THERE),
+        frames.arp(1, OWN, "0.0.0.0", HERE), frames.arp(2, OWN, HERE, HERE), neighbour(135, "::", HERE6, b""), neighbour(135, "::", HERE6, nonce),
+        neighbour(136, HERE6, HERE6, target_link), neighbour(133, HERE6, None, source_link), neighbour(133, "::", None, b""),
+        neighbour(135, HERE6, THERE6, nonce + source_link), neighbour(143, "::", None, b""),
+        ip6(frames.ipv6("::", "ff02::16", 0, options + b"\x8f\0\0\0\0\0\0\0"), "33:33:00:00:00:16"),
         frames.neighbour_solicitation(OWN, HERE6, THERE6), ip6(frames.ipv6(HERE6, "ff02::1", 58, advertisement), "33:33:00:00:00:01"),
         ip6(frames.ipv6(HERE6, THERE6, 58, redirect)), ip6(frames.ipv6(HERE6, THERE6, 58, echo)),
         ip6(frames.ipv6(HERE6, "ff02::16", 0, options + b"\x8f\0\0\0\0\0\0\0"), "33:33:00:00:00:16"),
@@ -92,7 +110,13 @@ def put_extension(r, frame):
 
 
 def mutate(r, frame):
-    what = r.randrange(14)
+    what = r.randrange(16)
+    if what == 14:
+        at, address = r.choice(PLACES4), r.choice(ADDRESSES4)
+    elif what == 15:
+        at, address = r.choice(PLACES6), r.choice(ADDRESSES6)
+    if what >= 14:
+        return frame[:at] + address + frame[at + len(address) :] if at + len(address) <= len(frame) else frame
     if what < 3:
         at = r.choice(PLACES)
         return frame[:at] + bytes([r.choice(BYTES)]) + frame[at + 1 :] if at < len(frame) else frame
@@ -135,14 +159,14 @@ def make_rules(r):
     def chance(of):
         return r.randrange(of) == 0
 
-    return model.Rules(MAC, r.choice((1514, 1514, 1514, 1514, 114, 300, 9014)), not chance(6), chance(6), chance(8), chance(8), chance(3))
+    return model.Rules(MAC, r.choice((1514, 1514, 1514, 1514, 114, 300, 9014)), not chance(6), chance(6), chance(8), chance(8), chance(3), chance(2), NETWORKS)
 
 
 def ask(questions, *words):
     """[(returned, reason, change)] of [(frame, rules, gso_size, from_wire, to_flags)]."""
     data = b"".join(QUESTION.pack(len(frame), gso_size, rules.longest, rules.flags(), to_flags, rules.mac, from_wire, 0) + frame
                     for frame, rules, gso_size, from_wire, to_flags in questions)  # fmt: skip
-    done = subprocess.run([PROGRAM, *words], input=data, capture_output=True, check=False)
+    done = subprocess.run([PROGRAM, *words, *LOCK], input=data, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     answers = list(ANSWER.iter_unpack(done.stdout))
     assert len(answers) == len(questions)
@@ -246,6 +270,27 @@ def compare_late(batch):
 def test_late_checksums():
     """Whatever passes without a look at its checksum is not a server's message, whatever two bytes are written into it afterwards."""
     all_batches(compare_late, FRAMES // 2)
+
+
+def compare_late_lock(batch):
+    """The same of frames that would name an address that is not the lease's own."""
+    seed, total = batch
+    r = random.Random(seed)
+    rules = model.Rules(MAC, locked=True, lock=NETWORKS)
+    questions = []
+    while len(questions) < total:
+        frame = make_frame(r)
+        if len(frame) > 40 and frame[6:12] == MAC and model.sent(frame, rules)[0] in (model.FOREIGN, model.SPOOFED):
+            questions.append((rewrite(r, frame).ljust(60, b"\0"), rules, 0, 0, 0))
+    wrong = [f"it passes, and one checksum later it names another address: {describe(question, seed)}"
+             for question, (_, reason, _) in zip(questions, ask(questions, "--probe")) if reason == -1]  # fmt: skip
+    return {"asked": total}, wrong[:3]
+
+
+@tap.limit(600)
+def test_late_addresses():
+    """Whatever passes a lock without a look at its checksum names no other address, whatever two bytes are written into it afterwards."""
+    all_batches(compare_late_lock, FRAMES // 5)
 
 
 def compare_targets(batch):

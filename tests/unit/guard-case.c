@@ -64,6 +64,7 @@ void guard_case_rules(GuardRun *run, const Case *c) {
                 .to_index = GUARD_PORT | GUARD_RUN_NUMBER,
         };
 
+        entry.ordinary = entry.flags & GUARD_LOCKED ? 0 : entry.longest;
         memcpy(entry.mac, own, sizeof(own));
         *run->entry = entry;
 }

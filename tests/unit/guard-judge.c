@@ -3,7 +3,10 @@
 /*
  * What the guard's programs decide about the frames on stdin, for tests/netns/test_guard_model.py.
  *
- *   guard-judge [--probe]     --probe: the programs of GUARD_PROBE (guard-run.h)
+ *   guard-judge [--probe] [ADDRESS...]
+ *
+ * --probe: the programs of GUARD_PROBE (guard-run.h). ADDRESS...: the lock of leases with
+ * GUARD_LOCKED.
  *
  * A question is a struct Question and a frame, its answer a struct Answer; in the byte order and
  * with the padding of this machine. Ends at the end of stdin.
@@ -61,6 +64,7 @@ static Answer answer(GuardRun *run, const Question *question, const GuardFrame *
         memcpy(run->entry->mac, question->mac, sizeof(question->mac));
         run->entry->flags = question->flags;
         run->entry->longest = question->longest;
+        run->entry->ordinary = question->flags & GUARD_LOCKED ? 0 : question->longest;
         run->entry->to_index = GUARD_PORT | GUARD_RUN_NUMBER;
         run->entry->to_flags = question->to_flags;
         r = guard_run(run, question->from_wire ? "from_wire" : "from_guest", frame, &verdict);
@@ -73,17 +77,22 @@ static Answer answer(GuardRun *run, const Question *question, const GuardFrame *
 }
 
 int main(int argc, char **argv) {
-        const bool probe = argc == 2 && strcmp(argv[1], "--probe") == 0;
+        const bool probe = argc > 1 && strcmp(argv[1], "--probe") == 0;
+        AddressList addresses = {};
+        Refusal refusal;
         static GuardFrame frame;
         Question question;
         GuardRun run;
         int r;
 
-        if (argc > 1 && !probe)
-                errx(2, "Usage: guard-judge [--probe]");
+        for (int i = probe ? 2 : 1; i < argc; i++)
+                if (address_list_add(&addresses, argv[i], "lock", "of all", &refusal) != 0)
+                        errx(2, "%s", refusal.text);
         r = guard_run_like_helper();
         if (r == 0)
                 r = guard_run_open(&run, probe ? GUARD_PROBE : GUARD_REAL);
+        if (r == 0)
+                r = guard_run_lock(&run, &addresses);
         if (r < 0)
                 errx(1, "the guard's programs: %s", strerror(-r));
         while (fread(&question, sizeof(question), 1, stdin) == 1) {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "helper/lock.h"
 #include "helper/child/guard.skel.h"
 #include "guard-probe.skel.h"
 
@@ -29,6 +30,7 @@ static int open_real(GuardRun *run) {
         run->object = skeleton->obj;
         run->entry = &skeleton->bss->guard_entries[GUARD_RUN_NUMBER];
         run->counters_fd = bpf_map__fd(skeleton->maps.guard_counters);
+        run->locks_fd = bpf_map__fd(skeleton->maps.guard_locks);
         return 0;
 }
 
@@ -41,6 +43,7 @@ static int open_probe(GuardRun *run) {
         run->object = skeleton->obj;
         run->entry = &skeleton->bss->guard_entries[GUARD_RUN_NUMBER];
         run->counters_fd = bpf_map__fd(skeleton->maps.guard_counters);
+        run->locks_fd = bpf_map__fd(skeleton->maps.guard_locks);
         return 0;
 }
 
@@ -99,6 +102,27 @@ int guard_run(GuardRun *run, const char *program, const GuardFrame *frame, Guard
         ret->after.size = options.data_size_out;
         ret->after.gso_size = frame->gso_size;
         return read_reason(run, &ret->reason);
+}
+
+int guard_run_lock(GuardRun *run, const AddressList *addresses) {
+        const uint32_t id = GUARD_PORT | GUARD_RUN_NUMBER;
+        GuardLock lock;
+
+        lock_fill(addresses, &lock);
+        return bpf_map_update_elem(run->locks_fd, &id, &lock, BPF_ANY);
+}
+
+int guard_run_unlock(GuardRun *run) {
+        const uint32_t id = GUARD_PORT | GUARD_RUN_NUMBER;
+        int r = bpf_map_delete_elem(run->locks_fd, &id);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+int guard_run_read_lock(GuardRun *run, GuardLock *ret) {
+        const uint32_t id = GUARD_PORT | GUARD_RUN_NUMBER;
+
+        return bpf_map_lookup_elem(run->locks_fd, &id, ret);
 }
 
 int guard_run_forget(GuardRun *run) {

@@ -13,6 +13,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "common/address.h"
 #include "common/util.h"
 #include "helper/child/guard-entry.h"
 
@@ -34,7 +35,7 @@ typedef struct GuardRun {
         struct bpf_object *object;
         void *skeleton;
         GuardEntry *entry; /* of the lease */
-        int counters_fd;
+        int counters_fd, locks_fd;
         uint64_t counted[GUARD_REASONS_MAX];
 } GuardRun;
 
@@ -60,6 +61,12 @@ void guard_run_close(GuardRun *run);
 
 /* One frame to a program by its name. Fails if more than one counter changes. 0 or -errno. */
 int guard_run(GuardRun *run, const char *program, const GuardFrame *frame, GuardVerdict *ret);
+
+/* Makes these the addresses of the lease's lock, as helper/child/guard.c does. 0 or -errno. */
+int guard_run_lock(GuardRun *run, const AddressList *addresses);
+/* Takes its lock away, and reads it. 0 or -errno. */
+int guard_run_unlock(GuardRun *run);
+int guard_run_read_lock(GuardRun *run, GuardLock *ret);
 
 /* Forgets what was counted. 0 or -errno. */
 int guard_run_forget(GuardRun *run);

@@ -18,7 +18,7 @@
 #include "test.h"
 
 #define ID (GUARD_PORT | 7u)
-#define MAPS 3u
+#define MAPS 4u
 #define NAME_SIZE 64
 
 static const GuardEntry entry = {.mac = {0x52, 0x54, 0, 1, 2, 3}, .longest = 1514};

@@ -249,7 +249,7 @@ static void test_inactive(_unused_ void **state) {
 
         NEED_PROGRAMS();
         guard_case_rules(&guard_real, &rules);
-        guard_real.entry->longest = 0;
+        guard_real.entry->longest = guard_real.entry->ordinary = 0;
         for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
                 assert_int_equal(guard_run(&guard_real, programs[i], &frame, &verdict), 0);
                 assert_int_equal(verdict.returned, TC_ACT_SHOT);

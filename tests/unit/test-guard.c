@@ -6,8 +6,10 @@
  * decide is for test-guard-program.c, that the kernel does it for the netns and attack tests.
  */
 
+#include <arpa/inet.h>
 #include <libnftnl/chain.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -43,6 +45,7 @@ static const GuardProgram program = {.fd = {[GUARD_FROM_WIRE] = 21,
 static struct {
         char said[1024];
         GuardEntry entry;
+        GuardLock lock;
         int refuses; /* kernel_errno of the step that fails; 0: it fails by itself */
 } done;
 
@@ -139,6 +142,15 @@ int __wrap_guard_program_remove(const GuardProgram *p, uint32_t id) {
                 return -ENOBUFS;
         assert_ptr_equal(p, &program);
         say("no %x\n", id);
+        return 0;
+}
+
+int __wrap_guard_program_lock(const GuardProgram *p, uint32_t id, const GuardLock *lock);
+int __wrap_guard_program_lock(const GuardProgram *p, uint32_t id, const GuardLock *lock) {
+        if (fault_due("guard_program_lock", ENOBUFS))
+                return -ENOBUFS;
+        done.lock = *lock;
+        say("lock %x\n", id);
         return 0;
 }
 
@@ -309,6 +321,46 @@ static void test_learning(_unused_ void **state) {
         assert_memory_equal(done.entry.mac, &own, sizeof(own));
 }
 
+static const uint8_t *bytes_of(const uint64_t *words) {
+        return (const uint8_t *)words;
+}
+
+/* The lock is there before the entry. */
+static void test_lock(_unused_ void **state) {
+        static const uint8_t value4[16] = {10, 0, 0, 128}, mask4[16] = {0xff, 0xff, 0xff, 0x80};
+        static const uint8_t value6[16] = {0xfd, 0}, mask6[16] = {0xff, 0xff, 0xfe};
+        const GuardAddress none = {};
+        Guard guard = guard_of(GUARD_TAP);
+        Refusal refusal;
+
+        guard.locked = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_string_equal(done.said, UPLINK "port 7fff0009\nport ingress 22 from_guest\n"
+                                              "lock 7fff0009\n" ENTRY);
+        assert_int_equal(done.entry.flags, GUARD_ANTI_SPOOF | GUARD_LOCKED);
+        assert_int_equal(done.entry.longest, 1514);
+        assert_int_equal(done.entry.ordinary, 0);
+        assert_memory_equal(&done.lock.address[0], &none, sizeof(none));
+        assert_int_equal(
+                address_list_add(&guard.addresses, "10.0.0.128/25", "network", "lab", &refusal), 0);
+        assert_int_equal(
+                address_list_add(&guard.addresses, "fd00::/23", "network", "lab", &refusal), 0);
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.lock.address[0].type, htons(ETH_P_IP));
+        assert_memory_equal(bytes_of(done.lock.address[0].value), value4, sizeof(value4));
+        assert_memory_equal(bytes_of(done.lock.address[0].mask), mask4, sizeof(mask4));
+        assert_int_equal(done.lock.address[1].type, htons(ETH_P_IPV6));
+        assert_memory_equal(bytes_of(done.lock.address[1].mask), mask6, sizeof(mask6));
+        assert_memory_equal(bytes_of(done.lock.address[1].value), value6, sizeof(value6));
+        assert_memory_equal(&done.lock.address[2], &none, sizeof(none));
+        assert_int_equal(done.lock.last_type, 0);
+        /* While the address is learned, nothing passes. */
+        guard.learning = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.longest, 0);
+        assert_int_equal(done.entry.ordinary, 0);
+}
+
 static void test_entries(_unused_ void **state) {
         static const uint8_t mac[8] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
         Guard guard = guard_of(GUARD_TAP);
@@ -336,6 +388,7 @@ static void test_entries(_unused_ void **state) {
         guard.drop_own = true;
         assert_int_equal(install(&guard, &refusal), 0);
         assert_int_equal(done.entry.flags, GUARD_DROP_OWN);
+        assert_int_equal(done.entry.ordinary, 1514);
         guard = guard_of(GUARD_TAP_CHECKED);
         assert_int_equal(install(&guard, &refusal), 0);
         assert_int_equal(done.entry.to_index, ID);
@@ -356,6 +409,7 @@ int main(void) {
                 cmocka_unit_test(test_shapes),   cmocka_unit_test(test_completing),
                 cmocka_unit_test(test_faults),   cmocka_unit_test(test_no_gate),
                 cmocka_unit_test(test_learning), cmocka_unit_test(test_entries),
+                cmocka_unit_test(test_lock),
         };
 
         return cmocka_run_group_tests_name("guard", tests, NULL, NULL);

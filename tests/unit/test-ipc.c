@@ -481,7 +481,7 @@ static void test_reply_unused(_unused_ void **state) {
                         if (type == IPC_REFUSED && i >= body + sizeof(reply.refusal))
                                 used = false;
                         if (type == IPC_DROPPED && i >= body)
-                                used = i < body + offsetof(IpcDropped, reserved);
+                                used = i < body + offsetof(IpcDropped, address);
                         if (used || ((type == IPC_ENDED || type == IPC_DROPPED) &&
                                      i < lease + sizeof(reply.lease.id)))
                                 continue;

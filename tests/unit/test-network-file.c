@@ -156,6 +156,8 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(parsed(HEAD "Kinds=veth").kinds, KIND_BIT(KIND_VETH));
         assert_int_equal(parsed(HEAD "Kinds=veth packet tap").kinds, KINDS_ALL);
         assert_true(parsed(HEAD "AntiSpoof=yes").anti_spoof);
+        assert_int_equal(parsed(HEAD "AddressLock=off").address_lock, ADDRESS_LOCK_OFF);
+        assert_int_equal(parsed(HEAD "AddressLock=given").address_lock, ADDRESS_LOCK_GIVEN);
         assert_false(parsed(HEAD "ControlFrames=drop").pass_control);
         assert_int_equal(parsed(HEAD "GuestServers=none").guest_servers, 0);
         assert_int_equal(parsed(HEAD "GuestServers=dhcp").guest_servers, GUEST_SERVER_DHCP);
@@ -193,6 +195,7 @@ static void test_bad_values(_unused_ void **state) {
                 {"Kinds",
                  {"", "tap,packet", "tap, packet", "Tap", "macvtap", "tap tap", "packet tap packet",
                   "taptaptaptaptaptap", "none"}},
+                {"AddressLock", {"", "yes", "Given", "given off", "none", "learn"}},
                 {"AntiSpoof", {"", "true", "1", "YES", "on", "yes #", "yes no"}},
                 {"ControlFrames", {"", "Drop", "yes", "drop pass"}},
                 {"GuestServers",
@@ -352,6 +355,9 @@ static void test_host_interface(_unused_ void **state) {
         check_bad_text(HEAD "MACChoice=derived\nMACPrefix=00:0c:29\n", 4, "MACPrefix=");
         check_bad_text(HEAD "MACPrefix=52:54:00:12:34\nMACChoice=derived\n", 5, "MACPrefix=");
         check_bad_text(HEAD "MACChoice=derived\nAntiSpoof=no\n", 4, "AntiSpoof=no");
+        check_bad_text(HEAD "AntiSpoof=no\nAddressLock=given\n", 5, "AntiSpoof=no");
+        assert_int_equal(parsed(HEAD "AntiSpoof=no\nAddressLock=off\n").address_lock,
+                         ADDRESS_LOCK_OFF);
         check_bad_text(HEAD "HostInterface=lab0\nMode=private\n", 4,
                        "HostInterface= with Mode=private");
         check_bad_text(HEAD "Mode=vepa\nHostInterface=lab0\n", 5, "HostInterface= with Mode=vepa");

@@ -20,7 +20,7 @@ from wire import FAR_NAMESPACE, HAS_IPV6
 BUS_SOCKET = "/run/dbus/system_bus_socket"
 HELPER_SOCKET = "/run/rawnet/helper.sock"
 HELPER = "/usr/libexec/rawnet/rawnet-helper"
-HELPER_STORES = 4  # FileDescriptorStoreMax= of rawnet-helper.service
+HELPER_STORES = 8  # FileDescriptorStoreMax= of rawnet-helper.service
 POLKITD = "/usr/lib/polkit-1/polkitd"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 QUESTION_RULE = """// The lab's: writes down every question, decides nothing.
