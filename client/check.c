@@ -97,8 +97,8 @@ int verb_check(int argc, char **argv) {
         if (r < 0)
                 return say_failure(r, NULL);
         if (json_object_array_length(json_object_object_get(check.root, "networks")) == 0)
-                add_sentence(problems, "no network is set up: write one, "
-                                       "/etc/rawnet/networks/NAME.conf, see rawnet.network(5)");
+                add_sentence(problems, "no network is set up: write one, " RAWNET_NETWORK_DIR
+                                       "/NAME.conf, see rawnet.network(5)");
         good = all_good(check.root);
         r = listing.json ? json_print(json_object_get(check.root)) : check_show(check.root);
         json_object_put(check.root);

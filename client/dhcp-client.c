@@ -69,8 +69,7 @@ static char *find_in(const char *directories, const char *program) {
 
 static char *find(const DhcpClient *client) {
         /* Not by PATH: on Debian a user's has no sbin. */
-        return find_in("/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin",
-                       client->arguments[0]);
+        return find_in(RAWNET_SYSTEM_PATH, client->arguments[0]);
 }
 
 const DhcpClient *dhcp_client_find(bool udhcpc_only) {

@@ -80,8 +80,8 @@ static int print_networks(const Objects *objects, bool legend) {
 
         screen_look(STDOUT_FILENO, legend, &screen);
         if (screen.legend && objects->n_networks == 0) {
-                puts("There is no network. An administrator sets one up with a file in "
-                     "/etc/rawnet/networks:\nsee rawnet.network(5).");
+                puts("There is no network. An administrator sets one up with a file in " RAWNET_NETWORK_DIR
+                     ":\nsee rawnet.network(5).");
                 return 0;
         }
         /* An error is a long sentence. A terminal shows it below the table. */

@@ -11,7 +11,7 @@
 
 #include "client/dhcp-keeper.h"
 
-#define SCRIPT RAWNET_LIBEXECDIR "/dhcp-script" /* client/dhcp-script.sh */
+#define SCRIPT RAWNET_LIBEXECDIR "/dhcp-script" /* client/dhcp-script.in */
 
 enum {
         FD_COMMAND = DHCP_KEEPER_FD,

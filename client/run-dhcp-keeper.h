@@ -8,7 +8,7 @@
 
 #include "client/dhcp-client.h"
 
-/* On the tmpfs at DHCP_PLACE in the command's mount namespace. client/dhcp-script.sh knows
+/* On the tmpfs at DHCP_PLACE in the command's mount namespace. client/dhcp-script.in knows
  * resolv.conf and event. */
 #define RUN_DHCP_RESOLV_CONF DHCP_PLACE "/resolv.conf"
 #define RUN_DHCP_EVENT DHCP_PLACE "/event" /* a FIFO */

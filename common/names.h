@@ -36,9 +36,11 @@
 /* rawnetd's own: the key of derived MAC addresses. */
 #define RAWNET_STATE_DIR "/var/lib/rawnet"
 #define RAWNET_KEY_FILE "mac-key"
+/* The administrator's. RAWNET_SYSCONFDIR and RAWNET_VENDORDIR (what packages bring, below the prefix)
+ * are the build's (meson.build). */
+#define RAWNET_NETWORK_DIR RAWNET_SYSCONFDIR "/rawnet/networks"
 /* Searched in this order, the first file of a name wins (as systemd.network(5) does it). */
-#define RAWNET_NETWORK_DIRS                                                                        \
-        "/etc/rawnet/networks", "/run/rawnet/networks", "/usr/lib/rawnet/networks"
+#define RAWNET_NETWORK_DIRS RAWNET_NETWORK_DIR, "/run/rawnet/networks", RAWNET_VENDORDIR "/networks"
 
 /* Kernel objects. A lease's id is its nsid and, in hex, its port's name; see design in
  * ARCHITECTURE.md. */
