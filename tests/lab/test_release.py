@@ -84,6 +84,9 @@ def test_a_release():
         with tarfile.open(f"{tree.path}/{made}/rawnet-99.1.0.tar.xz") as tar:
             packed = {name.removeprefix("rawnet-99.1.0/") for name in tar.getnames()}
         assert {"helper/main.c", "debian/control", "tests/unit/meson.build"} <= packed and "build" not in packed
+        # Another checkout of the commit, another umask and time zone: the same bytes.
+        tree.run("sh", "-c", "umask 077 && git clone -q . ../other && cd ../other && TZ=Asia/Tokyo tools/release build --no-tests --no-package")
+        assert tree.run("sh", "-c", f"cd ../other/{made} && sha256sum *.xz") == tree.read(f"{made}/rawnet-99.1.0.tar.xz.sha256sum")
         tree.write("debian/changelog", tree.read("debian/changelog").replace("99.1.0", "99.0.9"))
         tree.commit()
         assert "debian/changelog has version 99.0.9" in tree.refused("build")
