@@ -54,9 +54,3 @@ void guard_case_check(const char *program, const Case *cases, size_t n);
 /* For cmocka_run_group_tests(). */
 int guard_case_load(void **state);
 int guard_case_unload(void **state);
-
-#define NEED_PROGRAMS()                                                                            \
-        do {                                                                                       \
-                if (!guard_real.skeleton)                                                          \
-                        skip();                                                                    \
-        } while (0)

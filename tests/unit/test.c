@@ -5,7 +5,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void temp_dir_make(TempDir *ret) {
         *ret = (TempDir){"/tmp/rawnet-unit-XXXXXX"};
@@ -74,4 +76,11 @@ void check_refused(int r, RawnetError code, const Refusal *refusal, const char *
                         print_error("\"%s\" is not in \"%s\"\n", *words, refusal->text);
                 _assert_true(there, *words, file, line);
         }
+}
+
+bool needs_root(void) {
+        if (geteuid() == 0)
+                return true;
+        puts("1..0 # SKIP only root may do this");
+        return false;
 }

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,6 +29,10 @@ void temp_dir_remove(TempDir *dir);
 void temp_dir_write(const TempDir *dir, const char *name, const void *data, size_t size);
 
 #define _cleanup_temp_dir_ _cleanup_(temp_dir_remove)
+
+/* False after a line that skips the whole program: main() returns 0 then. cmocka's skip() prints
+ * "not ok … # SKIP", which meson counts as a failure. */
+bool needs_root(void);
 
 /* text and NULs to the end of buffer. */
 void put_text(char *buffer, size_t size, const char *text);
