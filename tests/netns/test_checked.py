@@ -45,6 +45,9 @@ def output(*command):
 
 
 def programs(link, hook):
+    """The qdisc ingress has one hook, and tc shows its programs for whichever is named."""
+    if hook == "egress" and "clsact" not in output("tc", "qdisc", "show", "dev", link):
+        return []
     return re.findall(r" (from_guest|from_wire|to_check|dead_end) direct-action", output("tc", "filter", "show", "dev", link, hook))
 
 

@@ -236,8 +236,8 @@ while [ $# -gt 0 ]; do
         esac
         shift
 done
-ip=10.77.0.99 mask=24 "$hook" bound
 tail -f /dev/null stubborn &
+ip=10.77.0.99 mask=24 "$hook" bound
 while :; do wait; done
 """
 
@@ -246,7 +246,7 @@ def test_dhcp_client_that_does_not_end():
     """It is asked first, then killed with what it has started, by teardown and when podman deletes the namespace."""
     with fake(STUBBORN), Rootless() as box:
         box.setup(driver="dhcp")
-        assert processes.with_word("stubborn")
+        lab.wait_for(lambda: processes.with_word("stubborn"), 5, "what the client has started")
         box.teardown(driver="dhcp")
         assert not clients() and not processes.with_word("stubborn"), "teardown leaves a process"
         box.setup(driver="dhcp")
