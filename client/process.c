@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,6 +31,13 @@ static int has_argument(int process, const char *text, bool whole) {
         return n == 0 && readlinkat(process, "exe", &program, 1) == 1 ? -EAGAIN : 0;
 }
 
+/* Its process has ended; it may wait for its parent. */
+static bool has_ended(int pidfd) {
+        struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+        return poll(&p, 1, 0) > 0;
+}
+
 static bool may_be_ours(int process) {
         struct stat st;
 
@@ -54,13 +62,15 @@ int process_find(const char *text, bool whole) {
                 /* Opened first, so that another process cannot get the number. */
                 pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
                 process = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                if (pidfd < 0 || process < 0 || !may_be_ours(process))
+                if (pidfd >= 0 && process >= 0 && !may_be_ours(process))
                         continue;
-                r = has_argument(process, text, whole);
+                r = pidfd >= 0 && process >= 0 ? has_argument(process, text, whole) : 0;
                 if (r > 0)
                         return TAKE_FD(pidfd);
-                if (r < 0)
-                        result = r;
+                /* What ended after the list of processes was read may have left a child that is not
+                 * on it. */
+                if (r < 0 || pidfd < 0 || process < 0 || has_ended(pidfd))
+                        result = -EAGAIN;
         }
         return result;
 }
