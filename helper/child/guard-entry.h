@@ -88,8 +88,8 @@ typedef struct GuardEntry {
         uint32_t to_flags; /* and how: 0 sends them there (tap, wire frames); BPF_F_INGRESS receives
                               them there (packet port with virtio_net_hdr), and frames which that
                               header cannot describe are sent to inner */
-        uint32_t ordinary; /* the longest frame that the guest may send without a closer look: as
-                              `longest`; 0 with GUARD_LOCKED */
+        uint32_t ordinary; /* the longest frame without segmentation that the guest may send without
+                              a closer look: as `longest`; 0 with GUARD_LOCKED */
         uint32_t spare;    /* 0 */
 } GuardEntry;
 

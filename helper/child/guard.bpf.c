@@ -126,13 +126,24 @@ static __always_inline bool is_ordinary_ipv6(struct __sk_buff *skb, const void *
                !has_bit(DHCPV6_TYPES, 0, AT(uint8_t, data, IPV6_UPPER + BOOTP_OFFSET));
 }
 
+/* A segmented frame is as long as its segments together. Each of them has an IP header of at least
+ * 20 bytes and at most gso_size bytes behind it; the headers between may make it longer than the
+ * MTU, but not a multiple of it. Some adapters hang on longer segments (CVE-2018-1000026). */
+static __always_inline bool is_longer(struct __sk_buff *skb, uint32_t longest) {
+        if (skb->len <= longest)
+                return false;
+        return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > longest;
+}
+
 /* TCP and UDP to one host from the lease's own address, as short as it has to be: such a frame
- * passes whatever the network's rules are. */
+ * passes whatever the network's rules are. So do segments of TCP, a container's among them: the
+ * kernel cuts a frame of another kind as TCP only if it is one (net/ipv4/tcp_offload.c,
+ * tcp4_gso_segment(), looks at the frame's own gso_type), and the headers of all pieces are TCP's. */
 static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry *entry) {
         const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
         uint64_t word;
 
-        if (skb->len > entry->ordinary || skb->vlan_present)
+        if (is_longer(skb, entry->ordinary) || skb->vlan_present)
                 return false;
         if ((const uint8_t *)data + IPV4_UPPER + BOOTP_OFFSET + 1 > (const uint8_t *)end)
                 return false;
@@ -146,15 +157,6 @@ static __always_inline bool is_ordinary(struct __sk_buff *skb, const GuardEntry 
         if (word == TYPE_WORD(TYPE_IPV4))
                 return is_ordinary_ipv4(skb, data);
         return word == TYPE_WORD(TYPE_IPV6) && is_ordinary_ipv6(skb, data, end);
-}
-
-/* A segmented frame is as long as its segments together. Each of them has an IP header of at least
- * 20 bytes and at most gso_size bytes behind it; the headers between may make it longer than the
- * MTU, but not a multiple of it. Some adapters hang on longer segments (CVE-2018-1000026). */
-static __always_inline bool is_too_long(struct __sk_buff *skb, const GuardEntry *entry) {
-        if (skb->len <= entry->longest)
-                return false;
-        return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;
 }
 
 /* The kernel cuts a segmented frame by skb->protocol, which the holder of a packet socket chooses
@@ -216,7 +218,7 @@ static __always_inline int judge(struct __sk_buff *skb, const GuardEntry *entry)
                 return GUARD_SPOOFED_SOURCE;
         if (!(flags & GUARD_PASS_CONTROL) && is_control(&ethernet))
                 return GUARD_CONTROL_FRAME;
-        if (is_too_long(skb, entry))
+        if (is_longer(skb, entry->longest))
                 return GUARD_TOO_LONG;
         if (is_cut_as_another(skb, ethernet.type))
                 return GUARD_NOT_JUDGED;

@@ -46,11 +46,11 @@ def without_word(text, word):
 
 RULES = [
     # -- the lock
-    locks("ordinary frames", "skb->len > entry->ordinary ||", "skb->len > entry->longest ||", "ipv4", "TCP from another: reason", PROGRAM),
+    locks("ordinary frames", "is_longer(skb, entry->ordinary) ||", "is_longer(skb, entry->longest) ||", "ipv4", "TCP from another: reason", PROGRAM),
     locks("no lock is any lock", "if (!lock)\n                return GUARD_NOT_JUDGED;", "if (!lock)\n                return GUARD_PASS;", "no_lock", "TCP: reason"),
     locks("the family", " | (a.type ^ own->type)", "", "ipv6", "reason"),
     locks("the mask", "((a.word[0] & own->mask[0]) ^ own->value[0])", "(a.word[0] ^ own->value[0])", "ipv4", "TCP from a network: reason"),
-    locks("half of the MAC address's own", "a.word[1] == link_local_of(entry)", "a.word[1] != 0", "ipv6", "from almost that: reason"),
+    locks("half of the MAC address's own", "a.word[1] == link_local_of(entry)", "(uint32_t)a.word[1] == (uint32_t)link_local_of(entry)", "ipv6", "from almost that: reason"),
     locks("ARP: the sender's MAC address", "if (!is_own(arp.sender_mac, entry))\n                return GUARD_SPOOFED_SOURCE;", "", "arp", "another's MAC address: reason"),
     locks("ARP: probes", "a.word[0] != 0 ? a : address4(arp.target)", "a", "arp", "a probe: reason"),
     locks("ARP: any probe", "return judge_address(lock, entry, a.word[0] != 0 ? a : address4(arp.target));",
@@ -94,8 +94,8 @@ RULES = [
         ("all of the bridges' addresses", "(to[5] & 0xf0) == 0;", "to[5] == 0;", "its last address"),
         ("CDP", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcd", "CDP"),
         ("PVST+", "(to[5] == 0xcc || to[5] == 0xcd)", "to[5] == 0xcc", r"PVST\+"))),
-    below("longer segments pass", PROGRAM, "return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > entry->longest;", "return skb->gso_size == 0;", "lengths", "longer segments"),
-    below("ordinary: any length", PROGRAM, "if (skb->len > entry->ordinary || skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER",
+    below("longer segments pass", PROGRAM, "return skb->gso_size == 0 || skb->gso_size + IPV4_UPPER > longest;", "return skb->gso_size == 0;", "lengths", "longer segments"),
+    below("ordinary: any length", PROGRAM, "if (is_longer(skb, entry->ordinary) || skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER",
           "if (skb->vlan_present) return false; if ((const uint8_t *)data + IPV4_UPPER", "lengths", "TCP a byte longer"),
     below("ordinary: to groups", PROGRAM, "if (AT(uint8_t, data, 0) & 1) return false;", "", "ethernet", "TCP to the bridges' group"),
     below("ordinary: any source", PROGRAM, "if (word == TYPE_WORD(TYPE_IPV4))", "if ((word & TYPE_WORD(0xffff)) == TYPE_WORD(TYPE_IPV4))", "ethernet", "another source with TCP"),
