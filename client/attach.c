@@ -124,7 +124,8 @@ enum {
         ATTACH_INTERFACE,
         ATTACH_MAC,
         ATTACH_NAME,
-        ATTACH_ADDRESS
+        ATTACH_ADDRESS,
+        ATTACH_RATE
 };
 
 static int parse_pid(const char *text, uint32_t *ret) {
@@ -142,6 +143,7 @@ static int parse(int argc, char **argv, AttachOptions *ret) {
                 {"mac", required_argument, NULL, ATTACH_MAC},
                 {"name", required_argument, NULL, ATTACH_NAME},
                 {"address", required_argument, NULL, ATTACH_ADDRESS},
+                {"rate", required_argument, NULL, ATTACH_RATE},
                 {}};
         AttachOptions options = {.request = PORT_REQUEST_INIT};
         int c, r = 0;
@@ -164,6 +166,10 @@ static int parse(int argc, char **argv, AttachOptions *ret) {
                         break;
                 case ATTACH_ADDRESS:
                         if (!run_option_address(&options.request, optarg))
+                                return EXIT_USAGE;
+                        break;
+                case ATTACH_RATE:
+                        if (!run_option_rate(&options.request, optarg))
                                 return EXIT_USAGE;
                         break;
                 default:

@@ -255,6 +255,8 @@ static int append_options(sd_bus_message *m, const PortRequest *request) {
                 r = append_option(m, "name", "s", request->name);
         if (r >= 0 && request->n_addresses > 0)
                 r = append_addresses(m, request);
+        if (r >= 0 && request->rate > 0)
+                r = append_option(m, "rate", "t", request->rate);
         if (r >= 0 && request->queues > 0)
                 r = append_option(m, "queues", "u", request->queues);
         if (r >= 0 && request->vhost >= 0)

@@ -31,6 +31,7 @@ const BusField network_fields[] = {
         FIELD(NetworkObject, "GuestServers", "guest-servers", "as", guest_servers),
         FIELD(NetworkObject, "MACPrefix", "mac-prefix", "s", mac_prefix),
         FIELD(NetworkObject, "MACChoice", "mac-choice", "s", mac_choice),
+        FIELD(NetworkObject, "Rate", "rate", "t", rate),
         FIELD(NetworkObject, "MTU", "mtu", "u", mtu),
         FIELD(NetworkObject, "MaxLeases", "max-leases", "u", max_leases),
         FIELD(NetworkObject, "HostInterface", "host-interface", "s", host_interface),

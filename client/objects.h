@@ -11,6 +11,7 @@ typedef struct NetworkObject {
         char *name, *description, *parent, *protocol, *mode, *kinds, *guest_servers, *address_lock,
                 *mac_prefix, *mac_choice, *error, *host_interface;
         uint32_t vlans[2]; /* 0, 0: untagged; equal: one; else a range */
+        uint64_t rate;     /* bits a second; 0: no limit */
         uint32_t mtu, max_leases, leases;
         bool anti_spoof;
 } NetworkObject;

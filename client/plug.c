@@ -49,6 +49,7 @@ static const struct option plug_long_options[] = {
         {"mac", required_argument, NULL, RUN_OPTION_MAC},
         {"name", required_argument, NULL, RUN_OPTION_NAME},
         {"address", required_argument, NULL, RUN_OPTION_ADDRESS},
+        {"rate", required_argument, NULL, RUN_OPTION_RATE},
         {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
         {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
         {"qmp", required_argument, NULL, OPTION_QMP},

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "common/bit-rate.h"
 #include "common/fd-pass.h"
 #include "common/mac.h"
 
@@ -24,6 +25,14 @@ int port_request_add_address(PortRequest *request, const char *text, const char 
                               "10.0.0.0/24",
                               what, of, ADDRESSES_MAX);
         request->addresses[request->n_addresses++] = text;
+        return 0;
+}
+
+int port_request_set_rate(PortRequest *request, const char *text, const char *what, const char *of,
+                          Refusal *ret_refusal) {
+        if (bit_rate_parse(text, &request->rate) < 0)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "%s %s: '%.40s' is no rate; write " BIT_RATE_INSTEAD, what, of, text);
         return 0;
 }
 

@@ -19,6 +19,7 @@ typedef struct PortRequest {
         const char *name;                     /* NULL or "": none */
         const char *addresses[ADDRESSES_MAX]; /* that the guest may use */
         size_t n_addresses;
+        uint64_t rate;         /* bits a second; 0: not said */
         const char *interface; /* veth: its name in the namespace */
         int namespace;         /* veth: a descriptor of the network namespace, not owned */
         uint32_t queues;       /* 0: not said, one */
@@ -51,6 +52,10 @@ typedef struct Port {
  * and of: as address_parse() has them. */
 int port_request_add_address(PortRequest *request, const char *text, const char *what,
                              const char *of, Refusal *ret_refusal);
+
+/* The rate, as the user wrote it. 0 or RAWNET_INVALID_ARGS. what and of: as above. */
+int port_request_set_rate(PortRequest *request, const char *text, const char *what, const char *of,
+                          Refusal *ret_refusal);
 
 /* name: NULL, or allocated, and the port's from now on. */
 void port_init(Port *port, char *name, const PortRequest *request);

@@ -20,6 +20,7 @@ static const struct option run_long_options[] = {
         {"mac", required_argument, NULL, RUN_OPTION_MAC},
         {"name", required_argument, NULL, RUN_OPTION_NAME},
         {"address", required_argument, NULL, RUN_OPTION_ADDRESS},
+        {"rate", required_argument, NULL, RUN_OPTION_RATE},
         {"queues", required_argument, NULL, RUN_OPTION_QUEUES},
         {"vhost", optional_argument, NULL, RUN_OPTION_VHOST},
         {"vnet-hdr", required_argument, NULL, RUN_OPTION_VNET_HDR},
@@ -49,6 +50,15 @@ bool run_option_address(PortRequest *request, const char *value) {
         return false;
 }
 
+bool run_option_rate(PortRequest *request, const char *value) {
+        Refusal refusal;
+
+        if (port_request_set_rate(request, value, "option", "--rate", &refusal) == 0)
+                return true;
+        log_error("%s", refusal.text);
+        return false;
+}
+
 bool run_option_set(PortRequest *request, int option, const char *value) {
         bool flag = true;
 
@@ -70,6 +80,8 @@ bool run_option_set(PortRequest *request, int option, const char *value) {
                 return false;
         case RUN_OPTION_ADDRESS:
                 return run_option_address(request, value);
+        case RUN_OPTION_RATE:
+                return run_option_rate(request, value);
         case RUN_OPTION_INTERFACE:
                 return take_interface("--interface", value, &request->interface);
         case RUN_OPTION_QUEUES:

@@ -17,6 +17,7 @@ enum {
         RUN_OPTION_MAC,
         RUN_OPTION_NAME,
         RUN_OPTION_ADDRESS,
+        RUN_OPTION_RATE,
         RUN_OPTION_QUEUES,
         RUN_OPTION_VHOST,
         RUN_OPTION_VNET_HDR,
@@ -28,6 +29,8 @@ enum {
 
 /* One more --address of a port. Returns false, after one line, if it is wrong. */
 bool run_option_address(PortRequest *request, const char *value);
+/* --rate, likewise. */
+bool run_option_rate(PortRequest *request, const char *value);
 
 /* Sets one that describes a port. Returns false, after one line, if the value is wrong. */
 bool run_option_set(PortRequest *request, int option, const char *value);

@@ -13,6 +13,8 @@
 #define NAME_OPTION                                                                                \
         { "name", "NAME", "a name for the lease; a named lease always gets the same address" }
 #define ADDRESS_TEXT "an IP address that the guest may use, and then no other; may be repeated"
+#define RATE_OPTION                                                                                \
+        { "rate", "RATE", "bits a second each way, such as 100M; no more than the network's" }
 #define ADDRESS_OPTION                                                                             \
         { "address", "IP[/LENGTH]", ADDRESS_TEXT }
 #define QUEUES_OPTION                                                                              \
@@ -52,6 +54,7 @@ static const VerbOption run_options[] = {
         {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
         ADDRESS_OPTION,
+        RATE_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,
         {"vnet-hdr", "BOOL", "frames have a struct virtio_net_hdr; for a packet port"},
@@ -69,6 +72,7 @@ static const VerbOption attach_options[] = {
         {"mac", "ADDRESS", "the interface's MAC address; default: rawnet chooses one"},
         NAME_OPTION,
         ADDRESS_OPTION,
+        RATE_OPTION,
         {}};
 static const VerbOption qemu_options[] = {
         {"dry-run", NULL, "open nothing, and print the command line"}, {}};
@@ -79,6 +83,7 @@ static const VerbOption vhost_options[] = {
         MAC_OPTION,
         NAME_OPTION,
         ADDRESS_OPTION,
+        RATE_OPTION,
         {"queues", "N", "pairs of queues, 1 to 16"},
         {"busy-poll", "USEC", "how long to look for more frames before sleeping"},
         {"coalesce", "USEC", "how long frames may wait, so that they are served in batches"},
@@ -90,6 +95,7 @@ static const VerbOption plug_options[] = {
         {"mac", "ADDRESS|learn", LEARN_MAC_TEXT},
         NAME_OPTION,
         ADDRESS_OPTION,
+        RATE_OPTION,
         QUEUES_OPTION,
         VHOST_OPTION,
         {}};

@@ -20,11 +20,17 @@ typedef struct VhostOptions {
 } VhostOptions;
 
 static const struct option long_options[] = {
-        {"socket", required_argument, NULL, 's'},     {"connect", required_argument, NULL, 'c'},
-        {"mac", required_argument, NULL, 'm'},        {"name", required_argument, NULL, 'n'},
-        {"address", required_argument, NULL, 'a'},    {"queues", required_argument, NULL, 'q'},
-        {"allow-user", required_argument, NULL, 'u'}, {"busy-poll", required_argument, NULL, 'b'},
-        {"coalesce", required_argument, NULL, 'o'},   {},
+        {"socket", required_argument, NULL, 's'},
+        {"connect", required_argument, NULL, 'c'},
+        {"mac", required_argument, NULL, 'm'},
+        {"name", required_argument, NULL, 'n'},
+        {"address", required_argument, NULL, 'a'},
+        {"rate", required_argument, NULL, 'r'},
+        {"queues", required_argument, NULL, 'q'},
+        {"allow-user", required_argument, NULL, 'u'},
+        {"busy-poll", required_argument, NULL, 'b'},
+        {"coalesce", required_argument, NULL, 'o'},
+        {},
 };
 
 /* rawnet-vhost checks these values, too, but it starts only after polkit may have asked for a
@@ -59,6 +65,8 @@ static bool set_option(VhostOptions *options, int c) {
                 return true;
         case 'a':
                 return run_option_address(&options->request, optarg);
+        case 'r':
+                return run_option_rate(&options->request, optarg);
         case 'q':
                 return argument_number("--queues", optarg, 1, RAWNET_QUEUES_MAX,
                                        &options->request.queues) == 0;

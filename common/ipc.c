@@ -6,14 +6,15 @@
 #include <linux/if_link.h>
 #include <string.h>
 
+#include "common/bit-rate.h"
 #include "common/text.h"
 
 /* Every byte has a name, so a check can hold unused bytes to be zero. */
 _Static_assert(sizeof(IpcOpen) == 38 + 65 + 1 + 4 * 4 + 6 + 2 + 2 * IFNAMSIZ + sizeof(AddressList) +
-                                          2 + 2 + 2 * 4 + 32,
+                                          8 + 4 + 2 + 2 + 2 * 4 + 32,
                "padding");
 _Static_assert(sizeof(IpcHost) == 33 + 1 + 2 * IFNAMSIZ + 6 + 2 + 2 + 32, "padding");
-_Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 4 + sizeof(IpcOpen), "padding");
+_Static_assert(sizeof(IpcRequest) == 2 * 4 + 8 + 2 * 4 + sizeof(IpcOpen), "padding");
 _Static_assert(sizeof(IpcLease) == 4 * 4 + 2 + 6 + 8 + 6 + 38 + IFNAMSIZ + 65 + 6 + 5, "padding");
 _Static_assert(sizeof(IpcCheck) == 38 + 2, "padding");
 _Static_assert(sizeof(IpcFinding) == 2 * 4 + 4 + 2 * 2 + IPC_WHERE_MAX + REFUSAL_TEXT_MAX,
@@ -96,7 +97,8 @@ static bool open_is_valid(const IpcOpen *o) {
                 return false;
         if (o->mode > MODE_EXCLUSIVE || (o->mode == MODE_EXCLUSIVE && o->vlan == 0))
                 return false;
-        return address_list_is_valid(&o->addresses) &&
+        return address_list_is_valid(&o->addresses) && is_zero(o->reserved, sizeof(o->reserved)) &&
+               (o->rate == 0 || bit_rate_is_valid(o->rate)) &&
                (o->guest_servers & ~GUEST_SERVERS_ALL) == 0 &&
                protocol_is_valid(o->protocol, o->vlan);
 }
@@ -171,7 +173,7 @@ int ipc_request_check(const IpcRequest *request, size_t size, size_t n_fds) {
         default:
                 good = false;
         }
-        return good ? 0 : -EBADMSG;
+        return good && request->reserved == 0 ? 0 : -EBADMSG;
 }
 
 /* An address that has been learned ends what was refused before it. */

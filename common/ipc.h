@@ -29,7 +29,7 @@
 #include "common/network.h"
 #include "common/refusal.h"
 
-#define IPC_VERSION UINT32_C(0x726e0014)
+#define IPC_VERSION UINT32_C(0x726e0015)
 #define IPC_STATISTICS_COUNT                                                                       \
         24u /* struct rtnl_link_stats64 of linux/if_link.h, in its order, as of Linux 6.1 */
 
@@ -71,6 +71,8 @@ typedef struct IpcOpen {
         uint8_t vnet_hdr; /* 0 or 1; veth: 0 */
         char interface[IFNAMSIZ]; /* veth: its name in the namespace; else zero */
         AddressList addresses;    /* that the guest may use; none: as the network's file says */
+        uint64_t rate; /* bits a second each way, no more than Rate=; 0: as the file says */
+        uint8_t reserved[4];
         /* What the network's file said when polkit was asked (common/terms.h). The helper compares
          * it with the file it reads itself and refuses a difference (RAWNET_ACCESS_DENIED), so that
          * an edit in between cannot widen a yes. */
@@ -110,6 +112,7 @@ typedef struct IpcRequest {
         uint32_t operation; /* IpcOperation */
         uint64_t serial;    /* not 0; the caller's, comes back in the reply */
         uint32_t lease;     /* IPC_CLOSE, IPC_STATISTICS_OF; else 0 */
+        uint32_t reserved;
         union {
                 IpcOpen open;   /* IPC_OPEN. The larger one: its zeros are all zeros. */
                 IpcHost host;   /* IPC_HOST_UP, IPC_HOST_DOWN; zero behind it */

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
+#include "common/bit-rate.h"
 #include "common/network-hint.h"
 #include "common/network-key.h"
 #include "common/text.h"
@@ -213,6 +214,12 @@ static int parse_guest_servers(Setting *s) {
                            &s->network->guest_servers);
 }
 
+static int parse_rate(Setting *s) {
+        if (bit_rate_parse(s->value, &s->network->rate) < 0)
+                return bad_value(s, BIT_RATE_INSTEAD);
+        return 0;
+}
+
 static int parse_mac_prefix(Setting *s) {
         if (mac_prefixes_parse(s->value, &s->network->mac_prefixes) < 0)
                 return bad_value(
@@ -285,6 +292,7 @@ static const struct {
         [KEY_ADDRESS_LOCK] = {"AddressLock", parse_address_lock},
         [KEY_CONTROL_FRAMES] = {"ControlFrames", parse_control_frames},
         [KEY_GUEST_SERVERS] = {"GuestServers", parse_guest_servers},
+        [KEY_RATE] = {"Rate", parse_rate},
         [KEY_MTU] = {"MTU", parse_mtu},
         [KEY_MAC_PREFIX] = {"MACPrefix", parse_mac_prefix},
         [KEY_MAC_CHOICE] = {"MACChoice", parse_mac_choice},

@@ -23,6 +23,7 @@ typedef enum NetworkKey {
         KEY_ADDRESS_LOCK,
         KEY_CONTROL_FRAMES,
         KEY_GUEST_SERVERS,
+        KEY_RATE,
         KEY_MTU,
         KEY_MAC_PREFIX,
         KEY_MAC_CHOICE,

@@ -5,9 +5,11 @@
  * in words. The same rule for rawnetd and for the helper, which both ask. Reads no file.
  */
 
+#include <inttypes.h>
 #include <linux/if_ether.h>
 #include <string.h>
 
+#include "common/bit-rate.h"
 #include "common/network.h"
 #include "common/text.h"
 
@@ -196,6 +198,26 @@ int network_choose_mac(const Network *network, const char *name, const MacPrefix
                         "administrator to add such a prefix, as 52:54:00",
                         name, network->path);
         *ret = prefix;
+        return 0;
+}
+
+int network_rate(const Network *network, const char *name, uint64_t asked, uint64_t *ret,
+                 Refusal *ret_refusal) {
+        char asks[BIT_RATE_TEXT_SIZE], has[BIT_RATE_TEXT_SIZE];
+
+        if (asked != 0 && !bit_rate_is_valid(asked))
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network %s: a rate of %" PRIu64
+                              " bits a second is not possible; ask "
+                              "for " BIT_RATE_INSTEAD,
+                              name, asked);
+        if (asked != 0 && network->rate != 0 && asked > network->rate)
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "network %s: a rate of %s is more than Rate=%s in %s allows; ask for "
+                              "less, or leave rate out (rawnetctl: no --rate)",
+                              name, bit_rate_format(asked, asks),
+                              bit_rate_format(network->rate, has), network->path);
+        *ret = asked != 0 ? asked : network->rate;
         return 0;
 }
 

@@ -60,7 +60,8 @@ typedef struct Network {
         bool pass_control;      /* ControlFrames=pass */
         uint32_t guest_servers; /* GUEST_SERVER_ bits */
         AddressLock address_lock;
-        uint32_t mtu; /* 0: the parent's */
+        uint64_t rate; /* Rate=: bits a second of a lease, each way; 0: no limit */
+        uint32_t mtu;  /* 0: the parent's */
         MacPrefixes mac_prefixes;
         bool derived_macs; /* MACChoice=derived: no caller names or learns an address */
         uint32_t max_leases, max_leases_per_user;
@@ -122,6 +123,12 @@ int network_lets_choose_mac(const Network *network, const char *name, Refusal *r
  * RAWNET_INVALID_ARGS, which names AntiSpoof= and the file. */
 int network_locks_addresses(const Network *network, const char *name, size_t n,
                             Refusal *ret_refusal);
+
+/* The limit of a lease, in bits a second each way: the network's, or a lower one that its caller asks
+ * for. asked: 0 for none. Sets *ret, to 0 without any limit. 0 or RAWNET_INVALID_ARGS, which names
+ * Rate= and the file. */
+int network_rate(const Network *network, const char *name, uint64_t asked, uint64_t *ret,
+                 Refusal *ret_refusal);
 
 /* The prefix under which rawnet chooses an address on the network. 0 or RAWNET_INVALID_ARGS: there
  * is none. */

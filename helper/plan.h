@@ -20,6 +20,7 @@ typedef struct LeasePlan {
         MacPrefixes reserving;
         AddressList addresses; /* that its guest may use; network.address_lock, or one of them: no
                                   others */
+        uint64_t rate;         /* bits a second each way; 0: no limit */
         unsigned queues;
         bool vhost;
         bool up;                  /* veth: the port's other end is raised */

@@ -50,7 +50,7 @@ static int step(Request *request, void *userdata, Refusal *ret) {
         /* While the helper is not there, the answer is no. */
         if (!helper_ready(request->service->helper))
                 return request_wait_sync(request, ret);
-        open_plan_question(&ipc, "", &question);
+        open_plan_question(&ipc, "", network.rate, &question);
         open_plan_text(&ipc.open, what);
         r = authorize_ask(request, &question, false, what, &answer, ret);
         if (r != 0 || answer == POLKIT_WAIT)

@@ -116,6 +116,7 @@ static const sd_bus_vtable network_vtable[] = {
         SD_BUS_PROPERTY("GuestServers", "as", get_guest_servers, 0, CHANGES),
         SD_BUS_PROPERTY("MACPrefix", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("MACChoice", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Rate", "t", NULL, offsetof(NetworkEntry, network.rate), CHANGES),
         SD_BUS_PROPERTY("MTU", "u", NULL, offsetof(NetworkEntry, network.mtu), CHANGES),
         SD_BUS_PROPERTY("MaxLeases", "u", NULL, offsetof(NetworkEntry, network.max_leases),
                         CHANGES),

@@ -30,10 +30,13 @@ int open_plan_network(Request *request, const char *full_name, LeaseKind kind, b
         return request_wait_file(request, terms_open(network_file_load, ipc, ret_network, ret));
 }
 
-void open_plan_question(const IpcRequest *terms, const char *mac, PolkitQuestion *ret) {
+void open_plan_question(const IpcRequest *terms, const char *mac, uint64_t rate,
+                        PolkitQuestion *ret) {
         const IpcOpen *ipc = &terms->open;
-        char vlan[8], queues[16], where[WIRE_TEXT_SIZE];
+        char vlan[8], queues[16], limit[24] = "", where[WIRE_TEXT_SIZE];
 
+        if (rate != 0)
+                snprintf(limit, sizeof(limit), "%" PRIu64, rate);
         snprintf(queues, sizeof(queues), "%" PRIu32, ipc->queues);
         *ret = (PolkitQuestion){
                 .terms = *terms,
@@ -49,6 +52,7 @@ void open_plan_question(const IpcRequest *terms, const char *mac, PolkitQuestion
         polkit_detail(ret, "mac", mac);
         polkit_detail(ret, "mac-class", open_mac_class(ipc));
         polkit_detail(ret, "queues", queues);
+        polkit_detail(ret, "rate", limit);
         ret->has_addresses = true;
         (void)address_list_format(&ipc->addresses, ret->addresses);
         polkit_detail(ret, "vhost", ipc->vhost ? "true" : "false");

@@ -19,8 +19,10 @@
 int open_plan_network(Request *request, const char *full_name, LeaseKind kind, bool vnet_hdr,
                       Network *ret_network, IpcOpen *ipc, Refusal *ret_refusal);
 
-/* The question with all its details. mac: the detail of that name. */
-void open_plan_question(const IpcRequest *terms, const char *mac, PolkitQuestion *ret);
+/* The question with all its details. mac: the detail of that name. rate: bits a second that the lease
+ * gets, each way; 0: no limit. */
+void open_plan_question(const IpcRequest *terms, const char *mac, uint64_t rate,
+                        PolkitQuestion *ret);
 
 /* "open a tap port on network lab", for a refusal. */
 void open_plan_text(const IpcOpen *ipc, char ret[static OPEN_TEXT_SIZE]);

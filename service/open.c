@@ -280,6 +280,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
         NetworkName name;
         const char *full_name;
         char mac[MAC_TEXT_SIZE], what[OPEN_TEXT_SIZE];
+        uint64_t limit;
         bool yes = false;
         int r;
 
@@ -302,12 +303,15 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
                 return r;
         memcpy(ipc.open.lease_name, options.name, sizeof(ipc.open.lease_name));
         ipc.open.addresses = options.addresses;
+        ipc.open.rate = options.rate;
         r = open_plan_network(request, full_name, kind, options.vnet_hdr, &network, &ipc.open, ret);
         request->open = ipc.open;
         if (r != 0 || request->stage == REQUEST_FILE)
                 return r;
         r = network_locks_addresses(&network, full_name, address_list_count(&options.addresses),
                                     ret);
+        if (r == 0)
+                r = network_rate(&network, full_name, options.rate, &limit, ret);
         if (r == 0)
                 r = open_mac_plan(request->service, &network, &options, request->uid, &ipc.open,
                                   ret);
@@ -331,7 +335,7 @@ static int open_step(Request *request, void *userdata, Refusal *ret) {
                                 request->uid, full_name, on_probed, request, ret);
         if (r != 0)
                 return r;
-        open_plan_question(&ipc, asked_mac(&options, mac), &question);
+        open_plan_question(&ipc, asked_mac(&options, mac), limit, &question);
         open_plan_text(&ipc.open, what);
         r = authorize(request, &question, what, &yes, ret);
         if (r != 0 || !yes)

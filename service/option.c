@@ -2,14 +2,17 @@
 
 #include "service/option.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "common/bit-rate.h"
 #include "common/text.h"
 
 typedef enum OptionId {
         OPTION_ADDRESSES,
         OPTION_MAC,
         OPTION_NAME,
+        OPTION_RATE,
         OPTION_QUEUES,
         OPTION_VHOST,
         OPTION_VNET_HDR,
@@ -24,6 +27,7 @@ static const struct {
         [OPTION_ADDRESSES] = {"addresses", "as", KINDS_ALL},
         [OPTION_MAC] = {"mac", "s", KINDS_ALL},
         [OPTION_NAME] = {"name", "s", KINDS_ALL},
+        [OPTION_RATE] = {"rate", "t", KINDS_ALL},
         [OPTION_QUEUES] = {"queues", "u", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
         [OPTION_VHOST] = {"vhost", "b", KIND_BIT(KIND_TAP)},
         [OPTION_VNET_HDR] = {"vnet-hdr", "b", KIND_BIT(KIND_TAP) | KIND_BIT(KIND_PACKET)},
@@ -114,9 +118,9 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
                         ret, RAWNET_INVALID_ARGS,
                         "network %s: unknown option '%.64s' for a %s port; there are addresses, mac%s",
                         network, key, lease_kind_to_string(kind),
-                        kind == KIND_TAP      ? ", name, queues, vhost, vnet-hdr"
-                        : kind == KIND_PACKET ? ", name, queues, vnet-hdr"
-                                              : ", name, up");
+                        kind == KIND_TAP      ? ", name, rate, queues, vhost, vnet-hdr"
+                        : kind == KIND_PACKET ? ", name, rate, queues, vnet-hdr"
+                                              : ", name, rate, up");
         if (options->seen & (1u << id))
                 return refuse(ret, RAWNET_INVALID_ARGS, "network %s: option %s is given twice",
                               network, key);
@@ -129,6 +133,14 @@ int option_set(OpenOptions *options, LeaseKind kind, const char *network, const 
                 return option_set_mac(options, kind, network, value.s, ret);
         case OPTION_NAME:
                 return option_set_name(options, network, value.s, ret);
+        case OPTION_RATE:
+                if (!bit_rate_is_valid(value.t))
+                        return refuse(ret, RAWNET_INVALID_ARGS,
+                                      "network %s: option rate is %" PRIu64
+                                      ", it takes " BIT_RATE_INSTEAD,
+                                      network, value.t);
+                options->rate = value.t;
+                return 0;
         case OPTION_QUEUES:
                 if (value.u < 1 || value.u > RAWNET_QUEUES_MAX)
                         return refuse(ret, RAWNET_INVALID_ARGS,
@@ -216,6 +228,8 @@ static int option_read(sd_bus_message *m, LeaseKind kind, const char *network, O
                 r = sd_bus_message_read_basic(m, 's', &value.s);
         else if (type[0] == 'u')
                 r = sd_bus_message_read_basic(m, 'u', &value.u);
+        else if (type[0] == 't')
+                r = sd_bus_message_read_basic(m, 't', &value.t);
         else {
                 r = sd_bus_message_read_basic(m, 'b', &boolean);
                 value.b = boolean;

@@ -17,6 +17,7 @@ typedef struct OpenOptions {
         MacAddress mac;      /* IPC_MAC_GIVEN */
         char name[RAWNET_LEASE_NAME_MAX + 1];
         AddressList addresses;
+        uint64_t rate; /* bits a second; 0: not given */
         uint32_t queues;
         bool vhost;
         bool vnet_hdr;
@@ -26,6 +27,7 @@ typedef struct OpenOptions {
 typedef union OptionValue {
         const char *s;
         uint32_t u;
+        uint64_t t;
         bool b;
         const char *const *as; /* NULL behind the last one; no more than OPTION_STRINGS_MAX */
 } OptionValue;
@@ -35,7 +37,7 @@ typedef union OptionValue {
 /* Sets the defaults. */
 void options_init(OpenOptions *options, LeaseKind kind);
 
-/* The D-Bus type of an option, "s", "u", "b" or "as"; NULL: no such option for this kind. */
+/* The D-Bus type of an option, "s", "u", "t", "b" or "as"; NULL: no such option for this kind. */
 const char *option_type(LeaseKind kind, const char *key);
 
 /* Takes one option whose type was checked. network is for the message. 0 or RAWNET_INVALID_ARGS,

@@ -18,8 +18,8 @@ static int refuse_netdev(Refusal *ret_refusal, const QemuItem *item, const char 
 }
 
 static int check_keys(const QemuItem *item, Refusal *ret_refusal) {
-        static const char *const known[] = {"type",    "id",     "network", "kind", "mac",  "name",
-                                            "address", "queues", "vhost",   "fd",   "model"};
+        static const char *const known[] = {"type",    "id",   "network", "kind",  "mac", "name",
+                                            "address", "rate", "queues",  "vhost", "fd",  "model"};
         /* -nic is a netdev and a card. */
         size_t n = ARRAY_SIZE(known) - (item->group == QEMU_NIC ? 0 : 1);
 
@@ -30,8 +30,9 @@ static int check_keys(const QemuItem *item, Refusal *ret_refusal) {
                         found = strcmp(item->options.items[i].key, known[k]) == 0;
                 if (!found)
                         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
-                                      QEMU_ITEM ": raw does not know '%s' (it knows id, network, "
-                                                "kind, mac, name, address, queues, vhost, fd%s)",
+                                      QEMU_ITEM
+                                      ": raw does not know '%s' (it knows id, network, "
+                                      "kind, mac, name, address, rate, queues, vhost, fd%s)",
                                       QEMU_ITEM_NAME(item), item->options.items[i].key,
                                       item->group == QEMU_NIC ? ", model" : "");
         }
@@ -56,7 +57,7 @@ static int read_kind(const QemuItem *item, LeaseKind *ret, bool *ret_any, Refusa
 
 /* fd=: a packet socket that is open already, so there is nothing to ask rawnet for. */
 static int read_given(const QemuItem *item, int *ret, Refusal *ret_refusal) {
-        static const char *const others[] = {"network", "name", "address", "queues", "mac"};
+        static const char *const others[] = {"network", "name", "address", "rate", "queues", "mac"};
         /* The mac of -nic is the card's. */
         size_t n = ARRAY_SIZE(others) - (item->group == QEMU_NIC ? 1 : 0);
         const char *fd = qemu_options_get(&item->options, "fd");
@@ -69,7 +70,7 @@ static int read_given(const QemuItem *item, int *ret, Refusal *ret_refusal) {
                 if (qemu_options_get(&item->options, others[i]))
                         return refuse_netdev(ret_refusal, item,
                                              "fd= is a port that is open already: network, mac, "
-                                             "name, address and queues do not go with it");
+                                             "name, address, rate and queues do not go with it");
         if (text_parse_u32(fd, 0, INT32_MAX, &number) < 0)
                 return refuse_netdev(ret_refusal, item, "fd is a descriptor's number");
         *ret = (int)number;
@@ -109,6 +110,7 @@ static int read_addresses(const QemuItem *item, PortRequest *request, Refusal *r
 
 static int read_request(const QemuItem *item, PortRequest *ret, QemuNetdev *netdev,
                         Refusal *ret_refusal) {
+        const char *rate = qemu_options_get(&item->options, "rate");
         PortRequest request = PORT_REQUEST_INIT;
         int r;
 
@@ -128,6 +130,8 @@ static int read_request(const QemuItem *item, PortRequest *ret, QemuNetdev *netd
         r = read_numbers(item, netdev->any_kind, &request, ret_refusal);
         if (r == 0)
                 r = read_addresses(item, &request, ret_refusal);
+        if (r == 0 && rate)
+                r = port_request_set_rate(&request, rate, item->option, item->text, ret_refusal);
         if (r == 0)
                 *ret = request;
         return r;

@@ -51,6 +51,7 @@ typedef struct Guard {
         bool container;      /* the port's other end is somebody else's: GUARD_CONTAINER */
         uint32_t mtu;        /* of the port: longer frames do not get in */
         bool vnet_hdr;
+        bool limited; /* what goes to the guest has to pass a queue (shaper.h) */
         bool anti_spoof;
         bool pass_control;
         bool allow_dhcp, allow_ra; /* GuestServers= */

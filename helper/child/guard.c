@@ -118,6 +118,7 @@ static int close_gate(const GuardLink *uplink, Refusal *ret_refusal) {
 static GuardEntry entry_of(const Guard *g) {
         const bool asks_to_complete = g->shape != GUARD_TAP && !g->checksum_trick;
         const bool packet = g->shape == GUARD_PACKET;
+        const bool straight = packet && g->vnet_hdr && !g->limited;
         const uint32_t longest = g->learning ? 0 : g->mtu + ETH_HLEN;
         GuardEntry e = {
                 .longest = longest,
@@ -131,9 +132,10 @@ static GuardEntry entry_of(const Guard *g) {
                          (asks_to_complete && g->container ? GUARD_CONTAINER : 0) |
                          (packet ? GUARD_PACKET_PORT : 0) | (g->locked ? GUARD_LOCKED : 0),
                 /* Frames for a reader without virtio_net_hdr are completed on their way through the
-                 * veth; others are received where the sockets are. */
-                .to_index = packet && !g->vnet_hdr ? g->inner.index : g->port.index,
-                .to_flags = packet && g->vnet_hdr ? BPF_F_INGRESS : 0,
+                 * veth; others are received where the sockets are. Only the veth has a queue, which
+                 * a limit needs. */
+                .to_index = packet && !straight ? g->inner.index : g->port.index,
+                .to_flags = straight ? BPF_F_INGRESS : 0,
         };
 
         memcpy(e.mac, &g->mac, sizeof(g->mac));

@@ -16,6 +16,7 @@
 #include "helper/child/learn.h"
 #include "helper/kernel/offload.h"
 #include "helper/child/port.h"
+#include "helper/child/shaper.h"
 #include "helper/child/uplink.h"
 #include "helper/kernel/record.h"
 #include "helper/kernel/sysctl.h"
@@ -171,6 +172,7 @@ static Guard describe_guard(const LeasePlan *plan, const Links *links) {
                 .container = plan->lease.kind == KIND_VETH,
                 .mtu = plan->lease.mtu,
                 .vnet_hdr = plan->lease.vnet_hdr,
+                .limited = plan->rate != 0,
                 .anti_spoof = plan->network.anti_spoof,
                 .pass_control = plan->network.pass_control,
                 .allow_dhcp = plan->network.guest_servers & GUEST_SERVER_DHCP,
@@ -295,6 +297,9 @@ int namespace_build(const LeasePlan *plan, const GuardProgram *program, Netlink 
                 *ret_guard = describe_guard(plan, &links);
                 r = guard_install(ret_guard, program, netlink, ret_refusal);
         }
+        /* Everything is still down: there is never a port without its limit. */
+        if (r == 0 && plan->rate != 0)
+                r = shaper_install(ret_guard, plan->rate, netlink, ret_refusal);
         if (r == 0)
                 r = raise_links(plan, netlink, &links, ret_refusal);
         if (r == 0 && packet) {

@@ -159,6 +159,9 @@ int validate_open(const JobContext *job, const OpenContext *open, const IpcOpen 
                 r = network_locks_addresses(&plan.network, request->network,
                                             address_list_count(&request->addresses), ret_refusal);
         if (r == 0)
+                r = network_rate(&plan.network, request->network, request->rate, &plan.rate,
+                                 ret_refusal);
+        if (r == 0)
                 r = check_kernel(job, open, request, ret_refusal);
         if (r == 0)
                 r = network_has_room(&plan.network, request->network, open->n_leases, ret_refusal);

@@ -18,8 +18,8 @@ BRIDGE, PRIVATE, VEPA, EXCLUSIVE = 0, 1, 2, 3
 TAP, PACKET, VETH = 0, 1, 2
 Q, AD = 0x8100, 0x88A8
 GIVEN, RANDOM, LEARN, DERIVED, RESERVED = 1, 2, 3, 4, 5
-REQUEST = struct.Struct("=IIQI")
-OPEN_PART = struct.Struct("=38s65sBIIII6sBB16s288s16sHHII32s")
+REQUEST = struct.Struct("=IIQII")
+OPEN_PART = struct.Struct("=38s65sBIIII6sBB16s288sQ4s16sHHII32s")
 REPLY = struct.Struct("=IIQII")
 LEASE_PART = struct.Struct("=IIIIHBBBBBBQ6s38s16s65s6s5s")
 SIZE = REQUEST.size + OPEN_PART.size
@@ -30,8 +30,8 @@ ERRORS = ("", "NoSuchNetwork", "BadNetworkFile", "KindNotOffered", "NetworkBusy"
           "LimitsExceeded")  # fmt: skip
 
 
-def request(operation, serial=1, lease=0, body=bytes(OPEN_PART.size), version=VERSION):
-    return REQUEST.pack(version, operation, serial, lease) + body
+def request(operation, serial=1, lease=0, body=bytes(OPEN_PART.size), version=VERSION, spare=0):
+    return REQUEST.pack(version, operation, serial, lease, spare) + body
 
 
 def digest_of(network):
@@ -44,10 +44,11 @@ def digest_of(network):
 
 
 def open_request(network=b"lab", name=b"", uid=6001, kind=TAP, queues=1, mac_mode=RANDOM, mac=bytes(6), vhost=0, vnet_hdr=1,
-                 interface=b"", addresses=b"", parent=b"wire0", vlan=0, mode=BRIDGE, up=0, guest_servers=0, protocol=Q, file_digest=None, **header):  # fmt: skip
+                 interface=b"", addresses=b"", rate=0, reserved=b"", parent=b"wire0", vlan=0, mode=BRIDGE, up=0, guest_servers=0, protocol=Q,
+                 file_digest=None, **header):  # fmt: skip
     """A good request for network lab; every field can be another."""
-    body = OPEN_PART.pack(network, name, up, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, interface, addresses, parent, vlan, protocol, mode,
-                          guest_servers, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
+    body = OPEN_PART.pack(network, name, up, uid, kind, queues, mac_mode, mac, vhost, vnet_hdr, interface, addresses, rate, reserved,
+                          parent, vlan, protocol, mode, guest_servers, digest_of(network) if file_digest is None else file_digest)  # fmt: skip
     return request(OPEN, body=body, **header)
 
 

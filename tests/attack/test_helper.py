@@ -156,6 +156,10 @@ def malformed():
     yield "an address of another family", ipc.open_request(addresses=b"\5\x20\x0a\0\0\x09")
     yield "an address of 33 bits", ipc.open_request(addresses=b"\4\x21\x0a\0\0\x09")
     yield "bits behind the prefix", ipc.open_request(addresses=b"\4\x18\x0a\0\0\x09")
+    yield "a rate of 1", ipc.open_request(rate=1)
+    yield "a rate beyond the largest", ipc.open_request(rate=10**11 + 1)
+    yield "a reserved byte", ipc.open_request(reserved=b"\0\0\0\1")
+    yield "a reserved word", ipc.open_request(spare=1)
     yield "any address", ipc.open_request(addresses=b"\4\0")
     yield "an address behind none", ipc.open_request(addresses=bytes(18) + b"\4\x20\x0a\0\0\x09")
     for protocol in (0, 0x800, 0x9100, 0xFFFF):
@@ -327,9 +331,9 @@ def test_only_what_the_file_said():
 
 
 def test_only_what_the_file_says():
-    """Every difference between request and network file is refused: network, parent, VLAN, mode, guest servers, kind, MAC."""
+    """Every difference between request and network file is refused: network, parent, VLAN, mode, guest servers, kind, MAC, rate."""
     with same_process(), lab.network("taps", Kinds="tap"), lab.network("packets", Kinds="packet"), \
-            lab.network("narrow", MACPrefix="52:54:77"), lab.network("absent", Parent="absent0"):  # fmt: skip
+            lab.network("narrow", MACPrefix="52:54:77"), lab.network("absent", Parent="absent0"), lab.network("slow", Rate="10M"):  # fmt: skip
         denied = ("AccessDenied",)
         refused(("NoSuchNetwork",), network=b"nowhere")
         refused(("NoSuchNetwork",), network=b"lab.100", vlan=100)
@@ -347,6 +351,9 @@ def test_only_what_the_file_says():
         refused(denied, file_digest=bytes(32))
         refused(("KindNotOffered",), network=b"taps", kind=ipc.PACKET)
         refused(("KindNotOffered",), network=b"packets")
+        for kind in (ipc.TAP, ipc.PACKET):
+            refused(("InvalidArgs",), network=b"slow", kind=kind, rate=10_000_001)
+            refused(("InvalidArgs",), network=b"slow", kind=kind, rate=10**11)
         for mac in ("02:00:00:00:00:01", "52:54:01:00:00:01", "53:54:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:54:00:00:00:01"):
             refused(("InvalidArgs",), mac_mode=ipc.GIVEN, mac=frames.mac_bytes(mac))
             refused(("InvalidArgs",), mac_mode=ipc.GIVEN, mac=frames.mac_bytes(mac), kind=ipc.PACKET)

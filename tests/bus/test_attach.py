@@ -31,7 +31,7 @@ def refused(error, connection, namespace, interface="eth0", network="lab", **opt
 
 def test_takes_only_its_arguments():
     with bus.connect("member") as connection, Container() as box:
-        assert "unknown option 'queues' for a veth port; there are addresses, mac, name, up" in refused(INVALID, connection, box, queues=1)
+        assert "unknown option 'queues' for a veth port; there are addresses, mac, name, rate, up" in refused(INVALID, connection, box, queues=1)
         assert "unknown option 'vhost'" in refused(INVALID, connection, box, vhost=True)
         assert "option up has D-Bus type u, it takes b" in refused(INVALID, connection, box, up=("u", 1))
         assert "unknown option 'up' for a tap port" in bus.expect_error(INVALID, connection.open_tap, "lab", up=True)
@@ -250,10 +250,10 @@ def test_closed_though_the_end_is_news_first():
             with test_restart.dying_helper() as sock:
                 call = caller.send(lease.path, bus.LEASE, "Close")  # has rawnetd connect at once
                 with sock.accept()[0] as peer:
-                    _, _, serial, _ = ipc.REQUEST.unpack_from(peer.recv(4096))
+                    _, _, serial, *_ = ipc.REQUEST.unpack_from(peer.recv(4096))
                     peer.send(record[:8] + serial.to_bytes(8, sys.byteorder) + record[16:])
                     helper_says(peer, ipc.DONE, serial)
-                    _, operation, serial, number = ipc.REQUEST.unpack_from(peer.recv(4096))
+                    _, operation, serial, number, _ = ipc.REQUEST.unpack_from(peer.recv(4096))
                     assert (operation, number) == (ipc.CLOSE, lease.id), (operation, number)
                     helper_says(peer, ipc.ENDED, reason=LAST_FD, lease=lease.id)
                     helper_says(peer, ipc.DONE, serial)

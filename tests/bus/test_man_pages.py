@@ -161,7 +161,7 @@ def test_a_program():
 
 def test_network_files():
     """Each is one that rawnetd takes, with the lab's wire as its parent."""
-    for name in ("man-vlan", "untagged", "range", "mac-choice", "address-lock", "guest-servers", "man-host-interface"):
+    for name in ("man-vlan", "untagged", "range", "mac-choice", "address-lock", "rate", "guest-servers", "man-host-interface"):
         text = documents.block(name).replace("eth0", "wire0").replace("eth1", "wire0")
         with lab.network("printed", text), bus.connect("member") as connection:
             found = lab.wait_for(lambda: connection.networks().get("printed"), 10, "the network")

@@ -17,7 +17,7 @@ import tap
 LEASE_PROPERTIES = {"Id", "Network", "Kind", "Owner", "MAC", "RefusedMAC", "RefusedReason", "MTU", "Queues", "VLAN", "Parent", "Interface", "Name", "Since",
                     "State"}  # fmt: skip
 NETWORK_PROPERTIES = {"Name", "Description", "Parent", "VLANs", "Protocol", "Mode", "Kinds", "AntiSpoof",
-                      "AddressLock", "GuestServers", "MACPrefix", "MACChoice", "MTU", "MaxLeases", "HostInterface", "Error", "Leases"}  # fmt: skip
+                      "AddressLock", "GuestServers", "MACPrefix", "MACChoice", "Rate", "MTU", "MaxLeases", "HostInterface", "Error", "Leases"}  # fmt: skip
 STATISTICS = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped",
               "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
               "rx_fifo_errors", "rx_missed_errors", "tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors",
@@ -262,7 +262,7 @@ def test_network_object():
         assert set(properties) == NETWORK_PROPERTIES, properties
         assert properties == {"Name": "full-1", "Description": "Everything is set: grüße", "Parent": "wire0", "VLANs": (0, 0),
                               "Protocol": "802.1Q", "Mode": "vepa", "Kinds": ["tap", "packet"],
-                              "AntiSpoof": False, "AddressLock": "off", "GuestServers": ["dhcp", "ra"], "MACPrefix": "02:ab", "MACChoice": "any", "MTU": 1400, "MaxLeases": 7, "HostInterface": "", "Error": "", "Leases": 0}, properties  # fmt: skip
+                              "AntiSpoof": False, "AddressLock": "off", "GuestServers": ["dhcp", "ra"], "MACPrefix": "02:ab", "MACChoice": "any", "Rate": 0, "MTU": 1400, "MaxLeases": 7, "HostInterface": "", "Error": "", "Leases": 0}, properties  # fmt: skip
 
 
 def test_networks_of_the_lab():

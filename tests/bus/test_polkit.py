@@ -12,7 +12,7 @@ import tap
 import waiting
 from container import Container, attach
 
-DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "mac", "mac-class", "queues", "vhost", "where", "addresses"}
+DETAILS = {"network", "parent", "vlan", "protocol", "kind", "mode", "mac", "mac-class", "queues", "rate", "vhost", "where", "addresses"}
 DENIED = bus.DBUS_ERROR + "AccessDenied"
 INTERACTIVE = bus.DBUS_ERROR + "InteractiveAuthorizationRequired"
 RULE = "polkit.addRule(function (action, subject) { %s });"
@@ -240,7 +240,7 @@ def test_agent_shows_the_question_and_its_yes_opens():
         subject, _, details, flags, _ = monitor.wait("CheckAuthorization")
         assert subject[0] == "system-bus-name" and subject[1]["name"][1].startswith(":") and flags == 1, (subject, flags)
         assert details == {"network": "lab", "parent": "wire0", "vlan": "none", "kind": "tap", "mode": "bridge", "protocol": "none",
-                           "mac": "52:54:00:00:00:09", "mac-class": "given", "queues": "1", "vhost": "false",
+                           "mac": "52:54:00:00:00:09", "mac-class": "given", "queues": "1", "rate": "", "vhost": "false",
                            "where": "untagged on wire0", "addresses": ""}, details  # fmt: skip
         assert asked["text"].endswith("to open a virtual machine port on network lab (untagged on wire0)."), asked
         assert not lab.lease_ids()

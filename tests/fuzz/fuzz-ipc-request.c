@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                o->guest_servers <= GUEST_SERVERS_ALL);
         assert(interface_name_is_sane(o->interface) == (o->kind == KIND_VETH));
         assert(address_list_is_valid(&o->addresses));
+        assert(o->rate == 0 || (o->rate >= 1000000 && o->rate <= 100000000000));
         assert(o->queues >= 1 && o->queues * (1u + o->vhost) <= RAWNET_FDS_MAX);
         assert(o->protocol == ETH_P_8021Q || (o->protocol == ETH_P_8021AD && o->vlan != 0));
         assert(o->vlan <= VLAN_ID_MAX && o->vhost <= 1 && o->vnet_hdr <= 1);

@@ -25,7 +25,7 @@ OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 SECONDS = 30
 UNASKED = ("NameAcquired", "DescriptorProbe")  # signals that are sent to one connection: the bus's greeting, rawnetd's question
 
-OPTION_TYPES = {"mac": "s", "name": "s", "queues": "u", "vhost": "b", "vnet_hdr": "b", "up": "b", "addresses": "as"}
+OPTION_TYPES = {"mac": "s", "name": "s", "queues": "u", "vhost": "b", "vnet_hdr": "b", "up": "b", "addresses": "as", "rate": "t"}
 
 
 class BusError(Exception):

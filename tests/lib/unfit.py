@@ -55,7 +55,7 @@ def no_bpf():
 
 
 def kernel_without(what):
-    """what: "vlan", "egress", "inet" (nftables' family), "clsact", "ingress", "cls_bpf", "address" (no interface gets another), "gate" (the kernel takes it, and it does not hold), "parent" (wire0 is there, but the helper's questions for it are refused), "place" (of an unfinished checksum: the guard is not told it), or "namespace"
+    """what: "vlan", "egress", "inet" (nftables' family), "clsact", "ingress", "tbf", "fq_codel", "cls_bpf", "address" (no interface gets another), "gate" (the kernel takes it, and it does not hold), "parent" (wire0 is there, but the helper's questions for it are refused), "place" (of an unfinished checksum: the guard is not told it), or "namespace"
     (while the file NO_NAMESPACES is there)."""
     return _instead(LACKING.format(library=f"{lab.build_dir}/tests/netns/kernel-without.so", what=what))
 

@@ -34,6 +34,7 @@ HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_
 PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 KERNEL = "tests/attack/test_attach_kernel.py"
+RATE, SHAPER = "tests/netns/test_rate.py", "helper/child/shaper.c"
 KEEP, KEPT = "helper/child/keep.c", "tests/netns/test_attach_lifetime.py"
 VHOST, PEER_EVENT = "tests/attack/test_vhost.py", "backend/peer-event.c"
 SERVER, CONNECTION, VALIDATE, PRIVILEGE = "helper/daemon/server.c", "helper/daemon/connection.c", "helper/worker/validate.c", "helper/privilege.c"
@@ -96,6 +97,19 @@ MUTATIONS = [
              "        ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
              "        if (g->shape == GUARD_TAP_CHECKED)\n                ret[n++] = (Place){&g->inner, TC_HOOK_INGRESS, GUARD_FROM_GUEST, \"from_guest\"};\n",
              "bypasses", WRONG, "tests/netns/test_offload.py"),
+    *(Mutation(f"rate: {name}", [(path, old, new)], RATE, pattern, because) for name, path, old, new, pattern, because in (
+        ("no queue", NAMESPACE, "if (r == 0 && plan->rate != 0)", "if (r == 0 && plan->rate == 1)", "test_a_flood_is", WRONG),
+        ("none from the guest", SHAPER, "r = limit_link(&guard->uplink, &bucket, longest, netlink, ret_refusal);", "r = 0;", "test_a_flood_is", "sends"),
+        ("none to the guest", SHAPER, "return r == 0 ? limit_link(to_guest, &bucket, longest, netlink, ret_refusal) : r;", "return to_guest ? r : r;",
+         "test_a_flood_is", "gets"),
+        ("a packet port receives past it", ATTACH, "packet && g->vnet_hdr && !g->limited;", "packet && g->vnet_hdr;", "test_a_flood_is", "packet.*gets"),
+        ("the queue is long", SHAPER, "#define WAIT_MSEC UINT64_C(25)", "#define WAIT_MSEC UINT64_C(2500)", "test_queues", WRONG))),
+    Mutation("rate: the helper takes any", [(VALIDATE, "network_rate(&plan.network, request->network,", "network_rate(&(Network){}, request->network,")],
+             HELPER, "test_only_what_the_file_says", OPENED),
+    Mutation("rate: a caller may ask for more", [("common/network.c", "if (asked != 0 && network->rate != 0 && asked > network->rate)", "if (asked > UINT64_MAX / 2)")],
+             "tests/bus/test_rate.py", "test_only_lower", WRONG),
+    Mutation("rate: a kernel without it opens a port without it", [(SHAPER, "        if (r != 0)\n                return r;\n", "        if (r != 0)\n                return 0;\n")],
+             "tests/bus/test_rate.py", "test_a_kernel_without", WRONG),
     Mutation("guard: a port is open while it learns", [(ATTACH, "longest = g->learning ? 0 : g->mtu + ETH_HLEN;", "longest = g->mtu + ETH_HLEN;")],
              "tests/unit/test-guard.c", "test_learning", "test_learning"),
     attached("AntiSpoof=yes is not said", "(g->anti_spoof ? GUARD_ANTI_SPOOF : 0)", "0", "spoofed"),

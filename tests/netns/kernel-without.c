@@ -3,8 +3,8 @@
 /*
  * For LD_PRELOAD: the kernel lacks what WITHOUT= names. What asks for it is asked for by a name or
  * number that no kernel has, so the kernel's own answer comes back: "vlan" (another link kind),
- * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact" or "ingress"
- * (another qdisc) or "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the
+ * "egress" (another netdev hook) or "inet" (another hook of that family), "clsact", "ingress",
+ * "tbf" or "fq_codel" (another qdisc) or "cls_bpf" (another filter). "address": no interface's address can be changed. "gate": the
  * kernel takes the egress hook's chain, but it drops nothing. "parent": whoever asks for the
  * interface wire0 is refused, though it is there. "place": what the trial at the helper's start
  * sends with an unfinished checksum does not arrive, as where the kernel does not tell the guard
@@ -179,6 +179,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
                         without_tc(m, RTM_NEWQDISC, "clsact");
                 else if (strcmp(without, "ingress") == 0)
                         without_tc(m, RTM_NEWQDISC, "ingress");
+                else if (strcmp(without, "tbf") == 0 || strcmp(without, "fq_codel") == 0)
+                        without_tc(m, RTM_NEWQDISC, without);
                 else if (strcmp(without, "cls_bpf") == 0)
                         without_tc(m, RTM_NEWTFILTER, "bpf");
                 else if (strcmp(without, "parent") == 0)

@@ -59,7 +59,7 @@ static void test_options(_unused_ void **state) {
         assert_offered("stat --a", "--all");
         assert_offered(
                 "run -",
-                "--kind --mac --name --address --queues --vhost --vnet-hdr --port --interface --dhcp --tap --");
+                "--kind --mac --name --address --rate --queues --vhost --vnet-hdr --port --interface --dhcp --tap --");
         assert_offered("close -", "");
         assert_offered("stat -- -", "");
         for (size_t i = 0; i < n_verbs; i++)

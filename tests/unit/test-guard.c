@@ -402,6 +402,11 @@ static void test_entries(_unused_ void **state) {
         assert_int_equal(install(&guard, &refusal), 0);
         assert_int_equal(done.entry.to_index, ID);
         assert_int_equal(done.entry.to_flags, BPF_F_INGRESS);
+        /* What waits for a limit waits in the queue of inner. */
+        guard.limited = true;
+        assert_int_equal(install(&guard, &refusal), 0);
+        assert_int_equal(done.entry.to_index, GUARD_INNER | GUARD_NUMBER(ID));
+        assert_int_equal(done.entry.to_flags, 0);
 }
 
 int main(void) {

@@ -165,6 +165,13 @@ static void test_open_numbers(_unused_ void **state) {
         bad(o->vlan = 0);
         good(o->guest_servers = GUEST_SERVERS_ALL);
         bad(o->guest_servers = GUEST_SERVERS_ALL + 1);
+        good(o->rate = 1000000);
+        good(o->rate = UINT64_C(100000000000));
+        bad(o->rate = 1);
+        bad(o->rate = 999999);
+        bad(o->rate = UINT64_C(100000000001));
+        for (size_t i = 0; i < sizeof(good_open().open.reserved); i++)
+                bad(o->reserved[i] = 1);
 }
 
 static void set_network(IpcOpen *o, const char *name, uint16_t vlan) {

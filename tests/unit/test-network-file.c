@@ -169,6 +169,9 @@ static void test_values(_unused_ void **state) {
         assert_int_equal(
                 parsed(HEAD "MACPrefix=52:54:00 bc:24:11 00:0c:29:12:34:56").mac_prefixes.n, 3);
         assert_int_equal(parsed(HEAD "MACPrefix=fe").mac_prefixes.prefix[0].length, 1);
+        assert_int_equal(parsed(HEAD).rate, 0);
+        assert_int_equal(parsed(HEAD "Rate=1M").rate, 1000000);
+        assert_int_equal(parsed(HEAD "Rate=100G").rate, UINT64_C(100000000000));
         assert_int_equal(parsed(HEAD "MTU=68").mtu, 68);
         assert_int_equal(parsed(HEAD "MTU=65535").mtu, 65535);
         assert_int_equal(parsed(HEAD "MaxLeases=1").max_leases, 1);
@@ -202,6 +205,7 @@ static void test_bad_values(_unused_ void **state) {
                  {"", "None", "none dhcp", "dhcp none", "dhcp,ra", "DHCP", "dhcp dhcp",
                   "ra dhcp ra", "dhcpdhcpdhcp", "dhcpv6", "yes", "all"}},
                 {"MACChoice", {"", "Any", "given", "learn", "any derived", "yes", "derived #"}},
+                {"Rate", {"", "0", "none", "1", "999K", "101G", "10m", "10 M", "1.5G", "1M 2M"}},
                 {"MTU",
                  {"", "67", "65536", "0", "-1500", "+1500", "01500", "1500B", "1500 # jumbo",
                   "0x5dc", "1e3", "99999999999999999999", "1 500", "1500\\"}},

@@ -174,6 +174,31 @@ static void test_offers(_unused_ void **state) {
                        &refusal, "network lab ", "packet leases only", "ask for packet");
 }
 
+static void test_rate(_unused_ void **state) {
+        static const uint64_t bad[] = {1, 999999, UINT64_C(100000000001), UINT64_MAX};
+        Network network = {.name = "lab", .path = "/etc/lab.conf"};
+        uint64_t rate = 7;
+        Refusal refusal;
+
+        assert_int_equal(network_rate(&network, "lab", 0, &rate, &refusal), 0);
+        assert_int_equal(rate, 0);
+        assert_int_equal(network_rate(&network, "lab", 5000000, &rate, &refusal), 0);
+        assert_int_equal(rate, 5000000);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_refused(network_rate(&network, "lab", bad[i], &rate, &refusal),
+                               RAWNET_INVALID_ARGS, &refusal, "network lab");
+        network.rate = 10000000;
+        assert_int_equal(network_rate(&network, "lab", 0, &rate, &refusal), 0);
+        assert_int_equal(rate, 10000000);
+        assert_int_equal(network_rate(&network, "lab", 10000000, &rate, &refusal), 0);
+        assert_int_equal(network_rate(&network, "lab", 1000000, &rate, &refusal), 0);
+        assert_int_equal(rate, 1000000);
+        assert_refused(network_rate(&network, "lab.7", 10000001, &rate, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "network lab.7", "10000001", "Rate=10M",
+                       "/etc/lab.conf");
+        assert_int_equal(rate, 1000000);
+}
+
 static void test_words(_unused_ void **state) {
         LeaseKind kind = KIND_PACKET;
         char buffer[8], wire[WIRE_TEXT_SIZE];
@@ -209,6 +234,7 @@ int main(void) {
                 cmocka_unit_test(test_interface_name), cmocka_unit_test(test_interface_name_check),
                 cmocka_unit_test(test_pick_single),    cmocka_unit_test(test_pick_range),
                 cmocka_unit_test(test_offers),         cmocka_unit_test(test_words),
+                cmocka_unit_test(test_rate),
         };
 
         return cmocka_run_group_tests_name("network", tests, NULL, NULL);

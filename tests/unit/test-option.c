@@ -51,6 +51,8 @@ static void test_types(_unused_ void **state) {
         assert_null(option_type(KIND_PACKET, "vhost"));
         assert_string_equal(option_type(KIND_PACKET, "vnet-hdr"), "b");
         assert_string_equal(option_type(KIND_VETH, "up"), "b");
+        for (LeaseKind kind = KIND_TAP; kind < KIND_UNKNOWN; kind++)
+                assert_string_equal(option_type(kind, "rate"), "t");
         assert_null(option_type(KIND_VETH, "queues"));
         for (const char **bad =
                      (const char *[]){"", "Mac", "mac ", "vnet_hdr", "mtu", "up", "network", NULL};
@@ -146,6 +148,24 @@ static void test_descriptors(_unused_ void **state) {
                         assert_refused(r, RAWNET_INVALID_ARGS, &refusal, "network lab",
                                        "at most 16");
         }
+}
+
+static void test_rate(_unused_ void **state) {
+        static const uint64_t bad[] = {0, 1, 999999, UINT64_C(100000000001), UINT64_MAX};
+        OpenOptions o;
+        Refusal refusal;
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                options_init(&o, KIND_TAP);
+                assert_refused(set(&o, KIND_TAP, "rate", (OptionValue){.t = bad[i]}, &refusal),
+                               RAWNET_INVALID_ARGS, &refusal, "network lab", "rate");
+                assert_int_equal(o.rate, 0);
+        }
+        options_init(&o, KIND_VETH);
+        assert_int_equal(set(&o, KIND_VETH, "rate", (OptionValue){.t = 1000000}, &refusal), 0);
+        assert_int_equal(o.rate, 1000000);
+        assert_refused(set(&o, KIND_VETH, "rate", (OptionValue){.t = 1000000}, &refusal),
+                       RAWNET_INVALID_ARGS, &refusal, "twice");
 }
 
 static void test_vnet_hdr(_unused_ void **state) {
@@ -294,6 +314,7 @@ int main(void) {
                 cmocka_unit_test(test_name),
                 cmocka_unit_test(test_queues),
                 cmocka_unit_test(test_descriptors),
+                cmocka_unit_test(test_rate),
                 cmocka_unit_test(test_vnet_hdr),
                 cmocka_unit_test(test_up),
                 cmocka_unit_test(test_unknown_and_twice),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The two messages of traffic control, as the kernel hears them, and what its refusals become. */
+/* The messages of traffic control, as the kernel hears them, and what its refusals become. */
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -92,6 +92,49 @@ static void test_attach(_unused_ void **state) {
         }
 }
 
+static void test_bucket(_unused_ void **state) {
+        static const struct {
+                uint64_t rate;
+                uint32_t rate_32;
+        } rates[] = {{125000, 125000}, {UINT32_MAX, UINT32_MAX}, {12500000000, UINT32_MAX}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+                const TcBucket bucket = {.rate = rates[i].rate, .burst = 3000, .limit = 12000};
+                Netlink netlink = fake_kernel();
+                const struct tc_tbf_qopt *options;
+                const struct nlattr *nest, *inside;
+                const struct nlmsghdr *m;
+                const struct tcmsg *t;
+                Refusal refusal;
+                size_t size;
+
+                fake_kernel_acks(0, NULL, 0);
+                assert_int_equal(tc_add_bucket(&netlink, "uplink", INDEX, &bucket, &refusal), 0);
+                t = heard(RTM_NEWQDISC, "tbf");
+                assert_int_equal(t->tcm_ifindex, INDEX);
+                assert_int_equal(t->tcm_parent, TC_H_ROOT);
+                m = fake_kernel_heard(NULL);
+                nest = find(mnl_nlmsg_get_payload_offset(m, sizeof(*t)),
+                            mnl_nlmsg_get_payload_len(m) - sizeof(*t), TCA_OPTIONS);
+                inside = mnl_attr_get_payload(nest);
+                size = mnl_attr_get_payload_len(nest);
+                options = mnl_attr_get_payload(find(inside, size, TCA_TBF_PARMS));
+                assert_int_equal(options->rate.rate, rates[i].rate_32);
+                assert_int_equal(options->rate.linklayer, TC_LINKLAYER_ETHERNET);
+                assert_int_equal(options->limit, 12000);
+                assert_int_equal(mnl_attr_get_u32(find(inside, size, TCA_TBF_BURST)), 3000);
+                if (rates[i].rate > UINT32_MAX)
+                        assert_int_equal(mnl_attr_get_u64(find(inside, size, TCA_TBF_RATE64)),
+                                         rates[i].rate);
+        }
+}
+
+static int try_bucket(Netlink *netlink, Refusal *refusal) {
+        const TcBucket bucket = {.rate = 125000, .burst = 3000, .limit = 12000};
+
+        return tc_add_bucket(netlink, "uplink", INDEX, &bucket, refusal);
+}
+
 static int try_ingress(Netlink *netlink, Refusal *refusal) {
         return tc_add_hooks(netlink, "uplink", INDEX, TC_HOOK_INGRESS, refusal);
 }
@@ -111,6 +154,7 @@ static void test_refused(_unused_ void **state) {
         } functions[] = {
                 {try_ingress, "qdisc ingress", "modprobe sch_ingress", "CONFIG_NET_SCH_INGRESS"},
                 {try_clsact, "qdisc clsact", "modprobe sch_ingress", "CONFIG_NET_SCH_INGRESS"},
+                {try_bucket, "qdisc tbf", "modprobe sch_tbf", "CONFIG_NET_SCH_TBF"},
                 {try_attach, "bpf", "modprobe cls_bpf", "CONFIG_NET_CLS_BPF"},
         };
 
@@ -136,6 +180,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hooks),
                 cmocka_unit_test(test_attach),
+                cmocka_unit_test(test_bucket),
                 cmocka_unit_test(test_refused),
         };
 
