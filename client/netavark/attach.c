@@ -69,6 +69,7 @@ int attach_interface(const NetavarkContainer *container, int namespace, Attached
         request.namespace = namespace;
         request.interface = container->interface;
         request.mac = container->mac;
+        request.rate = container->network.rate;
         r = lease_name(container, &name);
         if (r < 0)
                 return r;

@@ -7,6 +7,7 @@
 #include "client/netavark/json.h"
 #include "client/parse.h"
 #include "common/network-file.h"
+#include "common/bit-rate.h"
 #include "common/text.h"
 
 #define DEFAULT_METRIC 100u /* netavark's own */
@@ -85,6 +86,13 @@ static int read_option(NetavarkNetwork *network, const char *key, const char *va
                               "podman network %s: --opt %s=%s is not a number from 0 to %u",
                               network->name, key, value, UINT32_MAX);
         }
+        if (strcmp(key, NETAVARK_OPTION_RATE) == 0) {
+                if (bit_rate_parse(value, &network->rate) == 0)
+                        return 0;
+                return refuse(ret_refusal, RAWNET_INVALID_ARGS,
+                              "podman network %s: --opt %s=%s is no rate; write " BIT_RATE_INSTEAD,
+                              network->name, key, value);
+        }
         if (strcmp(key, "mtu") == 0)
                 return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                               "podman network %s: the MTU is the rawnet network's (MTU= in its "
@@ -92,7 +100,7 @@ static int read_option(NetavarkNetwork *network, const char *key, const char *va
                               network->name, key);
         return refuse(ret_refusal, RAWNET_INVALID_ARGS,
                       "podman network %s: the driver rawnet has no --opt '%s'; it has "
-                      "network, metric and no_default_route",
+                      "network, metric, no_default_route and rate",
                       network->name, key);
 }
 

@@ -18,6 +18,7 @@
  * rawnet has. */
 #define NETAVARK_OPTION_NETWORK "network"
 #define NETAVARK_OPTION_METRIC "metric"
+#define NETAVARK_OPTION_RATE "rate"
 #define NETAVARK_OPTION_NO_DEFAULT_ROUTE "no_default_route"
 
 typedef enum NetavarkIpam {
@@ -32,6 +33,7 @@ typedef struct NetavarkNetwork {
         NetavarkIpam ipam;
         bool no_default_route;
         uint32_t metric; /* of default routes */
+        uint64_t rate;   /* bits a second, each way; 0: the rawnet network's */
 } NetavarkNetwork;
 
 /* No container has more: podman itself gives one for each subnet. */

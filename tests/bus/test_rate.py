@@ -81,6 +81,20 @@ def test_command_line():
         assert done.returncode == 125 and "a rate of 11M is more than Rate=10M" in done.stderr, done
 
 
+def test_other_commands():
+    """Each that opens a port has it, and refuses a wrong one before anything is asked."""
+    machine = ["qemu-system-x86_64", "-M", "none", "-netdev"]
+    for words in (["attach", "--pid", "1", "--rate", "5m", "lab"], ["vhost", "--socket", "/tmp/none", "--rate", "5m", "lab"],
+                  ["plug", "--qmp", "/tmp/none", "--rate", "5m", "lab"], ["qemu", "--dry-run", "--", *machine, "raw,id=n,network=lab,rate=5m"]):  # fmt: skip
+        done = lab.run_as("member", ["rawnetctl", *words])
+        assert done.returncode != 0 and "'5m' is no rate" in done.stderr, (words, done)
+    done = lab.run_as("member", ["rawnetctl", "qemu", "--dry-run", "--", *machine, "raw,id=n,network=lab,rate=5M"])
+    assert done.returncode == 0 and "rate" not in done.stdout, done
+    with lab.network("slow", Rate="1M"):
+        done = lab.run_as("member", ["rawnetctl", "qemu", "--", *machine, "raw,id=n,network=slow,kind=tap,rate=5M"])
+        assert "a rate of 5M is more than Rate=1M" in done.stderr, done
+
+
 def test_a_kernel_without():
     """No port without its limit; others are opened. `rawnetctl check` says it before."""
     with lab.network("slow", Rate="10M"), unfit.kernel_without("tbf"), bus.connect("member") as connection:

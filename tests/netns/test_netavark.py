@@ -95,6 +95,18 @@ def test_no_default_route():
         assert "default" not in box.run("ip", "-4", "route")
 
 
+def test_rate():
+    """--opt rate= is what polkit is asked about, and a wrong one is refused before."""
+    given = {"driver": "none"}
+    with Rootless() as box:
+        box.setup(rate="5M", **given)
+        assert lab.questions()[-1]["rate"] == "5000000", lab.questions()[-1]
+        box.teardown(**given)
+        asked = len(lab.questions())
+        assert "--opt rate=5m is no rate" in box.refused(rate="5m", **given)
+        assert len(lab.questions()) == asked, "somebody was asked for a lease"
+
+
 def test_metrics_of_32_bits():
     """podman's are; what does not fit is refused before there is an interface."""
     route = {"destination": "10.78.0.0/16", "gateway": NEIGHBOUR}

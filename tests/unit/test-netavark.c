@@ -77,6 +77,8 @@ static void test_networks_refused(_unused_ void **state) {
                 {",\"options\":{\"network\":\"a\",\"vlan\":\"7\"}", "no --opt 'vlan'"},
                 {",\"options\":{\"network\":\"a\",\"mtu\":\"9000\"}", "MTU="},
                 {",\"options\":{\"network\":\"a\",\"metric\":\"-1\"}", "metric=-1"},
+                {",\"options\":{\"network\":\"a\",\"rate\":\"10m\"}", "rate=10m"},
+                {",\"options\":{\"network\":\"a\",\"rate\":\"1\"}", "rate=1 "},
                 {",\"options\":{\"network\":\"a\",\"no_default_route\":\"maybe\"}",
                  "no_default_route=maybe"},
                 {",\"options\":{\"network\":\"a\"},\"network_interface\":\"eth1\"",

@@ -26,7 +26,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 QUESTION_RULE = """// The lab's: writes down every question, decides nothing.
 polkit.addRule(function (action, subject) {
         var text = "question " + action.id + " user=" + subject.user;
-        ["network", "parent", "vlan", "protocol", "kind", "mode", "mac", "mac-class", "queues", "vhost", "interface"].forEach(function (key) {
+        ["network", "parent", "vlan", "protocol", "kind", "mode", "mac", "mac-class", "queues", "rate", "vhost", "interface"].forEach(function (key) {
                 var value = action.lookup(key);
                 if (value !== undefined)
                         text += " " + key + "=" + value;
