@@ -6,6 +6,7 @@
  * has to come from the same loop.
  *
  *   traffic udp-send SECONDS ADDRESS [RATE]  18 bytes a datagram, one a call, at most RATE a second
+ *   traffic udp-flood SECONDS ADDRESS RATE SIZE  SIZE bytes a datagram, RATE a second
  *   traffic udp-count                        counts what arrives until a line comes on stdin
  *   traffic tcp-get|tcp-put SECONDS ADDRESS  from and to tcp-serve
  *   traffic tcp-serve                        one caller after the other, until killed
@@ -87,6 +88,29 @@ static void udp_send(double seconds, const char *address, double rate) {
         report(sent, began);
 }
 
+/* Datagrams of that size, as many a second, to nobody in particular. */
+static void udp_flood(double seconds, const char *address, double rate, double size) {
+        int fd = open_socket(SOCK_DGRAM, address, PORT_DISCARD);
+        double began = now(CLOCK_MONOTONIC), passed;
+        static char data[65000];
+        uint64_t sent = 0;
+
+        if (size > sizeof(data))
+                errx(2, "a datagram has at most %zu bytes", sizeof(data));
+        while ((passed = now(CLOCK_MONOTONIC) - began) < seconds) {
+                if ((double)sent > rate * passed) {
+                        struct timespec t = {.tv_nsec = 500000};
+
+                        nanosleep(&t, NULL);
+                        continue;
+                }
+                /* Nobody listens there, and the answers that say so are of no interest. */
+                (void)!send(fd, data, (size_t)size, 0);
+                sent++;
+        }
+        report(sent, began);
+}
+
 static void udp_count(void) {
         int fd = open_socket(SOCK_DGRAM, NULL, PORT_DISCARD);
         struct pollfd polls[] = {{.fd = fd, .events = POLLIN},
@@ -162,6 +186,8 @@ int main(int argc, char **argv) {
 
         if (strcmp(what, "udp-send") == 0 && (argc == 4 || argc == 5))
                 udp_send(number(argv[2]), argv[3], argc == 5 ? number(argv[4]) : 0);
+        else if (strcmp(what, "udp-flood") == 0 && argc == 6)
+                udp_flood(number(argv[2]), argv[3], number(argv[4]), number(argv[5]));
         else if (strcmp(what, "udp-count") == 0 && argc == 2)
                 udp_count();
         else if ((strcmp(what, "tcp-get") == 0 || strcmp(what, "tcp-put") == 0) && argc == 4)
@@ -169,6 +195,7 @@ int main(int argc, char **argv) {
         else if (strcmp(what, "tcp-serve") == 0 && argc == 2)
                 tcp_serve();
         else
-                errx(2, "traffic udp-send|udp-count|tcp-get|tcp-put|tcp-serve, see the source");
+                errx(2,
+                     "traffic udp-send|udp-flood|udp-count|tcp-get|tcp-put|tcp-serve, see the source");
         return 0;
 }
