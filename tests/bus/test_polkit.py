@@ -79,12 +79,13 @@ def refusal_of(connection, serial, name):
 
 def test_member_yes_and_what_polkit_was_asked():
     with bus.connect("member") as connection:
-        usual = {"mode": "bridge", "mac": "", "mac-class": "random", "queues": "1", "vhost": "false"}
+        usual = {"mode": "bridge", "mac": "", "mac-class": "random", "queues": "1", "rate": "", "vhost": "false"}
         cases = [("tap", "lab", {}, {}), ("packet", "lab-private", {}, {"mode": "private"}),
                  ("tap", "lab", {"mac": "52:54:00:00:00:07"}, {"mac": "52:54:00:00:00:07", "mac-class": "given"}),
                  ("tap", "lab", {"mac": "learn"}, {"mac": "learn", "mac-class": "learn"}),
                  ("tap", "lab", {"name": "named"}, {"mac-class": "derived"}),
                  ("packet", "lab", {"queues": 16}, {"queues": "16"}), ("tap", "lab", {"queues": 3}, {"queues": "3"}),
+                 ("tap", "lab", {"rate": 5000000}, {"rate": "5000000"}),
                  ("tap", "lab", {"queues": 2, "vhost": True}, {"queues": "2", "vhost": "true"})]  # fmt: skip
         for kind, network, options, details in cases:
             before = len(lab.questions())
