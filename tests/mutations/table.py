@@ -529,7 +529,7 @@ MUTATIONS = [
     Mutation("scan: the port stays without its wire", [("helper/worker/scan.c", "if (r == 0 && lease.gone && !lease.later)", "if (r == 0 && lease.gone && r > 0)")],
              "tests/netns/test_parents.py", "deleted_under", "the port's end"),
     Mutation("registry: a parent's index is the parent", [("helper/registry.c", "registry->entries[i].lower = 0; found = true;", "found = true;")],
-             "tests/netns/test_parents.py", "reused_index", WRONG),
+             "tests/unit/test-registry.c", "test_lower_gone", "test_lower_gone"),
     Mutation("shared: its MTU stays down until the next open", [(SERVER, "if (registry_outgrown(&server->registry, name, mtu))", "if (mtu == 0)")],
              "tests/vm/test_vlan.py", "falls_and_rises", "the leases' MTU of", vm=True),
     Mutation("shared: a name alone makes an interface ours",
