@@ -144,7 +144,7 @@ static int next_answer(Netlink *netlink, Answers *a, const struct nlmsghdr **ret
 
 int netlink_talk(Netlink *netlink, const struct nlmsghdr *message, mnl_cb_t callback, void *data,
                  Refusal *ret_refusal, const char *what, ...) {
-        const struct nlmsghdr *m;
+        const struct nlmsghdr *m = NULL;
         Answers answers;
         va_list ap;
         int r;
@@ -188,7 +188,7 @@ int netlink_talk_batch(Netlink *netlink, const void *batch, size_t size, Refusal
 
 int netlink_ask(Netlink *netlink, const void *batch, size_t size, unsigned n, mnl_cb_t callback,
                 void *data) {
-        const struct nlmsghdr *m;
+        const struct nlmsghdr *m = NULL;
         Answers answers;
         int r;
 
