@@ -3,7 +3,7 @@
 
 /*
  * Why the guard drops frames, in words. The numbers are those of the guard's own list
- * (helper/child/guard-entry.h): they are kept, and new ones follow.
+ * (helper/guard/guard-entry.h): they are kept, and new ones follow.
  */
 
 #include <stddef.h>

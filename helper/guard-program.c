@@ -11,7 +11,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/log.h"
-#include "helper/child/guard.skel.h"
+#include "helper/guard/guard.skel.h"
 
 /* A map that outlives the helper. Its name in the store contains the layout, so that no map of
  * another layout is taken for it. */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The guard as the helper holds it: eBPF programs (child/guard.bpf.c), which are the same for all
- * leases, and maps, in which each lease has an entry (child/guard-entry.h). main loads them once,
+ * The guard as the helper holds it: eBPF programs (guard/guard.bpf.c), which are the same for all
+ * leases, and maps, in which each lease has an entry (guard/guard-entry.h). main loads them once,
  * with CAP_BPF, before the first message is read; afterwards nothing can load another program.
  *
  * A lease keeps its programs, and these keep their maps, whatever happens to the helper. A helper
@@ -14,7 +14,7 @@
  */
 
 #include "common/refusal.h"
-#include "helper/child/guard-entry.h"
+#include "helper/guard/guard-entry.h"
 
 /* What workers and children get descriptors of. */
 typedef enum GuardHandle {

@@ -4,7 +4,7 @@
 /* A lease's addresses in the form that the guard reads, and back. Pure. */
 
 #include "common/address.h"
-#include "helper/child/guard-entry.h"
+#include "helper/guard/guard-entry.h"
 
 void lock_fill(const AddressList *addresses, GuardLock *ret);
 

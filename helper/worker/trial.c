@@ -194,7 +194,7 @@ static int send_unfinished(uint32_t index) {
         return 0;
 }
 
-/* The guard asks the kernel where an unfinished checksum will be (child/guard-ip.h), and some
+/* The guard asks the kernel where an unfinished checksum will be (guard/guard-ip.h), and some
  * kernels do not tell. 1: this one does, 0: it does not, or -errno. */
 static int judges_unfinished(const Trial *t) {
         const uint32_t port = t->guard.port.index;

@@ -34,7 +34,7 @@ TAGS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
 PAUSE = 0x8808
 ETH_P_ALL = 3
 INDEXES = range(0, 65)  # that a kernel gives by itself; lo is 1
-HALVES = (0x7FFF, 0x7FFE, 0x7FFD, 0x7FFC)  # of a lease's links: helper/child/guard-entry.h
+HALVES = (0x7FFF, 0x7FFE, 0x7FFD, 0x7FFC)  # of a lease's links: helper/guard/guard-entry.h
 
 # linux/if_packet.h
 SOL_PACKET = 263

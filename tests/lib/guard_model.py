@@ -39,7 +39,7 @@ class Rules:
     lock: tuple = ()  # ipaddress networks
 
     def flags(self):
-        """GuardEntry.flags of helper/child/guard-entry.h."""
+        """GuardEntry.flags of helper/guard/guard-entry.h."""
         bits = (self.anti_spoof, self.pass_control, self.allow_dhcp, self.allow_ra, self.drop_own)
         return sum(1 << number for number, bit in enumerate(bits) if bit) | (0x100 if self.locked else 0)
 

@@ -3,8 +3,8 @@
 
 Most are seen by the programs' unit tests, case by case; what a checksum could change later also by tests/attack/test_late_checksum.py."""
 
-PROGRAM, IP, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ip.h", "helper/child/guard-ethernet.h"
-LOCK = "helper/child/guard-lock.h"
+PROGRAM, IP, ETHERNET = "helper/guard/guard.bpf.c", "helper/guard/guard-ip.h", "helper/guard/guard-ethernet.h"
+LOCK = "helper/guard/guard-lock.h"
 LOCK_UNIT = "tests/unit/test-guard-lock.c"
 UNIT, LATE = "tests/unit/test-guard-ip.c", "tests/attack/test_late_checksum.py"
 ETHERNET_UNIT = "tests/unit/test-guard-program.c"

@@ -31,7 +31,7 @@ TOP = "tests/bus/test_top.py"
 RUN_TAP, RUN_DHCP, NETAVARK = "tests/netns/test_run_tap.py", "tests/netns/test_run_dhcp.py", "tests/netns/test_netavark.py"
 CLOSES_ALL = ("client/dhcp-keeper.c", "            close_range((unsigned)end, ~0u, 0) < 0)", "            end < 0)")
 HOST, FORGED_HOST = "tests/bus/test_host_interface.py", "tests/attack/test_host_interface.py"
-PROGRAM, ETHERNET = "helper/child/guard.bpf.c", "helper/child/guard-ethernet.h"
+PROGRAM, ETHERNET = "helper/guard/guard.bpf.c", "helper/guard/guard-ethernet.h"
 ATTACH, NAMESPACE, PORT, LEARN = "helper/child/guard.c", "helper/child/namespace.c", "helper/child/port.c", "helper/child/learn.c"
 KERNEL = "tests/attack/test_attach_kernel.py"
 RATE, SHAPER = "tests/netns/test_rate.py", "helper/child/shaper.c"
@@ -129,7 +129,7 @@ MUTATIONS = [
           "deaf", ANSWERED, SILENCE),
     # The trial at the helper's start notices, and would have the kernel complete requests first.
     Mutation("rule: late checksum: the end of a request is lost",
-             [("helper/child/guard-ip.h", "bpf_skb_store_bytes(skb, keep, tail->bytes, bounded(size), 0) == 0;", "size > 0;"),
+             [("helper/guard/guard-ip.h", "bpf_skb_store_bytes(skb, keep, tail->bytes, bounded(size), 0) == 0;", "size > 0;"),
               ("helper/worker/trial.c", "blind = r == 0;", "blind = false;")], LATE, "honest_guests", "did not arrive"),
     # -- kernels that do not tell the guard a checksum's place: simulated
     Mutation("completing: what the guard cannot judge leaves as it is",

@@ -15,7 +15,7 @@ import lab
 import tap
 
 CAP_NET_ADMIN, CAP_BPF = 12, 39  # linux/capability.h
-ENTRY_SIZE, LONGEST_AT = 32, 8  # struct GuardEntry: helper/child/guard-entry.h
+ENTRY_SIZE, LONGEST_AT = 32, 8  # struct GuardEntry: helper/guard/guard-entry.h
 _bpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
 
 

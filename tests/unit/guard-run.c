@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "helper/lock.h"
-#include "helper/child/guard.skel.h"
+#include "helper/guard/guard.skel.h"
 #include "guard-probe.skel.h"
 
 int guard_run_like_helper(void) {

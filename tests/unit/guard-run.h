@@ -15,7 +15,7 @@
 
 #include "common/address.h"
 #include "common/util.h"
-#include "helper/child/guard-entry.h"
+#include "helper/guard/guard-entry.h"
 
 #define GUARD_RUN_NUMBER 1u
 /* One page less what the kernel needs: net/bpf/test_run.c, bpf_test_init(). */

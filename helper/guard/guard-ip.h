@@ -10,7 +10,7 @@
  * All reads copy (take_bytes()), at any offset, wherever in the buffer the bytes are.
  */
 
-#include "helper/child/guard-ethernet.h"
+#include "helper/guard/guard-ethernet.h"
 
 #define IPV4_FRAGMENT 0x1fff /* RFC 791: the fragment's offset */
 #define IPV4_MORE 0x2000     /* more fragments follow */

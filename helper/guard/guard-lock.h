@@ -15,7 +15,7 @@
  * judgement ends with is_final().
  */
 
-#include "helper/child/guard-ip.h"
+#include "helper/guard/guard-ip.h"
 
 struct {
         __uint(type, BPF_MAP_TYPE_HASH);

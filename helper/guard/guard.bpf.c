@@ -17,9 +17,9 @@
  * knows, and no loops, which the verifier would follow past their end.
  */
 
-#include "helper/child/guard-ethernet.h"
-#include "helper/child/guard-ip.h"
-#include "helper/child/guard-lock.h"
+#include "helper/guard/guard-ethernet.h"
+#include "helper/guard/guard-ip.h"
+#include "helper/guard/guard-lock.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -13,7 +13,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "helper/child/guard-entry.h"
+#include "helper/guard/guard-entry.h"
 
 #define EINVAL 22 /* asm-generic/errno-base.h */
 
