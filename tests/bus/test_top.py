@@ -320,7 +320,8 @@ def test_the_helper_is_away():
         shows_rates(picture, "web")
         lab.stop("rawnet-helper")
         try:
-            picture.see(lambda rows: "rawnet-helper" in rows[-1] and table(rows)["web"]["sent"] == "-")
+            # rawnetd itself waits 20 s for the helper.
+            picture.see(lambda rows: "rawnet-helper" in rows[-1] and table(rows)["web"]["sent"] == "-", 30)
         finally:
             lab.start("rawnet-helper")
         shows_rates(picture, "web")
