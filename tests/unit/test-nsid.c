@@ -255,7 +255,7 @@ static void test_set(_unused_ void **state) {
 
 static void test_of_message(_unused_ void **state) {
         _Alignas(struct nlmsghdr) char buffer[128];
-        const uint64_t value = 5;
+        const uint32_t value[2] = {5};
         struct nlmsghdr *m;
 
         assert_int_equal(nsid_of_message(entry(buffer, 0x12345, 1)), 0x12345);
@@ -263,7 +263,7 @@ static void test_of_message(_unused_ void **state) {
         for (size_t size = 0; size <= sizeof(value); size++) {
                 m = put_header(buffer, RTM_DELNSID, 1);
                 mnl_nlmsg_put_extra_header(m, sizeof(struct rtgenmsg));
-                mnl_attr_put(m, NETNSA_NSID, size, &value);
+                mnl_attr_put(m, NETNSA_NSID, size, value);
                 assert_int_equal(nsid_of_message(m), size == 4 ? 5 : -1);
         }
         assert_int_equal(nsid_of_message(put_header(buffer, RTM_DELNSID, 1)), -1);
