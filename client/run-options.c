@@ -31,32 +31,33 @@ static const struct option run_long_options[] = {
         {},
 };
 
+/* What r says of a value; prints the refusal. */
+static bool is_accepted(int r, const Refusal *refusal) {
+        if (r != 0)
+                log_error("%s", refusal->text);
+        return r == 0;
+}
+
 static bool take_interface(const char *option, const char *value, const char **ret) {
         Refusal refusal;
 
         *ret = value;
-        if (interface_name_check(value, "option", option, &refusal) == 0)
-                return true;
-        log_error("%s", refusal.text);
-        return false;
+        return is_accepted(interface_name_check(value, "option", option, &refusal), &refusal);
 }
 
 bool run_option_address(PortRequest *request, const char *value) {
         Refusal refusal;
 
-        if (port_request_add_address(request, value, "option", "--address", &refusal) == 0)
-                return true;
-        log_error("%s", refusal.text);
-        return false;
+        return is_accepted(
+                port_request_add_address(request, value, "option", "--address", &refusal),
+                &refusal);
 }
 
 bool run_option_rate(PortRequest *request, const char *value) {
         Refusal refusal;
 
-        if (port_request_set_rate(request, value, "option", "--rate", &refusal) == 0)
-                return true;
-        log_error("%s", refusal.text);
-        return false;
+        return is_accepted(port_request_set_rate(request, value, "option", "--rate", &refusal),
+                           &refusal);
 }
 
 bool run_option_set(PortRequest *request, int option, const char *value) {
